@@ -1,0 +1,72 @@
+/**
+ * Every refusal this plugin can answer with, in one catalogue.
+ *
+ * The public word is generic, so that an attacker learns nothing from it; the precise reason travels in
+ * {@link AuthError.detail}, which is never serialized and is meant for logs and events.
+ */
+interface Refusal {
+  readonly status: 400 | 401 | 403 | 500 | 503
+  readonly message: string
+  /** The `error` of the challenge, RFC 6750 §3.1; `null` is a bare challenge, absent is no challenge at all. */
+  readonly challenge?: 'invalid_request' | 'invalid_token' | 'insufficient_scope' | null
+}
+
+export const refusals = {
+  AUTH_NO_CREDENTIALS: { status: 401, challenge: null, message: 'Authentication is required' },
+  AUTH_MALFORMED_CREDENTIALS: { status: 400, challenge: 'invalid_request', message: 'The credentials are malformed' },
+  AUTH_INVALID_TOKEN: { status: 401, challenge: 'invalid_token', message: 'The access token is invalid' },
+  AUTH_EXPIRED_TOKEN: { status: 401, challenge: 'invalid_token', message: 'The access token has expired' },
+  AUTH_REVOKED_TOKEN: { status: 401, challenge: 'invalid_token', message: 'The access token has been revoked' },
+  AUTH_INSUFFICIENT_SCOPE: { status: 403, challenge: 'insufficient_scope', message: 'The access token lacks a scope that is needed here' },
+  AUTH_INSUFFICIENT_ROLE: { status: 403, challenge: 'insufficient_scope', message: 'A role that is needed here is missing' },
+  AUTH_CROSS_SITE: { status: 403, message: 'The request came from another site' },
+  AUTH_REFRESH_INVALID: { status: 401, challenge: 'invalid_token', message: 'The refresh token is invalid' },
+  AUTH_REFRESH_REUSED: { status: 401, challenge: 'invalid_token', message: 'The refresh token was used before: the session has been ended' },
+  AUTH_REFRESH_SUPERSEDED: { status: 401, challenge: 'invalid_token', message: 'The refresh token was replaced: read your stored token again and do not resend this one' },
+  AUTH_STORE_UNAVAILABLE: { status: 503, message: 'Sessions are unavailable at the moment' },
+  AUTH_KEYS_UNAVAILABLE: { status: 503, message: 'Keys are unavailable at the moment' },
+  AUTH_TOKEN_TOO_LARGE: { status: 500, message: 'The access token is too large' }
+} as const satisfies Record<string, Refusal>
+
+export type RefusalCode = keyof typeof refusals
+
+/** Seconds in the `Retry-After` of every 503. */
+const retryAfterSeconds = '2'
+
+/**
+ * A refusal of the catalogue. Fastify answers it as `{ statusCode, code, error, message }`.
+ *
+ * `code` is stable and meant for programs, `message` for people. `headers` holds what the answer must carry
+ * (the challenge of RFC 6750 §3, `Retry-After`), also for applications that catch the error and answer themselves.
+ * No member ever holds a token, a secret or a hash.
+ */
+export class AuthError extends Error {
+  readonly code: RefusalCode
+  readonly statusCode: number
+  readonly headers: Record<string, string> = {}
+  /** The precise reason, for logs: not enumerable, so that no serializer sends it to a client. */
+  declare readonly detail: string
+
+  constructor (code: RefusalCode, detail: string = refusals[code].message, options?: ErrorOptions) {
+    super(refusals[code].message, options)
+    this.name = 'AuthError'
+    this.code = code
+    this.statusCode = refusals[code].status
+    if (this.statusCode === 503) this.headers['retry-after'] = retryAfterSeconds
+    Object.defineProperty(this, 'detail', { value: detail })
+  }
+}
+
+/**
+ * Makes a refusal without capturing a stack: refusals are answers, not faults, and a stack costs more than the
+ * token check itself.
+ */
+export function refusal (code: RefusalCode, detail?: string, options?: ErrorOptions): AuthError {
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = 0
+  try {
+    return new AuthError(code, detail, options)
+  } finally {
+    Error.stackTraceLimit = limit
+  }
+}

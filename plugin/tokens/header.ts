@@ -1,0 +1,40 @@
+import { refusal } from '../errors.ts'
+import { isAlgorithm, type Algorithm } from './algorithms.ts'
+
+/** Headers that change what is signed or how: nothing here understands them, so nothing accepts them. */
+const refusedHeaders = ['crit', 'b64', 'zip', 'enc']
+const maxKidLength = 256
+
+/** What a header says about the key. `jku`, `jwk`, `x5u` and `x5c` are never looked at: a token cannot bring its key. */
+export interface KeyHint {
+  readonly alg: Algorithm
+  readonly kid: string | undefined
+}
+
+/** @throws AuthError AUTH_INVALID_TOKEN */
+export function readKeyHint ({ alg, kid }: Readonly<Record<string, unknown>>): KeyHint {
+  if (!isAlgorithm(alg)) throw refusal('AUTH_INVALID_TOKEN', 'alg is none that is spoken here')
+  if (kid !== undefined && !(typeof kid === 'string' && kid !== '' && kid.length <= maxKidLength)) throw refusal('AUTH_INVALID_TOKEN', 'kid is no string of 1 to 256 characters')
+  return { alg, kid }
+}
+
+/**
+ * @param types the media types allowed, from {@link mediaTypes}; `null` allows any
+ * @throws AuthError AUTH_INVALID_TOKEN
+ */
+export function checkHeader (header: Readonly<Record<string, unknown>>, types: ReadonlySet<string> | null): void {
+  const { typ } = header
+  if (types !== null && !(typeof typ === 'string' && types.has(mediaType(typ)))) throw refusal('AUTH_INVALID_TOKEN', 'typ is not an access token\'s')
+  const refused = refusedHeaders.find((name) => Object.hasOwn(header, name))
+  if (refused) throw refusal('AUTH_INVALID_TOKEN', `${refused} is not understood`)
+}
+
+/** The option `type`: one, several, or `false` for any. */
+export function mediaTypes (option: string | readonly string[] | false): ReadonlySet<string> | null {
+  return option === false ? null : new Set([option].flat().map(mediaType))
+}
+
+/** RFC 7515 §4.1.9: media types compare without case, and `application/` may be left out. */
+function mediaType (typ: string): string {
+  return typ.toLowerCase().replace(/^application\//, '')
+}

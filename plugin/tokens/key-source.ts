@@ -1,0 +1,139 @@
+import type { Emit } from '../events.ts'
+import { keyStates, optionError, type KeyOption } from '../options.ts'
+import type { Settings } from '../settings.ts'
+import type { Key } from './key.ts'
+import { createKeyring, type Keyring } from './keyring.ts'
+
+/** Between two reloads that unknown `kid`s may cause. */
+const cooldownMs = 30_000
+
+export type KeySource = Awaited<ReturnType<typeof createKeySource>>
+
+/**
+ * The keys in force, and how they come to be others: by the clock, by `app.keys.reload()`, or because a token names a
+ * `kid` that is not known yet. A list that is refused leaves the keys in force as they were.
+ * @param parts.timeoutMs how long the application's function may take
+ * @throws TypeError that names the option, or what the application's function throws: only at the start
+ */
+export async function createKeySource ({ settings, secrets, emit, monotonic = () => performance.now(), timeoutMs = 5000 }: {
+  settings: Settings
+  secrets: readonly Buffer[]
+  emit: Emit
+  monotonic?: (() => number) | undefined
+  timeoutMs?: number | undefined
+}) {
+  const { keys: option, accessToken: { types }, keysReloadSeconds } = settings
+  const load = typeof option === 'function' ? async () => checkList(await inTime(option(), timeoutMs)) : null
+  let keyring = await build(load === null ? option as readonly KeyOption[] : await load())
+  let lookedAt = -Infinity
+  let running: Promise<boolean> | undefined
+  let queued: Promise<boolean> | undefined
+  const forgetters: (() => void)[] = []
+  const timer = load && setInterval(() => { reload() }, keysReloadSeconds * 1000).unref()
+
+  function build (keys: readonly KeyOption[]): Promise<Keyring> {
+    return createKeyring(keys, secrets, types?.[0] ?? 'at+jwt')
+  }
+
+  /**
+   * Resolves to whether the list was taken; never rejects. A load that runs already may have read what the caller has
+   * just changed before it did: all calls that come meanwhile share the one after it.
+   */
+  function reload (): Promise<boolean> {
+    if (running === undefined) return start()
+    queued ??= running.then(() => {
+      queued = undefined
+      return start()
+    })
+    return queued
+  }
+
+  function start (): Promise<boolean> {
+    running = swap().finally(() => { running = undefined })
+    return running
+  }
+
+  async function swap (): Promise<boolean> {
+    if (load === null) return true
+    try {
+      const next = await build(await load())
+      const retires = !keyring.keys.every((key) => next.keys.some((other) => isSame(key, other)))
+      keyring = next
+      if (retires) for (const forget of forgetters) forget()
+    } catch (error) {
+      emit({ type: 'keys-not-reloaded', reason: reasonOf(error) })
+      return false
+    }
+    emit({ type: 'keys-reloaded', kids: keyring.kids })
+    return true
+  }
+
+  return {
+    current: (): Keyring => keyring,
+    reload,
+    /** Whether there are public keys to publish, or may come to be. */
+    mayPublish: (): boolean => load !== null || keyring.jwks().keys.length > 0,
+    /** Looks for a key that a token names, or waits for a look that is under way; true when it brought a list. */
+    async lookAgain (): Promise<boolean> {
+      if (load === null) return false
+      if (running !== undefined) return await running
+      if (monotonic() - lookedAt < cooldownMs) return false
+      lookedAt = monotonic()
+      return await reload()
+    },
+    /** Calls back when a key has gone: what was verified with it must be forgotten. */
+    onSwap: (forget: () => void): void => { forgetters.push(forget) },
+    close: (): void => { if (timer) clearInterval(timer) }
+  }
+}
+
+/** A `kid` that came to mean another key is another key. */
+function isSame (one: Key, other: Key): boolean {
+  const sameSecret = one.secret === null ? other.secret === null : other.secret !== null && one.secret.equals(other.secret)
+  return one.kid === other.kid && one.alg === other.alg && one.publicPem === other.publicPem && sameSecret
+}
+
+async function inTime<T> (loading: T | Promise<T>, timeoutMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(optionError('keys', `gave no list within ${timeoutMs} ms`)), timeoutMs)
+  })
+  try {
+    return await Promise.race([loading, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/**
+ * The shape of a list that is written into the options is checked with them; a function's is checked here. An empty
+ * one is a source that has lost its keys, not a wish to sign with the secret.
+ * @throws TypeError that names the option
+ */
+function checkList (list: unknown): readonly KeyOption[] {
+  if (!Array.isArray(list) || list.length === 0) throw optionError('keys', 'must return a non-empty list of { key, kid?, alg?, state? }')
+  for (const [index, entry] of (list as unknown[]).entries()) {
+    if (typeof entry !== 'object' || entry === null) throw optionError(`keys.${index}`, 'must be an object')
+    const { key: _key, kid, alg, state, ...unknown } = entry as Record<string, unknown>
+    if (Object.keys(unknown).length > 0) throw optionError(`keys.${index}`, 'must have no members but key, kid, alg and state')
+    if (kid !== undefined && !isText(kid)) throw optionError(`keys.${index}.kid`, 'must be a string of 1 to 256 characters')
+    if (alg !== undefined && !isText(alg)) throw optionError(`keys.${index}.alg`, 'must be a non-empty string')
+    if (state !== undefined && !(keyStates as readonly unknown[]).includes(state)) throw optionError(`keys.${index}.state`, `must be one of ${keyStates.join(', ')}`)
+  }
+  return list
+}
+
+function isText (value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && value.length <= 256
+}
+
+const ours = /^Cannot register fastify-authenticate: /
+
+/** Our words show no key; an application's error may quote what it has read, so that of it only the kind is told. */
+function reasonOf (error: unknown): string {
+  if (!(error instanceof Error)) return 'the function threw something that is no Error'
+  if (error instanceof TypeError && ours.test(error.message)) return error.message.replace(ours, '')
+  const { code } = error as NodeJS.ErrnoException
+  const known = typeof code === 'string' && /^[A-Z][A-Z\d_]{1,40}$/.test(code)
+  return `the function threw ${error.constructor.name}${known ? ` (${code})` : ''}`
+}

@@ -1,0 +1,165 @@
+import {
+  createHash, createPrivateKey, createPublicKey, createSecretKey, KeyObject, sign, verify,
+  type JsonWebKey
+} from 'node:crypto'
+import { optionError, type KeyOption, type KeyState } from '../options.ts'
+import { isAlgorithm, needOf, type Algorithm } from './algorithms.ts'
+import { checkSecret, derive } from './secret.ts'
+
+/** A key that has been found fit for its algorithm. */
+export interface Key {
+  readonly kid: string
+  readonly alg: Algorithm
+  readonly state: KeyState | undefined
+  /** For HMAC, the secret. */
+  readonly secret: Buffer | null
+  /** PEM (PKCS #8), for keys that can sign; `null` for public ones and for HMAC. */
+  readonly privatePem: string | null
+  /** PEM (SPKI); `null` for HMAC. */
+  readonly publicPem: string | null
+  /** The public half as it is published (RFC 7517); `null` for HMAC. */
+  readonly publicJwk: Readonly<JsonWebKey & { kid: string, alg: string, use: 'sig' }> | null
+}
+
+export function canSign (key: Key): boolean {
+  return key.secret !== null || key.privatePem !== null
+}
+
+/**
+ * Reads one entry of the option `keys` and refuses what is not fit to sign or verify access tokens: the wrong curve, a
+ * short RSA modulus, a JWK whose `use`, `key_ops` or `alg` forbid it (RFC 7517 §4.2–4.4), a private half that does not
+ * belong to its public half.
+ * @throws TypeError that names the option; the message never shows key material
+ */
+export function readKey (option: KeyOption, name: string): Key {
+  const jwk = isJwk(option.key) ? option.key : null
+  const material = readMaterial(option.key, `${name}.key`)
+  const alg = chooseAlgorithm(material, option.alg ?? jwk?.alg, `${name}.alg`)
+  if (jwk) checkJwk(jwk, { alg, state: option.state, material }, `${name}.key`)
+  if (material.type === 'secret') {
+    const { minBytes } = needOf(alg)
+    if (minBytes === undefined) throw optionError(`${name}.key`, `is no key for ${alg}`)
+    const secret = material.export()
+    checkSecret(secret, `${name}.key`, minBytes)
+    return secretKey(secret, { kid: kidOf(option, jwk, name) ?? secretKid(secret), alg, state: option.state })
+  }
+  const publicKey = material.type === 'private' ? createPublicKey(material) : material
+  checkAsymmetric(publicKey, alg, `${name}.key`)
+  if (material.type === 'private') checkPair(material, publicKey, `${name}.key`)
+  const parts = publicKey.export({ format: 'jwk' })
+  const kid = kidOf(option, jwk, name) ?? thumbprint(parts)
+  return Object.freeze({
+    kid,
+    alg,
+    state: option.state,
+    secret: null,
+    privatePem: material.type === 'private' ? material.export({ type: 'pkcs8', format: 'pem' }) as string : null,
+    publicPem: publicKey.export({ type: 'spki', format: 'pem' }) as string,
+    publicJwk: Object.freeze({ ...parts, kid, alg, use: 'sig' as const })
+  })
+}
+
+/** An HMAC key; its `kid` is derived, never a hash or thumbprint of the secret, which would help guessing it. */
+export function secretKey (secret: Buffer, { kid = secretKid(secret), alg = 'HS256' as Algorithm, state }: {
+  kid?: string
+  alg?: Algorithm
+  state: KeyState | undefined
+}): Key {
+  return Object.freeze({ kid, alg, state, secret, privatePem: null, publicPem: null, publicJwk: null })
+}
+
+function secretKid (secret: Buffer): string {
+  return derive(secret, 'kid', 9).toString('base64url')
+}
+
+function isJwk (key: unknown): key is JsonWebKey & { alg?: unknown, use?: unknown, key_ops?: unknown, kid?: unknown } {
+  return typeof key === 'object' && key !== null && !(key instanceof KeyObject) && !Buffer.isBuffer(key)
+}
+
+function readMaterial (key: unknown, name: string): KeyObject {
+  if (key instanceof KeyObject) return key
+  try {
+    if (typeof key === 'string') return key.includes('PRIVATE KEY-----') ? createPrivateKey(key) : createPublicKey(key)
+    if (isJwk(key)) return readJwk(key)
+  } catch (error) {
+    // Node's own words can quote the input: only its error code is passed on.
+    throw optionError(name, `cannot be read as a key (${(error as NodeJS.ErrnoException).code}): unencrypted PEM, a JWK or a KeyObject is needed`)
+  }
+  throw optionError(name, 'must be PEM text, a JWK or a KeyObject')
+}
+
+function readJwk (jwk: JsonWebKey): KeyObject {
+  if (jwk.kty !== 'oct') return jwk.d === undefined ? createPublicKey({ key: jwk, format: 'jwk' }) : createPrivateKey({ key: jwk, format: 'jwk' })
+  return createSecretKey(Buffer.from(jwk.k ?? '', 'base64url'))
+}
+
+function kidOf (option: KeyOption, jwk: { kid?: unknown } | null, name: string): string | undefined {
+  const kid = option.kid ?? jwk?.kid
+  if (kid === undefined) return undefined
+  if (typeof kid !== 'string' || kid === '' || kid.length > 256) throw optionError(`${name}.kid`, 'must be a string of 1 to 256 characters')
+  return kid
+}
+
+/** RFC 7638 §3: the SHA-256 of the required members in lexical order. */
+function thumbprint ({ crv, e, kty, n, x, y }: JsonWebKey): string {
+  const members = kty === 'RSA' ? { e, kty, n } : kty === 'EC' ? { crv, kty, x, y } : { crv, kty, x }
+  return createHash('sha256').update(JSON.stringify(members)).digest('base64url')
+}
+
+function chooseAlgorithm (material: KeyObject, wanted: unknown, name: string): Algorithm {
+  const alg = wanted ?? usualAlgorithm(material)
+  if (!isAlgorithm(alg)) {
+    throw optionError(name, alg === undefined ? `is missing: a key of type "${material.asymmetricKeyType}" has no usual algorithm` : 'is not a signature algorithm that is supported')
+  }
+  return alg
+}
+
+function usualAlgorithm (material: KeyObject): Algorithm | undefined {
+  if (material.type === 'secret') return 'HS256'
+  const curve = material.asymmetricKeyDetails?.namedCurve
+  switch (material.asymmetricKeyType) {
+    case 'rsa': return 'RS256'
+    case 'ed25519': return 'EdDSA'
+    case 'ec': return curve === 'prime256v1' ? 'ES256' : curve === 'secp384r1' ? 'ES384' : curve === 'secp521r1' ? 'ES512' : undefined
+    default: return undefined
+  }
+}
+
+function checkJwk (jwk: JsonWebKey, { alg, state, material }: { alg: Algorithm, state: KeyState | undefined, material: KeyObject }, name: string): void {
+  if (jwk.alg !== undefined && jwk.alg !== alg) throw optionError(name, `has an "alg" that is not ${alg}`)
+  if (jwk.use !== undefined && jwk.use !== 'sig') throw optionError(name, 'has a "use" that is not "sig"')
+  if (jwk.oth !== undefined) throw optionError(name, 'is an RSA key of more than two primes')
+  // Node reads base64url leniently, and of an Ed25519 key with a private half it does not look at the public one.
+  const wrong = Object.entries(material.export({ format: 'jwk' })).find(([member, value]) => jwk[member] !== value)
+  if (wrong) throw optionError(name, `has a "${wrong[0]}" that is no canonical base64url, or not this key's`)
+  if (jwk.key_ops === undefined) return
+  const { key_ops: operations } = jwk
+  const missing = neededOperations(material, state).find((operation) => !Array.isArray(operations) || !operations.includes(operation))
+  if (missing) throw optionError(name, `has "key_ops" without "${missing}"`)
+}
+
+/** What a key is used for here: a private key's public half verifies, but a secret does both, unless it is `previous`. */
+function neededOperations (material: KeyObject, state: KeyState | undefined): readonly string[] {
+  if (material.type === 'public') return ['verify']
+  if (material.type === 'private') return ['sign']
+  return state === 'previous' ? ['verify'] : ['sign', 'verify']
+}
+
+function checkAsymmetric (key: KeyObject, alg: Algorithm, name: string): void {
+  const { kty, curve } = needOf(alg)
+  const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key
+  const fits = kty === 'RSA'
+    ? type === 'rsa'
+    : kty === 'EC' ? type === 'ec' && details?.namedCurve === curve : kty === 'OKP' && type === curve
+  if (!fits) throw optionError(name, `is no key for ${alg}`)
+  if (kty !== 'RSA') return
+  if ((details?.modulusLength ?? 0) < 2048) throw optionError(name, `must be RSA of at least 2048 bits: received ${details?.modulusLength}`)
+  if ((details?.publicExponent ?? 0n) < 65537n) throw optionError(name, 'must have a public exponent of at least 65537')
+}
+
+/** A JWK can claim a private half that is not its public half's: then nobody could verify what is signed. */
+function checkPair (privateKey: KeyObject, publicKey: KeyObject, name: string): void {
+  const probe = Buffer.from(name)
+  const digest = privateKey.asymmetricKeyType === 'ed25519' ? null : 'sha256'
+  if (!verify(digest, probe, publicKey, sign(digest, probe, privateKey))) throw optionError(name, 'has a private half that does not belong to its public half')
+}

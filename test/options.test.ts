@@ -1,0 +1,326 @@
+import { createSecretKey, generateKeyPairSync } from 'node:crypto'
+import { Type } from '@sinclair/typebox'
+import fastify from 'fastify'
+import t from 'tap'
+import authenticate from '../plugin/index.ts'
+import { resolveSettings } from '../plugin/settings.ts'
+import { memoryStore } from '../plugin/stores/memory.ts'
+import { issuer, secret } from './fixtures/app.ts'
+
+const day = 86_400
+const base = { issuer, secret }
+
+async function register (options: unknown) {
+  const app = fastify()
+  await app.register(authenticate, options as never)
+  return app
+}
+
+t.test('every option: a wrong, empty, unknown or contradictory value stops the start and is named', async (t) => {
+  const { privateKey: key, publicKey } = generateKeyPairSync('ed25519')
+  const other = generateKeyPairSync('ed25519').privateKey
+  const nonEmpty = 'must be a non-empty string: received'
+  const one = 'must be a non-empty string or a list of them: received'
+  const type = 'must be a type, a list of types, or false: received'
+  const keyList = 'must be a non-empty list of { key, kid?, alg?, state? }, or a function that returns one: received'
+  const origin = 'must be an exact origin such as "https://app.example.com", without a path or a wildcard: received'
+  const cookieName = 'must be a cookie name (RFC 6265 §4.1.1)'
+  const publicLooking = 'looks like a public key or certificate, which everybody may know: a secret is needed'
+  const missing = 'is missing: is the environment variable set?'
+  const from1 = 'must be a whole number >= 1: received'
+  const range = (least: number, most: number) => `must be a whole number between ${least} and ${most}: received`
+
+  /** What is wrong beside a good issuer and secret, the name, and what is said of it. */
+  const rows: [Record<string, unknown>, string, string][] = [
+    [{ isuer: 'x' }, 'isuer', 'is not an option'],
+    [{ accessTokens: {} }, 'accessTokens', 'is not an option'],
+
+    [{ issuer: undefined }, 'issuer', 'is missing'],
+    [{ issuer: '' }, 'issuer', `${nonEmpty} ""`],
+    [{ issuer: 1 }, 'issuer', `${nonEmpty} 1`],
+    [{ issuer: null }, 'issuer', `${nonEmpty} null`],
+    [{ issuer: [issuer] }, 'issuer', `${nonEmpty} a list`],
+
+    [{ audience: '' }, 'audience', `${one} ""`],
+    [{ audience: 1 }, 'audience', `${one} 1`],
+    [{ audience: [] }, 'audience', `${one} a list`],
+    [{ audience: {} }, 'audience', `${one} an object`],
+    [{ audience: null }, 'audience', `${one} null`],
+    [{ audience: ['a', ''] }, 'audience.1', `${nonEmpty} ""`],
+    [{ audience: [1] }, 'audience.0', `${nonEmpty} 1`],
+
+    [{ secret: undefined }, 'secret', missing],
+    [{ secret: null }, 'secret', missing],
+    [{ secret: '' }, 'secret', 'must be at least 32 bytes: received 0'],
+    [{ secret: 'x'.repeat(30) + 'y' }, 'secret', 'must be at least 32 bytes: received 31'],
+    [{ secret: Buffer.from('x'.repeat(30) + 'y') }, 'secret', 'must be at least 32 bytes: received 31'],
+    [{ secret: 'a'.repeat(64) }, 'secret', 'must not be one repeated character'],
+    [{ secret: Buffer.alloc(32) }, 'secret', 'must not be one repeated character'],
+    [{ secret: 1 }, 'secret', 'must be a string or a Buffer'],
+    [{ secret: true }, 'secret', 'must be a string or a Buffer'],
+    [{ secret: {} }, 'secret', 'must be a string or a Buffer'],
+    [{ secret: createSecretKey(Buffer.from(secret)) }, 'secret', 'must be a string or a Buffer'],
+    [{ secret: [] }, 'secret', 'must not be an empty list'],
+    [{ secret: [undefined] }, 'secret.0', 'must be a string or a Buffer'],
+    [{ secret: [secret, 'short'] }, 'secret.1', 'must be at least 32 bytes: received 5'],
+    [{ secret: [secret, secret] }, 'secret.1', 'stands in the list twice'],
+    [{ secret: publicKey.export({ type: 'spki', format: 'pem' }) }, 'secret', publicLooking],
+    [{ secret: publicKey.export({ type: 'spki', format: 'der' }) }, 'secret', publicLooking],
+    [{ secret: JSON.stringify(publicKey.export({ format: 'jwk' })) }, 'secret', publicLooking],
+    [{ secret: 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFoo' }, 'secret', publicLooking],
+
+    [{ keys: null }, 'keys', `${keyList} null`],
+    [{ keys: 'x' }, 'keys', `${keyList} a string`],
+    [{ keys: {} }, 'keys', `${keyList} an object`],
+    [{ keys: [] }, 'keys', `${keyList} a list`],
+    [{ keys: [1] }, 'keys.0', 'must be an object: received a number'],
+    [{ keys: [{}] }, 'keys.0.key', 'is missing'],
+    [{ keys: [{ key, use: 'sig' }] }, 'keys.0.use', 'is not an option'],
+    [{ keys: [{ key: 1 }] }, 'keys.0.key', 'must be PEM text, a JWK or a KeyObject'],
+    [{ keys: [{ key, kid: '' }] }, 'keys.0.kid', 'must be a string of 1 to 256 characters: received a string'],
+    [{ keys: [{ key, kid: 'k'.repeat(257) }] }, 'keys.0.kid', 'must be a string of 1 to 256 characters: received a string'],
+    [{ keys: [{ key, alg: '' }] }, 'keys.0.alg', `${nonEmpty} a string`],
+    [{ keys: [{ key, alg: 'none' }] }, 'keys.0.alg', 'is not a signature algorithm that is supported'],
+    [{ keys: [{ key, alg: 'RS256' }] }, 'keys.0.key', 'is no key for RS256'],
+    [{ keys: [{ key, state: 'old' }] }, 'keys.0.state', 'must be one of next, active, previous: received a string'],
+    [{ keys: [{ key: publicKey, state: 'active' }] }, 'keys.0.state', 'must not be "active": a public key only verifies'],
+    [{ keys: [{ key, state: 'next' }] }, 'keys', 'must have exactly one active private key: received none'],
+    [{ keys: [{ key }, { key: other }] }, 'keys.0.state', 'is missing: several private keys must say which is next, active or previous'],
+    [{ keys: [{ key, state: 'active' }, { key: other, state: 'active' }] }, 'keys', 'must have exactly one active private key: received several'],
+    [{ keys: [{ key, kid: 'a' }, { key: publicKey, kid: 'a' }] }, 'keys', 'must not have two keys of one kid: received "a" twice'],
+    [{ keys: [{ key: createSecretKey(Buffer.from('k'.repeat(40))) }] }, 'keys.0.key', 'must not be one repeated character'],
+    [{ keys: [{ key: createSecretKey(Buffer.from(secret)), alg: 'HS512' }] }, 'keys.0.key', `must be at least 64 bytes: received ${secret.length}`],
+    [{ keysReloadSeconds: 0 }, 'keysReloadSeconds', `${range(1, day)} 0`],
+    [{ trustedIssuers: {} }, 'trustedIssuers', 'must be a list: received an object'],
+    [{ trustedIssuers: [{}] }, 'trustedIssuers.0.issuer', 'is missing'],
+
+    [{ accessToken: null }, 'accessToken', 'must be an object: received null'],
+    [{ accessToken: [] }, 'accessToken', 'must be an object: received a list'],
+    [{ accessToken: 600 }, 'accessToken', 'must be an object: received 600'],
+    [{ accessToken: { lifetime: 1 } }, 'accessToken.lifetime', 'is not an option'],
+    [{ accessToken: { lifetimeSeconds: 0 } }, 'accessToken.lifetimeSeconds', `${from1} 0`],
+    [{ accessToken: { lifetimeSeconds: 1.5 } }, 'accessToken.lifetimeSeconds', `${from1} 1.5`],
+    [{ accessToken: { lifetimeSeconds: '600' } }, 'accessToken.lifetimeSeconds', `${from1} "600"`],
+    [{ accessToken: { lifetimeSeconds: NaN } }, 'accessToken.lifetimeSeconds', `${from1} null`],
+    [{ accessToken: { lifetimeSeconds: Infinity } }, 'accessToken.lifetimeSeconds', `${from1} null`],
+    [{ accessToken: { lifetimeSeconds: day + 1 } }, 'accessToken.lifetimeSeconds', 'must be <= "accessToken.maxLifetimeSeconds" (86400): received 86401'],
+    [{ accessToken: { clockToleranceSeconds: -1 } }, 'accessToken.clockToleranceSeconds', `${range(0, 300)} -1`],
+    [{ accessToken: { clockToleranceSeconds: 301 } }, 'accessToken.clockToleranceSeconds', `${range(0, 300)} 301`],
+    [{ accessToken: { maxLifetimeSeconds: 0 } }, 'accessToken.maxLifetimeSeconds', `${from1} 0`],
+    [{ accessToken: { maxLifetimeSeconds: 599 } }, 'accessToken.lifetimeSeconds', 'must be <= "accessToken.maxLifetimeSeconds" (599): received 600'],
+    [{ accessToken: { type: '' } }, 'accessToken.type', `${type} ""`],
+    [{ accessToken: { type: true } }, 'accessToken.type', `${type} true`],
+    [{ accessToken: { type: null } }, 'accessToken.type', `${type} null`],
+    [{ accessToken: { type: [] } }, 'accessToken.type', `${type} a list`],
+    [{ accessToken: { type: ['JWT', ''] } }, 'accessToken.type.1', `${nonEmpty} ""`],
+    [{ accessToken: { claims: {} } }, 'accessToken.claims', 'must be a TypeBox schema'],
+    [{ accessToken: { claims: null } }, 'accessToken.claims', 'must be a TypeBox schema'],
+    [{ accessToken: { claims: { type: 'object' } } }, 'accessToken.claims', 'must be a TypeBox schema'],
+    [{ accessToken: { cacheSize: -1 } }, 'accessToken.cacheSize', `${range(0, 10_000_000)} -1`],
+
+    [{ refreshToken: false }, 'refreshToken', 'must be an object: received false'],
+    [{ refreshToken: { idle: 1 } }, 'refreshToken.idle', 'is not an option'],
+    [{ refreshToken: { idleSeconds: 0 } }, 'refreshToken.idleSeconds', `${from1} 0`],
+    [{ refreshToken: { idleSeconds: 610 } }, 'refreshToken.idleSeconds', 'must be > "accessToken.lifetimeSeconds" + "refreshToken.retrySeconds" (610): received 610'],
+    [{ refreshToken: { idleSeconds: 90 * day + 1 } }, 'refreshToken.idleSeconds', 'must be <= "refreshToken.absoluteSeconds" (7776000): received 7776001'],
+    [{ refreshToken: { absoluteSeconds: 0 } }, 'refreshToken.absoluteSeconds', `${from1} 0`],
+    [{ refreshToken: { absoluteSeconds: day } }, 'refreshToken.idleSeconds', 'must be <= "refreshToken.absoluteSeconds" (86400): received 1209600'],
+    [{ refreshToken: { retrySeconds: -1 } }, 'refreshToken.retrySeconds', `${range(0, 60)} -1`],
+    [{ refreshToken: { retrySeconds: 61 } }, 'refreshToken.retrySeconds', `${range(0, 60)} 61`],
+    [{ refreshToken: { retrySeconds: 60 }, accessToken: { lifetimeSeconds: 60 } }, 'refreshToken.retrySeconds', 'must be < "accessToken.lifetimeSeconds" (60): received 60'],
+    [{ accessToken: { lifetimeSeconds: 10 } }, 'refreshToken.retrySeconds', 'must be < "accessToken.lifetimeSeconds" (10): received 10'],
+    [{ refreshToken: { lateRetries: 0.5 } }, 'refreshToken.lateRetries', `${range(0, 100)} 0.5`],
+    [{ refreshToken: { lateRetries: 101 } }, 'refreshToken.lateRetries', `${range(0, 100)} 101`],
+    [{ refreshToken: { claims: {} } }, 'refreshToken.claims', 'must be a function: received an object'],
+    [{ refreshToken: { claims: null } }, 'refreshToken.claims', 'must be a function: received null'],
+
+    [{ cookies: true }, 'cookies', 'must be false or an object: received true'],
+    [{ cookies: null }, 'cookies', 'must be false or an object: received null'],
+    [{ cookies: [] }, 'cookies', 'must be false or an object: received a list'],
+    [{ cookies: { path: '/' } }, 'cookies.path', 'is not an option'],
+    [{ cookies: { httpOnly: false } }, 'cookies.httpOnly', 'is not an option'],
+    ...['', 7].map((access): [Record<string, unknown>, string, string] => [{ cookies: { access } }, 'cookies.access', `${nonEmpty} ${JSON.stringify(access)}`]),
+    ...['a b', 'a=b', 'a;', 'a,b', 'ä', '"a"', 'a\r\n'].map((access): [Record<string, unknown>, string, string] => [{ cookies: { access } }, 'cookies.access', cookieName]),
+    [{ cookies: { refresh: 'a b' } }, 'cookies.refresh', cookieName],
+    [{ cookies: { refresh: '__Host-access' } }, 'cookies.refresh', 'must differ from "cookies.access"'],
+    [{ cookies: { secure: false, access: '__Host-a' } }, 'cookies.access', 'must not begin with "__Host-" when "cookies.domain" is set or "cookies.secure" is false'],
+    [{ cookies: { domain: 'example.com', refresh: '__HOST-r' } }, 'cookies.refresh', 'must not begin with "__Host-" when "cookies.domain" is set or "cookies.secure" is false'],
+    [{ cookies: { secure: false, access: '__secure-a' } }, 'cookies.access', 'must not begin with "__Secure-" when "cookies.secure" is false'],
+    [{ cookies: { sameSite: 'Lax' } }, 'cookies.sameSite', 'must be one of lax, strict, none: received "Lax"'],
+    [{ cookies: { sameSite: true } }, 'cookies.sameSite', 'must be one of lax, strict, none: received true'],
+    [{ cookies: { sameSite: null } }, 'cookies.sameSite', 'must be one of lax, strict, none: received null'],
+    [{ cookies: { sameSite: 'none', secure: false } }, 'cookies.sameSite', 'must not be "none" when "cookies.secure" is false'],
+    [{ cookies: { domain: '' } }, 'cookies.domain', `${nonEmpty} ""`],
+    ...['.example.com', 'example.com.', 'https://example.com', 'a b', '-a', 'example.com; Path=/x', '*.example.com'].map((domain): [Record<string, unknown>, string, string] => [{ cookies: { domain } }, 'cookies.domain', 'must be a host name']),
+    [{ cookies: { secure: 'yes' } }, 'cookies.secure', 'must be true or false: received "yes"'],
+    [{ cookies: { renew: 1 } }, 'cookies.renew', 'must be true or false: received 1'],
+
+    [{ trustedOrigins: 'https://app.example.com' }, 'trustedOrigins', 'must be a list of origins: received "https://app.example.com"'],
+    [{ trustedOrigins: null }, 'trustedOrigins', 'must be a list of origins: received null'],
+    [{ trustedOrigins: [/x/] }, 'trustedOrigins.0', 'must be a string: received an object'],
+    ...['', '*', 'null', 'app.example.com', 'https://', 'https://a.example/', 'https://a.example/path', 'https://a.example?x', 'https://*.example.com', 'https://A.example', 'https://a.example:443', 'https://u@a.example', 'file:///x', 'data:x']
+      .map((text): [Record<string, unknown>, string, string] => [{ trustedOrigins: ['https://ok.example', text] }, 'trustedOrigins.1', `${origin} ${JSON.stringify(text)}`]),
+
+    [{ store: {} }, 'store', 'must be a SessionStore'],
+    [{ store: 'memory' }, 'store', 'must be a SessionStore'],
+    [{ store: memoryStore }, 'store', 'must be a SessionStore'],
+
+    [{ revocation: false }, 'revocation', 'must be an object: received false'],
+    [{ revocation: { poll: 1 } }, 'revocation.poll', 'is not an option'],
+    [{ revocation: { pollSeconds: 0 } }, 'revocation.pollSeconds', `${range(1, 3600)} 0`],
+    [{ revocation: { pollSeconds: 3601 } }, 'revocation.pollSeconds', `${range(1, 3600)} 3601`],
+    [{ revocation: { maxStalenessSeconds: 0 } }, 'revocation.maxStalenessSeconds', `${from1} 0`],
+    [{ revocation: { whenStale: 'ignore' } }, 'revocation.whenStale', 'must be one of accept, refuse: received "ignore"'],
+
+    [{ jwks: true }, 'jwks', 'must be false or an object: received true'],
+    [{ jwks: { url: '/x' } }, 'jwks.url', 'is not an option'],
+    [{ jwks: { path: 'jwks.json' } }, 'jwks.path', 'must start with "/": received "jwks.json"'],
+    [{ jwks: { path: '' } }, 'jwks.path', 'must start with "/": received ""'],
+    [{ protect: 'none' }, 'protect', 'must be one of declared, all: received "none"'],
+    [{ protect: true }, 'protect', 'must be one of declared, all: received true'],
+    [{ protect: null }, 'protect', 'must be one of declared, all: received null'],
+    [{ realm: '' }, 'realm', `${nonEmpty} ""`],
+    [{ realm: 'ä' }, 'realm', 'must be printable ASCII (it defaults to "issuer")'],
+    [{ realm: 'a\r\nSet-Cookie: x' }, 'realm', 'must be printable ASCII (it defaults to "issuer")'],
+    [{ issuer: 'https://ä.example' }, 'realm', 'must be printable ASCII (it defaults to "issuer")'],
+    [{ onEvent: 'log' }, 'onEvent', 'must be a function: received "log"'],
+    [{ clock: 0 }, 'clock', 'must be a function: received 0']
+  ]
+  for (const [wrong, name, problem] of rows) {
+    const message = `Cannot register fastify-authenticate: "${name}" ${problem}`
+    await t.rejects(register({ ...base, ...wrong }), { name: 'TypeError', message }, message.slice(37))
+  }
+  for (const nothing of [undefined, null, {}]) await t.rejects(register(nothing), { name: 'TypeError', message: 'Cannot register fastify-authenticate: "issuer" is missing' })
+
+  t.strictSame([...new Set(rows.map(([, name]) => name.split('.')[0]))].filter((name) => name !== 'isuer' && name !== 'accessTokens').sort(), [
+    ...Object.keys(resolveSettings(base)), 'store'
+  ].sort(), 'and no option has been left out')
+})
+
+t.test('store: null is refused, and no silent fallback to memory', { todo: 'plugin/index.ts takes null for absent' }, async (t) => {
+  await t.rejects(register({ ...base, store: null }), { message: 'Cannot register fastify-authenticate: "store" must be a SessionStore' })
+})
+
+t.test('in production, cookies.secure must not be false, and the memory store is warned of', async (t) => {
+  const { NODE_ENV } = process.env
+  t.teardown(() => { NODE_ENV === undefined ? delete process.env.NODE_ENV : process.env.NODE_ENV = NODE_ENV })
+  process.env.NODE_ENV = 'production'
+  await t.rejects(register({ ...base, cookies: { secure: false } }), { message: 'Cannot register fastify-authenticate: "cookies.secure" must not be false in production' })
+  const warnings: string[] = []
+  const app = () => fastify({ logger: { level: 'warn', stream: { write: (line: string) => { warnings.push(JSON.parse(line).msg) } } } })
+  await app().register(authenticate, base)
+  t.strictSame(warnings.splice(0), ['fastify-authenticate keeps sessions in memory: they end with this process and are unknown to others. Set the option "store"'])
+  await app().register(authenticate, { ...base, store: memoryStore() })
+  t.strictSame(warnings, [], 'whoever asks for it, knows')
+})
+
+t.test('no message has a secret or a key in it', async (t) => {
+  const { privateKey } = generateKeyPairSync('ed25519')
+  const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
+  const jwk = privateKey.export({ format: 'jwk' })
+  const hidden = 'hidden-hidden'
+  const wrong: [unknown, string][] = [
+    [{ issuer, secret: hidden }, hidden],
+    [{ issuer, secret: [secret, hidden] }, hidden],
+    [{ issuer, secret: [secret, secret] }, secret],
+    [{ issuer, secret: Buffer.from(hidden) }, hidden],
+    [{ issuer, secret: `-----BEGIN ${hidden}${hidden}${hidden}` }, hidden],
+    [{ issuer, secret: { hidden } }, hidden],
+    [{ ...base, keys: [{ key: hidden }] }, hidden],
+    [{ ...base, keys: [{ key: pem.replace('PRIVATE', 'SECRET') }] }, pem.split('\n')[1]!],
+    [{ ...base, keys: [{ key: pem, alg: 'ES256' }] }, pem.split('\n')[1]!],
+    [{ ...base, keys: [{ key: pem }, { key: pem }] }, pem.split('\n')[1]!],
+    [{ ...base, keys: [{ key: { ...jwk, use: 'enc' } }] }, jwk.d!],
+    [{ ...base, keys: [{ key: { ...jwk, x: 'AAAA' } }] }, jwk.d!],
+    [{ ...base, keys: [{ key: { kty: 'oct', k: hidden } }] }, hidden],
+    [{ ...base, keys: [{ key: [pem] }] }, pem.split('\n')[1]!],
+    [{ ...base, keys: pem }, pem.split('\n')[1]!],
+    [{ ...base, keys: [pem] }, pem.split('\n')[1]!],
+    [{ ...base, keys: { key: pem } }, pem.split('\n')[1]!]
+  ]
+  for (const [options, part] of wrong) {
+    const error = await register(options).then(() => null, (error: Error) => error)
+    t.match(error, { name: 'TypeError', message: /^Cannot register fastify-authenticate: "(secret|keys)/ })
+    t.notOk(`${error?.message} ${error?.stack} ${String(error?.cause)}`.includes(part), error!.message)
+  }
+})
+
+t.test('resolveSettings() fills in the defaults and freezes them', async (t) => {
+  const { onEvent, clock, trustedOrigins, ...settings } = resolveSettings(base)
+  t.strictSame(settings, {
+    issuer,
+    audience: [issuer],
+    secret,
+    keys: [],
+    keysReloadSeconds: 300,
+    trustedIssuers: [],
+    accessToken: { lifetimeSeconds: 600, clockToleranceSeconds: 5, maxLifetimeSeconds: 86_400, type: 'at+jwt', types: ['at+jwt'], cacheSize: 10_000, claims: undefined },
+    refreshToken: { idleSeconds: 14 * day, absoluteSeconds: 90 * day, retrySeconds: 10, lateRetries: 4, claims: undefined },
+    cookies: { access: '__Host-access', refresh: '__Host-refresh', sameSite: 'lax', domain: undefined, renew: false, secure: true },
+    revocation: { pollSeconds: 1, maxStalenessSeconds: 30, whenStale: 'accept' },
+    jwks: { path: '/.well-known/jwks.json' },
+    protect: 'declared',
+    realm: issuer
+  })
+  t.equal(clock, Date.now)
+  t.equal(onEvent({} as never), undefined)
+  t.equal(trustedOrigins.size, 0)
+  for (const part of [settings.audience, settings.accessToken, settings.accessToken.types, settings.refreshToken, settings.cookies, settings.revocation, settings.jwks, resolveSettings(base)]) t.ok(Object.isFrozen(part))
+})
+
+t.test('an option that is undefined counts as absent', async (t) => {
+  const absent = {
+    audience: undefined,
+    keys: undefined,
+    accessToken: { lifetimeSeconds: undefined, clockToleranceSeconds: undefined, maxLifetimeSeconds: undefined, type: undefined, claims: undefined, cacheSize: undefined },
+    refreshToken: { idleSeconds: undefined, absoluteSeconds: undefined, retrySeconds: undefined, lateRetries: undefined, claims: undefined },
+    cookies: { access: undefined, refresh: undefined, sameSite: undefined, domain: undefined, secure: undefined, renew: undefined },
+    trustedOrigins: undefined,
+    revocation: { pollSeconds: undefined, maxStalenessSeconds: undefined, whenStale: undefined },
+    jwks: { path: undefined },
+    protect: undefined,
+    realm: undefined,
+    onEvent: undefined,
+    clock: undefined
+  }
+  const { onEvent: ours, ...settings } = resolveSettings({ ...base, ...absent })
+  const { onEvent, ...defaults } = resolveSettings(base)
+  t.strictSame(settings, defaults)
+  await register({ ...base, ...absent, store: undefined })
+})
+
+t.test('resolveSettings() keeps what the application says, and copies it', async (t) => {
+  const claims = Type.Object({ roles: Type.Array(Type.String()) })
+  const given = {
+    issuer: 'urn:issuer',
+    secret: [secret],
+    audience: ['a', 'b'],
+    accessToken: { lifetimeSeconds: 60, clockToleranceSeconds: 0, maxLifetimeSeconds: 60, type: ['at+jwt', 'JWT'], claims, cacheSize: 0 },
+    refreshToken: { idleSeconds: 71, absoluteSeconds: 71, retrySeconds: 10, lateRetries: 0, claims: async () => null },
+    cookies: { sameSite: 'strict' as const, domain: 'example.com' },
+    trustedOrigins: ['https://app.example.com', 'http://localhost:5173', 'http://[::1]:3000'],
+    revocation: { pollSeconds: 3600, maxStalenessSeconds: 1, whenStale: 'refuse' as const },
+    jwks: { path: '/keys' },
+    protect: 'all' as const,
+    realm: 'the "realm"'
+  }
+  const settings = resolveSettings(given)
+  t.match(settings, {
+    issuer: 'urn:issuer',
+    audience: ['a', 'b'],
+    accessToken: { lifetimeSeconds: 60, types: ['at+jwt', 'JWT'], claims, cacheSize: 0 },
+    refreshToken: { idleSeconds: 71, absoluteSeconds: 71, lateRetries: 0, claims: given.refreshToken.claims },
+    cookies: { access: 'access', refresh: 'refresh', sameSite: 'strict', domain: 'example.com' },
+    revocation: { pollSeconds: 3600, whenStale: 'refuse' },
+    jwks: { path: '/keys' },
+    protect: 'all',
+    realm: 'the "realm"'
+  })
+  t.strictSame([...settings.trustedOrigins], given.trustedOrigins)
+  given.audience.push('c')
+  given.trustedOrigins.push('https://late.example')
+  given.accessToken.lifetimeSeconds = 1
+  t.strictSame([settings.audience, settings.trustedOrigins.size, settings.accessToken.lifetimeSeconds], [['a', 'b'], 3, 60], 'what the caller does later changes nothing')
+  t.match(resolveSettings({ ...base, accessToken: { type: false }, cookies: false, jwks: false }), { accessToken: { types: null }, cookies: null, jwks: null })
+  t.match(resolveSettings({ ...base, cookies: { secure: false } }).cookies, { access: 'access', refresh: 'refresh', secure: false })
+})
