@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict'
+import type { SessionRow } from '../store.ts'
+import { assertDead, ending, idsOf, oddTexts, random, rotation, rowOf, start } from './stage.ts'
+import type { Cases } from './stage.ts'
+
+/** What is read of sessions: `find()` and `list()`. */
+export const findCases: Cases = {
+  'find() tells the time where there is no session': async ({ store }) => {
+    await start(store, { id: 'a' })
+    for (const id of ['', ...oddTexts.filter((text) => text !== 'a')]) {
+      const { row, now } = await store.find(id)
+      assert.equal(row, null)
+      assert.ok(Number.isSafeInteger(now), 'now is not whole milliseconds')
+    }
+  },
+
+  'find() has an expired session as dead, or not at all': async ({ store }) => {
+    await assertDead(store, await start(store, { idleMs: 0 }))
+    await assertDead(store, await start(store, { absoluteMs: 0 }))
+  },
+
+  'find() gives rows that nobody can change from outside': async ({ store }) => {
+    const claims = { roles: ['user'] }
+    const row = await start(store, { claims })
+    const kept = structuredClone(row)
+    claims.roles.push('admin')
+    const spoil = (given: SessionRow) => {
+      const { retries, claims } = given as unknown as { retries: number[], claims: typeof kept.claims & { roles: string[] } }
+      for (const change of [() => Object.assign(given, { generation: 9 }), () => retries.push(1), () => claims.roles.push('admin')]) {
+        try {
+          change()
+        } catch {
+          // A frozen row is as good as a copy.
+        }
+      }
+    }
+    spoil(row)
+    spoil(await rowOf(store, row))
+    for (const listed of await store.list(row.sub)) spoil(listed)
+    assert.deepEqual(await rowOf(store, row), kept)
+    assert.deepEqual(await store.list(row.sub), [kept])
+  },
+
+  'list() has a subject\'s live sessions, oldest first': async ({ store, other }) => {
+    const sub = random()
+    const started: SessionRow[] = []
+    for (let count = 0; count < 12; count++) started.push(await start(store, { sub }))
+    await start(store)
+    await start(store, { sub, idleMs: 0 })
+    await store.revoke(started.pop()!.id, ending)
+    await store.rotate(started[0]!.id, rotation)
+    const listed = await other.list(sub)
+    assert.deepEqual(idsOf(listed), idsOf(started))
+    assert.deepEqual(listed.map(({ createdAt }) => createdAt), started.map(({ createdAt }) => createdAt))
+    assert.equal(listed.find(({ id }) => id === started[0]!.id)?.generation, 1)
+    assert.deepEqual(await other.list(random()), [])
+  }
+}

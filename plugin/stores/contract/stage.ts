@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { isLive } from '../store.ts'
+import type { FeedEntry, FeedPage, InsertOptions, NewSession, SessionRow, SessionStore } from '../store.ts'
+
+/** What a case of the contract is given. */
+interface Stage {
+  readonly store: SessionStore
+  /** The second store over the same data; the same one where there cannot be two. */
+  readonly other: SessionStore
+  /** An empty store that has nothing to do with `store`. */
+  readonly unrelated: () => Promise<SessionStore>
+}
+
+/** By name: a sentence with the method in it. */
+export type Cases = Record<string, (stage: Stage) => Promise<void>>
+
+export const hourMs = 3_600_000
+export const ending = { lifetimeSeconds: 600 }
+export const rotation = { from: 0, to: 1, minAgeMs: 0, idleMs: hourMs }
+export const retry = { generation: 0, retries: [], keep: [], idleMs: hourMs }
+/** What a careless query, key or pattern would take for something else. */
+export const oddTexts = [
+  "' OR ''='", '"', '\\', '%', '_', '*', '?', '{a}', '{b}', 'a:b', 'a b', 'a b ', '\n', 'A', 'a',
+  'é', 'e\u0301', '😀', '__proto__', 'constructor', '0'
+]
+
+export const random = () => randomBytes(16).toString('base64url')
+export const times = <T>(count: number, call: (index: number) => T): T[] => Array.from({ length: count }, (_, index) => call(index))
+export const sorted = (texts: readonly string[]) => [...texts].sort()
+export const idsOf = (items: readonly { id: string }[]) => sorted(items.map(({ id }) => id))
+export const timeOf = async (store: SessionStore) => (await store.find(random())).now
+
+export function newSession (given: Partial<NewSession> = {}): NewSession {
+  return {
+    id: random(),
+    sub: random(),
+    salt: random(),
+    device: null,
+    scope: null,
+    claims: {},
+    accessLifetimeSeconds: 600,
+    idleMs: hourMs,
+    absoluteMs: 24 * hourMs,
+    ...given
+  }
+}
+
+export async function start (store: SessionStore, given: Partial<NewSession> = {}, options: Partial<InsertOptions> = {}): Promise<SessionRow> {
+  const { row } = await store.insert(newSession(given), { end: [], ...ending, ...options })
+  assert.ok(row, 'the session was not inserted')
+  return row
+}
+
+export async function rowOf (store: SessionStore, { id }: { id: string }): Promise<SessionRow> {
+  const { row } = await store.find(id)
+  assert.ok(row, 'the session is gone')
+  return row
+}
+
+export async function assertDead (store: SessionStore, { id }: { id: string }): Promise<void> {
+  const { row, now } = await store.find(id)
+  assert.ok(row === null || !isLive(row, now), 'the session lives')
+}
+
+/** Reads on to the end; stops where the cursor cannot be resumed. */
+export async function readAll (store: SessionStore, cursor: string | null = null, limit = 100) {
+  const entries: FeedEntry[] = []
+  for (let pages = 1; pages < 1000; pages++) {
+    const page: FeedPage = await store.readFeed(cursor, limit)
+    assert.ok(page.entries.length <= limit, 'a page is longer than its limit')
+    if (!page.resumed) return { entries, cursor: page.cursor, resumed: false, pages }
+    entries.push(...page.entries)
+    cursor = page.cursor
+    if (!page.more) return { entries, cursor, resumed: true, pages }
+  }
+  return assert.fail('the feed does not end')
+}

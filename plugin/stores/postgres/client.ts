@@ -1,0 +1,62 @@
+/** What is called of a client that a pool lends. */
+export interface PostgresClient {
+  query (text: string, values?: unknown[]): Promise<{ rows: unknown[] }>
+  on (event: 'error', listener: (error: Error) => void): unknown
+  on (event: 'notification', listener: () => void): unknown
+  removeListener (event: string, listener: (error: Error) => void): unknown
+  release (error?: Error): void
+}
+
+/** What is called of a pool: the `Pool` of `pg` fits. */
+export interface PostgresPool {
+  connect (): Promise<PostgresClient>
+  on (event: 'error', listener: (error: Error) => void): unknown
+  removeListener (event: string, listener: (error: Error) => void): unknown
+  readonly options?: { readonly max?: number | undefined } | undefined
+}
+
+/** Gives work a promise that rejects when its time is up. */
+export async function within<T> (ms: number, work: (late: Promise<never>) => Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`PostgreSQL did not answer within ${ms} ms`)), ms)
+  })
+  late.catch(ignore)
+  try {
+    return await work(late)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/**
+ * Works on a client of the pool until `late` rejects. After any failure the client is destroyed: none goes back with a
+ * transaction open, and a server that has stopped answering does not keep the pool's clients.
+ */
+export async function onClient<T> (pool: PostgresPool, late: Promise<never>, work: (client: PostgresClient) => Promise<T>): Promise<T> {
+  const client = await lend(pool, late)
+  // A connection that breaks emits this beside rejecting, and would end the process.
+  client.on('error', ignore)
+  try {
+    const result = await Promise.race([work(client), late])
+    client.removeListener('error', ignore)
+    client.release()
+    return result
+  } catch (error) {
+    client.release(error as Error)
+    throw error
+  }
+}
+
+async function lend (pool: PostgresPool, late: Promise<never>): Promise<PostgresClient> {
+  const lending = pool.connect()
+  try {
+    return await Promise.race([lending, late])
+  } catch (error) {
+    // The pool cannot be told that nobody waits any more: what it lends then goes straight back.
+    lending.then((client) => client.release(), ignore)
+    throw error
+  }
+}
+
+export function ignore (): void {}
