@@ -1,0 +1,154 @@
+import type {
+  ContextConfigDefault, FastifyBaseLogger, FastifyRequest, FastifySchema as RouteSchema, FastifyTypeProvider, FastifyTypeProviderDefault,
+  RawRequestDefaultExpression, RawServerBase, RawServerDefault, RouteGenericInterface
+} from 'fastify'
+import type { FastifyRequestType, ResolveFastifyRequestType } from 'fastify/types/type-provider.js'
+import { AuthError, refusal } from '../errors.ts'
+import type { Emit } from '../events.ts'
+import type { Settings } from '../settings.ts'
+import type { Revocations } from '../sessions/revocations.ts'
+import type { AccessToken, AccessTokens } from '../tokens/access-token.ts'
+import type { RefreshTokens } from '../tokens/refresh-token.ts'
+import type { Challenge } from './challenge.ts'
+import type { Cookies } from './cookies.ts'
+import { readCredentials, type Credentials } from './credentials.ts'
+import { canActByCookie, isUpgrade, type AssertSameSite } from './cross-site.ts'
+import { assertMeets, checkNeeds, type CheckedNeeds, type Needs } from './needs.ts'
+import type { Auth, User } from './user.ts'
+
+type Presented = Extract<Credentials, { kind: 'token' }>
+
+export interface AuthenticateParts {
+  readonly settings: Settings
+  readonly accessTokens: AccessTokens
+  readonly refreshTokens: RefreshTokens
+  readonly revocations: Revocations
+  readonly cookies: Cookies | null
+  readonly assertSameSite: AssertSameSite
+  readonly challenge: Challenge
+  readonly emit: Emit
+  /** Exchanges the refresh cookie in place and resolves to the new access token; `null` where that is not allowed. */
+  readonly renew: (request: FastifyRequest, expired: AccessToken | null) => Promise<string | null>
+}
+
+export type Authenticate = (request: FastifyRequest, needs: CheckedNeeds) => Promise<User | null>
+
+/** Read the credentials, check them, set `request.user` and `request.auth`: or refuse. */
+export function createAuthenticate (parts: AuthenticateParts): Authenticate {
+  const { settings, accessTokens, refreshTokens, revocations, cookies, assertSameSite, challenge, emit, renew } = parts
+  const accessCookie = settings.cookies?.access ?? null
+
+  return async function authenticate (request, needs) {
+    const slots = request as { user: User | null, auth: Auth | null }
+    slots.user = null
+    slots.auth = null
+    const credentials = readCredentials(request.raw, accessCookie)
+    try {
+      const verified = await identify(request, credentials, needs.optional)
+      if (verified === null) return null
+      assertMeets(verified, needs, settings.issuer)
+      const claims = verified.claims as User
+      slots.auth = { source: sourceOf(credentials) ?? 'cookie', sessionId: verified.sessionId, issuer: claims.iss, claims }
+      slots.user = claims
+      return claims
+    } catch (error) {
+      if (error instanceof AuthError && error.code !== 'AUTH_CROSS_SITE') emit({ type: 'token-refused', code: error.code, detail: error.detail, source: sourceOf(credentials) })
+      throw challenge(error, needs.scopes)
+    }
+  }
+
+  /** The verified token; `null` for a caller who may be nobody, and is. */
+  async function identify (request: FastifyRequest, credentials: Credentials, optional: boolean): Promise<AccessToken | null> {
+    switch (credentials.kind) {
+      case 'foreign': throw refusal('AUTH_NO_CREDENTIALS', 'an Authorization of another scheme or shape')
+      case 'malformed': throw refusal('AUTH_MALFORMED_CREDENTIALS', credentials.detail)
+      case 'ambiguous':
+        cookies?.clear(request, ['access'])
+        throw refusal('AUTH_INVALID_TOKEN', 'the access cookie came twice')
+      case 'none': {
+        const renewed = await renewedByCookie(request, null, optional)
+        if (renewed === null && !optional) throw refusal('AUTH_NO_CREDENTIALS', 'nothing was presented')
+        return renewed
+      }
+      case 'token':
+        return credentials.source === 'header' ? revocations.assertCurrent(await accessTokens.verify(credentials.token)) : await byCookie(request, credentials, optional)
+    }
+  }
+
+  async function byCookie (request: FastifyRequest, { token }: Presented, optional: boolean): Promise<AccessToken | null> {
+    try {
+      const verified = await accessTokens.verify(token)
+      if (canActByCookie(request)) assertSameSite(request)
+      return revocations.assertCurrent(verified)
+    } catch (error) {
+      if (!(error instanceof AuthError)) throw error
+      if (error.code === 'AUTH_EXPIRED_TOKEN') {
+        const renewed = await renewedByCookie(request, accessTokens.verifyExpired(token), optional)
+        if (renewed !== null) return renewed
+      }
+      if (error.code === 'AUTH_INVALID_TOKEN') cookies?.clear(request, ['access'])
+      if (error.code === 'AUTH_REVOKED_TOKEN') clearEnded(request, accessTokens.verifyExpired(token))
+      if (optional && (error.code === 'AUTH_EXPIRED_TOKEN' || error.code === 'AUTH_REVOKED_TOKEN')) return null
+      throw error
+    }
+  }
+
+  async function renewedByCookie (request: FastifyRequest, expired: AccessToken | null, optional: boolean): Promise<AccessToken | null> {
+    if (!settings.cookies?.renew || isUpgrade(request)) return null
+    try {
+      const token = await renew(request, expired)
+      return token === null ? null : revocations.assertCurrent(await accessTokens.verify(token))
+    } catch (error) {
+      if (optional && error instanceof AuthError && error.code === 'AUTH_REFRESH_INVALID') return null
+      throw error
+    }
+  }
+
+  /** A session that has ended takes its refresh cookie along, but not that of another session. */
+  function clearEnded (request: FastifyRequest, { claims: { sid } }: AccessToken): void {
+    const sameSession = cookies?.read(request, 'refresh').some((text) => refreshTokens.read(text)?.sessionId === sid)
+    cookies?.clear(request, sameSession ? ['access', 'refresh'] : ['access'])
+  }
+}
+
+function sourceOf (credentials: Credentials): Presented['source'] | null {
+  return credentials.kind === 'token' ? credentials.source : null
+}
+
+/** Needs that may be optional may yield nobody. */
+type UserFor<N> = 'optional' extends keyof N ? N['optional'] extends false | undefined ? User : User | null : User
+
+/** The explicit form, `request.authenticate(needs)`; ill-typed needs are a TypeError. */
+export function createRequestAuthenticate (authenticate: Authenticate) {
+  return async function requestAuthenticate<const N extends Needs = Record<never, never>> (this: FastifyRequest, needs?: N): Promise<UserFor<N>> {
+    return await authenticate(this, checkNeeds(needs)) as UserFor<N>
+  }
+}
+
+/** Non-null where the route's `config.auth` says that nobody passes without a user. */
+type RouteAuth<ContextConfig> = ContextConfig extends { auth: infer Declared }
+  ? Declared extends false | { optional: true } ? Auth | null : Auth
+  : Auth | null
+
+// `RouteSchema`, for inside `declare module` the name `FastifySchema` means something else wherever `@fastify/swagger` is.
+/* eslint-disable @typescript-eslint/no-unused-vars -- a merged declaration must repeat all type parameters */
+declare module 'fastify' {
+  interface FastifyRequest<
+    RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
+    RawServer extends RawServerBase = RawServerDefault,
+    RawRequest extends RawRequestDefaultExpression<RawServer> = RawRequestDefaultExpression<RawServer>,
+    SchemaCompiler extends RouteSchema = RouteSchema,
+    TypeProvider extends FastifyTypeProvider = FastifyTypeProviderDefault,
+    ContextConfig = ContextConfigDefault,
+    Logger extends FastifyBaseLogger = FastifyBaseLogger,
+    RequestType extends FastifyRequestType = ResolveFastifyRequestType<TypeProvider, SchemaCompiler, RouteGeneric>
+  > {
+    /**
+     * Checks the caller's access token, sets `request.user` and `request.auth`, and resolves to the user.
+     * @throws AuthError 400, 401, 403 or 503 of the catalogue
+     */
+    authenticate: ReturnType<typeof createRequestAuthenticate>
+    /** How the caller was authenticated; `null` before that, and where nobody was needed. */
+    auth: RouteAuth<ContextConfig>
+  }
+}

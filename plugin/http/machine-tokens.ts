@@ -1,0 +1,63 @@
+import { refusal } from '../errors.ts'
+import type { Settings } from '../settings.ts'
+import type { AvailableStore } from '../sessions/available-store.ts'
+import { tokenEntryId, type Revocations } from '../sessions/revocations.ts'
+import { checkOwnClaims, checkScope, type AccessTokens } from '../tokens/access-token.ts'
+import type { User } from './user.ts'
+
+/** Ours have 22; a store's index has its limits. */
+const maxJtiLength = 256
+
+/** `app.accessTokens`: tokens for machines that have no session, and tokens that come by another way than a request. */
+export function createMachineTokens ({ settings, store, accessTokens, revocations }: {
+  settings: Settings
+  store: AvailableStore
+  accessTokens: AccessTokens
+  revocations: Revocations
+}) {
+  const { clock, issuer, accessToken } = settings
+
+  return {
+    /**
+     * Signs an access token without a session, which no sign-out ends: keep it short, or note its `jti`.
+     * @param input.lifetimeSeconds default `accessToken.lifetimeSeconds`, at most `accessToken.maxLifetimeSeconds`
+     * @throws TypeError, RangeError; AuthError AUTH_TOKEN_TOO_LARGE
+     */
+    async sign ({ sub, scope, claims = {}, lifetimeSeconds = accessToken.lifetimeSeconds }: {
+      readonly sub: string
+      readonly scope?: string | undefined
+      readonly claims?: Readonly<Record<string, unknown>> | undefined
+      readonly lifetimeSeconds?: number | undefined
+    }): Promise<string> {
+      if (typeof sub !== 'string' || sub === '') throw new TypeError('"sub" must be a non-empty string')
+      if (!Number.isSafeInteger(lifetimeSeconds) || lifetimeSeconds < 1 || lifetimeSeconds > accessToken.maxLifetimeSeconds) {
+        throw new RangeError(`"lifetimeSeconds" must be a whole number between 1 and ${accessToken.maxLifetimeSeconds}`)
+      }
+      const iat = Math.floor(clock() / 1000)
+      return accessTokens.mint({ sub, scope: checkScope(scope), claims: checkOwnClaims(claims) }, { iat, exp: iat + lifetimeSeconds })
+    },
+
+    /**
+     * Checks a token that came by another way (a socket's first message, a job's payload) as `authenticate()` would.
+     * @throws AuthError AUTH_INVALID_TOKEN, AUTH_EXPIRED_TOKEN, AUTH_REVOKED_TOKEN, AUTH_STORE_UNAVAILABLE
+     */
+    async verify (token: string): Promise<User> {
+      if (typeof token !== 'string') throw refusal('AUTH_INVALID_TOKEN', 'the token is no string')
+      return revocations.assertCurrent(await accessTokens.verify(token)).claims as User
+    },
+
+    /**
+     * Revokes one token by its `jti`, until its `exp` (seconds since the epoch).
+     * @throws RangeError when `exp` is no integer, or further away than any token of ours may live
+     */
+    async revoke (jti: string, exp: number): Promise<void> {
+      if (typeof jti !== 'string' || jti === '' || jti.length > maxJtiLength) throw new TypeError(`"jti" must be a string of 1 to ${maxJtiLength} characters`)
+      const latest = clock() / 1000 + accessToken.maxLifetimeSeconds
+      if (!Number.isSafeInteger(exp) || exp > latest) throw new RangeError('"exp" must be whole seconds since the epoch, within "accessToken.maxLifetimeSeconds" from now')
+      const entry = { kind: 'token' as const, id: tokenEntryId(issuer, jti), until: exp * 1000 }
+      // Here at once, even if the store cannot be told.
+      revocations.add(entry)
+      await store.feed([entry])
+    }
+  }
+}

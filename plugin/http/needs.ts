@@ -1,0 +1,60 @@
+import { refusal } from '../errors.ts'
+import type { AccessToken } from '../tokens/access-token.ts'
+import { isScopeToken } from '../tokens/claims.ts'
+
+/** What a caller must have. */
+export interface Needs {
+  /** All of these scopes (RFC 6749 §3.3). */
+  readonly scopes?: readonly string[] | undefined
+  /** Any one of these, in the claim `roles`. */
+  readonly roles?: readonly string[] | undefined
+  /** Whose tokens are taken. Default: only our own. */
+  readonly issuers?: readonly string[] | undefined
+  /** A caller who presents nothing, or a cookie that has merely expired or ended, is `null` instead of refused. */
+  readonly optional?: boolean | undefined
+  /** Not an option: the list is `scopes`. */
+  readonly scope?: never
+  /** Not an option: the list is `roles`. */
+  readonly role?: never
+}
+
+/** Needs that were checked once, when a route was defined. */
+export interface CheckedNeeds {
+  readonly scopes: readonly string[]
+  readonly roles: readonly string[]
+  readonly issuers: readonly string[] | null
+  readonly optional: boolean
+}
+
+const lists = ['scopes', 'roles', 'issuers'] as const
+
+export const noNeeds: CheckedNeeds = Object.freeze({ scopes: [], roles: [], issuers: null, optional: false })
+
+/** @throws TypeError that names the member: an unknown or ill-typed need must not pass as no need */
+export function checkNeeds (needs: unknown): CheckedNeeds {
+  if (needs === undefined || needs === true) return noNeeds
+  if (typeof needs !== 'object' || needs === null || Array.isArray(needs)) throw new TypeError('Needs must be true or an object such as { scopes: [\'notes:read\'] }')
+  const given = needs as Record<string, unknown>
+  const unknown = Object.keys(given).find((name) => name !== 'optional' && !(lists as readonly string[]).includes(name))
+  if (unknown !== undefined) throw new TypeError(`"${unknown}" is not a need: scopes, roles, issuers and optional are`)
+  if (given.optional !== undefined && typeof given.optional !== 'boolean') throw new TypeError('"optional" must be true or false')
+  for (const name of lists) checkList(name, given[name])
+  const { scopes = [], roles = [], issuers = null, optional = false } = given as Partial<CheckedNeeds>
+  return Object.freeze({ scopes: [...scopes], roles: [...roles], issuers: issuers && [...issuers], optional })
+}
+
+function checkList (name: typeof lists[number], list: unknown): void {
+  if (list === undefined) return
+  const fits = name === 'scopes' ? isScopeToken : (entry: unknown) => typeof entry === 'string' && entry !== ''
+  if (!Array.isArray(list) || list.length === 0 || !list.every(fits)) throw new TypeError(`"${name}" must be a non-empty list of ${name === 'scopes' ? 'scope tokens (RFC 6749 §3.3)' : 'strings'}`)
+}
+
+/** @throws AuthError AUTH_INVALID_TOKEN (another issuer), AUTH_INSUFFICIENT_SCOPE, AUTH_INSUFFICIENT_ROLE */
+export function assertMeets ({ claims, scopes, roles }: AccessToken, needs: CheckedNeeds, ownIssuer: string): void {
+  const takesIssuer = needs.issuers === null ? claims.iss === ownIssuer : needs.issuers.includes(claims.iss)
+  const hasScopes = needs.scopes.every((scope) => scopes.includes(scope))
+  const hasRole = needs.roles.length === 0 || needs.roles.some((role) => roles.includes(role))
+  if (!takesIssuer) throw refusal('AUTH_INVALID_TOKEN', 'the route takes no tokens of this issuer')
+  if (!hasScopes) throw refusal('AUTH_INSUFFICIENT_SCOPE', `needs the scopes ${needs.scopes.join(' ')}`)
+  if (!hasRole) throw refusal('AUTH_INSUFFICIENT_ROLE', `needs one of the roles ${needs.roles.join(' ')}`)
+}

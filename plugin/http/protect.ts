@@ -1,0 +1,61 @@
+import type { FastifyInstance } from 'fastify'
+import type { Settings } from '../settings.ts'
+import type { Authenticate } from './authenticate.ts'
+import { declarationsWithin } from './declarations.ts'
+import { checkNeeds, noNeeds, type CheckedNeeds, type Needs } from './needs.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Who may call this route: `true` for any user, or what a user must have; `false` exempts it from `protect: 'all'`. */
+    auth?: boolean | Needs
+  }
+}
+
+interface RouteConfig {
+  readonly auth?: unknown
+}
+
+export type NeedsOfRoute = (config: RouteConfig) => CheckedNeeds | null
+
+/** What a route's `config` asks of its callers, `null` for nothing; checked once for each config object. */
+export function createNeedsOfRoute (protect: Settings['protect']): NeedsOfRoute {
+  const undeclared = protect === 'all' ? noNeeds : null
+  const checked = new WeakMap<RouteConfig, CheckedNeeds | null>()
+
+  return function needsOfRoute (config) {
+    const known = checked.get(config)
+    if (known !== undefined) return known
+    const needs = config.auth === undefined ? undeclared : config.auth === false ? null : checkNeeds(config.auth)
+    checked.set(config, needs)
+    return needs
+  }
+}
+
+/**
+ * One hook for the whole context that reads the route's own config: it covers routes declared before and after, in
+ * children, under prefixes, and the HEAD routes that Fastify adds. A hook injected route by route would miss some.
+ */
+export function protectRoutes (app: FastifyInstance, { authenticate, needsOfRoute }: { authenticate: Authenticate, needsOfRoute: NeedsOfRoute }): void {
+  app.addHook('onRequest', async function authenticateRoute (request) {
+    // Children that existed before the plugin, or decorate requests themselves, have not inherited the first values.
+    const slots = request as { user: unknown, auth: unknown }
+    slots.user ??= null
+    slots.auth ??= null
+    const needs = needsOfRoute(request.routeOptions.config)
+    if (needs !== null && !request.is404) await authenticate(request, needs)
+  })
+
+  // A wrong declaration fails where it stands, as far as it comes after the plugin; the others fail `ready()`.
+  app.addHook('onRoute', ({ url, config }) => check(url, config ?? {}))
+  app.addHook('onReady', async function checkDeclarations () {
+    for (const { url, config } of declarationsWithin(app)) check(url, config)
+  })
+
+  function check (url: string, config: RouteConfig): void {
+    try {
+      needsOfRoute(config)
+    } catch (error) {
+      throw new TypeError(`Wrong "config.auth" of the route ${url}: ${(error as Error).message}`)
+    }
+  }
+}

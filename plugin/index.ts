@@ -1,0 +1,153 @@
+import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+// Each of these augments Fastify's types; without an import of their own, the emitted declarations would lose them.
+import './http/authenticate.ts'
+import './http/protect.ts'
+import './http/refresh.ts'
+import './http/sign-in.ts'
+import './http/sign-out.ts'
+import './http/user.ts'
+import { createEmit } from './events.ts'
+import { createAuthenticate, createRequestAuthenticate } from './http/authenticate.ts'
+import { addRefusalHook, createChallenge } from './http/challenge.ts'
+import { createCookieSerializer } from './http/cookie-serializer.ts'
+import { createCookies } from './http/cookies.ts'
+import { createAssertSameSite } from './http/cross-site.ts'
+import { serveJwks } from './http/jwks.ts'
+import { createMachineTokens } from './http/machine-tokens.ts'
+import { createNamedByCookies } from './http/named-session.ts'
+import { noNeeds } from './http/needs.ts'
+import { createSecuritySchemes, documentRoutes } from './http/openapi.ts'
+import { addOutgoingHook } from './http/outgoing.ts'
+import { createNeedsOfRoute, protectRoutes } from './http/protect.ts'
+import { createRenew, createReplyRefresh } from './http/refresh.ts'
+import { createSignIn } from './http/sign-in.ts'
+import { createSignOut } from './http/sign-out.ts'
+import { optionError, type Options } from './options.ts'
+import { createAvailableStore } from './sessions/available-store.ts'
+import { createRefresh } from './sessions/refresh.ts'
+import { createRevocations } from './sessions/revocations.ts'
+import { createSessions } from './sessions/sessions.ts'
+import { resolveSettings } from './settings.ts'
+import { memoryStore } from './stores/memory.ts'
+import type { SessionStore } from './stores/store.ts'
+import { createAccessTokens } from './tokens/access-token.ts'
+import { createKeySource, type KeySource } from './tokens/key-source.ts'
+import type { Keyring } from './tokens/keyring.ts'
+import { createRefreshTokens } from './tokens/refresh-token.ts'
+import { readSecrets } from './tokens/secret.ts'
+import { createTrustedIssuers } from './tokens/trusted-issuer.ts'
+
+export interface AuthenticateOptions extends Options {
+  /** Where sessions are kept. Default: in memory, for one process and until it ends. */
+  readonly store?: SessionStore | undefined
+}
+
+const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async function fastifyAuthenticate (app, options) {
+  assertFirst(app)
+  const { store = null, ...rest } = options
+  const settings = resolveSettings(rest)
+  const secrets = readSecrets(settings.secret)
+  const rows = store ?? memoryStore({ clock: settings.clock })
+  if (typeof rows.rotate !== 'function') throw optionError('store', 'must be a SessionStore')
+  if (store === null && process.env.NODE_ENV === 'production') app.log.warn('fastify-authenticate keeps sessions in memory: they end with this process and are unknown to others. Set the option "store"')
+
+  const emit = createEmit(settings.onEvent, (error) => app.log.warn(error, 'onEvent failed'))
+  const available = createAvailableStore(rows)
+  const keys = await createKeySource({ settings, secrets, emit })
+  const trustedIssuers = createTrustedIssuers(settings)
+  const accessTokens = createAccessTokens(settings, keys, trustedIssuers)
+  const refreshTokens = createRefreshTokens(settings, secrets)
+  const revocations = createRevocations({ settings, store: available, emit })
+  const sessionParts = { settings, store: available, accessTokens, refreshTokens, revocations, emit }
+  const sessions = createSessions(sessionParts)
+  const refresh = createRefresh(sessionParts, sessions)
+
+  const challenge = createChallenge(settings.realm)
+  const assertSameSite = createAssertSameSite(settings.trustedOrigins, emit)
+  const cookies = settings.cookies && createCookies(settings.cookies, await createCookieSerializer())
+  const namedByCookies = createNamedByCookies({ sessions, accessTokens, cookies })
+  const replyParts = { ...sessionParts, sessions, refresh, cookies, namedByCookies, assertSameSite, challenge }
+  const authenticate = createAuthenticate({ ...replyParts, renew: createRenew(replyParts) })
+  const needsOfRoute = createNeedsOfRoute(settings.protect)
+  const securitySchemes = createSecuritySchemes(settings.cookies)
+
+  app.decorateRequest('auth', null as never)
+  app.decorateRequest('authenticate', createRequestAuthenticate(authenticate))
+  app.decorateReply('signIn', createSignIn(replyParts))
+  app.decorateReply('refresh', createReplyRefresh(replyParts))
+  app.decorateReply('signOut', createSignOut(replyParts))
+  app.decorateReply('assertSameSite', function () { assertSameSite(this.request) })
+  app.decorate('authenticate', async function authenticateHook (request) {
+    await authenticate(request as FastifyRequest, noNeeds)
+  })
+  app.decorate('sessions', { list: sessions.list, revoke: sessions.revoke, revokeAll: sessions.revokeAll })
+  app.decorate('accessTokens', createMachineTokens(replyParts))
+  app.decorate('keys', { jwks: () => keys.current().jwks(), reload: keys.reload })
+  app.decorate('securitySchemes', securitySchemes)
+
+  addOutgoingHook(app)
+  addRefusalHook(app)
+  protectRoutes(app, { authenticate, needsOfRoute })
+  documentRoutes(app, needsOfRoute, securitySchemes)
+  if (settings.jwks && keys.current().jwks().keys.length > 0) serveJwks(app, settings.jwks.path, keys)
+
+  const sweeper = setInterval(() => rows.sweep().catch((error: unknown) => app.log.warn(error, 'sweep failed')), sweepMs).unref()
+  app.addHook('onReady', async function startAuthenticate () {
+    // Only now is it certain whether the host's `@fastify/jwt` decorates it.
+    if (!app.hasRequestDecorator('user')) app.decorateRequest('user', null as never)
+    await revocations.start()
+  })
+  app.addHook('onClose', async function closeAuthenticate () {
+    clearInterval(sweeper)
+    keys.close()
+    await revocations.close()
+    await rows.close()
+  })
+}
+
+/** How often expired sessions are removed. */
+const sweepMs = 10 * 60_000
+
+function assertFirst (app: FastifyInstance): void {
+  if (!app.hasDecorator('authenticate')) return
+  throw new Error('Cannot register fastify-authenticate: "authenticate" is decorated already in this context or a parent. Register it once, or in sibling contexts (app.register(async (scope) => { … }))')
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** `request.authenticate()` as a hook: `onRequest: [app.authenticate]`, in a list, so that a missing plugin fails the start. */
+    authenticate: (request: Pick<FastifyRequest, 'raw'>, reply?: FastifyReply) => Promise<void>
+    /** A subject's logins: list them, end one, end all. */
+    sessions: Pick<ReturnType<typeof createSessions>, 'list' | 'revoke' | 'revokeAll'>
+    /** Tokens without a session, for machines; checking tokens outside requests; revoking one token. */
+    accessTokens: ReturnType<typeof createMachineTokens>
+    /** The public keys as they are published, and asking an async `keys` now: resolves to whether its list was taken. */
+    keys: Pick<KeySource, 'reload'> & Pick<Keyring, 'jwks'>
+    /** For `@fastify/swagger`: `openapi: { components: { securitySchemes: app.securitySchemes } }`. */
+    securitySchemes: ReturnType<typeof createSecuritySchemes>
+  }
+}
+
+/**
+ * Decorates requests with `authenticate()`, replies with `signIn()`, `refresh()` and `signOut()`, and protects the
+ * routes that declare `config.auth`, in the context it is registered in and below.
+ * ```ts
+ * const app = Fastify()
+ * await app.register(authenticate, { issuer: 'https://api.example.com', secret: process.env.AUTH_SECRET })
+ * app.get('/me', { config: { auth: true } }, async (request) => request.user)
+ * ```
+ * @throws TypeError that names a wrong option
+ */
+export default fp(authenticatePlugin, { fastify: '5.x', name: 'fastify-authenticate' })
+
+export * from './http/user.ts'
+export { AuthError, type RefusalCode } from './errors.ts'
+export type { AuthEvent } from './events.ts'
+export type { Needs } from './http/needs.ts'
+export type { SignIn } from './http/sign-in.ts'
+export type { BearerResponse, CookieResponse } from './http/token-response.ts'
+export type { KeyOption, SessionInfo } from './options.ts'
+export type { SessionSummary } from './sessions/sessions.ts'
+export type { SessionStore } from './stores/store.ts'
+export type { StandardClaims } from './tokens/claims.ts'

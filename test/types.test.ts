@@ -1,0 +1,72 @@
+import { execFile } from 'node:child_process'
+import { cpSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+t.setTimeout(120_000)
+
+/** Runs the compiler; resolves to what it complains about. */
+function tsc (cwd: string, ...args: string[]): Promise<string[]> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '--pretty', 'false', ...args], { cwd, env: { PATH: process.env.PATH } }, (_error, stdout, stderr) => {
+      resolve(`${stdout}${stderr}`.split('\n').filter((line) => /error TS/.test(line)))
+    })
+  })
+}
+
+t.test('the types survive in the package as it is published', async (t) => {
+  const application = readFileSync(join(root, 'test/types/application.ts'), 'utf8')
+  const compilerOptions = { target: 'es2023', lib: ['es2023'], module: 'nodenext', types: ['node'], strict: true, exactOptionalPropertyTypes: true, noEmit: true }
+  const folder = t.testdir({
+    'package.json': JSON.stringify({ type: 'module' }),
+    'tsconfig.json': JSON.stringify({ compilerOptions: { ...compilerOptions, skipLibCheck: false }, files: ['application.ts', 'claims.ts', 'wrong.ts'] }),
+    'application.ts': application.replace('../../plugin/index.ts', 'fastify-authenticate'),
+    'claims.ts': `
+      import fastify from 'fastify'
+      import 'fastify-authenticate'
+
+      declare module 'fastify-authenticate' {
+        interface AuthTypes { claims: { roles: ('user' | 'admin')[], plan?: string } }
+      }
+
+      fastify().get('/', { config: { auth: true } }, async (request) => {
+        const { user, auth } = request
+        user.roles satisfies readonly ('user' | 'admin')[]
+        user.sub satisfies string
+        auth.claims.plan satisfies string | undefined
+        // @ts-expect-error -- no such claim
+        user.tenant
+        // @ts-expect-error -- no such role
+        user.roles.includes('root')
+        const { roles } = await request.authenticate()
+        return roles satisfies readonly ('user' | 'admin')[]
+      })
+    `,
+    // Each line is a mistake that must be found: if nothing were typed, nothing would be.
+    'wrong.ts': `
+      import fastify from 'fastify'
+      const app = fastify()
+      app.get('/', { config: { auth: { scope: 'x' } } }, async ({ user }) => user.tenant)
+      app.get('/', async ({ auth }) => auth.sessionId)
+      app.sessions.start()
+      app.post('/', async (_request, reply) => reply.signIn({ sub: 'alice' }))
+      app.post('/', async (_request, reply) => reply.signOut(1))
+      app.post('/', async (_request, reply) => (await reply.refresh()).tokens)
+      app.accessTokens.revoke('jti', 'exp')
+    `,
+    node_modules: { 'fastify-authenticate': {} }
+  })
+  const installed = join(folder, 'node_modules/fastify-authenticate')
+  cpSync(join(root, 'package.json'), join(installed, 'package.json'))
+  t.strictSame(await tsc(root, '-p', 'plugin', '--outDir', join(installed, 'dist'), '--emitDeclarationOnly', '--sourceMap', 'false'), [], 'the package builds')
+  t.notMatch(application, /fastify-authenticate'/, 'the sources are not what is tested here')
+
+  const complaints = await tsc(folder)
+  const ours = complaints.filter((line) => /^(application|claims|wrong)\.ts|fastify-authenticate/.test(line))
+  t.strictSame(ours.map((line) => line.replace(/^(\w+\.ts)\((\d+),\d+\): error (TS\d+):.*$/, '$1 $2 $3')), [
+    'wrong.ts 4 TS2322', 'wrong.ts 4 TS2339', 'wrong.ts 5 TS18047', 'wrong.ts 6 TS2339', 'wrong.ts 7 TS2345', 'wrong.ts 8 TS2345', 'wrong.ts 9 TS2339', 'wrong.ts 10 TS2345'
+  ])
+  t.strictSame(complaints.filter((line) => !ours.includes(line)), [], 'and the declarations stand without skipLibCheck')
+})
