@@ -1,0 +1,107 @@
+import helmet from '@fastify/helmet'
+import rateLimit from '@fastify/rate-limit'
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import Fastify, { type FastifyInstance, type RawServerBase } from 'fastify'
+import authenticate, { AuthError } from '../plugin/index.ts'
+import { createAttempts, type Attempts } from './attempts.ts'
+import type { Config } from './config.ts'
+import type { Database } from './database.ts'
+import { loggerOptions, logEvents } from './logging.ts'
+import type { Passwords } from './passwords.ts'
+import { Refusal } from './refusals.ts'
+import { adminRoutes } from './routes/admin.ts'
+import { healthRoutes } from './routes/health.ts'
+import { loginRoutes } from './routes/login.ts'
+import { logoutRoutes } from './routes/logout.ts'
+import { meRoutes } from './routes/me.ts'
+import { notesRoutes } from './routes/notes.ts'
+import { passwordRoutes } from './routes/password.ts'
+import { refreshRoutes } from './routes/refresh.ts'
+import { registerRoutes } from './routes/register.ts'
+import { sessionsRoutes } from './routes/sessions.ts'
+import { OwnClaims } from './schemas.ts'
+import { readSecrets } from './secrets.ts'
+import { securityHeaders } from './security-headers.ts'
+
+export interface AppParts {
+  readonly config: Config
+  readonly database: Database
+  readonly passwords: Passwords
+}
+
+/** What every file of `routes/` gets. */
+export interface RouteParts extends AppParts {
+  readonly attempt: Attempts
+}
+
+const routes = [
+  registerRoutes, loginRoutes, refreshRoutes, logoutRoutes, passwordRoutes, sessionsRoutes, meRoutes, notesRoutes, adminRoutes,
+  healthRoutes
+]
+
+/** The application, ready to be listened with or injected into. Closing it closes the database. */
+export async function createApp (parts: AppParts): Promise<FastifyInstance> {
+  const { config, database } = parts
+  const app = Fastify({
+    logger: loggerOptions(config.logLevel),
+    trustProxy: config.trustProxy,
+    // Longer than the longest note; a password is far shorter.
+    bodyLimit: 64 * 1024,
+    requestTimeout: 30_000,
+    https: config.tls
+  }) as FastifyInstance<RawServerBase> as FastifyInstance
+
+  // Runs last, for closing goes backwards: the plugin has let go of the store by then.
+  app.addHook('onClose', async () => { await database.close() })
+  addErrorHandlers(app)
+  // Answers are somebody's own, unless they say otherwise.
+  app.addHook('onRequest', async (_request, reply) => { reply.header('cache-control', 'no-store') })
+  await app.register(helmet, securityHeaders(config))
+  await app.register(rateLimit, { global: false, nameSpace: 'example-attempts-', ...(database.redis && { redis: database.redis }) })
+  await app.register(authenticate, {
+    ...readSecrets(config),
+    issuer: config.issuer,
+    accessToken: { lifetimeSeconds: config.accessTokenSeconds, claims: OwnClaims },
+    refreshToken: {
+      retrySeconds: config.retrySeconds,
+      // Asked at every refresh: who has lost a role loses it now, and who is gone is signed out.
+      async claims ({ sub }) {
+        const user = await database.users.byId(sub)
+        return user && { claims: { name: user.name, roles: user.roles }, scope: user.scope }
+      }
+    },
+    cookies: { secure: config.cookieSecure },
+    trustedOrigins: config.trustedOrigins,
+    store: database.sessions,
+    onEvent: logEvents(app.log)
+  })
+  // After the plugin, whose security schemes it shows, and before the routes.
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'fastify-authenticate, the example server', version: '1' },
+      components: { securitySchemes: app.securitySchemes }
+    }
+  })
+  await app.register(swaggerUi, { routePrefix: '/docs' })
+
+  const attempt = createAttempts(app)
+  for (const plugin of routes) await app.register(plugin, { ...parts, attempt })
+  return app
+}
+
+function addErrorHandlers (app: FastifyInstance): void {
+  // Nobody needs to see what a fault of ours is called; the log does.
+  app.setErrorHandler(async function answerError (error: Error & { statusCode?: number }, request, reply) {
+    const expected = error instanceof AuthError || error instanceof Refusal || (error.statusCode ?? 500) < 500
+    if (expected) throw error
+    request.log.error(error)
+    return await reply.code(500).send({ statusCode: 500, error: 'Internal Server Error', message: 'Something went wrong here' })
+  })
+  // Fastify's own would repeat the URL, with whatever is in its query, in the answer and in the log.
+  app.setNotFoundHandler(async function answerNotFound (_request, reply) {
+    const { statusCode, code, message } = new Refusal('NOT_FOUND')
+    return await reply.code(statusCode).send({ statusCode, code, error: 'Not Found', message })
+  })
+}

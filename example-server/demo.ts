@@ -1,0 +1,59 @@
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import type { Config } from './config.ts'
+import type { Passwords } from './passwords.ts'
+import { keep, replace } from './secrets.ts'
+import type { Role, Users } from './users.ts'
+
+const demoUsers: readonly { name: string, roles: readonly Role[] }[] = [
+  { name: 'alice', roles: [] },
+  { name: 'admin', roles: ['admin'] }
+]
+
+/**
+ * Makes the demo users, outside production only, and resolves to their password: the configured one, or a random one
+ * that is kept in `dataDir`. Who exists keeps the password they have, unless another one has been configured since.
+ */
+export async function seedDemoUsers ({ config, users, passwords }: {
+  config: Pick<Config, 'dataDir' | 'demoPassword'>
+  users: Users
+  passwords: Passwords
+}): Promise<string> {
+  const path = join(config.dataDir, 'demo-password')
+  const kept = keep(path, () => config.demoPassword ?? randomBytes(12).toString('base64url'))
+  const password = config.demoPassword ?? kept
+  await Promise.all(demoUsers.map(async ({ name, roles }) => {
+    const found = await users.byName(name)
+    if (found !== null && password === kept) return
+    const passwordHash = await passwords.hash(password)
+    if (found === null) await users.add({ name, passwordHash, roles, demo: true })
+    else await users.replacePasswordHash(found.id, { from: found.passwordHash, to: passwordHash })
+  }))
+  if (password !== kept) replace(path, password)
+  return password
+}
+
+/** Lines for a shell, to be pasted as they are. */
+export function describeDemo (url: string, password: string): string {
+  const login = (more: object) => `-H 'content-type: application/json' -d ${quote(JSON.stringify({ username: 'alice', password, ...more }))}`
+  return `
+Sign in as alice or admin, password ${password}
+
+With the token in a header:
+  TOKEN=$(curl -s ${url}/auth/login ${login({})} | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')
+  curl -s ${url}/me -H "Authorization: Bearer $TOKEN"
+  curl -s ${url}/auth/logout -X POST -H "Authorization: Bearer $TOKEN"
+
+With a cookie jar, as a browser:
+  curl -s -c jar -b jar ${url}/auth/login ${login({ transport: 'cookie' })}
+  curl -s -c jar -b jar ${url}/me
+  curl -s -c jar -b jar ${url}/auth/refresh -X POST
+  curl -s -c jar -b jar ${url}/auth/logout -X POST
+
+All routes: ${url}/docs
+`
+}
+
+function quote (text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`
+}

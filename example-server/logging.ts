@@ -1,0 +1,27 @@
+import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
+import type { AuthEvent } from '../plugin/index.ts'
+
+/** Requests without what they carry: no headers, no body, and no query, where people put tokens. */
+export function loggerOptions (level: string) {
+  return {
+    level,
+    serializers: {
+      req: (request: FastifyRequest) => ({
+        method: request.method,
+        url: request.url.split('?', 1).join(),
+        remoteAddress: request.ip
+      })
+    },
+    // Should some line ever hold a whole request: the raw bytes of one that Node could not read, say, at level trace.
+    redact: ['err.rawPacket', '*.headers.authorization', '*.headers.cookie', '*.headers["set-cookie"]']
+  }
+}
+
+/** Worth somebody's attention. */
+const alarms = new Set<AuthEvent['type']>(['session-reused', 'store-rolled-back', 'feed-stale'])
+
+export function logEvents (log: FastifyBaseLogger) {
+  return function onEvent (event: AuthEvent): void {
+    log[alarms.has(event.type) ? 'warn' : 'debug']({ event }, event.type)
+  }
+}

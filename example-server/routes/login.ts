@@ -1,0 +1,56 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { RouteParts } from '../app.ts'
+import { Refusal } from '../refusals.ts'
+import { badBody, limited, Login, Problem, SignedIn, strictBody } from '../schemas.ts'
+import type { User } from '../users.ts'
+
+/** What the plugin keeps of a device's name. */
+const mostOfDevice = 200
+
+export const loginRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function login (app, { config, database: { users }, passwords, attempt }) {
+  // RFC 9110 §15.5.2: a 401 says how to get in.
+  const challenge = { 'www-authenticate': `Bearer realm="${config.issuer}"` }
+
+  app.post('/auth/login', {
+    validatorCompiler: strictBody,
+    schema: {
+      summary: 'Sign in',
+      tags: ['auth'],
+      body: Login,
+      response: {
+        200: SignedIn,
+        401: Problem('The username or the password is wrong'),
+        403: Problem('By cookie: the request came from another site'),
+        ...badBody,
+        ...limited
+      }
+    }
+  }, async (request, reply) => {
+    const { username, password, transport = 'bearer' } = request.body
+    // Before any work is done for it: another site must not sign its visitors in as somebody else.
+    if (transport === 'cookie') reply.assertSameSite()
+    // Before the hash is read: should the password change meanwhile, this login is refused.
+    const authenticatedAt = Date.now()
+    const user = await attempt(request, username, async () => await identify(username, password))
+    if (user === null) throw new Refusal('LOGIN_FAILED', challenge)
+    return await reply.signIn({
+      sub: user.id,
+      claims: { name: user.name, roles: user.roles },
+      scope: user.scope,
+      device: request.headers['user-agent']?.slice(0, mostOfDevice),
+      transport,
+      authenticatedAt
+    })
+  })
+
+  /** Unknown users and wrong passwords are one and the same, in what is answered and in what it costs. */
+  async function identify (username: string, password: string): Promise<User | null> {
+    const user = await users.byName(username)
+    const isRight = await passwords.verify(password, user?.passwordHash ?? null)
+    if (user === null || !isRight) return null
+    if (passwords.isWeak(user.passwordHash)) {
+      await users.replacePasswordHash(user.id, { from: user.passwordHash, to: await passwords.hash(password) })
+    }
+    return user
+  }
+}

@@ -1,0 +1,65 @@
+import type { AddressInfo } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
+import closeWithGrace from 'close-with-grace'
+import { createApp } from './app.ts'
+import { ConfigError, readConfig } from './config.ts'
+import { openDatabase } from './database.ts'
+import { describeDemo, seedDemoUsers } from './demo.ts'
+import { createPasswords } from './passwords.ts'
+import type { Refusal } from './refusals.ts'
+
+/** How long requests under way may take to be answered when the process is asked to stop. */
+const graceMs = 4500
+const retryMs = 1000
+
+async function start (): Promise<void> {
+  const config = readConfig()
+  const [database, passwords] = await Promise.all([openDatabase(config), createPasswords()])
+  async function prepare (): Promise<string | null> {
+    await database.ping()
+    return config.production ? null : await seedDemoUsers({ config, users: database.users, passwords })
+  }
+  const preparing = prepare().then((demoPassword) => ({ demoPassword, away: null }), assertAway)
+  const app = await createApp({ config, database, passwords })
+  const { demoPassword, away } = await preparing
+  closeWithGrace({ delay: graceMs, logger: app.log }, async ({ err }) => {
+    if (err) app.log.fatal(err)
+    await app.close()
+  })
+
+  await app.listen({ host: config.host, port: config.port })
+  const { port } = app.server.address() as AddressInfo
+  const url = `${config.tls ? 'https' : 'http'}://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`
+  console.log(`listening on ${url}${demoPassword ? `\n${describeDemo(url, demoPassword)}` : ''}`)
+  if (away === null) return
+
+  app.log.warn(away, 'the database does not answer: going on without it until it does')
+  const prepared = await untilAnswered(prepare)
+  app.log.warn('the database answers')
+  if (prepared) console.log(describeDemo(url, prepared))
+}
+
+/** What is more than a database that is away stops the start. */
+function assertAway (error: unknown): { demoPassword: null, away: unknown } {
+  const isAway = (error as Partial<Refusal>).statusCode === 503
+  if (!isAway) throw error
+  return { demoPassword: null, away: error }
+}
+
+async function untilAnswered<T> (work: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await work()
+    } catch (error) {
+      assertAway(error)
+      await setTimeout(retryMs)
+    }
+  }
+}
+
+try {
+  await start()
+} catch (error) {
+  console.error(error instanceof ConfigError ? error.message : `Cannot start: ${(error as Error).message}`)
+  process.exit(1)
+}

@@ -1,0 +1,85 @@
+import { BlockList, isIP } from 'node:net'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** One kind of value: how its text is read, and what is said of text that is none (`undefined`). */
+export interface Kind<T> {
+  readonly must: string
+  readonly read: (text: string) => T | undefined
+}
+
+export const text: Kind<string> = { must: 'be text', read: (given) => given }
+
+export const flag: Kind<boolean> = {
+  must: 'be true or false',
+  read: (given) => given === 'true' ? true : given === 'false' ? false : undefined
+}
+
+export function whole (minimum: number, maximum: number): Kind<number> {
+  return {
+    must: `be a whole number between ${minimum} and ${maximum}`,
+    read: (given) => /^\d{1,9}$/.test(given) && Number(given) >= minimum && Number(given) <= maximum ? Number(given) : undefined
+  }
+}
+
+export function oneOf<const T extends string> (values: readonly T[]): Kind<T> {
+  return { must: `be one of ${values.join(', ')}`, read: (given) => values.find((value) => value === given) }
+}
+
+export const host: Kind<string> = {
+  must: 'be a host name or an IP address',
+  read: (given) => isIP(given) || /^[a-z\d]([a-z\d.-]*[a-z\d])?$/i.test(given) ? given : undefined
+}
+
+export const issuer: Kind<string> = {
+  must: 'be an http(s) URL without query or fragment, such as https://api.example.com',
+  read: (given) => /^https?:\/\/[^\s"\\?#]+$/.test(given) && URL.canParse(given) ? given : undefined
+}
+
+export const postgresUrl: Kind<string> = {
+  must: 'be a URL such as postgres://user:password@host:5432/database, its parts percent-encoded',
+  read: (given) => {
+    if (!/^postgres(ql)?:\/\//.test(given) || !URL.canParse(given)) return undefined
+    const { hostname, pathname, searchParams } = new URL(given)
+    return (hostname !== '' || searchParams.has('host')) && pathname.length > 1 ? given : undefined
+  }
+}
+
+export const redisUrl: Kind<string> = {
+  must: 'be a URL such as rediss://user:password@host:6379/0, its parts percent-encoded, or unix:///path/of/a/socket',
+  read: (given) => {
+    if (!/^(rediss?|unix):\/\//.test(given) || !URL.canParse(given)) return undefined
+    const { protocol, hostname, pathname } = new URL(given)
+    const fits = protocol === 'unix:' ? hostname === '' && pathname.length > 1 : hostname !== '' && /^(\/\d*)?$/.test(pathname)
+    return fits ? given : undefined
+  }
+}
+
+export const origins: Kind<string[]> = {
+  must: 'be a comma-separated list of exact origins, such as https://app.example.com',
+  read: (given) => all(given, (origin) => origin !== 'null' && URL.canParse(origin) && new URL(origin).origin === origin)
+}
+
+/** Fastify's `trustProxy`. No number of hops: whoever reaches the server past the proxy could invent them. */
+export const proxies: Kind<boolean | string[]> = {
+  must: 'be true, false, or a comma-separated list of addresses and networks, such as 10.0.0.0/8',
+  read: (given) => flag.read(given) ?? all(given, isNetwork)
+}
+
+function all (given: string, fits: (entry: string) => boolean): string[] | undefined {
+  const entries = given.split(',').map((entry) => entry.trim())
+  return entries.every(fits) ? entries : undefined
+}
+
+function isNetwork (entry: string): boolean {
+  if (['loopback', 'linklocal', 'uniquelocal'].includes(entry)) return true
+  const [address = '', prefix] = entry.split('/')
+  const version = isIP(address)
+  if (version === 0) return false
+  try {
+    if (prefix !== undefined) new BlockList().addSubnet(address, /^\d+$/.test(prefix) ? Number(prefix) : NaN, version === 6 ? 'ipv6' : 'ipv4')
+    return true
+  } catch {
+    return false
+  }
+}
