@@ -27,7 +27,7 @@ export function createAttempts (app: FastifyInstance) {
     }),
     createLimit(app, { max: most.perAddress, timeWindow: windowMs, keyGenerator: (request) => `address ${addressOf(request)}` })
   ]
-  /** Attempts that nobody knows the outcome of yet: a burst of guesses must not slip in before the first has failed. */
+  /** Attempts on this node that nobody knows the outcome of yet: a burst of guesses must not slip in before the first has failed. */
   const underWay = new Map<string, number>()
 
   function count (keys: readonly string[], change: 1 | -1): void {

@@ -12,7 +12,8 @@ const demoUsers: readonly { name: string, roles: readonly Role[] }[] = [
 
 /**
  * Makes the demo users, outside production only, and resolves to their password: the configured one, or a random one
- * that is kept in `dataDir`. Who exists keeps the password they have, unless another one has been configured since.
+ * that is kept in `dataDir`. Who exists keeps the password they have, unless another one has been configured since, or
+ * that folder is new: the database is an older one then, and the password that is printed would be of no use.
  */
 export async function seedDemoUsers ({ config, users, passwords }: {
   config: Pick<Config, 'dataDir' | 'demoPassword'>
@@ -20,11 +21,15 @@ export async function seedDemoUsers ({ config, users, passwords }: {
   passwords: Passwords
 }): Promise<string> {
   const path = join(config.dataDir, 'demo-password')
-  const kept = keep(path, () => config.demoPassword ?? randomBytes(12).toString('base64url'))
+  let isNew = false
+  const kept = keep(path, () => {
+    isNew = true
+    return config.demoPassword ?? randomBytes(12).toString('base64url')
+  })
   const password = config.demoPassword ?? kept
   await Promise.all(demoUsers.map(async ({ name, roles }) => {
     const found = await users.byName(name)
-    if (found !== null && password === kept) return
+    if (found !== null && password === kept && !isNew) return
     const passwordHash = await passwords.hash(password)
     if (found === null) await users.add({ name, passwordHash, roles, demo: true })
     else await users.replacePasswordHash(found.id, { from: found.passwordHash, to: passwordHash })

@@ -55,10 +55,17 @@ async function register (app: FastifyInstance, username: string): Promise<string
 
 const outcome = (answer: LightMyRequestResponse) => [answer.statusCode, answer.json().code]
 
-t.test('one can sign in by header and by cookie, call, refresh and sign out, and is refused at once afterwards; a restart keeps everything', async (t) => {
-  const env = { DATA_DIR: join(t.testdir(), 'made', 'by', 'the', 'server'), DEMO_PASSWORD: password, LOG_LEVEL: 'trace' }
-  const server = await startServer(t, env)
+t.test('several processes may start over one new DATA_DIR at once: they share key, secret, users and sessions, and a restart keeps everything', async (t) => {
+  const env = { DATA_DIR: join(t.testdir(), 'made', 'by', 'the', 'server'), LOG_LEVEL: 'trace' }
+  const servers = await Promise.all([startServer(t, env), startServer(t, env)])
+  const [server, two] = servers
   const { url } = server
+  const password = readFileSync(join(env.DATA_DIR, 'demo-password'), 'utf8')
+  for (const { output } of servers) t.match(output.text, `password ${password}`, 'one random password, printed by all')
+  for (const file of ['development-secret', 'development-key.pem', 'demo-password']) {
+    t.equal(statSync(join(env.DATA_DIR, file)).mode & 0o777, 0o600, `${file} is its owner's alone`)
+  }
+  t.same(readdirSync(env.DATA_DIR).filter((name) => !name.startsWith('example.db')).sort(), ['demo-password', 'development-key.pem', 'development-secret'])
   t.match(server.output.text, new RegExp(`curl .*${url}/auth/login`), 'with lines to paste')
 
   const signedIn = await post(`${url}/auth/login`, { username: 'alice', password })
@@ -66,7 +73,7 @@ t.test('one can sign in by header and by cookie, call, refresh and sign out, and
   t.equal(signedIn.headers.get('cache-control'), 'no-store')
   const tokens = await signedIn.json() as Tokens
   t.match(tokens, { token_type: 'Bearer', expires_in: 600, scope: 'notes:read notes:write' })
-  t.match(await (await fetch(`${url}/me`, { headers: bearer(tokens) })).json(), { name: 'alice', roles: [], iss: 'http://localhost:3000' })
+  t.match(await (await fetch(`${two.url}/me`, { headers: bearer(tokens) })).json(), { name: 'alice', roles: [], iss: 'http://localhost:3000' })
 
   const jar = createJar()
   const byCookie = await post(`${url}/auth/login`, { username: 'ALICE', password, transport: 'cookie' })
@@ -77,7 +84,7 @@ t.test('one can sign in by header and by cookie, call, refresh and sign out, and
   const oldCookies = jar.header()
 
   t.equal((await post(`${url}/notes`, { text: 'remember' }, bearer(tokens))).status, 201)
-  const refreshed = await (await post(`${url}/auth/refresh`, { refresh_token: tokens.refresh_token })).json() as Tokens
+  const refreshed = await (await post(`${two.url}/auth/refresh`, { refresh_token: tokens.refresh_token })).json() as Tokens
   const byCookieAgain = await post(`${url}/auth/refresh`, undefined, jar.header())
   t.equal(byCookieAgain.status, 200)
   jar.keep(byCookieAgain.headers.getSetCookie())
@@ -91,34 +98,18 @@ t.test('one can sign in by header and by cookie, call, refresh and sign out, and
     t.match(refused.headers.get('www-authenticate'), /^Bearer realm="http:\/\/localhost:3000", error="invalid_token"/)
   }
   t.equal((await fetch(`${url}/auth/login?access_token=${staying.access_token}`)).status, 404)
-  t.equal(await server.stop(), 0, 'SIGTERM ends it gracefully')
+  t.strictSame(await Promise.all(servers.map(({ stop }) => stop())), [0, 0], 'SIGTERM ends them gracefully')
   for (const secret of [tokens, refreshed, staying].flatMap(({ access_token: access, refresh_token: refresh }) => [access, refresh])) {
-    t.notOk(server.output.text.includes(secret), 'no token is logged, not even at level trace')
+    t.notOk(servers.some(({ output }) => output.text.includes(secret)), 'no token is logged, not even at level trace')
   }
-  t.notMatch(server.output.text, /"level":(40|50|60)/)
+  for (const { output } of servers) t.notMatch(output.text, /"level":(40|50|60)/)
 
-  const again = await startServer(t, env)
-  t.equal((await fetch(`${again.url}/me`, { headers: bearer(staying) })).status, 200, 'the session goes on')
-  t.equal((await fetch(`${again.url}/me`, { headers: bearer(refreshed) })).status, 401, 'what has ended stays ended')
-  t.match(await (await fetch(`${again.url}/notes`, { headers: bearer(staying) })).json(), [{ text: 'remember' }])
-  t.equal((await post(`${again.url}/auth/login`, { username: 'alice', password })).status, 200, 'the user too')
-  const jwks = await (await fetch(`${again.url}/.well-known/jwks.json`)).json() as { keys: object[] }
-  t.match(jwks.keys, [{ kty: 'OKP', crv: 'Ed25519' }])
-})
-
-t.test('several processes may start over one new DATA_DIR at once: they share key, secret, users and sessions', async (t) => {
-  const env = { DATA_DIR: t.testdir(), ACCESS_TOKEN_SECONDS: '3' }
-  const [one, two, three] = await Promise.all([startServer(t, env), startServer(t, env), startServer(t, env)])
-  const kept = readFileSync(join(env.DATA_DIR, 'demo-password'), 'utf8')
-  for (const { output } of [one, two, three]) t.match(output.text, kept, 'one random password, printed by all')
-
-  const tokens = await (await post(`${one.url}/auth/login`, { username: 'admin', password: kept })).json() as Tokens
-  t.equal((await fetch(`${two.url}/admin/users`, { headers: bearer(tokens) })).status, 200)
-  t.equal((await post(`${three.url}/auth/refresh`, { refresh_token: tokens.refresh_token })).status, 200)
-  for (const file of ['development-secret', 'development-key.pem', 'demo-password']) {
-    t.equal(statSync(join(env.DATA_DIR, file)).mode & 0o777, 0o600, `${file} is its owner's alone`)
-  }
-  t.same(readdirSync(env.DATA_DIR).filter((name) => !name.startsWith('example.db')).sort(), ['demo-password', 'development-key.pem', 'development-secret'])
+  const { app: again } = await createInjected(t, { DATA_DIR: env.DATA_DIR })
+  t.equal((await again.inject({ url: '/me', headers: bearer(staying) })).statusCode, 200, 'the session goes on')
+  t.equal((await again.inject({ url: '/me', headers: bearer(refreshed) })).statusCode, 401, 'what has ended stays ended')
+  t.match((await again.inject({ url: '/notes', headers: bearer(staying) })).json(), [{ text: 'remember' }])
+  t.equal((await login(again, 'alice', password)).statusCode, 200, 'the user too')
+  t.match((await again.inject('/.well-known/jwks.json')).json().keys, [{ kty: 'OKP', crv: 'Ed25519' }])
 })
 
 t.test('a production start with something missing or weak stops with one line for each thing', async (t) => {
@@ -162,8 +153,10 @@ t.test('readConfig() names every variable that is wrong, one line each, and neve
     [{ HOST: 'not a host' }, /^HOST must be a host name or an IP address/],
     [{ PORT: '65536' }, /^PORT must be a whole number between 0 and 65535: received "65536"$/],
     [{ PORT: '-1' }, /^PORT/],
-    [{ DATABASE_URL: 'postgres://u:hush@db/x' }, /^DATABASE_URL is not supported yet/],
-    [{ REDIS_URL: 'redis://:hush@cache' }, /^REDIS_URL is not supported yet/],
+    ...['mysql://u:hush@db/x', 'postgres://u:hush@db', 'postgres://u:hu#sh@db/x', 'postgres:///hush', 'hush'].map((url): [Record<string, string>, RegExp] =>
+      [{ DATABASE_URL: url }, /^DATABASE_URL must be a URL such as postgres:\/\/user:password@host:5432\/database, its parts percent-encoded$/]),
+    ...['https://:hush@cache', 'redis://:hush@cache/x', 'redis://:hu/sh@cache', 'redis:hush', 'unix:hush', 'unix://hush/x'].map((url): [Record<string, string>, RegExp] =>
+      [{ REDIS_URL: url }, /^REDIS_URL must be a URL such as rediss:/]),
     [{ AUTH_ISSUER: 'api.example.com' }, /^AUTH_ISSUER must be an http/],
     [{ AUTH_SECRET: 'hush' }, /^AUTH_SECRET must be at least 32 bytes, and random: openssl rand -base64 32$/],
     [{ AUTH_SECRET: 'x'.repeat(40) }, /^AUTH_SECRET/],
@@ -202,6 +195,8 @@ t.test('readConfig() has the documented defaults, outside production and in it',
   t.strictSame({ ...readConfig({}) }, {
     production: false,
     dataDir: './data',
+    databaseUrl: null,
+    redisUrl: null,
     host: '127.0.0.1',
     port: 3000,
     tls: null,

@@ -6,16 +6,18 @@ import { Healthy, Problem } from '../schemas.ts'
 
 const patienceMs = 1000
 
-export const healthRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function health (app, { database }) {
+export const healthRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function health (app, { config, database }) {
   const healthy = { status: 'ok' as const }
+  // Probes come every few seconds: only what is wrong is worth a line, where that is logged at all.
+  const logLevel = config.logLevel === 'trace' || config.logLevel === 'debug' || config.logLevel === 'info' ? 'warn' : config.logLevel
 
   app.get('/health/live', {
-    logLevel: 'warn',
+    logLevel,
     schema: { summary: 'Whether the process answers', tags: ['health'], response: { 200: Healthy } }
   }, async () => healthy)
 
   app.get('/health/ready', {
-    logLevel: 'warn',
+    logLevel,
     schema: {
       summary: 'Whether the database answers',
       tags: ['health'],
