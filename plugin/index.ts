@@ -45,12 +45,12 @@ export interface AuthenticateOptions extends Options {
 
 const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async function fastifyAuthenticate (app, options) {
   assertFirst(app)
-  const { store = null, ...rest } = options
+  const { store, ...rest } = options
   const settings = resolveSettings(rest)
   const secrets = readSecrets(settings.secret)
-  const rows = store ?? memoryStore({ clock: settings.clock })
-  if (typeof rows.rotate !== 'function') throw optionError('store', 'must be a SessionStore')
-  if (store === null && process.env.NODE_ENV === 'production') app.log.warn('fastify-authenticate keeps sessions in memory: they end with this process and are unknown to others. Set the option "store"')
+  const rows = store === undefined ? memoryStore({ clock: settings.clock }) : store
+  if (typeof rows?.rotate !== 'function') throw optionError('store', 'must be a SessionStore')
+  if (store === undefined && process.env.NODE_ENV === 'production') app.log.warn('fastify-authenticate keeps sessions in memory: they end with this process and are unknown to others. Set the option "store"')
 
   const emit = createEmit(settings.onEvent, (error) => app.log.warn(error, 'onEvent failed'))
   const available = createAvailableStore(rows)
@@ -109,9 +109,16 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
 /** How often expired sessions are removed. */
 const sweepMs = 10 * 60_000
 
+/** Where the plugin is registered, by server. */
+const registered = new WeakMap<object, FastifyInstance[]>()
+
 function assertFirst (app: FastifyInstance): void {
-  if (!app.hasDecorator('authenticate')) return
-  throw new Error('Cannot register fastify-authenticate: "authenticate" is decorated already in this context or a parent. Register it once, or in sibling contexts (app.register(async (scope) => { … }))')
+  const others = registered.get(app.server) ?? []
+  const where = app.hasDecorator('authenticate')
+    ? 'is decorated already in this context or a parent'
+    : others.some((other) => Object.prototype.isPrototypeOf.call(app, other)) ? 'is decorated already in a child of this context' : null
+  if (where !== null) throw new Error(`Cannot register fastify-authenticate: "authenticate" ${where}. Register it once, or in sibling contexts (app.register(async (scope) => { … }))`)
+  registered.set(app.server, [...others, app])
 }
 
 declare module 'fastify' {

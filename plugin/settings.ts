@@ -166,8 +166,8 @@ function checkShape (options: unknown): void {
 }
 
 function wording (error: ValueError): string {
-  // Key material can stand where it does not belong: of most that stands under `keys`, only the kind is shown.
-  const secret = /^\/keys(?!\/\d+\/(kid|alg|state)$)/.test(error.path)
+  // Key material can stand where it does not belong: of most that stands under `keys` (key and kid can be mixed up), only the kind is shown.
+  const secret = /^\/keys(?!\w|\/\d+\/(alg|state)$)/.test(error.path)
   if (error.type === ValueErrorType.ObjectAdditionalProperties) return 'is not an option'
   if (error.type === ValueErrorType.ObjectRequiredProperty) return 'is missing'
   return `must ${error.schema.must ?? error.message}: received ${secret ? kindOf(error.value) : show(error.value)}`

@@ -402,3 +402,11 @@ t.test('cookies.renew lets authenticate() renew in place', async (t) => {
     t.strictSame(seen(await get(session.cookie)), { ...refused, code: 'AUTH_REFRESH_INVALID' })
   })
 })
+
+t.test('an access cookie that was revoked by its jti is cleared, and the refresh cookie of its living session is not', async (t) => {
+  const it = await createApp()
+  const { access, cookie } = await it.signIn('cookie')
+  const { jti, exp } = await it.app.accessTokens.verify(access)
+  await it.app.accessTokens.revoke(jti!, exp)
+  t.strictSame(seen(await it.app.inject({ url: '/me', headers: { cookie } })), { ...revoked, cookies: [clearing('__Host-access')] })
+})

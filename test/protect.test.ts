@@ -313,6 +313,8 @@ t.test('registering twice fails, with the remedy', async (t) => {
   const message = 'Cannot register fastify-authenticate: "authenticate" is decorated already in this context or a parent. Register it once, or in sibling contexts (app.register(async (scope) => { … }))'
   await t.rejects(async () => { await fastify().register(authenticate, options).register(authenticate, options) }, { message }, 'in the same context')
   await t.rejects(async () => { await fastify().register(authenticate, options).register(async (scope) => { await scope.register(authenticate, { ...options, issuer: 'https://other.example' }) }) }, { message }, 'in a child')
+  const child = async (scope: FastifyInstance) => { await scope.register(authenticate, { ...options, issuer: 'https://other.example' }) }
+  await t.rejects(async () => { await fastify().register(child).register(authenticate, options) }, { message: message.replace('this context or a parent', 'a child of this context') }, 'in a parent: two issuers would judge the child\'s routes')
   const decorated = fastify()
   decorated.decorate('authenticate', async () => {})
   await t.rejects(async () => { await decorated.register(authenticate, options) }, { message }, 'beside the habit from @fastify/jwt')

@@ -105,9 +105,10 @@ export function createAuthenticate (parts: AuthenticateParts): Authenticate {
   }
 
   /** A session that has ended takes its refresh cookie along, but not that of another session. */
-  function clearEnded (request: FastifyRequest, { claims: { sid } }: AccessToken): void {
-    const sameSession = cookies?.read(request, 'refresh').some((text) => refreshTokens.read(text)?.sessionId === sid)
-    cookies?.clear(request, sameSession ? ['access', 'refresh'] : ['access'])
+  function clearEnded (request: FastifyRequest, { sessionId }: AccessToken): void {
+    const hasEnded = sessionId !== null && revocations.hasEnded(sessionId)
+    const isOfRefresh = cookies?.read(request, 'refresh').some((text) => refreshTokens.read(text)?.sessionId === sessionId)
+    cookies?.clear(request, hasEnded && isOfRefresh ? ['access', 'refresh'] : ['access'])
   }
 }
 

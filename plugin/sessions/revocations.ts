@@ -77,11 +77,16 @@ export function createRevocations ({ settings, store, emit, monotonic = () => pe
       (jti !== undefined && revoked.token.size > 0 && revoked.token.has(tokenEntryId(iss, jti)))
   }
 
-  function add ({ kind, id, until }: FeedEntry): void {
-    if (until <= clock()) return
+  function add (entry: FeedEntry): void {
+    if (note(entry) && entry.kind === 'session') emit({ type: 'session-revoked', sessionId: entry.id })
+  }
+
+  /** True for what is news. */
+  function note ({ kind, id, until }: FeedEntry): boolean {
+    if (until <= clock()) return false
     const known = revoked[kind].get(id)
     revoked[kind].set(id, Math.max(until, known ?? 0))
-    if (kind === 'session' && known === undefined && heardAt !== -Infinity) emit({ type: 'session-revoked', sessionId: id })
+    return known === undefined
   }
 
   /** What is being read already may have passed the place where the new entry stands. */
@@ -122,10 +127,12 @@ export function createRevocations ({ settings, store, emit, monotonic = () => pe
   }
 
   async function readOn (): Promise<void> {
+    // What stands there at the start is no news.
+    const take = heardAt === -Infinity ? note : add
     for (let more = true; more;) {
       const page = await store.readFeed(cursor, pageSize)
       if (!page.resumed) return await reload()
-      page.entries.forEach(add)
+      page.entries.forEach(take)
       cursor = page.cursor
       more = page.more
     }
