@@ -90,7 +90,7 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
   addRefusalHook(app)
   protectRoutes(app, { authenticate, needsOfRoute })
   documentRoutes(app, needsOfRoute, securitySchemes)
-  if (settings.jwks && keys.current().jwks().keys.length > 0) serveJwks(app, settings.jwks.path, keys)
+  if (settings.jwks && keys.mayPublish()) serveJwks(app, settings.jwks.path, keys)
 
   const sweeper = setInterval(() => rows.sweep().catch((error: unknown) => app.log.warn(error, 'sweep failed')), sweepMs).unref()
   app.addHook('onReady', async function startAuthenticate () {

@@ -44,7 +44,7 @@ export function createAuthenticate (parts: AuthenticateParts): Authenticate {
     slots.auth = null
     const credentials = readCredentials(request.raw, accessCookie)
     try {
-      const verified = await identify(request, credentials, needs.optional)
+      const verified = await identify(request, credentials, needs)
       if (verified === null) return null
       assertMeets(verified, needs, settings.issuer)
       const claims = verified.claims as User
@@ -58,7 +58,7 @@ export function createAuthenticate (parts: AuthenticateParts): Authenticate {
   }
 
   /** The verified token; `null` for a caller who may be nobody, and is. */
-  async function identify (request: FastifyRequest, credentials: Credentials, optional: boolean): Promise<AccessToken | null> {
+  async function identify (request: FastifyRequest, credentials: Credentials, needs: CheckedNeeds): Promise<AccessToken | null> {
     switch (credentials.kind) {
       case 'foreign': throw refusal('AUTH_NO_CREDENTIALS', 'an Authorization of another scheme or shape')
       case 'malformed': throw refusal('AUTH_MALFORMED_CREDENTIALS', credentials.detail)
@@ -66,30 +66,40 @@ export function createAuthenticate (parts: AuthenticateParts): Authenticate {
         cookies?.clear(request, ['access'])
         throw refusal('AUTH_INVALID_TOKEN', 'the access cookie came twice')
       case 'none': {
-        const renewed = await renewedByCookie(request, null, optional)
-        if (renewed === null && !optional) throw refusal('AUTH_NO_CREDENTIALS', 'nothing was presented')
+        const renewed = await renewedByCookie(request, null, needs.optional)
+        if (renewed === null && !needs.optional) throw refusal('AUTH_NO_CREDENTIALS', 'nothing was presented')
         return renewed
       }
       case 'token':
-        return credentials.source === 'header' ? revocations.assertCurrent(await accessTokens.verify(credentials.token)) : await byCookie(request, credentials, optional)
+        return credentials.source === 'header' ? revocations.assertCurrent(await accessTokens.verify(credentials.token, needs.issuers)) : await byCookie(request, credentials, needs)
     }
   }
 
-  async function byCookie (request: FastifyRequest, { token }: Presented, optional: boolean): Promise<AccessToken | null> {
+  async function byCookie (request: FastifyRequest, { token }: Presented, { issuers, optional }: CheckedNeeds): Promise<AccessToken | null> {
     try {
-      const verified = await accessTokens.verify(token)
+      const verified = await accessTokens.verify(token, issuers)
       if (canActByCookie(request)) assertSameSite(request)
       return revocations.assertCurrent(verified)
     } catch (error) {
       if (!(error instanceof AuthError)) throw error
-      if (error.code === 'AUTH_EXPIRED_TOKEN') {
-        const renewed = await renewedByCookie(request, accessTokens.verifyExpired(token), optional)
+      const own = ownOrNull(token)
+      if (error.code === 'AUTH_EXPIRED_TOKEN' && own !== null) {
+        const renewed = await renewedByCookie(request, own, optional)
         if (renewed !== null) return renewed
       }
       if (error.code === 'AUTH_INVALID_TOKEN') cookies?.clear(request, ['access'])
-      if (error.code === 'AUTH_REVOKED_TOKEN') clearEnded(request, accessTokens.verifyExpired(token))
+      if (error.code === 'AUTH_REVOKED_TOKEN' && own !== null) clearEnded(request, own)
       if (optional && (error.code === 'AUTH_EXPIRED_TOKEN' || error.code === 'AUTH_REVOKED_TOKEN')) return null
       throw error
+    }
+  }
+
+  /** What a cookie that is refused says of our own session, if it is one of ours at all. */
+  function ownOrNull (token: string): AccessToken | null {
+    try {
+      return accessTokens.verifyExpired(token)
+    } catch {
+      return null
     }
   }
 

@@ -133,5 +133,5 @@ async function fetchBounded (url: string, init: RequestInit): Promise<Response> 
 /** `fetch` says of everything that it failed, and why one level below. */
 function describe (error: unknown): string {
   const { name, message, cause } = error as Error & { cause?: NodeJS.ErrnoException }
-  return name === 'TimeoutError' ? 'it took too long' : cause?.code ? `${message} (${cause.code})` : message
+  return /Timeout/.test(name) ? 'it took too long' : cause?.code ? `${message} (${cause.code})` : message
 }

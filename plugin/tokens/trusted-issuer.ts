@@ -2,20 +2,26 @@ import type { JsonWebKey } from 'node:crypto'
 import { refusal } from '../errors.ts'
 import { optionError, type TrustedIssuerOption } from '../options.ts'
 import type { Settings } from '../settings.ts'
-import { isAlgorithm, type Algorithm } from './algorithms.ts'
+import { isAlgorithm, needOf, type Algorithm } from './algorithms.ts'
 import { checkClaims, type StandardClaims } from './claims.ts'
 import type { Compact } from './compact.ts'
 import { checkHeader, mediaTypes, readKeyHint } from './header.ts'
 import { createJwt, type Jwt } from './jwt.ts'
-import { readKey } from './key.ts'
-import { createRemoteKeys, isSafeUrl, type PublishedKey, type RemoteKeys } from './remote-keys.ts'
+import { readKey, type Key } from './key.ts'
+import { createRemoteKeys, isSafeUrl, type PublishedKey, type RemoteKeys, type RemoteTiming } from './remote-keys.ts'
 
-/** Trying every key of an algorithm is bounded, when a token names no `kid`. */
+/** Trying every key of an algorithm is bounded, when a token names no `kid` or the set has it many times. */
 const maxCandidates = 8
+const maxRead = 64
+/** RFC 7518 §6: who publishes one of these has lost the key. */
+const privateMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
 
 export interface TrustedIssuer {
   readonly issuer: string
-  /** What the issuer's claims count for here; nothing but what `map` says. */
+  /**
+   * What the issuer's claims count for here; nothing but what the application's `map` says.
+   * @throws AuthError AUTH_INVALID_TOKEN when `map` throws: what a token lacks is no fault of this server
+   */
   map (claims: Readonly<Record<string, unknown>>): { scope?: unknown, roles?: unknown }
   /**
    * Checks a token that says it is this issuer's, with this issuer's keys and no others.
@@ -28,15 +34,15 @@ export interface TrustedIssuer {
  * An external identity provider whose access tokens are taken: verify only, algorithms pinned, audience required.
  * @throws TypeError that names the option
  */
-function createTrustedIssuer (option: TrustedIssuerOption, { name, clockToleranceSeconds }: { name: string, clockToleranceSeconds: number }): TrustedIssuer {
-  const { issuer, jwks, jwksUri, type = 'at+jwt', maxLifetimeSeconds = 86_400, map = () => ({}) } = option
+function createTrustedIssuer (option: TrustedIssuerOption, { name, clockToleranceSeconds, timing }: { name: string, clockToleranceSeconds: number, timing: RemoteTiming }): TrustedIssuer {
+  const { issuer, jwks, jwksUri, type = 'at+jwt', maxLifetimeSeconds = 86_400, map = noRights } = option
   const algorithms = option.algorithms.map((alg, index) => pinned(alg, `${name}.algorithms.${index}`))
   const types = mediaTypes(type)
   const policy = { issuer, audience: [option.audience].flat(), clockToleranceSeconds, maxLifetimeSeconds }
   if (jwks !== undefined && jwksUri !== undefined) throw optionError(`${name}.jwksUri`, 'must not stand beside "jwks"')
-  if (jwksUri !== undefined && !isSafeUrl(jwksUri)) throw optionError(`${name}.jwksUri`, 'must be an https URL')
-  if (jwks === undefined && jwksUri === undefined && !isSafeUrl(issuer)) throw optionError(`${name}.issuer`, 'must be an https URL, so that its keys can be discovered, unless "jwks" or "jwksUri" is given')
-  const keys = jwks === undefined ? createRemoteKeys({ issuer, jwksUri }) : fixedKeys(jwks.keys as PublishedKey[])
+  if (jwksUri !== undefined && !isSafeUrl(jwksUri)) throw optionError(`${name}.jwksUri`, 'must be an https URL without credentials')
+  if (jwks === undefined && jwksUri === undefined && !isDiscoverable(issuer)) throw optionError(`${name}.issuer`, 'must be an https URL without query or fragment, so that its keys can be discovered, unless "jwks" or "jwksUri" is given')
+  const keys = jwks === undefined ? createRemoteKeys({ issuer, jwksUri, ...timing }) : fixedKeys(jwks.keys, algorithms, `${name}.jwks`)
   const jwtOf = createJwtCache()
 
   async function candidates (alg: Algorithm, kid: string | undefined): Promise<readonly Jwt[]> {
@@ -45,7 +51,7 @@ function createTrustedIssuer (option: TrustedIssuerOption, { name, clockToleranc
   }
 
   async function fitting (published: readonly PublishedKey[], alg: Algorithm, kid: string | undefined): Promise<readonly Jwt[]> {
-    const named = published.filter((jwk) => kid === undefined || jwk.kid === kid)
+    const named = published.filter((jwk) => mayBe(jwk, alg) && (kid === undefined || jwk.kid === kid)).slice(0, maxRead)
     const jwts: Jwt[] = []
     for (const jwk of named) {
       const jwt = await jwtOf(jwk, alg)
@@ -56,13 +62,22 @@ function createTrustedIssuer (option: TrustedIssuerOption, { name, clockToleranc
 
   return {
     issuer,
-    map,
+    map (claims) {
+      try {
+        const mapped = map(claims) as ReturnType<typeof noRights> | null | undefined
+        // Nothing else of what an application returns becomes part of the caller: no session, above all.
+        return { scope: mapped?.scope, roles: mapped?.roles }
+      } catch (error) {
+        throw refusal('AUTH_INVALID_TOKEN', `"map" threw ${error instanceof Error ? error.constructor.name : 'what is no Error'}`, { cause: error })
+      }
+    },
     async check (token, { header, payload }, now) {
       const { alg, kid } = readKeyHint(header)
       if (!algorithms.includes(alg)) throw refusal('AUTH_INVALID_TOKEN', 'alg is none that is pinned for this issuer')
+      // Before the keys, which may have to be fetched: an ID token is refused whether they can be had or not.
+      checkHeader(header, types)
       const jwts = await candidates(alg, kid)
       if (jwts.length === 0) throw refusal('AUTH_INVALID_TOKEN', 'no key of the issuer fits alg and kid')
-      checkHeader(header, types)
       if (!jwts.some((jwt) => jwt.verifies(token))) throw refusal('AUTH_INVALID_TOKEN', 'the signature is wrong')
       checkClaims(payload, policy, { now, allowExpired: false })
       return payload
@@ -71,12 +86,14 @@ function createTrustedIssuer (option: TrustedIssuerOption, { name, clockToleranc
 }
 
 /** @throws TypeError that names the option */
-export function createTrustedIssuers ({ issuer, trustedIssuers, accessToken: { clockToleranceSeconds } }: Settings): TrustedIssuer[] {
+export function createTrustedIssuers ({ issuer, trustedIssuers, accessToken: { clockToleranceSeconds } }: Pick<Settings, 'issuer' | 'trustedIssuers' | 'accessToken'>, timing: RemoteTiming = {}): TrustedIssuer[] {
   const names = [issuer, ...trustedIssuers.map((option) => option.issuer)]
   const twice = trustedIssuers.findIndex((option, index) => names.indexOf(option.issuer) !== index + 1)
   if (twice >= 0) throw optionError(`trustedIssuers.${twice}.issuer`, 'is "issuer" itself, or stands in the list twice')
-  return trustedIssuers.map((option, index) => createTrustedIssuer(option, { name: `trustedIssuers.${index}`, clockToleranceSeconds }))
+  return trustedIssuers.map((option, index) => createTrustedIssuer(option, { name: `trustedIssuers.${index}`, clockToleranceSeconds, timing }))
 }
+
+const noRights: NonNullable<TrustedIssuerOption['map']> = () => ({})
 
 /** A secret shared with an identity provider would let either sign for the other. */
 function pinned (alg: string, name: string): Algorithm {
@@ -84,8 +101,25 @@ function pinned (alg: string, name: string): Algorithm {
   return alg
 }
 
-function fixedKeys (keys: readonly PublishedKey[]): RemoteKeys {
+/** A configured set is the application's word: what is wrong with it is said at the start. Keys for other uses may stand in it. */
+function fixedKeys (given: readonly unknown[], algorithms: readonly Algorithm[], name: string): RemoteKeys {
+  const keys = structuredClone(given) as PublishedKey[]
+  const isSecret = (jwk: unknown) => typeof jwk === 'object' && jwk !== null && privateMembers.some((member) => Object.hasOwn(jwk, member))
+  if (keys.some(isSecret)) throw optionError(`${name}.keys`, 'must have public keys only')
+  const fits = keys.some((jwk) => algorithms.some((alg) => mayBe(jwk, alg) && readPublished(jwk, alg) !== null))
+  if (!fits) throw optionError(`${name}.keys`, 'has no key that is fit for any of "algorithms"')
   return { get: async () => keys }
+}
+
+/** OpenID Connect Discovery 1.0 §3: an issuer has no query and no fragment. */
+function isDiscoverable (issuer: string): boolean {
+  return isSafeUrl(issuer) && !/[?#]/.test(issuer)
+}
+
+/** A cheap look, so that of a large set only what can be meant is read. */
+function mayBe (jwk: PublishedKey | null, alg: Algorithm): boolean {
+  if (typeof jwk !== 'object' || jwk === null || jwk.kty !== needOf(alg).kty) return false
+  return (jwk.use ?? 'sig') === 'sig' && (jwk.alg ?? alg) === alg
 }
 
 /** Verifiers are made when a token first asks for a key: a large set costs nothing until then. */
@@ -101,11 +135,16 @@ function createJwtCache () {
   }
 }
 
-/** `null` for a key that is not fit for its use: secret, private, weak, for encryption, for another algorithm. */
 async function makeJwt (jwk: PublishedKey, alg: Algorithm): Promise<Jwt | null> {
-  if (jwk.kty === 'oct' || jwk.d !== undefined) return null
+  const key = readPublished(jwk, alg)
+  return key && await createJwt(key, 'JWT')
+}
+
+/** `null` for a key that is not fit for its use: secret, private, weak, for encryption, for another algorithm. */
+function readPublished (jwk: PublishedKey, alg: Algorithm): Key | null {
+  if (privateMembers.some((member) => Object.hasOwn(jwk, member))) return null
   try {
-    return await createJwt(readKey({ key: jwk as JsonWebKey, alg, kid: 'external' }, 'jwks'), 'JWT')
+    return readKey({ key: jwk as JsonWebKey, alg, kid: 'external' }, 'jwks')
   } catch {
     return null
   }
