@@ -7,6 +7,7 @@ import authenticate, { AuthError } from '../plugin/index.ts'
 import { createAttempts, type Attempts } from './attempts.ts'
 import type { Config } from './config.ts'
 import type { Database } from './database.ts'
+import { followKeys, keysIn } from './keys.ts'
 import { loggerOptions, logEvents } from './logging.ts'
 import type { Passwords } from './passwords.ts'
 import { Refusal } from './refusals.ts'
@@ -21,7 +22,7 @@ import { refreshRoutes } from './routes/refresh.ts'
 import { registerRoutes } from './routes/register.ts'
 import { sessionsRoutes } from './routes/sessions.ts'
 import { OwnClaims } from './schemas.ts'
-import { readSecrets } from './secrets.ts'
+import { readSecret } from './secrets.ts'
 import { securityHeaders } from './security-headers.ts'
 
 export interface AppParts {
@@ -60,7 +61,8 @@ export async function createApp (parts: AppParts): Promise<FastifyInstance> {
   await app.register(helmet, securityHeaders(config))
   await app.register(rateLimit, { global: false, nameSpace: 'example-attempts-', ...(database.redis && { redis: database.redis }) })
   await app.register(authenticate, {
-    ...readSecrets(config),
+    secret: readSecret(config),
+    ...(config.production ? {} : { keys: keysIn(config.dataDir) }),
     issuer: config.issuer,
     accessToken: { lifetimeSeconds: config.accessTokenSeconds, claims: OwnClaims },
     refreshToken: {
@@ -76,6 +78,10 @@ export async function createApp (parts: AppParts): Promise<FastifyInstance> {
     store: database.sessions,
     onEvent: logEvents(app.log)
   })
+  if (!config.production) {
+    const stopFollowing = followKeys(config.dataDir, app.keys.reload)
+    app.addHook('onClose', async () => stopFollowing())
+  }
   // After the plugin, whose security schemes it shows, and before the routes.
   await app.register(swagger, {
     openapi: {

@@ -29,7 +29,8 @@ async function run (): Promise<number> {
   if (port > mostPort - nodeCount + 1) throw new ConfigError([`PORT must be at most ${mostPort - nodeCount + 1}, for there are ${nodeCount} nodes`])
   const nodes: Node[] = []
   const stop = () => { for (const { child } of nodes) child.kill('SIGTERM') }
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop)
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop)
+  process.on('SIGHUP', () => { for (const { child } of nodes) child.kill('SIGHUP') })
 
   for (let index = 0; index < nodeCount; index++) nodes.push(startNode(port === 0 ? 0 : port + index, { isFirst: index === 0 }))
   await Promise.race(nodes.map(({ ended }) => ended))

@@ -18,7 +18,7 @@ export function loggerOptions (level: string) {
 }
 
 /** Worth somebody's attention. */
-const alarms = new Set<AuthEvent['type']>(['session-reused', 'store-rolled-back', 'feed-stale'])
+const alarms = new Set<AuthEvent['type']>(['session-reused', 'store-rolled-back', 'feed-stale', 'keys-not-reloaded'])
 
 export function logEvents (log: FastifyBaseLogger) {
   return function onEvent (event: AuthEvent): void {

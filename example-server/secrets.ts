@@ -1,20 +1,12 @@
-import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { linkSync, mkdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import type { KeyOption } from '../plugin/index.ts'
 import type { Config } from './config.ts'
 
-/** What signs: in production the secret that was configured, otherwise what was made once and is kept in `dataDir`. */
-export function readSecrets ({ production, secret, dataDir }: Pick<Config, 'production' | 'secret' | 'dataDir'>): { secret: string, keys?: KeyOption[] } {
-  if (production) return { secret: secret! }
-  return {
-    secret: secret ?? keep(join(dataDir, 'development-secret'), () => randomBytes(48).toString('base64url')),
-    keys: [{ key: keep(join(dataDir, 'development-key.pem'), makeKey) }]
-  }
-}
-
-function makeKey (): string {
-  return generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
+/** In production the secret that was configured, otherwise one that was made once and is kept in `dataDir`. */
+export function readSecret ({ production, secret, dataDir }: Pick<Config, 'production' | 'secret' | 'dataDir'>): string {
+  if (production) return secret!
+  return secret ?? keep(join(dataDir, 'development-secret'), () => randomBytes(48).toString('base64url'))
 }
 
 /**

@@ -22,7 +22,8 @@ async function start (): Promise<void> {
   const preparing = prepare().then((demoPassword) => ({ demoPassword, away: null }), assertAway)
   const app = await createApp({ config, database, passwords })
   const { demoPassword, away } = await preparing
-  closeWithGrace({ delay: graceMs, logger: app.log }, async ({ err }) => {
+  // Outside production SIGHUP asks for the keys again, see `keys.ts`.
+  closeWithGrace({ delay: graceMs, logger: app.log, skip: config.production ? [] : ['SIGHUP'] }, async ({ err }) => {
     if (err) app.log.fatal(err)
     await app.close()
   })

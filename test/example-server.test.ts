@@ -62,10 +62,10 @@ t.test('several processes may start over one new DATA_DIR at once: they share ke
   const { url } = server
   const password = readFileSync(join(env.DATA_DIR, 'demo-password'), 'utf8')
   for (const { output } of servers) t.match(output.text, `password ${password}`, 'one random password, printed by all')
-  for (const file of ['development-secret', 'development-key.pem', 'demo-password']) {
+  for (const file of ['development-secret', 'keys/keys.json', 'demo-password']) {
     t.equal(statSync(join(env.DATA_DIR, file)).mode & 0o777, 0o600, `${file} is its owner's alone`)
   }
-  t.same(readdirSync(env.DATA_DIR).filter((name) => !name.startsWith('example.db')).sort(), ['demo-password', 'development-key.pem', 'development-secret'])
+  t.same(readdirSync(env.DATA_DIR).filter((name) => !name.startsWith('example.db')).sort(), ['demo-password', 'development-secret', 'keys'])
   t.match(server.output.text, new RegExp(`curl .*${url}/auth/login`), 'with lines to paste')
 
   const signedIn = await post(`${url}/auth/login`, { username: 'alice', password })
@@ -109,7 +109,7 @@ t.test('several processes may start over one new DATA_DIR at once: they share ke
   t.equal((await again.inject({ url: '/me', headers: bearer(refreshed) })).statusCode, 401, 'what has ended stays ended')
   t.match((await again.inject({ url: '/notes', headers: bearer(staying) })).json(), [{ text: 'remember' }])
   t.equal((await login(again, 'alice', password)).statusCode, 200, 'the user too')
-  t.match((await again.inject('/.well-known/jwks.json')).json().keys, [{ kty: 'OKP', crv: 'Ed25519' }])
+  t.match((await again.inject('/.well-known/jwks.json')).json().keys, [{ kty: 'OKP', crv: 'Ed25519' }, { kty: 'OKP', crv: 'Ed25519' }])
 })
 
 t.test('a production start with something missing or weak stops with one line for each thing', async (t) => {
