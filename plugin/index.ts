@@ -92,7 +92,13 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
   documentRoutes(app, needsOfRoute, securitySchemes)
   if (settings.jwks && keys.mayPublish()) serveJwks(app, settings.jwks.path, keys)
 
-  const sweeper = setInterval(() => rows.sweep().catch((error: unknown) => app.log.warn(error, 'sweep failed')), sweepMs).unref()
+  const sweeper = setInterval(async () => {
+    try {
+      await rows.sweep()
+    } catch (error) {
+      app.log.warn(error, 'sweep failed')
+    }
+  }, sweepMs).unref()
   app.addHook('onReady', async function startAuthenticate () {
     // Only now is it certain whether the host's `@fastify/jwt` decorates it.
     if (!app.hasRequestDecorator('user')) app.decorateRequest('user', null as never)

@@ -24,7 +24,8 @@ const dayMs = 86_400_000
  * Takes an open client and never closes it. Creates its tables (`auth_…`) at once, also when several processes start
  * together over one file, and sets `journal_mode=WAL` and `synchronous=FULL`: what a call answers has been written to
  * the disk. `busy_timeout` is set only where it is 0. Calls are synchronous underneath: they block the process while
- * another one writes, and are **not** for files on a network drive.
+ * they write themselves, but not while another one does; then they wait, and reject after 1.5 s. They are **not** for
+ * files on a network drive.
  *
  * Every call is a transaction of its own. While the application has one open on this connection (across an `await`),
  * calls reject and touch nothing: give the store a connection of its own, then.
@@ -38,8 +39,8 @@ const dayMs = 86_400_000
  */
 export function sqliteStore (database: SqliteDatabase, { clock = Date.now }: SqliteStoreOptions = {}): SessionStore {
   configure(database)
-  const { read, write } = createTransactions(database)
-  write(() => migrate(database, clock()))
+  const { read, write, writeNow } = createTransactions(database)
+  writeNow(() => migrate(database, clock()))
   const statements = prepareStatements(database)
 
   const rowOf = (id: string) => toRow(statements.find.get({ id }))
@@ -124,7 +125,7 @@ export function sqliteStore (database: SqliteDatabase, { clock = Date.now }: Sql
     }),
 
     async sweep () {
-      const now = write(() => {
+      const now = await write(() => {
         const time = clock()
         statements.sweepRevokedAll.run({ now: time - dayMs })
         statements.sweepFeed.run({ now: time })
@@ -132,7 +133,7 @@ export function sqliteStore (database: SqliteDatabase, { clock = Date.now }: Sql
       })
       let total = 0
       for (let swept = sweepRows; swept === sweepRows; total += swept) {
-        swept = write(() => Number(statements.sweepSessions.run({ now }).changes))
+        swept = await write(() => Number(statements.sweepSessions.run({ now }).changes))
         await setImmediate()
       }
       return total

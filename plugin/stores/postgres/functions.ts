@@ -9,9 +9,10 @@ import { functionParts } from './function-parts.ts'
 
 /**
  * For every function that is called from outside. The patience, for each lock, is shorter than that of the caller for
- * all. A plan made while a table was small is kept for long: it must not scan the table.
+ * all. A plan made while a table was small is kept for long: it must not scan the table. Where it has to scan one
+ * nevertheless, PostgreSQL takes the plan for so expensive that it would compile it, for a second at times.
  */
-const settings = `SET search_path FROM CURRENT SET lock_timeout = '1500ms' SET enable_seqscan = off
+const settings = `SET search_path FROM CURRENT SET lock_timeout = '1500ms' SET enable_seqscan = off SET jit = off
     LANGUAGE plpgsql`
 
 const calls = `

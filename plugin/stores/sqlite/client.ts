@@ -1,3 +1,5 @@
+import { setTimeout } from 'node:timers/promises'
+
 type Bindings = Record<string, string | number | null>
 
 export interface SqliteStatement {
@@ -12,7 +14,14 @@ export interface SqliteDatabase {
   prepare (sql: string): SqliteStatement
 }
 
+/** How long a call waits for another process' write: below the 2 s after which a refresh is a 503. */
+const patienceMs = 1500
+/** At random up to this, so that processes do not wait in step. */
+const pauseMs = 10
+
 export function createTransactions (database: SqliteDatabase) {
+  const patience = database.prepare('PRAGMA busy_timeout')
+
   function begin (mode: 'DEFERRED' | 'IMMEDIATE'): void {
     try {
       database.exec(`BEGIN ${mode}`)
@@ -39,5 +48,38 @@ export function createTransactions (database: SqliteDatabase) {
       throw error
     }
   }
-  return { read: transaction('DEFERRED'), write: transaction('IMMEDIATE') }
+  const read = transaction('DEFERRED')
+  const writeNow = transaction('IMMEDIATE')
+
+  /** SQLite itself would wait with the whole process standing still; callers one after another, each as long. */
+  function attempt<T> (work: () => T): T {
+    const { timeout } = patience.get({}) as { timeout: number | bigint }
+    database.exec('PRAGMA busy_timeout = 0')
+    try {
+      return writeNow(work)
+    } finally {
+      database.exec(`PRAGMA busy_timeout = ${timeout}`)
+    }
+  }
+
+  return {
+    read,
+    /** Blocks while another process writes, for as long as the connection's `busy_timeout`. */
+    writeNow,
+    /** Waits while another process writes, and lets this one go on meanwhile. */
+    async write<T> (work: () => T): Promise<T> {
+      for (const until = performance.now() + patienceMs; ;) {
+        try {
+          return attempt(work)
+        } catch (error) {
+          if (performance.now() > until || !isBusy(error)) throw error
+          await setTimeout(Math.random() * pauseMs)
+        }
+      }
+    }
+  }
+}
+
+export function isBusy (error: unknown): boolean {
+  return /locked|busy/i.test((error as Error).message)
 }

@@ -1,6 +1,7 @@
+import { isBusy } from './client.ts'
 import type { SqliteDatabase } from './client.ts'
 
-/** How long a call waits, and with it the whole process, for another one's write: below the 2 s after which a refresh is a 503. */
+/** How long the process stands still for another one's write, where it has to: when it starts. */
 const busyTimeoutMs = 1500
 
 /** Each is applied once to a file, in this order; published ones never change, new ones are added at the end. */
@@ -50,7 +51,7 @@ function patiently (attempt: () => void, until = Date.now() + 10_000): void {
     try {
       return attempt()
     } catch (error) {
-      if (Date.now() > until || !/locked|busy/i.test((error as Error).message)) throw error
+      if (Date.now() > until || !isBusy(error)) throw error
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10)
     }
   }
