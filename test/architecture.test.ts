@@ -14,7 +14,7 @@ interface Import {
   readonly typeOnly: boolean
 }
 
-/** The floors of DESIGN §12, the highest first. A file imports its own floor and those below. */
+/** The floors, the highest first. A file imports its own floor and those below. */
 const floors = ['plugin/index.ts', 'plugin/http/', 'plugin/sessions/', 'plugin/tokens/', 'plugin/stores/', 'plugin/settings.ts', 'plugin/options.ts', 'plugin/events.ts', 'plugin/errors.ts']
 const floorOf = (file: string) => floors.findIndex((floor) => floor.endsWith('/') ? file.startsWith(floor) : file === floor)
 /** Rooms that do not know each other although one stands above the other. */

@@ -10,7 +10,7 @@ import { createApp, seen, setCookies, type Seen, type TestApp } from './fixtures
 
 const own = { origin: undefined, secFetchSite: undefined, host: 'api.example.com', protocol: 'https' }
 
-t.test('isFromOwnSite() follows the four rules of DESIGN §9, the first that matches', async (t) => {
+t.test('isFromOwnSite() has four rules, of which the first that matches decides', async (t) => {
   const trusted = new Set(['https://app.example.com', 'http://localhost:5173'])
   const rows: [string, Partial<Look>, boolean][] = [
     ['1: a trusted origin', { origin: 'https://app.example.com' }, true],

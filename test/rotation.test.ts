@@ -57,7 +57,7 @@ function withMethods (store: SessionStore, methods: Partial<SessionStore>): Sess
   return { ...store, ...methods }
 }
 
-t.test('decide() follows the table of DESIGN §6, in its order', async (t) => {
+t.test('decide() has one verdict for every token and row', async (t) => {
   const row: SessionRow = {
     id: 'session',
     sub: 'alice',
@@ -204,7 +204,7 @@ for (const { name, warm, claims } of [
   { name: 'knows the salt already', warm: true, claims: undefined },
   { name: 'asks the application for claims', warm: true, claims: async () => ({}) }
 ]) {
-  t.test(`reply.refresh() follows the table of DESIGN §6 when it ${name}`, async (t) => {
+  t.test(`reply.refresh() answers every case, and leaves its row as it should be, when it ${name}`, async (t) => {
     const refreshToken = { idleSeconds, absoluteSeconds, lateRetries: 2, ...(claims && { claims }) }
     const it = await createApp({ plugin: { refreshToken } })
     t.teardown(() => it.app.close())
@@ -531,7 +531,7 @@ t.test('refreshToken.claims is asked before every access token that a refresh mi
   })
 })
 
-t.test('the option secret rolls over as DESIGN §6 says: [old, new], [new, old], [new]', async (t) => {
+t.test('the option secret rolls over: [old, new], [new, old], [new]', async (t) => {
   const clock = createClock()
   const store = memoryStore({ clock })
   const node = (...secrets: string[]) => createApp({ plugin: { store, clock, secret: secrets } })

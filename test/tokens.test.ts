@@ -49,7 +49,7 @@ const inList = (json: Buffer) => Buffer.from(`[${json}]`)
 const misspelt = (text: string) => `${text}+`
 const padded = (text: string) => `${text}=`
 
-/** DESIGN §5, in its order: what is wrong, where it is (faults of one place exclude each other), and what is said of it. */
+/** In the order of the checks: what is wrong, where it is (faults of one place exclude each other), and what is said of it. */
 const faults: { name: string, at: string, change: (draft: Draft) => void, detail: string, code?: 'AUTH_EXPIRED_TOKEN' | 'AUTH_REVOKED_TOKEN' }[] = [
   { name: 'over 8 KiB', at: 'pad', change: ({ claims }) => { claims.pad = 'x'.repeat(8192) }, detail: 'the token is longer than 8 KiB' },
   { name: 'four segments', at: 'more', change: (draft) => { draft.more = '.x' }, detail: 'the token has not three segments' },
@@ -89,7 +89,7 @@ const faults: { name: string, at: string, change: (draft: Draft) => void, detail
 
 const challengeOf = { AUTH_INVALID_TOKEN: challenges.invalid, AUTH_EXPIRED_TOKEN: challenges.expired, AUTH_REVOKED_TOKEN: challenges.revoked }
 
-t.test('verify() checks a token in the order of DESIGN §5', async (t) => {
+t.test('verify() checks a token in order: size, shape, header, signature, claims, schema', async (t) => {
   const claims = Type.Object({ tier: Type.Literal('gold') })
   const { app, events } = await createApp({ plugin: { accessToken: { claims } } })
   await app.accessTokens.revoke('revoked', now + 600)
