@@ -13,6 +13,7 @@ import type { Challenge } from './challenge.ts'
 import type { Cookies } from './cookies.ts'
 import { readCredentials, type Credentials } from './credentials.ts'
 import { canActByCookie, isUpgrade, type AssertSameSite } from './cross-site.ts'
+import { ownToken } from './named-session.ts'
 import { assertMeets, checkNeeds, type CheckedNeeds, type Needs } from './needs.ts'
 import type { Auth, User } from './user.ts'
 
@@ -82,7 +83,7 @@ export function createAuthenticate (parts: AuthenticateParts): Authenticate {
       return revocations.assertCurrent(verified)
     } catch (error) {
       if (!(error instanceof AuthError)) throw error
-      const own = ownOrNull(token)
+      const own = ownToken(accessTokens, token)
       if (error.code === 'AUTH_EXPIRED_TOKEN' && own !== null) {
         const renewed = await renewedByCookie(request, own, optional)
         if (renewed !== null) return renewed
@@ -91,15 +92,6 @@ export function createAuthenticate (parts: AuthenticateParts): Authenticate {
       if (error.code === 'AUTH_REVOKED_TOKEN' && own !== null) clearEnded(request, own)
       if (optional && (error.code === 'AUTH_EXPIRED_TOKEN' || error.code === 'AUTH_REVOKED_TOKEN')) return null
       throw error
-    }
-  }
-
-  /** What a cookie that is refused says of our own session, if it is one of ours at all. */
-  function ownOrNull (token: string): AccessToken | null {
-    try {
-      return accessTokens.verifyExpired(token)
-    } catch {
-      return null
     }
   }
 

@@ -1,19 +1,23 @@
 import type { FastifyRequest } from 'fastify'
 import { AuthError } from '../errors.ts'
 import type { Sessions } from '../sessions/sessions.ts'
-import type { AccessTokens } from '../tokens/access-token.ts'
+import type { AccessToken, AccessTokens } from '../tokens/access-token.ts'
 import type { Cookies } from './cookies.ts'
 
 export type NamedByCookies = (request: FastifyRequest) => Promise<string[]>
 
-/** The session of an access token of ours that is valid in everything but `exp`; `null` for any other text. */
-export function sessionOf (accessTokens: AccessTokens, text: string): string | null {
+/** An access token of ours that is valid in everything but `exp`; `null` for any other text. */
+export function ownToken (accessTokens: AccessTokens, text: string): AccessToken | null {
   try {
-    return accessTokens.verifyExpired(text).sessionId
+    return accessTokens.verifyExpired(text)
   } catch (error) {
     if (error instanceof AuthError) return null
     throw error
   }
+}
+
+export function sessionOf (accessTokens: AccessTokens, text: string): string | null {
+  return ownToken(accessTokens, text)?.sessionId ?? null
 }
 
 /** The sessions that a request's two cookies name: none, one, or two that differ. */
