@@ -120,7 +120,7 @@ t.test('request.authenticate() has one answer for every Authorization, over a re
       t.match(it.events(), [{ type: 'token-refused', code: 'AUTH_NO_CREDENTIALS', source: null }])
     } else {
       t.strictSame([alone.answer, beside.answer, optional.answer], [outcome, outcome, outcome], name)
-      const source = [invalid, expired, revoked].includes(outcome) ? 'header' : null
+      const source = [malformed, invalid, expired, revoked].includes(outcome) ? 'header' : null
       const event = { type: 'token-refused', code: outcome.code, source }
       t.match(it.events(), [event, event, event])
     }
@@ -229,10 +229,10 @@ t.test('with cookies: false, no cookie is read, set or cleared', async (t) => {
 
 t.test('readCredentials() reads what HTTP/2 and inject() offer as a raw request', async (t) => {
   const read = (headers: Record<string, string>) => readCredentials({ headers, rawHeaders: Object.entries(headers).flat() }, 'a')
-  t.strictSame(read({ authorization: 'Bearer x', cookie: 'a=y' }), { kind: 'token', source: 'header', token: 'x' })
-  t.strictSame(read({ cookie: 'a=y' }), { kind: 'token', source: 'cookie', token: 'y' })
-  t.strictSame(read({ 'x-authorization': 'y', authorization: 'Bearer x' }), { kind: 'token', source: 'header', token: 'x' })
-  t.strictSame(read({ name: 'authorization', authorization: 'Bearer x' }), { kind: 'token', source: 'header', token: 'x' }, 'a value is no name')
+  t.strictSame(read({ authorization: 'Bearer x', cookie: 'a=y' }), { kind: 'header', token: 'x' })
+  t.strictSame(read({ cookie: 'a=y' }), { kind: 'cookie', token: 'y' })
+  t.strictSame(read({ 'x-authorization': 'y', authorization: 'Bearer x' }), { kind: 'header', token: 'x' })
+  t.strictSame(read({ name: 'authorization', authorization: 'Bearer x' }), { kind: 'header', token: 'x' }, 'a value is no name')
 })
 
 t.test('cookies.renew lets authenticate() renew in place', async (t) => {

@@ -11,13 +11,11 @@ import type { AccessToken, AccessTokens } from '../tokens/access-token.ts'
 import type { RefreshTokens } from '../tokens/refresh-token.ts'
 import type { Challenge } from './challenge.ts'
 import type { Cookies } from './cookies.ts'
-import { readCredentials, type Credentials } from './credentials.ts'
+import { isPresented, isToken68, readCredentials, type Credentials, type Presented } from './credentials.ts'
 import { canActByCookie, isUpgrade, type AssertSameSite } from './cross-site.ts'
 import { ownToken } from './named-session.ts'
 import { assertMeets, checkNeeds, type CheckedNeeds, type Needs } from './needs.ts'
 import type { Auth, User } from './user.ts'
-
-type Presented = Extract<Credentials, { kind: 'token' }>
 
 export interface AuthenticateParts {
   readonly settings: Settings
@@ -45,7 +43,7 @@ export function createAuthenticate (parts: AuthenticateParts): Authenticate {
     slots.auth = null
     const credentials = readCredentials(request.raw, accessCookie)
     try {
-      const verified = await identify(request, credentials, needs)
+      const verified = recall(request, credentials) ?? await identify(request, credentials, needs)
       if (verified === null) return null
       assertMeets(verified, needs, settings.issuer)
       const claims = verified.claims as User
@@ -56,6 +54,17 @@ export function createAuthenticate (parts: AuthenticateParts): Authenticate {
       if (error instanceof AuthError && error.code !== 'AUTH_CROSS_SITE') emit({ type: 'token-refused', code: error.code, detail: error.detail, source: sourceOf(credentials) })
       throw challenge(error, needs.scopes)
     }
+  }
+
+  /**
+   * What most requests bring: a token that has verified before, is still valid and not revoked, in the header or in a
+   * cookie that needs no cross-site check here. All others take the long way, which says why it refuses.
+   */
+  function recall (request: FastifyRequest, credentials: Credentials): AccessToken | null {
+    if (!isPresented(credentials)) return null
+    const known = accessTokens.recall(credentials.token)
+    const isGood = known !== null && revocations.isCurrent(known) && (credentials.kind === 'header' || !canActByCookie(request))
+    return isGood ? known : null
   }
 
   /** The verified token; `null` for a caller who may be nobody, and is. */
@@ -71,8 +80,16 @@ export function createAuthenticate (parts: AuthenticateParts): Authenticate {
         if (renewed === null && !needs.optional) throw refusal('AUTH_NO_CREDENTIALS', 'nothing was presented')
         return renewed
       }
-      case 'token':
-        return credentials.source === 'header' ? revocations.assertCurrent(await accessTokens.verify(credentials.token, needs.issuers)) : await byCookie(request, credentials, needs)
+      case 'header': return await byHeader(credentials, needs)
+      case 'cookie': return await byCookie(request, credentials, needs)
+    }
+  }
+
+  async function byHeader ({ token }: Presented, { issuers }: CheckedNeeds): Promise<AccessToken> {
+    try {
+      return revocations.assertCurrent(await accessTokens.verify(token, issuers))
+    } catch (error) {
+      throw isToken68(token) ? error : refusal('AUTH_MALFORMED_CREDENTIALS', 'not exactly one token68')
     }
   }
 
@@ -114,8 +131,9 @@ export function createAuthenticate (parts: AuthenticateParts): Authenticate {
   }
 }
 
-function sourceOf (credentials: Credentials): Presented['source'] | null {
-  return credentials.kind === 'token' ? credentials.source : null
+function sourceOf (credentials: Credentials): Presented['kind'] | null {
+  if (credentials.kind === 'malformed') return 'header'
+  return isPresented(credentials) ? credentials.kind : null
 }
 
 /** Needs that may be optional may yield nobody. */

@@ -1,9 +1,15 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { maxTokenLength } from '../tokens/compact.ts'
 
+/** A token, and where it stood. */
+export interface Presented {
+  readonly kind: 'header' | 'cookie'
+  readonly token: string
+}
+
 /** What a request presents, before any of it has been verified. */
 export type Credentials =
-  | { readonly kind: 'token', readonly source: 'header' | 'cookie', readonly token: string }
+  | Presented
   /** Nothing that concerns us. */
   | { readonly kind: 'none' }
   /** An `Authorization` of a scheme or shape that is not ours: it was meant, so the cookie is not consulted. */
@@ -11,6 +17,10 @@ export type Credentials =
   | { readonly kind: 'malformed', readonly detail: string }
   /** The access cookie more than once: which one the browser meant cannot be known. */
   | { readonly kind: 'ambiguous' }
+
+export function isPresented (credentials: Credentials): credentials is Presented {
+  return credentials.kind === 'header' || credentials.kind === 'cookie'
+}
 
 /** The parts of a request that are read here; also satisfied by HTTP/2 and by `inject`. */
 export interface RawRequest {
@@ -24,6 +34,11 @@ const bearer = /^bearer(?: +|$)/i
 /** RFC 7235 §2.1. */
 const token68 = /^[\w.~+/-]+=*$/
 
+/** Whether a header's token is one at all: asked of those that do not verify, for those that do are. */
+export function isToken68 (token: string): boolean {
+  return token68.test(token)
+}
+
 /** Where the token comes from: the header, and only the header, or else the cookie. */
 export function readCredentials ({ headers, rawHeaders }: RawRequest, cookieName: string | null): Credentials {
   const { authorization } = headers
@@ -33,8 +48,7 @@ export function readCredentials ({ headers, rawHeaders }: RawRequest, cookieName
   if (scheme === null) return { kind: 'foreign' }
   const token = authorization.slice(scheme[0].length)
   if (token.length > maxTokenLength) return { kind: 'malformed', detail: 'the token is longer than 8 KiB' }
-  if (!token68.test(token)) return { kind: 'malformed', detail: 'not exactly one token68' }
-  return { kind: 'token', source: 'header', token }
+  return { kind: 'header', token }
 }
 
 /** Node keeps the first of several lines and drops the others: only the raw lines tell. */
@@ -51,14 +65,23 @@ function readCookie (header: string | undefined, name: string | null): Credentia
   if (header === undefined || name === null) return { kind: 'none' }
   const [token, second] = cookieValues(header, name)
   if (token === undefined) return { kind: 'none' }
-  return second === undefined ? { kind: 'token', source: 'cookie', token } : { kind: 'ambiguous' }
+  return second === undefined ? { kind: 'cookie', token } : { kind: 'ambiguous' }
 }
 
 /** All non-empty values of a cookie, raw: percent-decoding would give one token several spellings. */
 export function cookieValues (header: string | undefined, name: string): string[] {
-  if (header === undefined || !header.includes(name)) return []
-  return header.split(';')
-    .map((pair) => pair.trim())
-    .filter((pair) => pair.startsWith(name) && pair[name.length] === '=' && pair.length > name.length + 1)
-    .map((pair) => pair.slice(name.length + 1))
+  const values: string[] = []
+  if (header === undefined) return values
+  for (let at = header.indexOf(name); at >= 0; at = header.indexOf(name, at + 1)) {
+    if (!beginsPair(header, at) || header[at + name.length] !== '=') continue
+    const end = header.indexOf(';', at)
+    const value = header.slice(at + name.length + 1, end < 0 ? undefined : end).trim()
+    if (value !== '') values.push(value)
+  }
+  return values
+}
+
+/** Nothing but white space between this place and the pair before (RFC 6265 §5.4): else it is the end of another name, or of a value. */
+function beginsPair (header: string, at: number): boolean {
+  return at === 0 || header[at - 1] === ';' || header.slice(header.lastIndexOf(';', at) + 1, at).trim() === ''
 }

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 /** What the answer to a request must carry, gathered while it is handled and written once, just before it is sent. */
 interface Outgoing {
@@ -17,11 +17,16 @@ export function outgoingOf (request: FastifyRequest): Outgoing {
 
 /** The one hook that writes our response headers, after the host's handlers and under its error handler too. */
 export function addOutgoingHook (app: FastifyInstance): void {
-  app.addHook('onSend', async function writeOutgoing (request, reply) {
+  // With `done`, for it runs for every answer, and nearly all have nothing to write: a promise would cost more than this.
+  app.addHook('onSend', function writeOutgoing (request, reply, _payload, done) {
     const state = outgoing.get(request)
-    if (state === undefined) return
-    if (state.cacheControl !== null) reply.header('cache-control', state.cacheControl)
-    for (const line of state.cookies.values()) reply.header('set-cookie', line)
-    state.cookies.clear()
+    if (state !== undefined) write(state, reply)
+    done()
   })
+}
+
+function write ({ cacheControl, cookies }: Outgoing, reply: FastifyReply): void {
+  if (cacheControl !== null) reply.header('cache-control', cacheControl)
+  for (const line of cookies.values()) reply.header('set-cookie', line)
+  cookies.clear()
 }

@@ -25,7 +25,7 @@ export function createSignOut ({ sessions, accessTokens, cookies, assertSameSite
     }
     // Without a cookie name, the header alone is read.
     const header = readCredentials(request.raw, null)
-    if (header.kind === 'token') return endAll([sessionOf(accessTokens, header.token)])
+    if (header.kind === 'header') return endAll([sessionOf(accessTokens, header.token)])
     return header.kind === 'none' ? endingsByCookie(request) : []
   }
 

@@ -40,9 +40,12 @@ export function createRevocations ({ settings, store, emit, monotonic = () => pe
      */
     assertCurrent (verified: AccessToken): AccessToken {
       if (isRevoked(verified)) throw refusal('AUTH_REVOKED_TOKEN', 'its session or itself was revoked')
-      if (whenStale === 'refuse' && isStale()) throw refusal('AUTH_STORE_UNAVAILABLE', 'the revocation feed is stale')
+      if (mustRefuseAll()) throw refusal('AUTH_STORE_UNAVAILABLE', 'the revocation feed is stale')
       return verified
     },
+
+    /** Whether {@link assertCurrent} would pass the token on. */
+    isCurrent: (verified: AccessToken): boolean => !isRevoked(verified) && !mustRefuseAll(),
 
     add,
 
@@ -69,6 +72,10 @@ export function createRevocations ({ settings, store, emit, monotonic = () => pe
       clearInterval(timer)
       await polling
     }
+  }
+
+  function mustRefuseAll (): boolean {
+    return whenStale === 'refuse' && isStale()
   }
 
   /** By its session, or by itself. */

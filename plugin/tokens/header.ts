@@ -1,5 +1,7 @@
 import { refusal } from '../errors.ts'
 import { isAlgorithm, type Algorithm } from './algorithms.ts'
+import { parseHeader, type Segments } from './compact.ts'
+import { ownCopy } from './own-copy.ts'
 
 /** Headers that change what is signed or how: nothing here understands them, so nothing accepts them. */
 const refusedHeaders = ['crit', 'b64', 'zip', 'enc']
@@ -27,6 +29,38 @@ export function checkHeader (header: Readonly<Record<string, unknown>>, types: R
   if (types !== null && !(typeof typ === 'string' && types.has(mediaType(typ)))) throw refusal('AUTH_INVALID_TOKEN', 'typ is not an access token\'s')
   const refused = refusedHeaders.find((name) => Object.hasOwn(header, name))
   if (refused) throw refusal('AUTH_INVALID_TOKEN', `${refused} is not understood`)
+}
+
+/** Nearly all tokens have the header of the active key, or of the one before. */
+const rememberedHeaders = 4
+
+/** A header that was read, and whether one like it has been found to be an access token's. */
+export interface ReadHeader {
+  readonly hint: KeyHint
+  readonly header: Readonly<Record<string, unknown>>
+  readonly isKnown: boolean
+}
+
+/** Reads headers, and remembers those of tokens that verified. */
+export function createHeaders () {
+  const known: { readonly text: string, readonly read: ReadHeader }[] = []
+
+  return {
+    /** @throws AuthError AUTH_INVALID_TOKEN */
+    read (segments: Segments): ReadHeader {
+      // Comparing a few texts is quicker than hashing one.
+      for (const { text, read } of known) if (text === segments.header) return read
+      const header = parseHeader(segments)
+      return { hint: readKeyHint(header), header, isKnown: false }
+    },
+
+    /** Only for a good signature: who cannot sign cannot fill the memory either. */
+    remember (segments: Segments, read: ReadHeader): void {
+      if (read.isKnown) return
+      known.unshift({ text: ownCopy(segments.header), read: { ...read, isKnown: true } })
+      known.length = Math.min(known.length, rememberedHeaders)
+    }
+  }
 }
 
 /** The option `type`: one, several, or `false` for any. */

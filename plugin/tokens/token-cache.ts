@@ -1,3 +1,5 @@
+import { ownCopy } from './own-copy.ts'
+
 /**
  * Keeps what was verified, by exact text, in a bounded map. The oldest half goes when it is full: two generations are
  * as good as a strict LRU here, and cost one map look-up for a hit.
@@ -9,37 +11,51 @@ export interface TokenCache<T> {
   clear (): void
 }
 
+interface Entry<T> {
+  readonly text: string
+  readonly value: T
+}
+
+/** A token ends with its signature: so many of its characters (192 bits) tell it from all others, and hash faster than the whole. */
+const tailLength = 32
+
 /** @param size the most entries kept; 0 keeps none */
 export function createTokenCache<T> (size: number): TokenCache<T> {
   const half = Math.ceil(size / 2)
-  let young = new Map<string, T>()
-  let old = new Map<string, T>()
+  let young = new Map<string, Entry<T>>()
+  let old = new Map<string, Entry<T>>()
 
-  function set (text: string, value: T): void {
-    if (half === 0) return
+  function put (tail: string, entry: Entry<T>): void {
     if (young.size >= half) {
       old = young
       young = new Map()
     }
     // Two halves of an odd size, rounded up, are one too many.
     if (young.size + old.size >= size) old.delete(old.keys().next().value!)
-    young.set(text, value)
+    young.set(tail, entry)
   }
 
   return {
     get (text) {
-      const fresh = young.get(text)
-      if (fresh !== undefined) return fresh
-      const value = old.get(text)
-      if (value === undefined) return undefined
-      old.delete(text)
-      set(text, value)
-      return value
+      const tail = text.slice(-tailLength)
+      let entry = young.get(tail)
+      if (entry === undefined) {
+        entry = old.get(tail)
+        if (entry === undefined) return undefined
+        old.delete(tail)
+        put(tail, entry)
+      }
+      // Whoever ends like a known token is not yet that token.
+      return entry.text === text ? entry.value : undefined
     },
-    set,
+    set (text, value) {
+      if (half === 0) return
+      const copy = ownCopy(text)
+      put(copy.slice(-tailLength), { text: copy, value })
+    },
     delete (text) {
-      young.delete(text)
-      old.delete(text)
+      young.delete(text.slice(-tailLength))
+      old.delete(text.slice(-tailLength))
     },
     clear () {
       young = new Map()

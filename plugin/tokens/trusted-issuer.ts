@@ -78,7 +78,7 @@ function createTrustedIssuer (option: TrustedIssuerOption, { name, clockToleranc
       checkHeader(header, types)
       const jwts = await candidates(alg, kid)
       if (jwts.length === 0) throw refusal('AUTH_INVALID_TOKEN', 'no key of the issuer fits alg and kid')
-      if (!jwts.some((jwt) => jwt.verifies(token))) throw refusal('AUTH_INVALID_TOKEN', 'the signature is wrong')
+      if (!jwts.some((jwt) => jwt.verify(token) !== null)) throw refusal('AUTH_INVALID_TOKEN', 'the signature is wrong')
       checkClaims(payload, policy, { now, allowExpired: false })
       return payload
     }

@@ -1,0 +1,75 @@
+import { TypeCompiler } from '@sinclair/typebox/compiler'
+import { refusal } from '../errors.ts'
+import type { Settings } from '../settings.ts'
+import { checkClaims, type StandardClaims } from './claims.ts'
+import { assertStrict, parseCompact, splitCompact, type Segments } from './compact.ts'
+import { checkHeader, createHeaders, mediaTypes, type ReadHeader } from './header.ts'
+import type { KeySource } from './key-source.ts'
+
+export type OwnClaims = Readonly<Record<string, unknown>> & StandardClaims
+
+/** A token taken apart, with the key that it names. Nothing in it has been verified yet. */
+export interface Opened {
+  readonly token: string
+  readonly segments: Segments
+  readonly read: ReadHeader
+}
+
+/** Checks tokens that this server, or another one with its keys, has signed. */
+export function createOwnTokens (settings: Settings, keys: Pick<KeySource, 'current'>) {
+  const { issuer, audience, accessToken: { type, clockToleranceSeconds, maxLifetimeSeconds, claims: schema } } = settings
+  const policy = { issuer, audience, clockToleranceSeconds, maxLifetimeSeconds }
+  const matches = schema ? TypeCompiler.Compile(schema) : null
+  const types = mediaTypes(type)
+  const headers = createHeaders()
+
+  const candidatesOf = ({ read: { hint: { alg, kid } } }: Opened) => keys.current().candidates(alg, kid)
+
+  /** The claims that a good signature stands under. They come parsed from the library that checked it: once is enough. */
+  function signedClaims (opened: Opened): Record<string, unknown> {
+    const { token, segments, read } = opened
+    const candidates = candidatesOf(opened)
+    if (candidates.length === 0) throw refusal('AUTH_INVALID_TOKEN', 'no key fits alg and kid')
+    if (!read.isKnown) checkHeader(read.header, types)
+    for (const jwt of candidates) {
+      const claims = jwt.verify(token)
+      if (claims === null) continue
+      assertStrict(segments)
+      headers.remember(segments, read)
+      return claims
+    }
+    throw refusal('AUTH_INVALID_TOKEN', 'the signature is wrong')
+  }
+
+  return {
+    /** Whether claims are as the application's schema says. */
+    fits: (claims: Readonly<Record<string, unknown>>): boolean => matches === null || matches.Check(claims),
+
+    /** @throws AuthError AUTH_INVALID_TOKEN for what is no token, or has a header that none of ours has */
+    open (token: string): Opened {
+      const segments = splitCompact(token)
+      return { token, segments, read: shapeFirst(token, () => headers.read(segments)) }
+    },
+
+    /** Whether the header names a key that is in force. */
+    knowsKey: (opened: Opened): boolean => candidatesOf(opened).length > 0,
+
+    /** @throws AuthError AUTH_INVALID_TOKEN, AUTH_EXPIRED_TOKEN */
+    check (opened: Opened, at: { now: number, allowExpired: boolean }): OwnClaims {
+      const claims = shapeFirst(opened.token, () => signedClaims(opened))
+      checkClaims(claims, policy, at)
+      if (!this.fits(claims)) throw refusal('AUTH_INVALID_TOKEN', 'the claims do not fit "accessToken.claims"')
+      return claims
+    }
+  }
+}
+
+/** Of several faults the shape's is told, which is not looked for while there is none: what has a good signature has a shape. */
+function shapeFirst<T> (token: string, step: () => T): T {
+  try {
+    return step()
+  } catch (error) {
+    parseCompact(token)
+    throw error
+  }
+}
