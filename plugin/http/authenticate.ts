@@ -50,7 +50,8 @@ export function createAuthenticate (parts: AuthenticateParts): Authenticate {
       slots.auth = { source: sourceOf(credentials) ?? 'cookie', sessionId: verified.sessionId, issuer: claims.iss, claims }
       slots.user = claims
       return claims
-    } catch (error) {
+    } catch (thrown) {
+      const error = isNoToken(credentials) ? refusal('AUTH_MALFORMED_CREDENTIALS', 'not exactly one token68') : thrown
       if (error instanceof AuthError && error.code !== 'AUTH_CROSS_SITE') emit({ type: 'token-refused', code: error.code, detail: error.detail, source: sourceOf(credentials) })
       throw challenge(error, needs.scopes)
     }
@@ -80,16 +81,8 @@ export function createAuthenticate (parts: AuthenticateParts): Authenticate {
         if (renewed === null && !needs.optional) throw refusal('AUTH_NO_CREDENTIALS', 'nothing was presented')
         return renewed
       }
-      case 'header': return await byHeader(credentials, needs)
+      case 'header': return revocations.assertCurrent(await accessTokens.verify(credentials.token, needs.issuers))
       case 'cookie': return await byCookie(request, credentials, needs)
-    }
-  }
-
-  async function byHeader ({ token }: Presented, { issuers }: CheckedNeeds): Promise<AccessToken> {
-    try {
-      return revocations.assertCurrent(await accessTokens.verify(token, issuers))
-    } catch (error) {
-      throw isToken68(token) ? error : refusal('AUTH_MALFORMED_CREDENTIALS', 'not exactly one token68')
     }
   }
 
@@ -129,6 +122,11 @@ export function createAuthenticate (parts: AuthenticateParts): Authenticate {
     const isOfRefresh = cookies?.read(request, 'refresh').some((text) => refreshTokens.read(text)?.sessionId === sessionId)
     cookies?.clear(request, hasEnded && isOfRefresh ? ['access', 'refresh'] : ['access'])
   }
+}
+
+/** Asked of headers that were refused: a token that verifies is one. */
+function isNoToken (credentials: Credentials): boolean {
+  return credentials.kind === 'header' && !isToken68(credentials.token)
 }
 
 function sourceOf (credentials: Credentials): Presented['kind'] | null {

@@ -34,7 +34,6 @@ const bearer = /^bearer(?: +|$)/i
 /** RFC 7235 §2.1. */
 const token68 = /^[\w.~+/-]+=*$/
 
-/** Whether a header's token is one at all: asked of those that do not verify, for those that do are. */
 export function isToken68 (token: string): boolean {
   return token68.test(token)
 }

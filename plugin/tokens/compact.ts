@@ -33,15 +33,10 @@ export function splitCompact (token: string): Segments {
  */
 export function parseCompact (token: string): Compact {
   const segments = splitCompact(token)
-  const header = parseHeader(segments)
+  const header = parseObject(segments.header, 'header')
   const payload = parseObject(segments.payload, 'payload')
   decode(segments.signature, 'signature')
   return { header, payload }
-}
-
-/** @throws AuthError AUTH_INVALID_TOKEN */
-export function parseHeader ({ header }: Segments): Compact['header'] {
-  return parseObject(header, 'header')
 }
 
 /**

@@ -1,6 +1,6 @@
 import { refusal } from '../errors.ts'
 import { isAlgorithm, type Algorithm } from './algorithms.ts'
-import { parseHeader, type Segments } from './compact.ts'
+import { parseCompact, type Segments } from './compact.ts'
 import { ownCopy } from './own-copy.ts'
 
 /** Headers that change what is signed or how: nothing here understands them, so nothing accepts them. */
@@ -46,11 +46,14 @@ export function createHeaders () {
   const known: { readonly text: string, readonly read: ReadHeader }[] = []
 
   return {
-    /** @throws AuthError AUTH_INVALID_TOKEN */
-    read (segments: Segments): ReadHeader {
+    /**
+     * The header of a token; under one that is not known, the whole token must have the shape of one.
+     * @throws AuthError AUTH_INVALID_TOKEN
+     */
+    read (token: string, segments: Segments): ReadHeader {
       // Comparing a few texts is quicker than hashing one.
       for (const { text, read } of known) if (text === segments.header) return read
-      const header = parseHeader(segments)
+      const { header } = parseCompact(token)
       return { hint: readKeyHint(header), header, isKnown: false }
     },
 

@@ -38,6 +38,8 @@ export function createOwnTokens (settings: Settings, keys: Pick<KeySource, 'curr
       headers.remember(segments, read)
       return claims
     }
+    // Is it the signature? What has no shape does not verify either.
+    parseCompact(token)
     throw refusal('AUTH_INVALID_TOKEN', 'the signature is wrong')
   }
 
@@ -48,7 +50,7 @@ export function createOwnTokens (settings: Settings, keys: Pick<KeySource, 'curr
     /** @throws AuthError AUTH_INVALID_TOKEN for what is no token, or has a header that none of ours has */
     open (token: string): Opened {
       const segments = splitCompact(token)
-      return { token, segments, read: shapeFirst(token, () => headers.read(segments)) }
+      return { token, segments, read: headers.read(token, segments) }
     },
 
     /** Whether the header names a key that is in force. */
@@ -56,20 +58,10 @@ export function createOwnTokens (settings: Settings, keys: Pick<KeySource, 'curr
 
     /** @throws AuthError AUTH_INVALID_TOKEN, AUTH_EXPIRED_TOKEN */
     check (opened: Opened, at: { now: number, allowExpired: boolean }): OwnClaims {
-      const claims = shapeFirst(opened.token, () => signedClaims(opened))
+      const claims = signedClaims(opened)
       checkClaims(claims, policy, at)
       if (!this.fits(claims)) throw refusal('AUTH_INVALID_TOKEN', 'the claims do not fit "accessToken.claims"')
       return claims
     }
-  }
-}
-
-/** Of several faults the shape's is told, which is not looked for while there is none: what has a good signature has a shape. */
-function shapeFirst<T> (token: string, step: () => T): T {
-  try {
-    return step()
-  } catch (error) {
-    parseCompact(token)
-    throw error
   }
 }
