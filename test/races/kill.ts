@@ -1,12 +1,12 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
-import { startDatabase } from '../fixtures/race-database.ts'
-import type { Place, StoreName } from '../fixtures/race-database.ts'
+import { launchServer } from '../fixtures/example-server.ts'
+import { startPostgres } from '../fixtures/postgres-server.ts'
 import { createRandom } from './random.ts'
 
-const entry = fileURLToPath(new URL('../fixtures/fault-server.ts', import.meta.url))
+const password = 'correct horse battery staple'
 const clients = 6
 const longestLifeMs = 400
 
@@ -19,46 +19,47 @@ interface Client {
   signOut: 'no' | 'asked' | 'done'
 }
 
-/** Kills a server at random moments while its clients refresh and sign out, and says what was wrong after each restart. */
-export async function killAgainAndAgain (store: StoreName, { kills, seed = 1 }: { kills: number, seed?: number | undefined }) {
+/** Where the example server keeps its sessions. */
+const stores = {
+  sqlite: async () => ({ env: {}, stop: async () => {} }),
+  postgres: async () => {
+    const { connection: { host, user, database }, stop } = await startPostgres()
+    return { env: { DATABASE_URL: `postgres://${user}@${encodeURIComponent(host)}/${database}` }, stop }
+  }
+}
+
+/**
+ * Kills the example server at random moments while its clients refresh and sign out, and says what was wrong after each
+ * restart. Its access tokens live so briefly that every refresh is a rotation.
+ */
+export async function killAgainAndAgain (store: keyof typeof stores, { kills, seed = 1 }: { kills: number, seed?: number | undefined }) {
   const random = createRandom(seed)
-  const database = await startDatabase(store)
+  const folder = mkdtempSync(join(tmpdir(), 'killed-'))
+  const database = await stores[store]()
+  const env = { ...database.env, DATA_DIR: folder, DEMO_PASSWORD: password, ACCESS_TOKEN_SECONDS: '1', LOG_LEVEL: 'silent' }
   const violations: string[] = []
   let refreshes = 0
-  let server = await startServer(database.place(0))
+  let server = await launchServer(env)
   try {
     for (let kill = 0; kill < kills; kill++) {
-      const all = await Promise.all(Array.from({ length: clients }, async (): Promise<Client> => ({ tokens: [await signIn(server.address)], signOut: 'no' })))
+      const all = await Promise.all(Array.from({ length: clients }, async (): Promise<Client> => ({ tokens: [await signIn(server.url)], signOut: 'no' })))
       const life = random.between(0, longestLifeMs)
-      const busy = all.map((client, index) => use(client, server.address, index % 3 === 0 ? random.between(0, life * 1.2) : Infinity))
+      const busy = all.map((client, index) => use(client, server.url, index % 3 === 0 ? random.between(0, life * 1.2) : Infinity))
       await setTimeout(life)
       await server.kill()
       await Promise.all(busy)
-      server = await startServer(database.place(0))
+      server = await launchServer(env)
       for (const client of all) {
         refreshes += client.tokens.length - 1
-        violations.push(...await judge(client, server.address))
+        violations.push(...await judge(client, server.url))
       }
     }
   } finally {
     await server.kill()
     await database.stop()
+    rmSync(folder, { recursive: true, force: true })
   }
   return { store, kills, refreshes, violations }
-}
-
-async function startServer (place: Place) {
-  const child = spawn(process.execPath, [...process.execArgv, entry, JSON.stringify(place)], { stdio: ['pipe', 'pipe', 'inherit'] })
-  const exited = once(child, 'exit')
-  const [address] = await Promise.race([once(child.stdout, 'data'), exited])
-  if (!String(address).startsWith('http')) throw new Error(`the server ended with ${address}`)
-  return {
-    address: String(address),
-    async kill () {
-      child.kill('SIGKILL')
-      await exited
-    }
-  }
 }
 
 async function post (url: string, body: object) {
@@ -68,19 +69,19 @@ async function post (url: string, body: object) {
   return { status: response.status, tokens: { access, refresh } as Tokens }
 }
 
-const signIn = async (address: string) => (await post(`${address}/login`, { sub: 'alice', transport: 'bearer' })).tokens
+const signIn = async (address: string) => (await post(`${address}/auth/login`, { username: 'alice', password })).tokens
 
 /** Refreshes without end, or until it signs out; ends when the server does. */
 async function use (client: Client, address: string, signOutAfterMs: number): Promise<void> {
   const until = performance.now() + signOutAfterMs
   try {
     while (performance.now() < until) {
-      const { status, tokens } = await post(`${address}/refresh`, { refresh_token: client.tokens.at(-1)!.refresh })
+      const { status, tokens } = await post(`${address}/auth/refresh`, { refresh_token: client.tokens.at(-1)!.refresh })
       if (status !== 200) throw new Error(`a refresh was answered with ${status}`)
       client.tokens.push(tokens)
     }
     client.signOut = 'asked'
-    const { status } = await post(`${address}/logout`, { refresh_token: client.tokens.at(-1)!.refresh })
+    const { status } = await post(`${address}/auth/logout`, { refresh_token: client.tokens.at(-1)!.refresh })
     if (status === 204) client.signOut = 'done'
   } catch (error) {
     // That is how `fetch` tells that the server is gone.
@@ -90,7 +91,7 @@ async function use (client: Client, address: string, signOutAfterMs: number): Pr
 
 async function judge ({ tokens, signOut }: Client, address: string): Promise<string[]> {
   const latest = tokens.at(-1)!
-  const refresh = async (token: string) => await post(`${address}/refresh`, { refresh_token: token })
+  const refresh = async (token: string) => await post(`${address}/auth/refresh`, { refresh_token: token })
   const wrong: string[] = []
   const first = await refresh(latest.refresh)
   if (signOut === 'no' && first.status !== 200) wrong.push(`the only token of a session got ${first.status}`)
