@@ -27,6 +27,7 @@ import { optionError, type Options } from './options.ts'
 import { createAvailableStore } from './sessions/available-store.ts'
 import { createRefresh } from './sessions/refresh.ts'
 import { createRevocations } from './sessions/revocations.ts'
+import { createSalts } from './sessions/salts.ts'
 import { createSessions } from './sessions/sessions.ts'
 import { resolveSettings } from './settings.ts'
 import { memoryStore } from './stores/memory.ts'
@@ -59,7 +60,7 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
   const accessTokens = createAccessTokens(settings, keys, trustedIssuers)
   const refreshTokens = createRefreshTokens(settings, secrets)
   const revocations = createRevocations({ settings, store: available, emit })
-  const sessionParts = { settings, store: available, accessTokens, refreshTokens, revocations, emit }
+  const sessionParts = { settings, store: available, accessTokens, refreshTokens, salts: createSalts(), revocations, emit }
   const sessions = createSessions(sessionParts)
   const refresh = createRefresh(sessionParts, sessions)
 

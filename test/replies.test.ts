@@ -7,6 +7,7 @@ import type { AuthEvent, SessionStore, SignIn } from '../plugin/index.ts'
 import { createAvailableStore } from '../plugin/sessions/available-store.ts'
 import { createRevocations } from '../plugin/sessions/revocations.ts'
 import { resolveSettings } from '../plugin/settings.ts'
+import { tokenEntryId } from '../plugin/tokens/access-token.ts'
 import { memoryStore } from '../plugin/stores/memory.ts'
 import type { FeedEntry } from '../plugin/stores/store.ts'
 import { createRefreshTokens } from '../plugin/tokens/refresh-token.ts'
@@ -346,9 +347,9 @@ t.test('createRevocations()', async (t) => {
     const store = { ...memory, ...methods(memory) }
     const settings = resolveSettings({ issuer, secret, clock, revocation: { maxStalenessSeconds: 30, ...revocation } as never })
     const revocations = createRevocations({ settings, store: createAvailableStore(store), emit: (event) => events.push(event), monotonic: time })
-    const accepts = ({ sid = null, ...claims }: { sid?: string | null, jti?: string, iss?: string }) => {
+    const accepts = ({ sid = null, jti, iss = issuer }: { sid?: string | null, jti?: string, iss?: string }) => {
       try {
-        return revocations.assertCurrent({ sessionId: sid, claims: { iss: issuer, ...claims } } as never) && true
+        return revocations.assertCurrent({ sessionId: sid, entryId: jti === undefined ? null : tokenEntryId(iss, jti) } as never) && true
       } catch (error) {
         return (error as AuthError).code
       }

@@ -1,8 +1,8 @@
 import { refusal } from '../errors.ts'
 import type { Settings } from '../settings.ts'
 import type { AvailableStore } from '../sessions/available-store.ts'
-import { tokenEntryId, type Revocations } from '../sessions/revocations.ts'
-import { checkOwnClaims, checkScope, type AccessTokens } from '../tokens/access-token.ts'
+import type { Revocations } from '../sessions/revocations.ts'
+import { checkOwnClaims, checkScope, tokenEntryId, type AccessTokens } from '../tokens/access-token.ts'
 import type { User } from './user.ts'
 
 /** Ours have 22; a store's index has its limits. */

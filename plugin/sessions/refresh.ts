@@ -4,15 +4,12 @@ import type { Read, SessionRow, Write } from '../stores/store.ts'
 import { checkOwnClaims, checkScope } from '../tokens/access-token.ts'
 import { scopesOf } from '../tokens/claims.ts'
 import type { RefreshToken } from '../tokens/refresh-token.ts'
-import { createTokenCache } from '../tokens/token-cache.ts'
 import { bounded } from './available-store.ts'
 import { decide, recentRetries, type Verdict } from './rotation.ts'
 import type { Deliverable, Grant, SessionParts, Sessions } from './sessions.ts'
 
 /** A loser of a race reads what the winner wrote and decides again; more often than this is no race. */
 const maxRaces = 10
-/** Sessions whose salt is remembered, so that their next refresh takes one round trip. */
-const rememberedSalts = 10_000
 
 const events = {
   rotate: 'session-refreshed',
@@ -23,11 +20,10 @@ const events = {
 } as const satisfies Partial<Record<Verdict, AuthEvent['type']>>
 
 /** Exchanges a refresh token: what `rotation.ts` decides is carried out by one atomic store call. */
-export function createRefresh ({ settings, store, refreshTokens, revocations, emit }: SessionParts, sessions: Sessions) {
+export function createRefresh ({ settings, store, refreshTokens, salts, revocations, emit }: SessionParts, sessions: Sessions) {
   const { retrySeconds, lateRetries, idleSeconds, claims: currentClaims } = settings.refreshToken
   const policy = { retryMs: retrySeconds * 1000, lateRetries }
   const idleMs = idleSeconds * 1000
-  const salts = createTokenCache<string>(rememberedSalts)
   const askClaims = currentClaims && bounded(async (row: SessionRow) => currentClaims(row))
 
   /**
@@ -42,7 +38,7 @@ export function createRefresh ({ settings, store, refreshTokens, revocations, em
     let { row, now, applied } = await firstLook(token)
     for (let race = 0; race < maxRaces; race++) {
       if (row === null) throw invalid('there is no such session')
-      if (!refreshTokens.proves(token, row.salt)) throw invalid('the second half of the mac is wrong')
+      assertProved(token, row.salt)
       salts.set(row.id, row.salt)
       const verdict = applied ? 'rotate' : decide(row, token.generation, now, policy)
       const subject = await outcome(verdict, row, deliverable)
@@ -63,9 +59,13 @@ export function createRefresh ({ settings, store, refreshTokens, revocations, em
    */
   async function firstLook (token: RefreshToken): Promise<Write> {
     const salt = salts.get(token.sessionId)
-    if (salt !== undefined && !refreshTokens.proves(token, salt)) throw invalid('the second half of the mac is wrong')
+    if (salt !== undefined) assertProved(token, salt)
     if (salt === undefined || askClaims) return { ...await store.find(token.sessionId), applied: false }
     return await rotate(token)
+  }
+
+  function assertProved (token: RefreshToken, salt: string): void {
+    if (!refreshTokens.proves(token, salt)) throw invalid('the second half of the mac is wrong')
   }
 
   /** Refuses, or says which claims the new access token carries. */

@@ -79,9 +79,8 @@ export function createRevocations ({ settings, store, emit, monotonic = () => pe
   }
 
   /** By its session, or by itself. */
-  function isRevoked ({ sessionId, claims: { jti, iss } }: AccessToken): boolean {
-    return (sessionId !== null && revoked.session.has(sessionId)) ||
-      (jti !== undefined && revoked.token.size > 0 && revoked.token.has(tokenEntryId(iss, jti)))
+  function isRevoked ({ sessionId, entryId }: AccessToken): boolean {
+    return (sessionId !== null && revoked.session.has(sessionId)) || (entryId !== null && revoked.token.has(entryId))
   }
 
   function add (entry: FeedEntry): void {
@@ -180,9 +179,4 @@ export function createRevocations ({ settings, store, emit, monotonic = () => pe
       for (const [id, until] of entries) if (until <= now) entries.delete(id)
     }
   }
-}
-
-/** Encodings are malleable even under a good signature: a token is revoked by who issued it and its `jti`, never by its text. */
-export function tokenEntryId (iss: string, jti: string): string {
-  return `${iss} ${jti}`
 }

@@ -7,6 +7,7 @@ import { checkOwnClaims, checkScope, type AccessTokens } from '../tokens/access-
 import type { RefreshToken, RefreshTokens } from '../tokens/refresh-token.ts'
 import type { AvailableStore } from './available-store.ts'
 import type { Revocations } from './revocations.ts'
+import type { Salts } from './salts.ts'
 
 export interface SignInInput {
   readonly sub: string
@@ -48,6 +49,7 @@ export interface SessionParts {
   readonly store: AvailableStore
   readonly accessTokens: AccessTokens
   readonly refreshTokens: RefreshTokens
+  readonly salts: Salts
   readonly revocations: Revocations
   readonly emit: Emit
 }
@@ -60,7 +62,7 @@ const rememberedMs = 24 * 3600 * 1000
 export type Sessions = ReturnType<typeof createSessions>
 
 /** Starts, lists and ends logins. How a login is carried on is `refresh.ts`. */
-export function createSessions ({ settings, store, accessTokens, refreshTokens, revocations, emit }: SessionParts) {
+export function createSessions ({ settings, store, accessTokens, refreshTokens, salts, revocations, emit }: SessionParts) {
   const { clock, accessToken: { lifetimeSeconds }, refreshToken: { idleSeconds, absoluteSeconds } } = settings
 
   return {
@@ -93,6 +95,7 @@ export function createSessions ({ settings, store, accessTokens, refreshTokens, 
       const { row, now, ended } = await store.insert(session, { end, authenticatedAt: input.authenticatedAt, lifetimeSeconds })
       if (row === null) throw refusal('AUTH_REVOKED_TOKEN', 'all sessions of the subject were ended since the credential was read')
       forget(ended)
+      salts.set(row.id, row.salt)
       emit({ type: 'session-started', sub: row.sub, sessionId: row.id, transport })
       return grant(row, now, row)
     },

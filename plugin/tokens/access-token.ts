@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { refusal } from '../errors.ts'
 import type { Settings } from '../settings.ts'
 import { isScopeToken, reservedClaims, rolesOf, scopesOf } from './claims.ts'
@@ -12,6 +12,8 @@ import type { TrustedIssuer } from './trusted-issuer.ts'
 export interface AccessToken {
   /** Deep-frozen: what one request sees, no other request has changed. */
   readonly claims: OwnClaims
+  /** By what it is revoked itself, `null` for a token without `jti`: made once, and not each time it is looked for. */
+  readonly entryId: string | null
   /** `null` for tokens without a session: machines', and other issuers', whatever their `sid` says. */
   readonly sessionId: string | null
   readonly scopes: readonly string[]
@@ -55,7 +57,7 @@ export function createAccessTokens (settings: Settings, keys: Pick<KeySource, 'c
      * @throws AuthError AUTH_TOKEN_TOO_LARGE when nobody could present it; its `detail` names the large claims
      */
     mint ({ sub, sid, scope, claims }: Mintable, { iat, exp }: { iat: number, exp: number }): string {
-      const payload: Record<string, unknown> = { ...claims, iss: issuer, aud, sub, exp, iat, jti: randomBytes(16).toString('base64url') }
+      const payload: Record<string, unknown> = { ...claims, iss: issuer, aud, sub, exp, iat, jti: newJti() }
       if (sid !== undefined) payload.sid = sid
       if (scope) payload.scope = scope
       if (!own.fits(payload)) throw new TypeError('The claims do not fit "accessToken.claims": a token with them would be refused')
@@ -111,13 +113,24 @@ export function createAccessTokens (settings: Settings, keys: Pick<KeySource, 'c
   }
 }
 
+/** 122 random bits, of which Node has a store: other ways to get them cost as much as the signature. */
+function newJti (): string {
+  return Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url')
+}
+
 function ownToken (claims: OwnClaims): AccessToken {
   return accessToken(claims, { sessionId: claims.sid ?? null, scope: claims.scope, roles: claims.roles })
 }
 
 function accessToken (claims: AccessToken['claims'], { sessionId, scope, roles }: { sessionId: string | null, scope?: unknown, roles?: unknown }): AccessToken {
   deepFreeze(claims)
-  return { claims, sessionId, scopes: scopesOf(scope), roles: rolesOf(roles) }
+  const entryId = claims.jti === undefined ? null : tokenEntryId(claims.iss, claims.jti)
+  return { claims, entryId, sessionId, scopes: scopesOf(scope), roles: rolesOf(roles) }
+}
+
+/** Encodings are malleable even under a good signature: a token is revoked by who issued it and its `jti`, never by its text. */
+export function tokenEntryId (iss: string, jti: string): string {
+  return `${iss} ${jti}`
 }
 
 /** Says which of the application's claims make a token large: sizes and names, no values. */

@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto'
 import type { Settings } from '../settings.ts'
 import { derive } from './secret.ts'
 
@@ -24,7 +24,7 @@ export type RefreshTokens = ReturnType<typeof createRefreshTokens>
  */
 export function createRefreshTokens ({ issuer }: Settings, secrets: readonly Buffer[]) {
   // The issuer is part of the label: two issuers over one secret and one store cannot exchange each other's tokens.
-  const keys = secrets.map((secret) => derive(secret, `refresh token ${issuer}`, 32))
+  const keys = secrets.map((secret) => createSecretKey(derive(secret, `refresh token ${issuer}`, 32)))
 
   return {
     mint (sessionId: string, generation: number, salt: string): string {
@@ -55,6 +55,6 @@ function named (sessionId: string, generation: number): string {
   return `rt1.${sessionId}.${generation}`
 }
 
-function half (key: Buffer | string, text: string): Buffer {
+function half (key: KeyObject | string, text: string): Buffer {
   return createHmac('sha256', key).update(text).digest().subarray(0, halfBytes)
 }
