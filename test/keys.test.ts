@@ -1,4 +1,4 @@
-import { createHash, createSecretKey, generateKeyPairSync, KeyObject, randomBytes, type JsonWebKey } from 'node:crypto'
+import { createHash, createPublicKey, createSecretKey, generateKeyPairSync, KeyObject, randomBytes, verify, type JsonWebKey } from 'node:crypto'
 import fastify from 'fastify'
 import { calculateJwkThumbprint, createLocalJWKSet, jwtVerify, SignJWT, type JSONWebKeySet, type JWK } from 'jose'
 import t, { type Test } from 'tap'
@@ -140,6 +140,9 @@ const pss = generateKeyPairSync('rsa-pss', { modulusLength: 2048 })
 const other256 = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const otherEd = generateKeyPairSync('ed25519')
 const nine = Array.from({ length: 9 }, (_, index) => ({ key: generateKeyPairSync('ed25519').publicKey, kid: `key ${index}` }))
+/** P-256 by `x` and the sign of `y`. */
+const point = der(p256.publicKey).subarray(-65)
+const compressed = `-----BEGIN PUBLIC KEY-----\n${Buffer.concat([Buffer.from('3039301306072a8648ce3d020106082a8648ce3d030107032200', 'hex'), Buffer.from([2 + point[64]! % 2]), point.subarray(1, 33)]).toString('base64')}\n-----END PUBLIC KEY-----`
 /** A self-signed certificate: public, like a key. */
 const certificate = `-----BEGIN CERTIFICATE-----
 MIIBdTCCARugAwIBAgIUedO2Zpx6H8tkSy8Mh7uUFipVYYUwCgYIKoZIzj0EAwIw
@@ -151,6 +154,12 @@ qzAfBgNVHSMEGDAWgBSYlWeWB7ryDCyfcBE785C+2dXcqzAPBgNVHRMBAf8EBTAD
 AQH/MAoGCCqGSM49BAMCA0gAMEUCIQDZJ+TPAjPQ71OIgZ2Y/NxB3d9L+sFfiW+e
 +22IrLLc/AIgT6Z+nEMo/BTw+u6pT4ywenBoOlMCf07k0lNoILgH1Cg=
 -----END CERTIFICATE-----`
+
+const integer = (text: string) => BigInt(`0x${Buffer.from(text, 'base64url').toString('hex')}`)
+const base64url = (value: bigint, bytes = Math.ceil(value.toString(16).length / 2)) => Buffer.from(value.toString(16).padStart(2 * bytes, '0'), 'hex').toString('base64url')
+const modulus = integer(jwkOf(rsa.publicKey).n!)
+/** An odd number of so many bytes, and no fewer bits. */
+const odd = (bytes: number) => Buffer.from([0x80, ...randomBytes(bytes - 2), 1]).toString('base64url')
 
 const publicWords = 'looks like a public key or certificate, which everybody may know: a secret is needed'
 /** Node's own code differs from release to release. */
@@ -217,6 +226,14 @@ t.test('a key that is not fit stops the start, and is named', async (t) => {
     ['RSA of 1024 bits', [{ key: weakRsa.privateKey }], 'keys.0.key', 'must be RSA of at least 2048 bits: received 1024'],
     ['public RSA of 1024 bits', [{ key: jwkOf(weakRsa.publicKey) }], 'keys.0.key', 'must be RSA of at least 2048 bits: received 1024'],
     ['RSA with exponent 3', [{ key: { ...jwkOf(rsa.publicKey), e: 'Aw' } }], 'keys.0.key', 'must have a public exponent of at least 65537'],
+    ['RSA of 8200 bits', [{ key: { ...jwkOf(rsa.publicKey), n: odd(1025) } }], 'keys.0.key', 'must be RSA of at most 8192 bits: received 8200'],
+    ['RSA with an even exponent', [{ key: { ...jwkOf(rsa.publicKey), e: 'AQAC' } }], 'keys.0.key', 'must have an odd public exponent of at most 64 bits'],
+    ['RSA with an exponent of 65 bits', [{ key: { ...jwkOf(rsa.publicKey), e: 'AQAAAAAAAAAB' } }], 'keys.0.key', 'must have an odd public exponent of at most 64 bits'],
+    ['RSA with an exponent as long as the modulus', [{ key: { ...jwkOf(rsa.publicKey), e: odd(256) } }], 'keys.0.key', 'must have an odd public exponent of at most 64 bits'],
+    ['RSA with no exponent', [{ key: { ...jwkOf(rsa.publicKey), e: '' } }], 'keys.0.key', 'must have a public exponent of at least 65537'],
+    ['RSA with an even modulus', [{ key: { ...jwkOf(rsa.publicKey), n: base64url(modulus - 1n) } }], 'keys.0.key', 'has a modulus with a small prime in it'],
+    ['RSA with a modulus of small primes too', [{ key: { ...jwkOf(rsa.publicKey), n: base64url(modulus * 751n) } }], 'keys.0.key', 'has a modulus with a small prime in it'],
+    ['RSA with a leading zero', [{ key: { ...jwkOf(rsa.publicKey), n: base64url(modulus, 257) } }], 'keys.0.key', foreign('n')],
     ['RSA of more than two primes', [{ key: { ...jwkOf(rsa.privateKey), oth: [{}] } }], 'keys.0.key', 'is an RSA key of more than two primes'],
     ['RSA-PSS, which X.509 restricts', [{ key: pss.privateKey, alg: 'PS256' }], 'keys.0.key', 'is no key for PS256'],
     ['secp256k1', [{ key: k256.privateKey }], 'keys.0.alg', 'is missing: a key of type "ec" has no usual algorithm'],
@@ -229,6 +246,7 @@ t.test('a key that is not fit stops the start, and is named', async (t) => {
     ['Ed448 for EdDSA', [{ key: jwkOf(ed448.privateKey), alg: 'EdDSA' }], 'keys.0.key', 'is no key for EdDSA'],
     ['X25519', [{ key: x25519.privateKey }], 'keys.0.alg', 'is missing: a key of type "x25519" has no usual algorithm'],
     ['X25519 for EdDSA', [{ key: x25519.publicKey, alg: 'EdDSA' }], 'keys.0.key', 'is no key for EdDSA'],
+    ['an elliptic curve by its parameters', [{ key: generateKeyPairSync('ec', { namedCurve: 'P-256', paramEncoding: 'explicit' }).privateKey }], 'keys.0.key', 'is an elliptic curve by its parameters: its name is needed (RFC 5480 §2.1.1)'],
     ['EC for RS256', [{ key: p256.privateKey, alg: 'RS256' }], 'keys.0.key', 'is no key for RS256'],
     ['Ed25519 for ES256', [{ key: ed25519.privateKey, alg: 'ES256' }], 'keys.0.key', 'is no key for ES256'],
     ['RSA for HS256', [{ key: pemOf(rsa.publicKey), alg: 'HS256' }], 'keys.0.key', 'is no key for HS256'],
@@ -244,13 +262,21 @@ t.test('a key that is not fit stops the start, and is named', async (t) => {
     ['a private JWK that may not sign', [{ key: { ...ed, key_ops: ['verify'] } }], 'keys.0.key', 'has "key_ops" without "sign"'],
     ['a public JWK that may not verify', [{ key: { ...jwkOf(ed25519.publicKey), key_ops: ['sign'] } }], 'keys.0.key', 'has "key_ops" without "verify"'],
     ['a JWK for nothing', [{ key: { ...ed, key_ops: [] } }], 'keys.0.key', 'has "key_ops" without "sign"'],
+    ['a JWK with key_ops twice', [{ key: { ...jwkOf(ed25519.publicKey), key_ops: ['verify', 'verify'] } }], 'keys.0.key', 'has "key_ops" with "verify" twice'],
+    ['a JWK to sign with whose key_ops encrypt', [{ key: { ...jwkOf(rsa.publicKey), use: 'sig', key_ops: ['verify', 'encrypt'] } }], 'keys.0.key', 'has "key_ops" with "encrypt", which are not for its "use"'],
     ['a JWK with ill-typed key_ops', [{ key: { ...ed, key_ops: 'sign' } }], 'keys.0.key', 'has "key_ops" without "sign"'],
     ['a secret that may only sign', [{ key: { kty, k, key_ops: ['sign'] } }], 'keys.0.key', 'has "key_ops" without "verify"'],
     ['a secret that may only verify, to sign', [{ key: { kty, k, key_ops: ['verify'] } }], 'keys.0.key', 'has "key_ops" without "sign"'],
     ['encrypted PEM', [{ key: rsa.privateKey.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' }) }], 'keys.0.key', unreadable],
 
     ['EC with another\'s public half', [{ key: { ...jwkOf(p256.privateKey), x: jwkOf(other256.publicKey).x, y: jwkOf(other256.publicKey).y } }], 'keys.0.key', 'has a private half that does not belong to its public half'],
-    ['RSA with another\'s modulus', [{ key: { ...jwkOf(rsa.privateKey), n: jwkOf(rsa.publicKey).n!.replace(/.{9}$/, 'AAAAAAAAQ') } }], 'keys.0.key', 'has a private half that does not belong to its public half'],
+    ['RSA with another\'s modulus', [{ key: { ...jwkOf(rsa.privateKey), n: base64url(modulus * 7919n) } }], 'keys.0.key', 'has a private half that does not belong to its public half'],
+    ['RSA with another\'s private exponent', [{ key: { ...jwkOf(rsa.privateKey), d: base64url(integer(jwkOf(rsa.privateKey).d!) + 2n) } }], 'keys.0.key', 'has a private half that does not belong to its public half'],
+    ['RSA with 1 for a prime', [{ key: { ...jwkOf(rsa.privateKey), p: 'AQ' } }], 'keys.0.key', 'has a private half that does not belong to its public half'],
+    ['RSA with an even prime', [{ key: { ...jwkOf(rsa.privateKey), p: base64url(integer(jwkOf(rsa.privateKey).p!) - 1n) } }], 'keys.0.key', 'has a private half that does not belong to its public half'],
+    ['RSA with its primes exchanged', [{ key: { ...jwkOf(rsa.privateKey), p: jwkOf(rsa.privateKey).q, q: jwkOf(rsa.privateKey).p } }], 'keys.0.key', 'has a private half that does not belong to its public half'],
+    ['EC with 0 for a private half', [{ key: { ...jwkOf(p256.privateKey), d: base64url(0n, 32) } }], 'keys.0.key', 'has a private half that does not belong to its public half'],
+    ['Ed25519 beside its curve', [{ key: { kty: 'OKP', crv: 'Ed25519', x: base64url(7n << 248n) } }], 'keys.0.key', 'is no point of its curve, or one that everybody can sign for'],
     ['Ed25519 with another\'s public half', [{ key: { ...ed, x: jwkOf(otherEd.publicKey).x } }], 'keys.0.key', foreign('x')],
     ['EC beside its curve', [{ key: { ...jwkOf(p256.publicKey), x: jwkOf(other256.publicKey).x } }], 'keys.0.key', unreadable],
     ['padded n', [{ key: { ...jwkOf(rsa.publicKey), n: `${jwkOf(rsa.publicKey).n}==` } }], 'keys.0.key', foreign('n')],
@@ -288,11 +314,55 @@ t.test('a key that is not fit stops the start, and is named', async (t) => {
   const good: [string, KeyOption[]][] = [
     ['eight keys of one algorithm', nine.slice(1)],
     ['a JWK that may do more', [{ key: { ...ed, use: 'sig', key_ops: ['sign', 'verify'], alg: 'EdDSA', ext: true } }]],
+    ['a public JWK that may do more, and does not say what it is for', [{ key: { ...jwkOf(rsa.publicKey), key_ops: ['verify', 'encrypt'] } as JsonWebKey }]],
+    ['an elliptic curve whose point is compressed', [{ key: compressed }]],
     ['a public JWK that may verify', [{ key: { ...jwkOf(rsa.publicKey), key_ops: ['verify'] } as JsonWebKey }]],
     ['a secret that may only verify, and does', [{ key: { kty, k, key_ops: ['verify'] } as JsonWebKey, state: 'previous' }]],
     ['private keys that are all previous', [{ key: ed25519.privateKey, state: 'previous' }, { key: p256.privateKey, state: 'previous' }]]
   ]
   for (const [what, keys] of good) await t.resolves(createApp({ plugin: { keys } }), what)
+})
+
+t.test('an Ed25519 key that everybody can sign for is refused', async (t) => {
+  const orderEight = '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05'
+  const rows: [string, string][] = [
+    ['order 1', `01${'00'.repeat(31)}`],
+    ['order 2', `ec${'ff'.repeat(30)}7f`],
+    ['order 4', '00'.repeat(32)],
+    ['order 4, the other one', `${'00'.repeat(31)}80`],
+    ['order 8', orderEight],
+    ['order 8, the second', `${orderEight.slice(0, -2)}85`],
+    ['order 8, the third', 'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a'],
+    ['order 8, the fourth', 'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa']
+  ]
+  // The neutral point and the number 0: nobody needs a key to write that.
+  const anybodys = Buffer.from(`01${'00'.repeat(63)}`, 'hex')
+  for (const [order, hex] of rows) {
+    const key = { kty: 'OKP', crv: 'Ed25519', x: Buffer.from(hex, 'hex').toString('base64url') }
+    const publicKey = createPublicKey({ key, format: 'jwk' })
+    const signed = Array.from({ length: 200 }, (_, index) => Buffer.from(`message ${index}`)).filter((message) => verify(null, message, publicKey, anybodys))
+    t.ok(signed.length > 0, `${order}: anybody's signature is good for ${signed.length} of 200 messages`)
+    await refuses(t, order, { keys: [{ key }] }, 'keys.0.key', 'is no point of its curve, or one that everybody can sign for')
+  }
+})
+
+t.test('a key that is huge is refused at once', async (t) => {
+  const rsaJwk = jwkOf(rsa.publicKey)
+  const huge = odd(375_000)
+  const rows: [string, unknown, string | RegExp][] = [
+    ['modulus', { ...rsaJwk, n: huge }, 'must be RSA of at most 8192 bits: received 3000000'],
+    ['exponent', { ...rsaJwk, e: huge }, 'must have an odd public exponent of at most 64 bits'],
+    ['private exponent', { ...jwkOf(rsa.privateKey), d: huge }, 'has a private half that does not belong to its public half'],
+    ['prime', { ...jwkOf(rsa.privateKey), p: huge }, 'has a private half that does not belong to its public half'],
+    ['coordinate', { ...jwkOf(p256.publicKey), x: huge }, unreadable],
+    ['Ed25519 key', { ...jwkOf(ed25519.publicKey), x: huge }, unreadable]
+  ]
+  for (const [what, key, problem] of rows) {
+    const began = performance.now()
+    await refuses(t, what, { keys: [{ key }] }, 'keys.0.key', problem)
+    const took = performance.now() - began
+    t.ok(took < 1000, `${what}: in ${took} ms`)
+  }
 })
 
 /** Everything of a key that nobody may read in a message: its long words, whatever form it came in. */

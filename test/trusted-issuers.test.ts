@@ -75,6 +75,7 @@ t.test('a key endpoint that gives no JWK Set is 503, with the reason in the even
     ['null', json(null), /malformed/],
     ['keys that are no list', json({ keys: { rsa: rsa.jwk } }), /malformed/],
     ['a key that is null', jwks(rsa.jwk, null), /malformed/],
+    ['a set that is nested deep', text(`{"keys":[${'{"x":['.repeat(80_000)}${']}'.repeat(80_000)}]}`), /cannot be fetched/],
     ['over 512 KiB', text(JSON.stringify({ keys: [rsa.jwk] }).padEnd(512 * 1024 + 1)), /over 524288 bytes/],
     ['without end', endless, /over 524288 bytes/]
   ]
@@ -156,6 +157,7 @@ t.test('of a published set, only keys that are fit for their use verify', async 
     ['RSA of 512 bits', [rsa512.jwk], (url) => tokenOf(url, rsa512), invalid],
     ['RSA of 1024 bits', [rsa1024.jwk], (url) => tokenOf(url, rsa1024), invalid],
     ['a weak modulus and exponent', [{ ...rsa.jwk, e: 'Aw' }], '', invalid],
+    ['an exponent that would take minutes', [{ ...rsa.jwk, e: Buffer.alloc(375_000, 1).toString('base64url') }], '', invalid],
     ['a key to encrypt with', [{ ...rsa.jwk, use: 'enc' }], '', invalid],
     ['a key whose key_ops forbid it', [{ ...rsa.jwk, key_ops: ['encrypt'] }], '', invalid],
     ['an unknown alg', [{ ...rsa.jwk, alg: 'RS1' }], '', invalid],

@@ -4,6 +4,8 @@ import {
 } from 'node:crypto'
 import { optionError, type KeyOption, type KeyState } from '../options.ts'
 import { isAlgorithm, needOf, type Algorithm } from './algorithms.ts'
+import { isEd25519Point } from './ed25519.ts'
+import { checkRsa, isRsaWhole } from './rsa.ts'
 import { checkSecret, derive } from './secret.ts'
 
 /** A key that has been found fit for its algorithm. */
@@ -27,8 +29,8 @@ export function canSign (key: Key): boolean {
 
 /**
  * Reads one entry of the option `keys` and refuses what is not fit to sign or verify access tokens: the wrong curve, a
- * short RSA modulus, a JWK whose `use`, `key_ops` or `alg` forbid it (RFC 7517 §4.2–4.4), a private half that does not
- * belong to its public half.
+ * short or weak RSA modulus, a JWK whose `use`, `key_ops` or `alg` forbid it (RFC 7517 §4.2–4.4), a private half that
+ * does not belong to its public half. Takes milliseconds, whatever it is given.
  * @throws TypeError that names the option; the message never shows key material
  */
 export function readKey (option: KeyOption, name: string): Key {
@@ -116,11 +118,10 @@ function chooseAlgorithm (material: KeyObject, wanted: unknown, name: string): A
 
 function usualAlgorithm (material: KeyObject): Algorithm | undefined {
   if (material.type === 'secret') return 'HS256'
-  const curve = material.asymmetricKeyDetails?.namedCurve
   switch (material.asymmetricKeyType) {
     case 'rsa': return 'RS256'
     case 'ed25519': return 'EdDSA'
-    case 'ec': return curve === 'prime256v1' ? 'ES256' : curve === 'secp384r1' ? 'ES384' : curve === 'secp521r1' ? 'ES512' : undefined
+    case 'ec': return (['ES256', 'ES384', 'ES512'] as const).find((alg) => needOf(alg).curve === material.asymmetricKeyDetails?.namedCurve)
     default: return undefined
   }
 }
@@ -133,9 +134,13 @@ function checkJwk (jwk: JsonWebKey, { alg, state, material }: { alg: Algorithm, 
   const wrong = Object.entries(material.export({ format: 'jwk' })).find(([member, value]) => jwk[member] !== value)
   if (wrong) throw optionError(name, `has a "${wrong[0]}" that is no canonical base64url, or not this key's`)
   if (jwk.key_ops === undefined) return
-  const { key_ops: operations } = jwk
-  const missing = neededOperations(material, state).find((operation) => !Array.isArray(operations) || !operations.includes(operation))
+  const operations: unknown[] = Array.isArray(jwk.key_ops) ? jwk.key_ops : []
+  const missing = neededOperations(material, state).find((operation) => !operations.includes(operation))
   if (missing) throw optionError(name, `has "key_ops" without "${missing}"`)
+  const twice = operations.find((operation, index) => operations.indexOf(operation) !== index)
+  if (twice) throw optionError(name, `has "key_ops" with "${twice}" twice`)
+  const foreign = operations.find((operation) => operation !== 'sign' && operation !== 'verify')
+  if (foreign && jwk.use) throw optionError(name, `has "key_ops" with "${foreign}", which are not for its "use"`)
 }
 
 /** What a key is used for here: a private key's public half verifies, but a secret does both, unless it is `previous`. */
@@ -147,19 +152,27 @@ function neededOperations (material: KeyObject, state: KeyState | undefined): re
 
 function checkAsymmetric (key: KeyObject, alg: Algorithm, name: string): void {
   const { kty, curve } = needOf(alg)
-  const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key
+  const { asymmetricKeyType: type } = key
   const fits = kty === 'RSA'
     ? type === 'rsa'
-    : kty === 'EC' ? type === 'ec' && details?.namedCurve === curve : kty === 'OKP' && type === curve
+    : kty === 'EC' ? type === 'ec' && key.asymmetricKeyDetails?.namedCurve === curve : kty === 'OKP' && type === curve
   if (!fits) throw optionError(name, `is no key for ${alg}`)
-  if (kty !== 'RSA') return
-  if ((details?.modulusLength ?? 0) < 2048) throw optionError(name, `must be RSA of at least 2048 bits: received ${details?.modulusLength}`)
-  if ((details?.publicExponent ?? 0n) < 65537n) throw optionError(name, 'must have a public exponent of at least 65537')
+  if (kty === 'RSA') checkRsa(key, name)
+  if (kty === 'EC' && !namesItsCurve(key)) throw optionError(name, 'is an elliptic curve by its parameters: its name is needed (RFC 5480 §2.1.1)')
+  if (kty === 'OKP' && !isEd25519Point(key)) throw optionError(name, 'is no point of its curve, or one that everybody can sign for')
+}
+
+/** Parameters make DER longer than a name does. RFC 5480 §2.1.1 forbids them: they can be somebody's own. */
+function namesItsCurve (publicKey: KeyObject): boolean {
+  const sizeOf = (key: KeyObject) => key.export({ type: 'spki', format: 'der' }).length
+  return sizeOf(publicKey) <= sizeOf(createPublicKey({ key: publicKey.export({ format: 'jwk' }), format: 'jwk' }))
 }
 
 /** A JWK can claim a private half that is not its public half's: then nobody could verify what is signed. */
 function checkPair (privateKey: KeyObject, publicKey: KeyObject, name: string): void {
   const probe = Buffer.from(name)
-  const digest = privateKey.asymmetricKeyType === 'ed25519' ? null : 'sha256'
-  if (!verify(digest, probe, publicKey, sign(digest, probe, privateKey))) throw optionError(name, 'has a private half that does not belong to its public half')
+  const { asymmetricKeyType: type } = privateKey
+  const digest = type === 'ed25519' ? null : 'sha256'
+  const belongs = (type !== 'rsa' || isRsaWhole(privateKey)) && verify(digest, probe, publicKey, sign(digest, probe, privateKey))
+  if (!belongs) throw optionError(name, 'has a private half that does not belong to its public half')
 }
