@@ -10,7 +10,7 @@ export const sameSiteValues = ['lax', 'strict', 'none'] as const
 
 /** A key for access tokens: private ones sign and verify, public ones only verify. */
 export interface KeyOption {
-  /** PEM text (PKCS #8, PKCS #1, SEC 1 or SPKI), a JWK (RFC 7517) or a `KeyObject`. Encrypted PEM is refused. */
+  /** PEM text (PKCS #8, PKCS #1, SEC 1 or SPKI), a JWK (RFC 7517) or a `KeyObject`. Encrypted PEM and weak keys are refused. */
   readonly key: string | JsonWebKey | KeyObject
   /** Default: the JWK's `kid`, else the RFC 7638 thumbprint. */
   readonly kid?: string | undefined
