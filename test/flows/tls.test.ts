@@ -1,23 +1,13 @@
-import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
-import { audience, makeKey, startIssuer, tokenOf, type Certified } from '../fixtures/issuer.ts'
+import { audience, makeKey, startIssuer, tokenOf } from '../fixtures/issuer.ts'
+import { certify, skipWithoutOpenssl } from '../fixtures/openssl.ts'
 
 t.setTimeout(60_000)
-
-const isInstalled = spawnSync('openssl', ['version']).error === undefined
-const skip = isInstalled || process.env.CI !== undefined ? false : 'openssl is not installed'
-
-/** Signed by itself, for a name or an address. */
-function certify (folder: string, name: string, subject: string): Certified {
-  const files = { key: join(folder, `${name}.key`), cert: join(folder, `${name}.pem`) }
-  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
-  execFileSync('openssl', ['req', '-x509', ...kind, '-keyout', files.key, '-out', files.cert, '-subj', '/CN=test', '-addext', `subjectAltName=${subject}`], { stdio: 'ignore' })
-  return { key: readFileSync(files.key, 'utf8'), cert: readFileSync(files.cert, 'utf8') }
-}
 
 /** An API in a process that trusts these certificates beside the usual ones. */
 async function startApi (t: Test, { certificates, issuers }: { certificates: string, issuers: readonly string[] }) {
@@ -42,7 +32,7 @@ async function startApi (t: Test, { certificates, issuers }: { certificates: str
   }
 }
 
-t.test('an issuer\'s keys come over TLS, and a certificate that is not trusted is 503', { skip }, async (t) => {
+t.test('an issuer\'s keys come over TLS, and a certificate that is not trusted is 503', skipWithoutOpenssl, async (t) => {
   const folder = t.testdir()
   const key = makeKey('ES256', 'one')
   const loopback = 'IP:127.0.0.1'
