@@ -1,6 +1,6 @@
 import { Type, TypeGuard, type Static, type TSchema } from '@sinclair/typebox'
 import { Value, ValueErrorType, type ValueError } from '@sinclair/typebox/value'
-import { keyStates, optionError, sameSiteValues, type Options } from './options.ts'
+import { keyStates, optionError, sameSiteValues, type KeyOption, type Options } from './options.ts'
 
 const day = 86_400
 
@@ -24,19 +24,19 @@ function oneOrMore (must: string) {
 
 const types = 'be a type, a list of types, or false'
 const typeShape = Type.Optional(Type.Union([Type.Literal(false), text, Type.Array(text, { minItems: 1, must: types })], { must: types }))
-const keyList = 'be a non-empty list of { key, kid?, alg?, state? }, or a function that returns one'
-const keyShape = Type.Object({
+const keyList = 'be a non-empty list of { key, kid?, alg?, state? }'
+const keyListShape = Type.Array(Type.Object({
   key: Type.Any(),
   kid: Type.Optional(Type.String({ minLength: 1, maxLength: 256, must: 'be a string of 1 to 256 characters' })),
   alg: Type.Optional(text),
   state: oneOf(keyStates)
-}, object)
+}, object), { minItems: 1, must: keyList })
 
 const shape = Type.Object({
   issuer: text,
   audience: Type.Optional(oneOrMore('be a non-empty string or a list of them')),
   secret: Type.Optional(Type.Any()),
-  keys: Type.Optional(Type.Union([fn, Type.Array(keyShape, { minItems: 1, must: keyList })], { must: keyList })),
+  keys: Type.Optional(Type.Union([fn, keyListShape], { must: `${keyList}, or a function that returns one` })),
   keysReloadSeconds: whole(1, 86_400),
   trustedIssuers: Type.Optional(Type.Array(Type.Object({
     issuer: text,
@@ -96,7 +96,7 @@ export type CookieSettings = NonNullable<Settings['cookies']>
  */
 export function resolveSettings (given: Options) {
   const options = withoutUndefined(given, 'options') as Static<typeof shape> & Options
-  checkShape(options)
+  checkShape(shape, options)
   const accessToken = {
     lifetimeSeconds: 600,
     clockToleranceSeconds: 5,
@@ -157,7 +157,17 @@ function isPlain (value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-function checkShape (options: unknown): void {
+/**
+ * The option `keys` as a function returns it. An empty list is a source that has lost its keys, not a wish to sign with
+ * the secret.
+ * @throws TypeError that names the option
+ */
+export function checkKeyList (keys: unknown): readonly KeyOption[] {
+  checkShape(Type.Object({ keys: keyListShape }), { keys })
+  return keys as readonly KeyOption[]
+}
+
+function checkShape (shape: TSchema, options: unknown): void {
   let error = Value.Errors(shape, options).First()
   // Of a union, the branch that was meant says more than the union does: the one whose mistake lies deeper.
   const deeper = error?.type === ValueErrorType.Union ? error.errors.at(-1)?.First() : undefined
@@ -166,8 +176,9 @@ function checkShape (options: unknown): void {
 }
 
 function wording (error: ValueError): string {
-  // Key material can stand where it does not belong: of most that stands under `keys` (key and kid can be mixed up), only the kind is shown.
-  const secret = /^\/keys(?!\w|\/\d+\/(alg|state)$)/.test(error.path)
+  // Key material can stand where it does not belong: of what stands under `keys`, only a short word for `alg` or `state` is shown.
+  const isWord = /^\/keys\/\d+\/(alg|state)$/.test(error.path) && /^\w{0,16}$/.test(String(error.value))
+  const secret = /^\/keys(?!\w)/.test(error.path) && !isWord
   if (error.type === ValueErrorType.ObjectAdditionalProperties) return 'is not an option'
   if (error.type === ValueErrorType.ObjectRequiredProperty) return 'is missing'
   return `must ${error.schema.must ?? error.message}: received ${secret ? kindOf(error.value) : show(error.value)}`
@@ -179,7 +190,7 @@ function show (value: unknown): string {
 }
 
 function kindOf (value: unknown): string {
-  return value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value === 'object' ? 'an object' : `a ${typeof value}`
+  return value === null || value === undefined ? String(value) : Array.isArray(value) ? 'a list' : typeof value === 'object' ? 'an object' : `a ${typeof value}`
 }
 
 function checkLifetimes (

@@ -141,20 +141,22 @@ t.test('lists that are wrong leave the keys in force, with an event that shows n
   const pem = b.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
   const jwk = b.privateKey.export({ format: 'jwk' })
   const words = [jwk.d!, jwk.x!, ...pem.split('\n').filter((line) => line.length > 20 && !line.startsWith('--')), 'hunter2']
-  const shape = '"keys" must return a non-empty list of { key, kid?, alg?, state? }'
+  const shape = '"keys" must be a non-empty list of { key, kid?, alg?, state? }'
   const fails = (error: unknown) => async () => { throw error }
   const rows: [string, unknown, string][] = [
-    ['no list', { keys: [entry(a, 'active')] }, shape],
-    ['nothing', undefined, shape],
-    ['an empty list', [], shape],
-    ['PEM alone', pem, shape],
-    ['a list of PEM', [pem], '"keys.0" must be an object'],
-    ['a list of null', [null], '"keys.0" must be an object'],
-    ['a list of JWKs', [jwk], '"keys.0" must have no members but key, kid, alg and state'],
-    ['an unknown state', [{ ...entry(a, 'active'), state: 'retired' }], '"keys.0.state" must be one of next, active, previous'],
-    ['kid as a number', [{ ...entry(a, 'active'), kid: 7 }], '"keys.0.kid" must be a string of 1 to 256 characters'],
-    ['alg as a list', [{ ...entry(a, 'active'), alg: ['EdDSA'] }], '"keys.0.alg" must be a non-empty string'],
-    ['PEM where kid should be', [{ key: a.privateKey, kid: pem.repeat(3) }], '"keys.0.kid" must be a string of 1 to 256 characters'],
+    ['no list', { keys: [entry(a, 'active')] }, `${shape}: received an object`],
+    ['nothing', undefined, `${shape}: received undefined`],
+    ['an empty list', [], `${shape}: received a list`],
+    ['PEM alone', pem, `${shape}: received a string`],
+    ['a list of PEM', [pem], '"keys.0" must be an object: received a string'],
+    ['a list of null', [null], '"keys.0" must be an object: received null'],
+    ['a list of JWKs', [jwk], '"keys.0.key" is missing'],
+    ['a JWK whose parts are an entry\'s', [{ ...entry(a, 'active'), ...jwk }], '"keys.0.crv" is not an option'],
+    ['an unknown state', [{ ...entry(a, 'active'), state: 'retired' }], '"keys.0.state" must be one of next, active, previous: received "retired"'],
+    ['PEM where state should be', [{ ...entry(a, 'active'), state: pem }], '"keys.0.state" must be one of next, active, previous: received a string'],
+    ['kid as a number', [{ ...entry(a, 'active'), kid: 7 }], '"keys.0.kid" must be a string of 1 to 256 characters: received a number'],
+    ['alg as a list', [{ ...entry(a, 'active'), alg: ['EdDSA'] }], '"keys.0.alg" must be a non-empty string: received a list'],
+    ['PEM where kid should be', [{ key: a.privateKey, kid: pem.repeat(3) }], '"keys.0.kid" must be a string of 1 to 256 characters: received a string'],
     ['PEM where alg should be', [{ key: a.privateKey, alg: pem }], '"keys.0.alg" is not a signature algorithm that is supported'],
     ['two active keys', [entry(a, 'active'), entry(b, 'active')], '"keys" must have exactly one active private key: received several'],
     ['none that is active', [entry(a, 'previous'), entry(b, 'next')], '"keys" must have exactly one active private key: received none'],
@@ -197,7 +199,7 @@ function flaky (then: () => unknown): () => unknown {
 
 t.test('at the start, a source that fails stops it', async (t) => {
   const rows: [string, () => unknown, string][] = [
-    ['an empty list', async () => [], 'Cannot register fastify-authenticate: "keys" must return a non-empty list of { key, kid?, alg?, state? }'],
+    ['an empty list', async () => [], 'Cannot register fastify-authenticate: "keys" must be a non-empty list of { key, kid?, alg?, state? }: received a list'],
     ['a wrong key', async () => [{ key: 'x' }], 'Cannot register fastify-authenticate: "keys.0.key" cannot be read as a key (ERR_OSSL_UNSUPPORTED): unencrypted PEM, a JWK or a KeyObject is needed'],
     ['its own error', async () => { throw new Error('the vault is sealed') }, 'the vault is sealed'],
     ['hanging', () => new Promise(() => {}), 'Cannot register fastify-authenticate: "keys" gave no list within 20 ms']

@@ -307,7 +307,9 @@ t.test('a key that is not fit stops the start, and is named', async (t) => {
     ['next and previous keys', [{ key: ed25519.privateKey, state: 'next' }, { key: p256.publicKey }], 'keys', 'must have exactly one active private key: received none'],
     ['an active public key', [{ key: ed25519.publicKey, state: 'active' }], 'keys.0.state', 'must not be "active": a public key only verifies'],
     ['a next public key', [{ key: ed25519.publicKey, state: 'next' }], 'keys.0.state', 'must not be "next": a public key only verifies'],
-    ['an unknown state', [{ key: ed25519.privateKey, state: 'retired' }], 'keys.0.state', 'must be one of next, active, previous: received "retired"']
+    ['an unknown state', [{ key: ed25519.privateKey, state: 'retired' }], 'keys.0.state', 'must be one of next, active, previous: received "retired"'],
+    ['a key where its state should be', [{ key: ed25519.privateKey, state: pemOf(otherEd.privateKey) }], 'keys.0.state', 'must be one of next, active, previous: received a string'],
+    ['a key where its alg should be', [{ key: ed25519.privateKey, alg: [pemOf(otherEd.privateKey)] }], 'keys.0.alg', 'must be a non-empty string: received a list']
   ]
   for (const [what, keys, name, problem] of rows) await refuses(t, what, { keys }, name, problem)
 

@@ -1,6 +1,6 @@
 import type { Emit } from '../events.ts'
-import { keyStates, optionError, type KeyOption } from '../options.ts'
-import type { Settings } from '../settings.ts'
+import { optionError, type KeyOption } from '../options.ts'
+import { checkKeyList, type Settings } from '../settings.ts'
 import type { Key } from './key.ts'
 import { createKeyring, type Keyring } from './keyring.ts'
 
@@ -23,7 +23,7 @@ export async function createKeySource ({ settings, secrets, emit, monotonic = ()
   timeoutMs?: number | undefined
 }) {
   const { keys: option, accessToken: { types }, keysReloadSeconds } = settings
-  const load = typeof option === 'function' ? async () => checkList(await inTime(option(), timeoutMs)) : null
+  const load = typeof option === 'function' ? async () => checkKeyList(await inTime(option(), timeoutMs)) : null
   let keyring = await build(load === null ? option as readonly KeyOption[] : await load())
   let lookedAt = -Infinity
   let running: Promise<boolean> | undefined
@@ -103,28 +103,6 @@ async function inTime<T> (loading: T | Promise<T>, timeoutMs: number): Promise<T
   } finally {
     clearTimeout(timer)
   }
-}
-
-/**
- * The shape of a list that is written into the options is checked with them; a function's is checked here. An empty
- * one is a source that has lost its keys, not a wish to sign with the secret.
- * @throws TypeError that names the option
- */
-function checkList (list: unknown): readonly KeyOption[] {
-  if (!Array.isArray(list) || list.length === 0) throw optionError('keys', 'must return a non-empty list of { key, kid?, alg?, state? }')
-  for (const [index, entry] of (list as unknown[]).entries()) {
-    if (typeof entry !== 'object' || entry === null) throw optionError(`keys.${index}`, 'must be an object')
-    const { key: _key, kid, alg, state, ...unknown } = entry as Record<string, unknown>
-    if (Object.keys(unknown).length > 0) throw optionError(`keys.${index}`, 'must have no members but key, kid, alg and state')
-    if (kid !== undefined && !isText(kid)) throw optionError(`keys.${index}.kid`, 'must be a string of 1 to 256 characters')
-    if (alg !== undefined && !isText(alg)) throw optionError(`keys.${index}.alg`, 'must be a non-empty string')
-    if (state !== undefined && !(keyStates as readonly unknown[]).includes(state)) throw optionError(`keys.${index}.state`, `must be one of ${keyStates.join(', ')}`)
-  }
-  return list
-}
-
-function isText (value: unknown): value is string {
-  return typeof value === 'string' && value !== '' && value.length <= 256
 }
 
 const ours = /^Cannot register fastify-authenticate: /
