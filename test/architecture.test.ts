@@ -15,7 +15,7 @@ interface Import {
 }
 
 /** The floors, the highest first. A file imports its own floor and those below. */
-const floors = ['plugin/index.ts', 'plugin/http/', 'plugin/sessions/', 'plugin/tokens/', 'plugin/stores/', 'plugin/settings.ts', 'plugin/options.ts', 'plugin/events.ts', 'plugin/errors.ts']
+const floors = ['plugin/index.ts', 'plugin/http/', 'plugin/sessions/', 'plugin/tokens/', 'plugin/stores/', 'plugin/settings.ts', 'plugin/options.ts', 'plugin/events.ts', 'plugin/errors.ts', 'plugin/deadline.ts']
 const floorOf = (file: string) => floors.findIndex((floor) => floor.endsWith('/') ? file.startsWith(floor) : file === floor)
 /** Rooms that do not know each other although one stands above the other. */
 const strangers = [['plugin/tokens/', 'plugin/stores/']] as const

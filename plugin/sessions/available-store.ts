@@ -1,8 +1,11 @@
+import { beforeDeadline } from '../deadline.ts'
 import { refusal } from '../errors.ts'
 import type { SessionStore } from '../stores/store.ts'
 
 /** How long a request waits for the store. */
 export const storeTimeoutMs = 2000
+
+const lateness = () => new Error(`no answer within ${storeTimeoutMs} ms`)
 
 /**
  * The store as requests see it: every call answers within two seconds, or is AUTH_STORE_UNAVAILABLE. What the database
@@ -29,16 +32,10 @@ export type AvailableStore = ReturnType<typeof createAvailableStore>
 /** Bounds a call in time, and gives whatever goes wrong with it the one public name. */
 export function bounded<Args extends unknown[], T> (call: (...args: Args) => Promise<T>): (...args: Args) => Promise<T> {
   return async function answerInTime (...args) {
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(new Error(`no answer within ${storeTimeoutMs} ms`)), storeTimeoutMs)
-    })
     try {
-      return await Promise.race([call(...args), late])
+      return await beforeDeadline(() => call(...args), { ms: storeTimeoutMs, lateness })
     } catch (error) {
       throw refusal('AUTH_STORE_UNAVAILABLE', error instanceof Error ? error.message : String(error), { cause: error })
-    } finally {
-      clearTimeout(timer)
     }
   }
 }

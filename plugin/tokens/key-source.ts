@@ -1,3 +1,4 @@
+import { beforeDeadline } from '../deadline.ts'
 import type { Emit } from '../events.ts'
 import { optionError, type KeyOption } from '../options.ts'
 import { checkKeyList, type Settings } from '../settings.ts'
@@ -23,7 +24,8 @@ export async function createKeySource ({ settings, secrets, emit, monotonic = ()
   timeoutMs?: number | undefined
 }) {
   const { keys: option, accessToken: { types }, keysReloadSeconds } = settings
-  const load = typeof option === 'function' ? async () => checkKeyList(await inTime(option(), timeoutMs)) : null
+  const lateness = () => optionError('keys', `gave no list within ${timeoutMs} ms`)
+  const load = typeof option === 'function' ? async () => checkKeyList(await beforeDeadline(option, { ms: timeoutMs, lateness })) : null
   let keyring = await build(load === null ? option as readonly KeyOption[] : await load())
   let lookedAt = -Infinity
   let running: Promise<boolean> | undefined
@@ -91,18 +93,6 @@ export async function createKeySource ({ settings, secrets, emit, monotonic = ()
 function isSame (one: Key, other: Key): boolean {
   const sameSecret = one.secret === null ? other.secret === null : other.secret !== null && one.secret.equals(other.secret)
   return one.kid === other.kid && one.alg === other.alg && one.publicPem === other.publicPem && sameSecret
-}
-
-async function inTime<T> (loading: T | Promise<T>, timeoutMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(optionError('keys', `gave no list within ${timeoutMs} ms`)), timeoutMs)
-  })
-  try {
-    return await Promise.race([loading, late])
-  } finally {
-    clearTimeout(timer)
-  }
 }
 
 const ours = /^Cannot register fastify-authenticate: /

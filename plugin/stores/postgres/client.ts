@@ -1,3 +1,5 @@
+import { beforeDeadline } from '../../deadline.ts'
+
 /** What is called of a client that a pool lends. */
 export interface PostgresClient {
   query (text: string, values?: unknown[]): Promise<{ rows: unknown[] }>
@@ -17,16 +19,7 @@ export interface PostgresPool {
 
 /** Gives work a promise that rejects when its time is up. */
 export async function within<T> (ms: number, work: (late: Promise<never>) => Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`PostgreSQL did not answer within ${ms} ms`)), ms)
-  })
-  late.catch(ignore)
-  try {
-    return await work(late)
-  } finally {
-    clearTimeout(timer)
-  }
+  return await beforeDeadline(work, { ms, lateness: () => new Error(`PostgreSQL did not answer within ${ms} ms`) })
 }
 
 /**

@@ -51,7 +51,7 @@ export function createListener (pool: PostgresPool, channel: string) {
   async function probe (): Promise<void> {
     const client = held
     if (client === undefined) return
-    await within(answerMs, (late) => Promise.race([client.query('SELECT'), late])).catch((error: Error) => lose(client, error))
+    await within(answerMs, () => client.query('SELECT')).catch((error: Error) => lose(client, error))
   }
 
   let probeTimer: NodeJS.Timeout | undefined
@@ -62,7 +62,7 @@ export function createListener (pool: PostgresPool, channel: string) {
       wakes.add(wake)
       if (probeTimer !== undefined) return
       probeTimer = setInterval(probe, probeMs).unref()
-      await within(answerMs, (late) => Promise.race([listen(), late])).catch(ignore)
+      await within(answerMs, listen).catch(ignore)
     },
 
     close (): void {

@@ -1,3 +1,4 @@
+import { beforeDeadline } from '../../deadline.ts'
 import type { Script } from './lua.ts'
 
 /** What is called of an ioredis client; `Redis` and `Cluster` of versions 5 and 6 fit. */
@@ -89,18 +90,11 @@ export function createEvaluate (client: RedisClient): Evaluate {
 /** Bounds a step in time; what is late must not go on. */
 export async function inTime<T> (step: (isLate: () => boolean) => Promise<T>): Promise<T> {
   let late = false
-  let timer: NodeJS.Timeout | undefined
-  const silence = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => {
-      late = true
-      reject(new Error(`Redis did not answer within ${callMs} ms`))
-    }, callMs)
-  })
-  try {
-    return await Promise.race([step(() => late), silence])
-  } finally {
-    clearTimeout(timer)
+  const lateness = () => {
+    late = true
+    return new Error(`Redis did not answer within ${callMs} ms`)
   }
+  return await beforeDeadline(() => step(() => late), { ms: callMs, lateness })
 }
 
 /** The states of an ioredis client that is on its way to a connection; `wait` is not one, it needs a call to set out. */
