@@ -5,14 +5,17 @@ import swaggerUi from '@fastify/swagger-ui'
 import Fastify, { type FastifyInstance, type RawServerBase } from 'fastify'
 import authenticate, { AuthError } from '../plugin/index.ts'
 import { createAttempts, type Attempts } from './attempts.ts'
+import { createAuthEvents, type AuthEvents } from './auth-events.ts'
 import type { Config } from './config.ts'
 import type { Database } from './database.ts'
 import { followKeys, keysIn } from './keys.ts'
+import { createLiveSockets, type LiveSockets } from './live-sockets.ts'
 import { loggerOptions, logEvents } from './logging.ts'
 import type { Passwords } from './passwords.ts'
 import { Refusal } from './refusals.ts'
 import { adminRoutes } from './routes/admin.ts'
 import { healthRoutes } from './routes/health.ts'
+import { liveRoutes } from './routes/live.ts'
 import { loginRoutes } from './routes/login.ts'
 import { logoutRoutes } from './routes/logout.ts'
 import { meRoutes } from './routes/me.ts'
@@ -24,6 +27,7 @@ import { sessionsRoutes } from './routes/sessions.ts'
 import { OwnClaims } from './schemas.ts'
 import { readSecret } from './secrets.ts'
 import { securityHeaders } from './security-headers.ts'
+import { closeAnsweredUpgrades } from './upgrades.ts'
 
 export interface AppParts {
   readonly config: Config
@@ -34,11 +38,13 @@ export interface AppParts {
 /** What every file of `routes/` gets. */
 export interface RouteParts extends AppParts {
   readonly attempt: Attempts
+  readonly events: AuthEvents
+  readonly liveSockets: LiveSockets
 }
 
 const routes = [
   registerRoutes, loginRoutes, refreshRoutes, logoutRoutes, passwordRoutes, sessionsRoutes, meRoutes, notesRoutes, adminRoutes,
-  healthRoutes
+  healthRoutes, liveRoutes
 ]
 
 /** The application, ready to be listened with or injected into. Closing it closes the database. */
@@ -55,7 +61,10 @@ export async function createApp (parts: AppParts): Promise<FastifyInstance> {
 
   // Runs last, for closing goes backwards: the plugin has let go of the store by then.
   app.addHook('onClose', async () => { await database.close() })
+  const events = createAuthEvents()
+  events.subscribe(logEvents(app.log))
   addErrorHandlers(app)
+  closeAnsweredUpgrades(app)
   // Answers are somebody's own, unless they say otherwise.
   app.addHook('onRequest', async (_request, reply) => { reply.header('cache-control', 'no-store') })
   await app.register(helmet, securityHeaders(config))
@@ -76,7 +85,7 @@ export async function createApp (parts: AppParts): Promise<FastifyInstance> {
     cookies: { secure: config.cookieSecure },
     trustedOrigins: config.trustedOrigins,
     store: database.sessions,
-    onEvent: logEvents(app.log)
+    onEvent: events.publish
   })
   if (!config.production) {
     const stopFollowing = followKeys(config.dataDir, app.keys.reload)
@@ -92,8 +101,8 @@ export async function createApp (parts: AppParts): Promise<FastifyInstance> {
   })
   await app.register(swaggerUi, { routePrefix: '/docs' })
 
-  const attempt = createAttempts(app)
-  for (const plugin of routes) await app.register(plugin, { ...parts, attempt })
+  const routeParts: RouteParts = { ...parts, attempt: createAttempts(app), events, liveSockets: createLiveSockets() }
+  for (const plugin of routes) await app.register(plugin, routeParts)
   return app
 }
 

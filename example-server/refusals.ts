@@ -6,6 +6,7 @@ const refusals = {
   NOT_FOUND: { status: 404, message: 'There is nothing here' },
   USERNAME_TAKEN: { status: 409, message: 'The username is taken' },
   NOTES_FULL: { status: 409, message: 'There is no room for more notes: delete some' },
+  UPGRADE_REQUIRED: { status: 426, message: 'This address is for WebSockets' },
   TOO_MANY_ATTEMPTS: { status: 429, message: 'Too many attempts: try again later' },
   BUSY: { status: 503, message: 'Too many people are signing in: try again in a moment' },
   DATABASE_UNAVAILABLE: { status: 503, message: 'The database does not answer at the moment' },
