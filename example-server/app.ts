@@ -2,6 +2,7 @@ import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
+import underPressure from '@fastify/under-pressure'
 import Fastify, { type FastifyInstance, type RawServerBase } from 'fastify'
 import authenticate, { AuthError } from '../plugin/index.ts'
 import { createAttempts, type Attempts } from './attempts.ts'
@@ -11,7 +12,9 @@ import type { Database } from './database.ts'
 import { followKeys, keysIn } from './keys.ts'
 import { createLiveSockets, type LiveSockets } from './live-sockets.ts'
 import { loggerOptions, logEvents } from './logging.ts'
+import { createMetrics, type Metrics } from './metrics.ts'
 import type { Passwords } from './passwords.ts'
+import { pressure } from './pressure.ts'
 import { Refusal } from './refusals.ts'
 import { adminRoutes } from './routes/admin.ts'
 import { healthRoutes } from './routes/health.ts'
@@ -19,6 +22,7 @@ import { liveRoutes } from './routes/live.ts'
 import { loginRoutes } from './routes/login.ts'
 import { logoutRoutes } from './routes/logout.ts'
 import { meRoutes } from './routes/me.ts'
+import { metricsRoutes } from './routes/metrics.ts'
 import { notesRoutes } from './routes/notes.ts'
 import { passwordRoutes } from './routes/password.ts'
 import { refreshRoutes } from './routes/refresh.ts'
@@ -27,6 +31,7 @@ import { sessionsRoutes } from './routes/sessions.ts'
 import { OwnClaims } from './schemas.ts'
 import { readSecret } from './secrets.ts'
 import { securityHeaders } from './security-headers.ts'
+import { createAssertEncrypted, describePlainHttp, type AssertEncrypted } from './transport-security.ts'
 import { closeAnsweredUpgrades } from './upgrades.ts'
 
 export interface AppParts {
@@ -38,18 +43,20 @@ export interface AppParts {
 /** What every file of `routes/` gets. */
 export interface RouteParts extends AppParts {
   readonly attempt: Attempts
+  readonly assertEncrypted: AssertEncrypted
   readonly events: AuthEvents
   readonly liveSockets: LiveSockets
+  readonly metrics: Metrics
 }
 
 const routes = [
   registerRoutes, loginRoutes, refreshRoutes, logoutRoutes, passwordRoutes, sessionsRoutes, meRoutes, notesRoutes, adminRoutes,
-  healthRoutes, liveRoutes
+  healthRoutes, liveRoutes, metricsRoutes
 ]
 
 /** The application, ready to be listened with or injected into. Closing it closes the database. */
 export async function createApp (parts: AppParts): Promise<FastifyInstance> {
-  const { config, database } = parts
+  const { config, database, passwords } = parts
   const app = Fastify({
     logger: loggerOptions(config.logLevel),
     trustProxy: config.trustProxy,
@@ -62,11 +69,16 @@ export async function createApp (parts: AppParts): Promise<FastifyInstance> {
   // Runs last, for closing goes backwards: the plugin has let go of the store by then.
   app.addHook('onClose', async () => { await database.close() })
   const events = createAuthEvents()
+  const liveSockets = createLiveSockets()
+  const metrics = createMetrics({ events, passwords, liveSockets })
   events.subscribe(logEvents(app.log))
+  app.addHook('onError', metrics.refused)
+  app.addHook('onResponse', metrics.answered)
   addErrorHandlers(app)
   closeAnsweredUpgrades(app)
   // Answers are somebody's own, unless they say otherwise.
   app.addHook('onRequest', async (_request, reply) => { reply.header('cache-control', 'no-store') })
+  await app.register(underPressure, pressure)
   await app.register(helmet, securityHeaders(config))
   await app.register(rateLimit, { global: false, nameSpace: 'example-attempts-', ...(database.redis && { redis: database.redis }) })
   await app.register(authenticate, {
@@ -101,8 +113,10 @@ export async function createApp (parts: AppParts): Promise<FastifyInstance> {
   })
   await app.register(swaggerUi, { routePrefix: '/docs' })
 
-  const routeParts: RouteParts = { ...parts, attempt: createAttempts(app), events, liveSockets: createLiveSockets() }
+  const routeParts: RouteParts = { ...parts, attempt: createAttempts(app), assertEncrypted: createAssertEncrypted(config), events, liveSockets, metrics }
   for (const plugin of routes) await app.register(plugin, routeParts)
+  const plainHttp = describePlainHttp(config)
+  if (plainHttp !== null) app.log.warn(plainHttp)
   return app
 }
 

@@ -68,6 +68,7 @@ export function readConfig (env: Environment = process.env) {
   required('AUTH_SECRET')
   const cookieSecure = read('COOKIE_SECURE', flag, true)
   if (production && !cookieSecure) problems.push('COOKIE_SECURE must not be false in production')
+  const logLevel = read('LOG_LEVEL', oneOf(logLevels), 'info')
   const accessTokenSeconds = read('ACCESS_TOKEN_SECONDS', whole(1, 86_400), 600)
 
   return reader.settle({
@@ -87,7 +88,10 @@ export function readConfig (env: Environment = process.env) {
     trustedOrigins: read('TRUSTED_ORIGINS', origins, []),
     allowRegistration: read('ALLOW_REGISTRATION', flag, !production),
     demoPassword: read('DEMO_PASSWORD', demoPassword, null),
-    logLevel: read('LOG_LEVEL', oneOf(logLevels), 'info')
+    metrics: read('METRICS', flag, true),
+    logLevel,
+    // Probes come every few seconds: only what is wrong is worth a line, where that is logged at all.
+    probeLogLevel: logLevel === 'trace' || logLevel === 'debug' || logLevel === 'info' ? 'warn' as const : logLevel
   })
 }
 

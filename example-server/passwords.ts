@@ -25,11 +25,16 @@ export async function createPasswords (options: PasswordOptions = {}) {
     concurrency = Math.max(1, Math.min(4, availableParallelism() - 1)),
     maxWaiting = 200
   } = options
-  const inTurn = createHashQueue({ concurrency, maxWaiting })
+  const { inTurn, turnAway, load } = createHashQueue({ concurrency, maxWaiting })
   // Nobody's: what the passwords of unknown users are compared with, so that they cost and take the same.
   const nobodys = await hashing.hash(randomBytes(32), parameters)
 
   return {
+    /** How many are being hashed, and how many wait. */
+    load,
+    /** Refuses those who wait. */
+    turnAway,
+
     hash: async (password: string): Promise<string> => await inTurn(() => hashing.hash(password, parameters)),
 
     /** Whether the password is the one of the hash; for `null` (an unknown user) the same work, and false. */

@@ -1,5 +1,5 @@
 import type { AddressInfo } from 'node:net'
-import { setTimeout } from 'node:timers/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import closeWithGrace from 'close-with-grace'
 import { createApp } from './app.ts'
 import { ConfigError, readConfig } from './config.ts'
@@ -10,6 +10,8 @@ import type { Refusal } from './refusals.ts'
 
 /** How long requests under way may take to be answered when the process is asked to stop. */
 const graceMs = 4500
+/** When those who wait for their password to be hashed are told to come again: late enough for most, early enough to tell them. */
+const hashingMs = 2000
 const retryMs = 1000
 
 async function start (): Promise<void> {
@@ -25,6 +27,7 @@ async function start (): Promise<void> {
   // Outside production SIGHUP asks for the keys again, see `keys.ts`.
   closeWithGrace({ delay: graceMs, logger: app.log, skip: config.production ? [] : ['SIGHUP'] }, async ({ err }) => {
     if (err) app.log.fatal(err)
+    setTimeout(passwords.turnAway, hashingMs).unref()
     await app.close()
   })
 
@@ -53,7 +56,7 @@ async function untilAnswered<T> (work: () => Promise<T>): Promise<T> {
       return await work()
     } catch (error) {
       assertAway(error)
-      await setTimeout(retryMs)
+      await delay(retryMs)
     }
   }
 }

@@ -13,7 +13,11 @@ import { createInjected, spawnEntry, startServer } from './fixtures/example-serv
 t.setTimeout(120_000)
 
 const password = 'correct horse battery staple'
-const production = { NODE_ENV: 'production', AUTH_ISSUER: 'https://api.example.com', AUTH_SECRET: '0123456789abcdefghijklmnopqrstuv' }
+const production = {
+  NODE_ENV: 'production', AUTH_ISSUER: 'https://api.example.com', AUTH_SECRET: '0123456789abcdefghijklmnopqrstuv', TRUST_PROXY: '127.0.0.1,192.0.2.1'
+}
+/** What a declared proxy says of the connection to it; nobody believes it of others. */
+const overTls = { 'x-forwarded-proto': 'https' }
 
 interface Tokens { access_token: string, refresh_token: string }
 
@@ -45,7 +49,7 @@ async function post (url: string, body?: object, headers: Record<string, string>
 
 /** Signs in by `inject()`, bearer. */
 async function login (app: FastifyInstance, username: string, given = password, remoteAddress = '192.0.2.1') {
-  return await app.inject({ method: 'POST', url: '/auth/login', payload: { username, password: given }, remoteAddress })
+  return await app.inject({ method: 'POST', url: '/auth/login', headers: overTls, payload: { username, password: given }, remoteAddress })
 }
 
 async function register (app: FastifyInstance, username: string): Promise<string> {
@@ -209,7 +213,9 @@ t.test('readConfig() has the documented defaults, outside production and in it',
     trustedOrigins: [],
     allowRegistration: true,
     demoPassword: null,
-    logLevel: 'info'
+    metrics: true,
+    logLevel: 'info',
+    probeLogLevel: 'warn'
   })
   t.match(readConfig(production), { production: true, allowRegistration: false, cookieSecure: true })
   t.match(readConfig({ TRUST_PROXY: '10.0.0.1, fd00::/8, loopback', TRUSTED_ORIGINS: 'https://a.example,http://localhost:8080' }), {
@@ -229,7 +235,7 @@ t.test('in production there are no demo users, not even over a folder that had t
 
   const { app } = await createInjected(t, { ...production, DATA_DIR: dir, DEMO_PASSWORD: password })
   t.strictSame(outcome(await login(app, 'admin')), [401, 'LOGIN_FAILED'])
-  t.strictSame(outcome(await app.inject({ method: 'POST', url: '/auth/register', payload: { username: 'bob', password } })), [403, 'REGISTRATION_CLOSED'])
+  t.strictSame(outcome(await app.inject({ method: 'POST', url: '/auth/register', headers: overTls, payload: { username: 'bob', password } })), [403, 'REGISTRATION_CLOSED'])
   t.equal((await app.inject('/.well-known/jwks.json')).statusCode, 404, 'HS256: there is no public key')
   t.match((await app.inject('/health/live')).headers, { 'strict-transport-security': /max-age=31536000/ })
 })

@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { RouteParts } from '../app.ts'
+import { answersUnderPressure } from '../pressure.ts'
 import { Refusal } from '../refusals.ts'
 import { Healthy, Problem } from '../schemas.ts'
 
@@ -8,10 +9,10 @@ const patienceMs = 1000
 
 export const healthRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function health (app, { config, database }) {
   const healthy = { status: 'ok' as const }
-  // Probes come every few seconds: only what is wrong is worth a line, where that is logged at all.
-  const logLevel = config.logLevel === 'trace' || config.logLevel === 'debug' || config.logLevel === 'info' ? 'warn' : config.logLevel
+  const logLevel = config.probeLogLevel
 
   app.get('/health/live', {
+    config: answersUnderPressure,
     logLevel,
     schema: { summary: 'Whether the process answers', tags: ['health'], response: { 200: Healthy } }
   }, async () => healthy)

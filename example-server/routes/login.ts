@@ -7,11 +7,13 @@ import type { User } from '../users.ts'
 /** What the plugin keeps of a device's name. */
 const mostOfDevice = 200
 
-export const loginRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function login (app, { config, database: { users }, passwords, attempt }) {
+export const loginRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function login (app, { config, database: { users }, passwords, attempt, assertEncrypted, metrics }) {
   // RFC 9110 §15.5.2: a 401 says how to get in.
   const challenge = { 'www-authenticate': `Bearer realm="${config.issuer}"` }
 
   app.post('/auth/login', {
+    onRequest: assertEncrypted,
+    onError: metrics.signInRefused,
     validatorCompiler: strictBody,
     schema: {
       summary: 'Sign in',
@@ -20,7 +22,7 @@ export const loginRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function
       response: {
         200: SignedIn,
         401: Problem('The username or the password is wrong'),
-        403: Problem('By cookie: the request came from another site'),
+        403: Problem('By cookie: the request came from another site. In production: it came over plain http'),
         ...badBody,
         ...limited
       }

@@ -1,11 +1,13 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { RouteParts } from '../app.ts'
+import { assertUncommon } from '../common-passwords.ts'
 import { Refusal } from '../refusals.ts'
 import { badBody, Done, limited, PasswordChange, Problem, strictBody } from '../schemas.ts'
 
-export const passwordRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function password (app, { database: { users }, passwords, attempt }) {
+export const passwordRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function password (app, { database: { users }, passwords, attempt, assertEncrypted }) {
   app.post('/auth/password', {
     config: { auth: true },
+    onRequest: assertEncrypted,
     validatorCompiler: strictBody,
     schema: {
       summary: 'Change the password, and end every other session',
@@ -13,8 +15,9 @@ export const passwordRoutes: FastifyPluginAsyncTypebox<RouteParts> = async funct
       body: PasswordChange,
       response: {
         204: Done('Changed: every other device is signed out'),
-        403: Problem('The current password is wrong, or the request came from another site: see the code'),
+        403: Problem('The current password is wrong, or the request came from another site or, in production, over plain http: see the code'),
         ...badBody,
+        400: Problem('The body is not as described, or the new password is a common one: see the code'),
         ...limited
       }
     }
@@ -22,6 +25,7 @@ export const passwordRoutes: FastifyPluginAsyncTypebox<RouteParts> = async funct
     const { current_password: current, new_password: next } = request.body
     const { sub } = request.user
     const user = await users.byId(sub)
+    await assertUncommon(next, { username: user?.name ?? '' })
     // As at sign-in: whoever found a device unlocked must not guess on.
     const isRight = await attempt(request, user?.name ?? sub, async () => await passwords.verify(current, user?.passwordHash ?? null) || null)
     if (user === null || isRight === null) throw new Refusal('PASSWORD_WRONG')

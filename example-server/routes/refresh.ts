@@ -2,8 +2,10 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { RouteParts } from '../app.ts'
 import { badBody, OptionalRefreshToken, Problem, SignedIn, strictBody, unavailable } from '../schemas.ts'
 
-export const refreshRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function refresh (app) {
+export const refreshRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function refresh (app, { assertEncrypted, metrics }) {
   app.post('/auth/refresh', {
+    onRequest: assertEncrypted,
+    onError: metrics.refreshRefused,
     validatorCompiler: strictBody,
     schema: {
       summary: 'Exchange the refresh token for a new access token',
@@ -13,7 +15,7 @@ export const refreshRoutes: FastifyPluginAsyncTypebox<RouteParts> = async functi
       response: {
         200: SignedIn,
         401: Problem('The refresh token is missing, invalid, or replaced by a newer one: see the code'),
-        403: Problem('By cookie: the request came from another site'),
+        403: Problem('By cookie: the request came from another site. In production: it came over plain http'),
         ...unavailable,
         ...badBody
       }
