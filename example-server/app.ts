@@ -8,6 +8,7 @@ import authenticate, { AuthError } from '../plugin/index.ts'
 import { createAttempts, type Attempts } from './attempts.ts'
 import { createAuthEvents, type AuthEvents } from './auth-events.ts'
 import type { Config } from './config.ts'
+import { closeAnsweredOnceClosing, closeAnsweredUpgrades } from './connections.ts'
 import type { Database } from './database.ts'
 import { followKeys, keysIn } from './keys.ts'
 import { createLiveSockets, type LiveSockets } from './live-sockets.ts'
@@ -32,7 +33,6 @@ import { OwnClaims } from './schemas.ts'
 import { readSecret } from './secrets.ts'
 import { securityHeaders } from './security-headers.ts'
 import { createAssertEncrypted, describePlainHttp, type AssertEncrypted } from './transport-security.ts'
-import { closeAnsweredUpgrades } from './upgrades.ts'
 
 export interface AppParts {
   readonly config: Config
@@ -76,6 +76,7 @@ export async function createApp (parts: AppParts): Promise<FastifyInstance> {
   app.addHook('onResponse', metrics.answered)
   addErrorHandlers(app)
   closeAnsweredUpgrades(app)
+  closeAnsweredOnceClosing(app)
   // Answers are somebody's own, unless they say otherwise.
   app.addHook('onRequest', async (_request, reply) => { reply.header('cache-control', 'no-store') })
   await app.register(underPressure, pressure)

@@ -12,3 +12,12 @@ export function closeAnsweredUpgrades (app: FastifyInstance): void {
     if (upgrades.has(raw)) raw.socket.destroy()
   })
 }
+
+/** From the moment the server closes, each answer is the last one on its connection: kept alive, it would keep the process. */
+export function closeAnsweredOnceClosing (app: FastifyInstance): void {
+  let isClosing = false
+  app.addHook('preClose', async () => { isClosing = true })
+  app.addHook('onSend', async (_request, reply) => {
+    if (isClosing) reply.header('connection', 'close')
+  })
+}

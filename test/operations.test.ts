@@ -1,0 +1,181 @@
+import { once } from 'node:events'
+import { request as httpRequest } from 'node:http'
+import { setImmediate } from 'node:timers/promises'
+import underPressure from '@fastify/under-pressure'
+import Fastify, { type InjectOptions } from 'fastify'
+import t from 'tap'
+import { WebSocket } from 'ws'
+import { seedDemoUsers } from '../example-server/demo.ts'
+import { answersUnderPressure, pressure } from '../example-server/pressure.ts'
+import { createInjected, startServer } from './fixtures/example-server.ts'
+
+// Processes that start from TypeScript take their time on a busy machine.
+t.setTimeout(120_000)
+
+const password = 'correct horse battery staple'
+const production = { NODE_ENV: 'production', AUTH_ISSUER: 'https://api.example.com', AUTH_SECRET: '0123456789abcdefghijklmnopqrstuv' }
+
+/** Whatever passwords and refresh tokens are sent to. */
+const credentials: [string, object][] = [
+  ['/auth/register', { username: 'bob', password }],
+  ['/auth/login', { username: 'bob', password }],
+  ['/auth/login', { username: 'bob', password, transport: 'cookie' }],
+  ['/auth/refresh', { refresh_token: 'x' }]
+]
+
+t.test('in production passwords and tokens are refused over plain http before any work is done, from loopback and from proxies that nobody declared', async (t) => {
+  let hashed = 0
+  const hashing = { hash: async () => '$argon2id$', verify: async () => ++hashed > 0 }
+  const { app } = await createInjected(t, { ...production, ALLOW_REGISTRATION: 'true', TRUST_PROXY: '192.0.2.1' }, { hashing })
+  const send = async (options: InjectOptions) => {
+    const answer = await app.inject({ method: 'POST', ...options })
+    return [answer.statusCode, answer.json().code]
+  }
+  for (const [url, payload] of credentials) {
+    const overTls = { 'x-forwarded-proto': 'https' }
+    for (const plain of [{}, { headers: overTls }, { remoteAddress: '192.0.2.1' }, { remoteAddress: '192.0.2.1', headers: { 'x-forwarded-proto': 'http' } }]) {
+      t.strictSame(await send({ url, payload, ...plain }), [403, 'HTTPS_REQUIRED'], `${url} ${JSON.stringify(plain)}`)
+    }
+    t.not((await send({ url, payload, remoteAddress: '192.0.2.1', headers: overTls }))[1], 'HTTPS_REQUIRED')
+  }
+  t.ok(hashed <= 2, 'only for those who came over https')
+  const token = await app.accessTokens.sign({ sub: 'bob', claims: { name: 'bob', roles: [] } })
+  const payload = { current_password: password, new_password: 'a new password' }
+  t.strictSame(await send({ url: '/auth/password', headers: { authorization: `Bearer ${token}` }, payload }), [403, 'HTTPS_REQUIRED'])
+  t.equal((await app.inject({ method: 'POST', url: '/auth/logout' })).statusCode, 204, 'signing out is never refused')
+})
+
+t.test('a production server says at the start why nobody can sign in over plain http, and its answers tell no stack and no version', async (t) => {
+  const { url, output, stop } = await startServer(t, { ...production, DATA_DIR: t.testdir() })
+  t.match(output.text, 'set TLS_CERT_FILE and TLS_KEY_FILE, or TRUST_PROXY to the address of a proxy that sends X-Forwarded-Proto')
+  for (const [path, init] of [['/me', {}], ['/nowhere', {}], ['/live', {}], ['/docs', {}], ['/auth/login', { method: 'POST', body: '{', headers: { 'content-type': 'application/json' } }]] as const) {
+    const answer = await fetch(url + path, init)
+    t.match(answer.headers.get('strict-transport-security'), /^max-age=31536000/)
+    for (const name of ['server', 'x-powered-by']) t.equal(answer.headers.get(name), null)
+    t.notMatch(await answer.text(), /\bat .*:\d+:\d+|node_modules|[Ff]astify\/?\d/)
+  }
+  t.equal(await stop(), 0)
+})
+
+t.test('a password that anybody would try first, or that is the name, cannot be chosen at sign-up or later', async (t) => {
+  const { app } = await createInjected(t)
+  const register = async (username: string, chosen: string) => await app.inject({ method: 'POST', url: '/auth/register', payload: { username, password: chosen } })
+  for (const chosen of ['password', 'Password1', '12345678', 'iloveyou', 'QWERTYUIOP', 'trustno1', 'Bobby.Tables']) {
+    const answer = await register('bobby.tables', chosen)
+    t.strictSame([answer.statusCode, answer.json().code], [400, 'PASSWORD_COMMON'], chosen)
+  }
+  t.equal((await register('bobby.tables', password)).statusCode, 201)
+  const { access_token: token } = (await app.inject({ method: 'POST', url: '/auth/login', payload: { username: 'bobby.tables', password } })).json()
+  for (const chosen of ['sunshine', 'BOBBY.TABLES']) {
+    const answer = await app.inject({
+      method: 'POST', url: '/auth/password', headers: { authorization: `Bearer ${token}` }, payload: { current_password: password, new_password: chosen }
+    })
+    t.strictSame([answer.statusCode, answer.json().code], [400, 'PASSWORD_COMMON'], chosen)
+  }
+})
+
+t.test('100 wrong passwords for alice from one address are slowed down, while alice signs in from hers', async (t) => {
+  const { app, config, database: { users }, passwords } = await createInjected(t, { DEMO_PASSWORD: password })
+  await seedDemoUsers({ config, users, passwords })
+  const login = async (given: string, remoteAddress: string) => await app.inject({
+    method: 'POST', url: '/auth/login', payload: { username: 'alice', password: given }, remoteAddress
+  })
+  const guesses = []
+  for (let guess = 0; guess < 100; guess++) guesses.push(await login(`guess ${guess}`, '198.51.100.1'))
+  t.strictSame(guesses.map(({ statusCode }) => statusCode), [...Array(20).fill(401), ...Array(80).fill(429)])
+  for (const { headers } of guesses.slice(20)) t.match(headers['retry-after'], /^[1-9]\d{0,2}$/)
+  t.equal((await login(password, '203.0.113.7')).statusCode, 200)
+  t.equal((await login(password, '198.51.100.1')).statusCode, 429, 'the right guess comes too late there')
+})
+
+t.test('under pressure requests are turned away with 503 and Retry-After, probes and metrics are not', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(underPressure, { ...pressure, sampleInterval: 10, maxHeapUsedBytes: 1 })
+  app.get('/work', async () => 'done')
+  app.get('/health/live', { config: answersUnderPressure }, async () => 'alive')
+  await app.ready()
+  // Until the first sample has been taken.
+  while (!app.isUnderPressure()) await setImmediate()
+  const answer = await app.inject('/work')
+  t.match(answer, { statusCode: 503, headers: { 'retry-after': '2' } })
+  t.equal(answer.json().code, 'OVERLOADED')
+  t.equal((await app.inject('/health/live')).statusCode, 200)
+})
+
+t.test('/metrics counts sign-ins, refreshes, refusals and requests, and has no label that a client could choose', async (t) => {
+  const { app } = await createInjected(t)
+  const post = async (url: string, payload?: object, headers = {}) => await app.inject({ method: 'POST', url, headers, ...(payload && { payload }) })
+  await post('/auth/register', { username: 'marvin', password })
+  await post('/auth/login', { username: 'marvin', password: 'a wrong password' })
+  const { access_token: access, refresh_token: refresh } = (await post('/auth/login', { username: 'marvin', password })).json()
+  const headers = { authorization: `Bearer ${access}` }
+  await post('/auth/refresh', { refresh_token: refresh })
+  await post('/auth/refresh', { refresh_token: 'forged' })
+  await post('/auth/refresh')
+  await app.inject({ url: '/me', headers: { authorization: 'Bearer marvin' } })
+  await app.inject({ method: 'DELETE', url: '/notes/marvin', headers })
+  await app.inject('/marvin?marvin=marvin')
+  await post('/auth/logout', undefined, headers)
+  const answer = await app.inject('/metrics')
+  t.match(answer.headers['content-type'], /^text\/plain; version=0\.0\.4/)
+  const lines = answer.body.split('\n')
+  for (const line of [
+    'auth_sign_ins_total{outcome="succeeded"} 1',
+    'auth_sign_ins_total{outcome="wrong"} 1',
+    'auth_refreshes_total{outcome="coalesced"} 1',
+    'auth_refreshes_total{outcome="invalid"} 1',
+    'auth_refreshes_total{outcome="missing"} 1',
+    'auth_refusals_total{code="AUTH_INVALID_TOKEN"} 1',
+    'auth_refusals_total{code="LOGIN_FAILED"} 1',
+    'auth_sessions_ended_total 1',
+    'auth_feed_stale_seconds 0',
+    'password_hashes_running 0',
+    'password_hashes_waiting 0',
+    'live_sockets_open 0',
+    'http_request_duration_seconds_count{method="DELETE",route="/notes/:id",status="404"} 1',
+    'http_request_duration_seconds_count{method="GET",route="none",status="404"} 1',
+    'http_request_duration_seconds_count{method="POST",route="/auth/login",status="401"} 1'
+  ]) t.ok(lines.includes(line), line)
+  t.match(answer.body, /^process_resident_memory_bytes \d+/m)
+  t.notMatch(answer.body, /marvin/)
+  const { app: without } = await createInjected(t, { METRICS: 'false' })
+  t.equal((await without.inject('/metrics')).statusCode, 404)
+})
+
+t.test('SIGTERM with 100 requests in flight and open sockets: all are answered, the sockets told, and the process ends by itself', async (t) => {
+  const { url, output, stop } = await startServer(t, { DATA_DIR: t.testdir(), DEMO_PASSWORD: password })
+  const signedIn = await fetch(`${url}/auth/login`, {
+    method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ username: 'alice', password })
+  })
+  const { access_token: token } = await signedIn.json() as { access_token: string }
+  const headers = { authorization: `Bearer ${token}` }
+  const sockets = Array.from({ length: 10 }, () => new WebSocket(url.replace('http', 'ws') + '/live', { headers }))
+  await Promise.all(sockets.map((socket) => once(socket, 'message')))
+
+  /** Resolves when the server has the head of the request, and waits for the body. */
+  async function begin (path: string) {
+    const request = httpRequest(url + path, { method: 'POST', headers: { ...headers, 'content-type': 'application/json', expect: '100-continue' } })
+    const answered = once(request, 'response').then(async ([answer]) => {
+      answer.resume()
+      await once(answer, 'end')
+      return answer.statusCode
+    })
+    request.flushHeaders()
+    await once(request, 'continue')
+    return { finish: (body: object) => request.end(JSON.stringify(body)), answered }
+  }
+
+  const logins = await Promise.all(Array.from({ length: 10 }, async () => await begin('/auth/login')))
+  const notes = await Promise.all(Array.from({ length: 90 }, async () => await begin('/notes')))
+  const goodbyes = Promise.all(sockets.map((socket) => once(socket, 'close')))
+  const exitCode = stop()
+  for (const [code, reason] of await goodbyes) t.strictSame([code, String(reason)], [1001, 'server-closing'])
+  for (const { finish } of logins) finish({ username: 'alice', password })
+  for (const { finish } of notes) finish({ text: 'at the last moment' })
+  t.strictSame(await Promise.all(notes.map(({ answered }) => answered)), Array(90).fill(201))
+  // Where hashing takes too long for the time that is left, those who wait are told to come again.
+  for (const status of await Promise.all(logins.map(({ answered }) => answered))) t.ok(status === 200 || status === 503, String(status))
+  t.equal(await exitCode, 0, 'by itself: who has to be killed exits with 1')
+  t.notMatch(output.text, /"level":(50|60)/)
+})
