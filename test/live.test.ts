@@ -1,5 +1,9 @@
-import { once } from 'node:events'
+import { spawn } from 'node:child_process'
+import { EventEmitter, once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { connect, type AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
@@ -169,4 +173,43 @@ t.test('closing the server says goodbye to every socket, and waits for none that
   silent.socket.pause()
   await app.close()
   t.match(await polite.closed, [{ type: 'signed-in' }, [1001, 'server-closing']])
+})
+
+t.test('the recipe of docs/live-sign-out.md closes a socket when its session ends, as it stands there', async (t) => {
+  const code = /<!-- test: live -->\n```ts\n([^]*?)```/.exec(readFileSync('docs/live-sign-out.md', 'utf8'))?.[1] ?? ''
+  const door = pathToFileURL('plugin/index.ts').href
+  const folder = t.testdir({ 'recipe.ts': code.replace("'fastify-authenticate'", `'${door}'`) })
+  const server = spawn(process.execPath, [...process.execArgv, join(folder, 'recipe.ts')], {
+    env: { ...process.env, PORT: '0', AUTH_SECRET: '0123456789abcdef0123456789abcdef' }, stdio: ['ignore', 'pipe', 'inherit']
+  })
+  t.teardown(() => server.kill())
+  const url = String((await once(server.stdout, 'data'))[0]).trim()
+  const { access_token: token } = await (await fetch(`${url}/login`, { method: 'POST' })).json() as { access_token: string }
+  const headers = { authorization: `Bearer ${token}` }
+  const socket = new WebSocket(`${url}/live`, { headers })
+  t.equal(String((await once(socket, 'message'))[0]), 'signed in')
+  const closed = once(socket, 'close')
+  await fetch(`${url}/logout`, { method: 'POST', headers })
+  const [status, reason] = await closed
+  t.strictSame([status, String(reason)], [4401, 'session-ended'])
+})
+
+t.test('ping() cuts off the peer that has not answered since the last one', async (t) => {
+  class Peer extends EventEmitter {
+    readonly OPEN = 1
+    readonly readyState = 1
+    pings = 0
+    ping () { this.pings++ }
+    terminate () { this.emit('close') }
+  }
+  const sockets = createLiveSockets()
+  const [alive, gone] = [new Peer(), new Peer()]
+  for (const peer of [alive, gone]) sockets.add(peer as any, { sub: 'bob', sessionId: null, expiresAt: Date.now() + 600_000 })
+  sockets.ping()
+  t.strictSame([alive.pings, gone.pings, sockets.count()], [1, 1, 2])
+  alive.emit('pong')
+  sockets.ping()
+  t.strictSame([alive.pings, gone.pings, sockets.count()], [2, 1, 1])
+  alive.terminate()
+  t.equal(sockets.count(), 0)
 })
