@@ -5,7 +5,11 @@ import underPressure from '@fastify/under-pressure'
 import Fastify, { type InjectOptions } from 'fastify'
 import t from 'tap'
 import { WebSocket } from 'ws'
+import { createAuthEvents } from '../example-server/auth-events.ts'
 import { seedDemoUsers } from '../example-server/demo.ts'
+import { createLiveSockets } from '../example-server/live-sockets.ts'
+import { createMetrics } from '../example-server/metrics.ts'
+import { createPasswords } from '../example-server/passwords.ts'
 import { answersUnderPressure, pressure } from '../example-server/pressure.ts'
 import { createInjected, startServer } from './fixtures/example-server.ts'
 
@@ -143,14 +147,57 @@ t.test('/metrics counts sign-ins, refreshes, refusals and requests, and has no l
   t.equal((await without.inject('/metrics')).statusCode, 404)
 })
 
+t.test('every case of a refresh has its own count, and a feed that is silent shows for how long', async (t) => {
+  const events = createAuthEvents()
+  const passwords = await createPasswords()
+  const metrics = createMetrics({ events, passwords, liveSockets: createLiveSockets() })
+  const cases = ['session-refreshed', 'session-coalesced', 'session-retried', 'store-rolled-back'] as const
+  for (const type of cases) events.publish({ type, sub: 'bob', sessionId: 'x' })
+  const codes = ['AUTH_REFRESH_REUSED', 'AUTH_REFRESH_SUPERSEDED', 'AUTH_REFRESH_INVALID', 'AUTH_NO_CREDENTIALS', 'AUTH_STORE_UNAVAILABLE', 'AUTH_CROSS_SITE']
+  for (const code of codes) await metrics.refreshRefused({} as any, {} as any, { code })
+  events.publish({ type: 'keys-not-reloaded', reason: 'unreadable' })
+  events.publish({ type: 'feed-stale', silentMs: 40_000 })
+  const text = await metrics.text()
+  for (const outcome of ['rotated', 'coalesced', 'retried', 'rolled_back', 'reused', 'superseded', 'invalid', 'missing', 'unavailable', 'refused']) {
+    t.match(text, `auth_refreshes_total{outcome="${outcome}"} 1`)
+  }
+  t.match(text, 'auth_keys_reload_failures_total 1')
+  t.match(text, /^auth_feed_stale_seconds 4\d\.?\d*$/m)
+  events.publish({ type: 'feed-recovered', silentMs: 41_000 })
+  t.match(await metrics.text(), 'auth_feed_stale_seconds 0')
+})
+
+t.test('publish() tells every listener, whatever another one does', async (t) => {
+  const events = createAuthEvents()
+  const heard: string[] = []
+  events.subscribe(() => { throw new Error('the log is full') })
+  events.subscribe(({ type }) => heard.push(type))
+  t.throws(() => events.publish({ type: 'session-revoked', sessionId: 'x' }), { message: 'the log is full' })
+  t.strictSame(heard, ['session-revoked'])
+})
+
+t.test('turnAway() refuses the passwords that wait, and lets those finish that are being hashed', async (t) => {
+  let release = () => {}
+  const held = new Promise<string>((resolve) => { release = () => resolve('a hash') })
+  const hashes = ['nobody\'s', held]
+  const passwords = await createPasswords({ concurrency: 1, hashing: { hash: async () => await hashes.shift()!, verify: async () => true } })
+  const [running, ...waiting] = [passwords.hash('one'), passwords.hash('two'), passwords.hash('three')]
+  t.strictSame(passwords.load(), { running: 1, waiting: 2 })
+  passwords.turnAway()
+  for (const refused of waiting) await t.rejects(refused, { code: 'BUSY' })
+  release()
+  t.equal(await running, 'a hash')
+  t.strictSame(passwords.load(), { running: 0, waiting: 0 })
+})
+
 t.test('SIGTERM with 100 requests in flight and open sockets: all are answered, the sockets told, and the process ends by itself', async (t) => {
-  const { url, output, stop } = await startServer(t, { DATA_DIR: t.testdir(), DEMO_PASSWORD: password })
+  const { url, output, stop } = await startServer(t, { DATA_DIR: t.testdir(), DEMO_PASSWORD: password, LOG_LEVEL: 'trace' })
   const signedIn = await fetch(`${url}/auth/login`, {
     method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ username: 'alice', password })
   })
   const { access_token: token } = await signedIn.json() as { access_token: string }
   const headers = { authorization: `Bearer ${token}` }
-  const sockets = Array.from({ length: 10 }, () => new WebSocket(url.replace('http', 'ws') + '/live', { headers }))
+  const sockets = Array.from({ length: 10 }, () => new WebSocket(url.replace('http', 'ws') + `/live?access_token=${token}`, { headers }))
   await Promise.all(sockets.map((socket) => once(socket, 'message')))
 
   /** Resolves when the server has the head of the request, and waits for the body. */
@@ -178,4 +225,6 @@ t.test('SIGTERM with 100 requests in flight and open sockets: all are answered, 
   for (const status of await Promise.all(logins.map(({ answered }) => answered))) t.ok(status === 200 || status === 503, String(status))
   t.equal(await exitCode, 0, 'by itself: who has to be killed exits with 1')
   t.notMatch(output.text, /"level":(50|60)/)
+  t.match(output.text, '"url":"/live"')
+  t.notOk(output.text.includes(token), 'no token is logged, not even at level trace')
 })
