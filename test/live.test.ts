@@ -13,6 +13,9 @@ import { liveRoutes } from '../example-server/routes/live.ts'
 import authenticate from '../plugin/index.ts'
 import { createInjected } from './fixtures/example-server.ts'
 
+// A process that starts from TypeScript takes its time on a busy machine.
+t.setTimeout(120_000)
+
 const password = 'correct horse battery staple'
 
 type Headers = Record<string, string>
@@ -171,8 +174,15 @@ t.test('closing the server says goodbye to every socket, and waits for none that
   const [polite, silent] = [open(t, host, headers), open(t, host, headers)]
   await Promise.all([polite.first(), silent.first()])
   silent.socket.pause()
-  await app.close()
+  const closing = app.close()
   t.match(await polite.closed, [{ type: 'signed-in' }, [1001, 'server-closing']])
+  const [name, port] = host.split(':')
+  const late = connect(Number(port), name)
+  late.write(`GET /live HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`)
+  let answer = ''
+  for await (const chunk of late) answer += chunk
+  t.match(answer, /^HTTP\/1.1 503 /, 'who comes late keeps nobody waiting')
+  await closing
 })
 
 t.test('the recipe of docs/live-sign-out.md closes a socket when its session ends, as it stands there', async (t) => {

@@ -29,7 +29,8 @@ export const liveRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function 
     },
     async preClose () {
       clearInterval(pinging)
-      // First, so that nobody comes in behind those who go.
+      // First, so that nobody comes in behind those who go: without a listener, Node takes an upgrade for any other request.
+      app.server.removeAllListeners('upgrade')
       app.websocketServer.close()
       await liveSockets.close()
     }
