@@ -8,7 +8,7 @@ import authenticate, { AuthError } from '../plugin/index.ts'
 import { createAttempts, type Attempts } from './attempts.ts'
 import { createAuthEvents, type AuthEvents } from './auth-events.ts'
 import type { Config } from './config.ts'
-import { closeAnsweredOnceClosing, closeAnsweredUpgrades } from './connections.ts'
+import { closeAnsweredOnceClosing, closeAnsweredUpgrades, webSocketsOnly } from './connections.ts'
 import type { Database } from './database.ts'
 import { followKeys, keysIn } from './keys.ts'
 import { createLiveSockets, type LiveSockets } from './live-sockets.ts'
@@ -63,7 +63,7 @@ export async function createApp (parts: AppParts): Promise<FastifyInstance> {
     // Longer than the longest note; a password is far shorter.
     bodyLimit: 64 * 1024,
     requestTimeout: 30_000,
-    https: config.tls
+    ...(config.tls === null ? { http: webSocketsOnly } : { https: config.tls })
   }) as FastifyInstance<RawServerBase> as FastifyInstance
 
   // Runs last, for closing goes backwards: the plugin has let go of the store by then.

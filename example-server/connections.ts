@@ -1,5 +1,13 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerOptions } from 'node:http'
 import type { FastifyInstance } from 'fastify'
+
+/**
+ * For Node's http server, from 22.21 and 24.9 on: what a client offers besides WebSockets, as Java's does `h2c`, is passed
+ * over, as it was before anybody listened for upgrades. Older ones lose the body of such a request, and it is refused.
+ */
+export const webSocketsOnly = {
+  shouldUpgradeCallback: ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === 'websocket'
+} as ServerOptions
 
 /**
  * Closes what asked for an upgrade and got an answer instead, a refusal say. Node has given such a connection out of its

@@ -133,13 +133,14 @@ t.test('/live without an upgrade is 426; an upgrade that is no WebSocket, or els
   async function upgrade (path: string, to: string): Promise<string> {
     const [name, port] = host.split(':')
     const socket = connect(Number(port), name)
-    socket.write(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\nAuthorization: ${headers.authorization}\r\nConnection: Upgrade\r\nUpgrade: ${to}\r\n\r\n`)
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\nAuthorization: ${headers.authorization}\r\nConnection: Upgrade, close\r\nUpgrade: ${to}\r\n\r\n`)
     let answer = ''
     for await (const chunk of socket) answer += chunk
     return answer.split('\r\n', 1).join()
   }
 
-  t.equal(await upgrade('/live', 'h2c'), 'HTTP/1.1 400 Bad Request')
+  // Older versions of Node leave it to `ws` to refuse.
+  t.match(await upgrade('/live', 'h2c'), /^HTTP\/1.1 (426 Upgrade Required|400 Bad Request)$/)
   t.equal(await upgrade('/live', 'websocket'), 'HTTP/1.1 400 Bad Request', 'without a key')
   t.equal(await upgrade('/me', 'h2c'), 'HTTP/1.1 200 OK', 'who offers another protocol gets this one')
   t.equal(await upgrade('/nowhere', 'websocket'), 'HTTP/1.1 404 Not Found')
@@ -181,7 +182,7 @@ t.test('closing the server says goodbye to every socket, and waits for none that
   late.write(`GET /live HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`)
   let answer = ''
   for await (const chunk of late) answer += chunk
-  t.match(answer, /^HTTP\/1.1 503 /, 'who comes late keeps nobody waiting')
+  t.match(answer, /^(HTTP\/1\.1 503 |$)/, 'who comes late keeps nobody waiting')
   await closing
 })
 

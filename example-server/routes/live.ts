@@ -42,7 +42,7 @@ export const liveRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function 
     config: { auth: true },
     // OpenAPI has no words for sockets.
     schema: { hide: true },
-    handler: async () => { throw new Refusal('UPGRADE_REQUIRED', { upgrade: 'websocket', connection: 'upgrade' }) },
+    handler: async () => { throw new Refusal('UPGRADE_REQUIRED', { upgrade: 'websocket', connection: 'close, upgrade' }) },
     async wsHandler (socket, request) {
       const { sub, exp } = request.user
       const { sessionId } = request.auth!
