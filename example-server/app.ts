@@ -25,6 +25,7 @@ import { logoutRoutes } from './routes/logout.ts'
 import { meRoutes } from './routes/me.ts'
 import { metricsRoutes } from './routes/metrics.ts'
 import { notesRoutes } from './routes/notes.ts'
+import { pageRoutes } from './routes/page.ts'
 import { passwordRoutes } from './routes/password.ts'
 import { refreshRoutes } from './routes/refresh.ts'
 import { registerRoutes } from './routes/register.ts'
@@ -51,7 +52,7 @@ export interface RouteParts extends AppParts {
 
 const routes = [
   registerRoutes, loginRoutes, refreshRoutes, logoutRoutes, passwordRoutes, sessionsRoutes, meRoutes, notesRoutes, adminRoutes,
-  healthRoutes, liveRoutes, metricsRoutes
+  healthRoutes, liveRoutes, metricsRoutes, pageRoutes
 ]
 
 /** The application, ready to be listened with or injected into. Closing it closes the database. */

@@ -4,7 +4,10 @@ import type { Config } from './config.ts'
 const self = ["'self'"]
 const none = ["'none'"]
 
-/** Nothing from elsewhere, nothing inline, in nobody's frame; Swagger UI lives with that, but for its `data:` images. */
+/**
+ * Nothing from elsewhere, nothing inline, in nobody's frame but our own: there the page's workshop has a form posted that
+ * is refused, and reads why. Swagger UI lives with that, but for its `data:` images.
+ */
 export function securityHeaders ({ production }: Pick<Config, 'production'>): FastifyHelmetOptions {
   return {
     contentSecurityPolicy: {
@@ -19,7 +22,8 @@ export function securityHeaders ({ production }: Pick<Config, 'production'>): Fa
         manifestSrc: self,
         baseUri: none,
         formAction: self,
-        frameAncestors: none
+        frameSrc: self,
+        frameAncestors: self
       }
     },
     // Outside production it would bind the browser's whole localhost to https.

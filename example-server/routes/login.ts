@@ -1,4 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { RouteParts } from '../app.ts'
 import { Refusal } from '../refusals.ts'
 import { badBody, limited, Login, Problem, SignedIn, strictBody } from '../schemas.ts'
@@ -12,7 +13,7 @@ export const loginRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function
   const challenge = { 'www-authenticate': `Bearer realm="${config.issuer}"` }
 
   app.post('/auth/login', {
-    onRequest: assertEncrypted,
+    onRequest: [assertEncrypted, refuseForeignForms],
     onError: metrics.signInRefused,
     validatorCompiler: strictBody,
     schema: {
@@ -44,6 +45,11 @@ export const loginRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function
       authenticatedAt
     })
   })
+
+  /** A form of another site, which needs no cookie to sign its visitors in: told so before its body is read, which can be no JSON. */
+  async function refuseForeignForms (request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    if (!request.headers['content-type']?.startsWith('application/json')) reply.assertSameSite()
+  }
 
   /** Unknown users and wrong passwords are one and the same, in what is answered and in what it costs. */
   async function identify (username: string, password: string): Promise<User | null> {

@@ -1,0 +1,2 @@
+// What a page of an attacker does as soon as somebody looks at it.
+document.querySelector('form').submit()

@@ -1,0 +1,93 @@
+import { element } from '../element.js'
+import { ask, Unavailable } from '../server.js'
+import { attacks } from './attacks.js'
+import { drawExchange } from './exchange.js'
+import { readToken } from './jwt.js'
+import { drawParts } from './token-view.js'
+import { createTokens } from './tokens.js'
+
+const byId = (id) => document.getElementById(id)
+const [form, locked, message, view, misuse, exchanges] = ['token-form', 'token-locked', 'token-message', 'token', 'attacks', 'exchanges'].map(byId)
+const passphrase = byId('token-passphrase')
+
+/** Takes a token apart, and lets people misuse it. */
+export function showWorkshop (session) {
+  const tokens = createTokens()
+  let running = null
+
+  async function getToken () {
+    const { name } = session.user()
+    const { status, body } = await ask('POST', '/auth/login', { username: name, password: passphrase.value })
+    if (status !== 200) return `${body.message}.`
+    form.reset()
+    tokens.start(body)
+    draw()
+    session.dispatchEvent(new CustomEvent('device', { detail: readToken(tokens.access()).payload.sid }))
+    view.focus()
+    return ''
+  }
+
+  function draw () {
+    const isSignedIn = Boolean(session.user())
+    const hasToken = tokens.access() !== null
+    locked.hidden = isSignedIn
+    form.hidden = !isSignedIn || tokens.refreshTokens().length > 0
+    view.hidden = misuse.hidden = !hasToken
+    if (hasToken) drawParts(tokens.access())
+    byId('visible-cookies').textContent = JSON.stringify(document.cookie)
+  }
+
+  /** One at a time: pressing another button ends a wait. */
+  async function run (attack) {
+    const mine = running = {}
+    const note = element('p', { class: 'note', role: 'status' })
+    const left = element('p', { class: 'note', 'aria-hidden': true })
+    exchanges.replaceChildren(note, left)
+    try {
+      for await (const step of attack(tokens)) {
+        if (running !== mine) return
+        if (note.textContent !== (step.note ?? '')) note.textContent = step.note ?? ''
+        left.textContent = step.left ? `${step.left} s` : ''
+        if (step.sent) note.before(drawExchange(step))
+      }
+    } catch {
+      if (running === mine) note.textContent = 'The server does not answer: try again in a moment.'
+      return
+    }
+    draw()
+    if (tokens.refreshTokens().length === 0) session.dispatchEvent(new CustomEvent('device', { detail: null }))
+  }
+
+  function stop () {
+    running = null
+    exchanges.replaceChildren()
+    endSession()
+    tokens.forget()
+  }
+
+  /** Of tokens that are about to be forgotten: nobody else has them, so nobody could end it later. */
+  function endSession () {
+    const body = JSON.stringify({ refresh_token: tokens.refreshTokens().at(-1) })
+    if (tokens.refreshTokens().length === 0) return
+    fetch('/auth/logout', { method: 'POST', headers: { 'content-type': 'application/json' }, body, keepalive: true }).catch(() => {})
+  }
+
+  form.addEventListener('submit', async (event) => {
+    event.preventDefault()
+    message.textContent = ''
+    try {
+      message.textContent = await getToken()
+    } catch (error) {
+      if (!(error instanceof Unavailable)) throw error
+      message.textContent = `${error.message}.`
+    }
+  })
+  session.addEventListener('change', () => {
+    stop()
+    byId('token-username').value = session.user()?.name ?? ''
+    draw()
+  })
+  window.addEventListener('pagehide', endSession)
+  byId('attack-list').replaceChildren(...attacks.map(({ label, about, run: attack }) => element('li', {},
+    element('button', { type: 'button', click: () => run(attack) }, label), element('span', { class: 'hint' }, about))))
+}
