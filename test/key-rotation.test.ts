@@ -142,8 +142,10 @@ t.test('lists that are wrong leave the keys in force, with an event that shows n
   const jwk = b.privateKey.export({ format: 'jwk' })
   const words = [jwk.d!, jwk.x!, ...pem.split('\n').filter((line) => line.length > 20 && !line.startsWith('--')), 'hunter2']
   const shape = '"keys" must be a non-empty list of { key, kid?, alg?, state? }'
+  // Node's own code differs from release to release.
+  const unreadable = /^"keys.1.key" cannot be read as a key \(ERR_\w+\): unencrypted PEM, a JWK or a KeyObject is needed$/
   const fails = (error: unknown) => async () => { throw error }
-  const rows: [string, unknown, string][] = [
+  const rows: [string, unknown, string | RegExp][] = [
     ['no list', { keys: [entry(a, 'active')] }, `${shape}: received an object`],
     ['nothing', undefined, `${shape}: received undefined`],
     ['an empty list', [], `${shape}: received a list`],
@@ -151,7 +153,7 @@ t.test('lists that are wrong leave the keys in force, with an event that shows n
     ['a list of PEM', [pem], '"keys.0" must be an object: received a string'],
     ['a list of null', [null], '"keys.0" must be an object: received null'],
     ['a list of JWKs', [jwk], '"keys.0.key" is missing'],
-    ['a JWK whose parts are an entry\'s', [{ ...entry(a, 'active'), ...jwk }], '"keys.0.crv" is not an option'],
+    ['a part of a JWK beside the key', [{ ...entry(a, 'active'), d: jwk.d }], '"keys.0.d" is not an option'],
     ['an unknown state', [{ ...entry(a, 'active'), state: 'retired' }], '"keys.0.state" must be one of next, active, previous: received "retired"'],
     ['PEM where state should be', [{ ...entry(a, 'active'), state: pem }], '"keys.0.state" must be one of next, active, previous: received a string'],
     ['kid as a number', [{ ...entry(a, 'active'), kid: 7 }], '"keys.0.kid" must be a string of 1 to 256 characters: received a number'],
@@ -161,8 +163,8 @@ t.test('lists that are wrong leave the keys in force, with an event that shows n
     ['two active keys', [entry(a, 'active'), entry(b, 'active')], '"keys" must have exactly one active private key: received several'],
     ['none that is active', [entry(a, 'previous'), entry(b, 'next')], '"keys" must have exactly one active private key: received none'],
     ['kid twice', [entry(a, 'active'), { ...entry(b, 'next'), kid: 'a' }], '"keys" must not have two keys of one kid: received "a" twice'],
-    ['PEM that is cut', [entry(a, 'active'), { key: pem.slice(0, 60) }], '"keys.1.key" cannot be read as a key (ERR_OSSL_UNSUPPORTED): unencrypted PEM, a JWK or a KeyObject is needed'],
-    ['a JWK without its public half', [entry(a, 'active'), { key: { ...jwk, x: undefined } }], '"keys.1.key" cannot be read as a key (ERR_INVALID_ARG_TYPE): unencrypted PEM, a JWK or a KeyObject is needed'],
+    ['PEM that is cut', [entry(a, 'active'), { key: pem.slice(0, 60) }], unreadable],
+    ['a JWK without its public half', [entry(a, 'active'), { key: { ...jwk, x: undefined } }], unreadable],
     ['a key that is no key', [{ key: 7 }], '"keys.0.key" must be PEM text, a JWK or a KeyObject'],
     ['an Error', fails(new Error(`cannot read ${pem}`)), 'the function threw Error'],
     ['an Error with a code', fails(Object.assign(new Error(`no ${pem}`), { code: 'ENOENT' })), 'the function threw Error (ENOENT)'],
@@ -179,7 +181,7 @@ t.test('lists that are wrong leave the keys in force, with an event that shows n
     const taken = failing ? await failing.source.reload() : await app.keys.reload()
     const seen = failing ? failing.events() : events()
     t.equal(taken, false, what)
-    t.strictSame(seen, [{ type: 'keys-not-reloaded', reason }], `${what}: the event`)
+    t[typeof reason === 'string' ? 'strictSame' : 'match'](seen, [{ type: 'keys-not-reloaded', reason }], `${what}: the event`)
     t.notOk(words.find((word) => JSON.stringify(seen).includes(word)), `${what}: no key material in it`)
     t.strictSame([await me(token), kidOf(await sign())], [200, 'a'], `${what}: the keys in force stay`)
   }

@@ -164,6 +164,9 @@ const odd = (bytes: number) => Buffer.from([0x80, ...randomBytes(bytes - 2), 1])
 const publicWords = 'looks like a public key or certificate, which everybody may know: a secret is needed'
 /** Node's own code differs from release to release. */
 const unreadable = /^cannot be read as a key \(ERR_\w+\): unencrypted PEM, a JWK or a KeyObject is needed$/
+/** From Node 26 on, it looks at some parts itself. */
+const orUnreadable = (problem: string) => new RegExp(`^${problem}$|${unreadable.source}`)
+const mismatched = orUnreadable('has a private half that does not belong to its public half')
 const foreign = (member: string) => `has a "${member}" that is no canonical base64url, or not this key's`
 
 t.test('a secret that is not fit stops the start, and is named', async (t) => {
@@ -234,7 +237,7 @@ t.test('a key that is not fit stops the start, and is named', async (t) => {
     ['RSA with an even modulus', [{ key: { ...jwkOf(rsa.publicKey), n: base64url(modulus - 1n) } }], 'keys.0.key', 'has a modulus with a small prime in it'],
     ['RSA with a modulus of small primes too', [{ key: { ...jwkOf(rsa.publicKey), n: base64url(modulus * 751n) } }], 'keys.0.key', 'has a modulus with a small prime in it'],
     ['RSA with a leading zero', [{ key: { ...jwkOf(rsa.publicKey), n: base64url(modulus, 257) } }], 'keys.0.key', foreign('n')],
-    ['RSA of more than two primes', [{ key: { ...jwkOf(rsa.privateKey), oth: [{}] } }], 'keys.0.key', 'is an RSA key of more than two primes'],
+    ['RSA of more than two primes', [{ key: { ...jwkOf(rsa.privateKey), oth: [{}] } }], 'keys.0.key', orUnreadable('is an RSA key of more than two primes')],
     ['RSA-PSS, which X.509 restricts', [{ key: pss.privateKey, alg: 'PS256' }], 'keys.0.key', 'is no key for PS256'],
     ['secp256k1', [{ key: k256.privateKey }], 'keys.0.alg', 'is missing: a key of type "ec" has no usual algorithm'],
     ['secp256k1 for ES256', [{ key: pemOf(k256.privateKey), alg: 'ES256' }], 'keys.0.key', 'is no key for ES256'],
@@ -269,15 +272,15 @@ t.test('a key that is not fit stops the start, and is named', async (t) => {
     ['a secret that may only verify, to sign', [{ key: { kty, k, key_ops: ['verify'] } }], 'keys.0.key', 'has "key_ops" without "sign"'],
     ['encrypted PEM', [{ key: rsa.privateKey.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' }) }], 'keys.0.key', unreadable],
 
-    ['EC with another\'s public half', [{ key: { ...jwkOf(p256.privateKey), x: jwkOf(other256.publicKey).x, y: jwkOf(other256.publicKey).y } }], 'keys.0.key', 'has a private half that does not belong to its public half'],
-    ['RSA with another\'s modulus', [{ key: { ...jwkOf(rsa.privateKey), n: base64url(modulus * 7919n) } }], 'keys.0.key', 'has a private half that does not belong to its public half'],
-    ['RSA with another\'s private exponent', [{ key: { ...jwkOf(rsa.privateKey), d: base64url(integer(jwkOf(rsa.privateKey).d!) + 2n) } }], 'keys.0.key', 'has a private half that does not belong to its public half'],
-    ['RSA with 1 for a prime', [{ key: { ...jwkOf(rsa.privateKey), p: 'AQ' } }], 'keys.0.key', 'has a private half that does not belong to its public half'],
-    ['RSA with an even prime', [{ key: { ...jwkOf(rsa.privateKey), p: base64url(integer(jwkOf(rsa.privateKey).p!) - 1n) } }], 'keys.0.key', 'has a private half that does not belong to its public half'],
-    ['RSA with its primes exchanged', [{ key: { ...jwkOf(rsa.privateKey), p: jwkOf(rsa.privateKey).q, q: jwkOf(rsa.privateKey).p } }], 'keys.0.key', 'has a private half that does not belong to its public half'],
-    ['EC with 0 for a private half', [{ key: { ...jwkOf(p256.privateKey), d: base64url(0n, 32) } }], 'keys.0.key', 'has a private half that does not belong to its public half'],
+    ['EC with another\'s public half', [{ key: { ...jwkOf(p256.privateKey), x: jwkOf(other256.publicKey).x, y: jwkOf(other256.publicKey).y } }], 'keys.0.key', mismatched],
+    ['RSA with another\'s modulus', [{ key: { ...jwkOf(rsa.privateKey), n: base64url(modulus * 7919n) } }], 'keys.0.key', mismatched],
+    ['RSA with another\'s private exponent', [{ key: { ...jwkOf(rsa.privateKey), d: base64url(integer(jwkOf(rsa.privateKey).d!) + 2n) } }], 'keys.0.key', mismatched],
+    ['RSA with 1 for a prime', [{ key: { ...jwkOf(rsa.privateKey), p: 'AQ' } }], 'keys.0.key', mismatched],
+    ['RSA with an even prime', [{ key: { ...jwkOf(rsa.privateKey), p: base64url(integer(jwkOf(rsa.privateKey).p!) - 1n) } }], 'keys.0.key', mismatched],
+    ['RSA with its primes exchanged', [{ key: { ...jwkOf(rsa.privateKey), p: jwkOf(rsa.privateKey).q, q: jwkOf(rsa.privateKey).p } }], 'keys.0.key', mismatched],
+    ['EC with 0 for a private half', [{ key: { ...jwkOf(p256.privateKey), d: base64url(0n, 32) } }], 'keys.0.key', mismatched],
     ['Ed25519 beside its curve', [{ key: { kty: 'OKP', crv: 'Ed25519', x: base64url(7n << 248n) } }], 'keys.0.key', 'is no point of its curve, or one that everybody can sign for'],
-    ['Ed25519 with another\'s public half', [{ key: { ...ed, x: jwkOf(otherEd.publicKey).x } }], 'keys.0.key', foreign('x')],
+    ['Ed25519 with another\'s public half', [{ key: { ...ed, x: jwkOf(otherEd.publicKey).x } }], 'keys.0.key', orUnreadable(foreign('x'))],
     ['EC beside its curve', [{ key: { ...jwkOf(p256.publicKey), x: jwkOf(other256.publicKey).x } }], 'keys.0.key', unreadable],
     ['padded n', [{ key: { ...jwkOf(rsa.publicKey), n: `${jwkOf(rsa.publicKey).n}==` } }], 'keys.0.key', foreign('n')],
     ['x with white space', [{ key: { ...jwkOf(p256.publicKey), x: ` ${jwkOf(p256.publicKey).x}` } }], 'keys.0.key', foreign('x')],
@@ -339,11 +342,13 @@ t.test('an Ed25519 key that everybody can sign for is refused', async (t) => {
   ]
   // The neutral point and the number 0: nobody needs a key to write that.
   const anybodys = Buffer.from(`01${'00'.repeat(63)}`, 'hex')
+  // From Node 24 on, it does not verify with such keys.
+  const isExposed = Number(process.versions.node.split('.')[0]) < 24
   for (const [order, hex] of rows) {
     const key = { kty: 'OKP', crv: 'Ed25519', x: Buffer.from(hex, 'hex').toString('base64url') }
     const publicKey = createPublicKey({ key, format: 'jwk' })
     const signed = Array.from({ length: 200 }, (_, index) => Buffer.from(`message ${index}`)).filter((message) => verify(null, message, publicKey, anybodys))
-    t.ok(signed.length > 0, `${order}: anybody's signature is good for ${signed.length} of 200 messages`)
+    t.equal(signed.length > 0, isExposed, `${order}: anybody's signature is good for ${signed.length} of 200 messages`)
     await refuses(t, order, { keys: [{ key }] }, 'keys.0.key', 'is no point of its curve, or one that everybody can sign for')
   }
 })
@@ -354,8 +359,8 @@ t.test('a key that is huge is refused at once', async (t) => {
   const rows: [string, unknown, string | RegExp][] = [
     ['modulus', { ...rsaJwk, n: huge }, 'must be RSA of at most 8192 bits: received 3000000'],
     ['exponent', { ...rsaJwk, e: huge }, 'must have an odd public exponent of at most 64 bits'],
-    ['private exponent', { ...jwkOf(rsa.privateKey), d: huge }, 'has a private half that does not belong to its public half'],
-    ['prime', { ...jwkOf(rsa.privateKey), p: huge }, 'has a private half that does not belong to its public half'],
+    ['private exponent', { ...jwkOf(rsa.privateKey), d: huge }, mismatched],
+    ['prime', { ...jwkOf(rsa.privateKey), p: huge }, mismatched],
     ['coordinate', { ...jwkOf(p256.publicKey), x: huge }, unreadable],
     ['Ed25519 key', { ...jwkOf(ed25519.publicKey), x: huge }, unreadable]
   ]
