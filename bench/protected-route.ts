@@ -1,0 +1,126 @@
+import { comparePairs, type Compared, type Pair } from './contestant.ts'
+import type { Effort } from './effort.ts'
+import { byCookie, byHeader, serialize } from './request.ts'
+import { startServer, type Server } from './server.ts'
+import { algorithms, audience, forge, garbage, issuer, keyOf, mintExpired, mintMany, secret, type Algorithm } from './tokens.ts'
+
+/** Users who are signed in, each with a token or a cookie that is sent again and again. */
+const users = 100
+const given = { issuer, audience, secret, users }
+const sources = { header: byHeader, cookie: byCookie }
+
+/** The other libraries, over the same route; `null` where the server makes its own cookies. */
+const peers = {
+  '@fastify/jwt, with cache': { file: 'fastify-jwt.js', cache: true },
+  '@fastify/jwt': { file: 'fastify-jwt.js', cache: false },
+  'express-jwt': { file: 'express-jwt.js' },
+  'passport-jwt': { file: 'passport-jwt.js' },
+  'koa-jwt': { file: 'koa-jwt.js' },
+  'hono/jwt': { file: 'hono-jwt.js' },
+  'better-auth, cookie cache': { file: 'better-auth.js' },
+  '@fastify/session': { file: 'fastify-session.js' },
+  '@fastify/secure-session': { file: 'secure-session.js' }
+}
+
+/** Names by which the goals find their figures. */
+export const nameOf = {
+  warm: (alg: Algorithm, source: keyof typeof sources) => `${alg}, ${source}, seen before`,
+  cold: (alg: Algorithm, source: keyof typeof sources) => `${alg}, ${source}, not seen before`,
+  against: (peer: keyof typeof peers, source: keyof typeof sources) => `HS256, ${source}, against ${peer}`,
+  revocations: (count: number) => `${count.toLocaleString('en')} revocations`
+}
+
+export interface ProtectedRoute {
+  /** Against the bare route. */
+  readonly plugin: Compared[]
+  readonly peers: Compared[]
+  /** The plugin against `@fastify/jwt`. */
+  readonly direct: Compared[]
+  /** Against a bare route that throws 401. */
+  readonly refused: Compared[]
+  /** The plugin with revocations against the plugin with none. */
+  readonly revocations: Compared[]
+}
+
+/**
+ * Processor time of a request to a protected route. All servers are up at once, each a process of its own; whatever is
+ * compared with the bare route, that one is sent the same bytes.
+ */
+export async function measureProtectedRoute (effort: Effort): Promise<ProtectedRoute> {
+  const servers: Server[] = []
+  const open = async (file: string, more: object = {}) => {
+    const server = await startServer(file, { ...given, ...more })
+    servers.push(server)
+    return server
+  }
+  try {
+    return await compareServers(effort, open)
+  } finally {
+    for (const server of servers) await server.stop()
+  }
+}
+
+async function compareServers (effort: Effort, open: (file: string, more?: object) => Promise<Server>): Promise<ProtectedRoute> {
+  const bare = await open('bare.js')
+  await bare.contestant([serialize('/me', {})], effort)
+  await bare.contestant([serialize('/refused', {})], effort)
+  const warmedUp = { ...effort, warmUp: { operations: 2000, ms: 100 } }
+  const againstBare = async (name: string, server: Server, requests: readonly Buffer[]): Promise<Pair> => ({
+    name,
+    subject: await server.contestant(requests, effort),
+    reference: await bare.contestant(requests, warmedUp)
+  })
+  const groups = { plugin: [] as Pair[], peers: [] as Pair[], direct: [] as Pair[], refused: [] as Pair[], revocations: [] as Pair[] }
+
+  for (const alg of algorithms) {
+    const warm = await open('plugin.js', { key: keyOf(alg) })
+    const cold = await open('plugin.js', { key: keyOf(alg), cacheSize: effort.coldCacheSize })
+    const seen = mintMany(alg, users)
+    // More than are remembered, so that each has been forgotten when its turn comes again.
+    const unseen = mintMany(alg, Math.ceil(effort.coldCacheSize * 1.2))
+    for (const source of ['header', 'cookie'] as const) {
+      groups.plugin.push(await againstBare(nameOf.warm(alg, source), warm, requestsOf(seen, source)))
+      groups.plugin.push(await againstBare(nameOf.cold(alg, source), cold, requestsOf(unseen, source)))
+    }
+  }
+
+  const plugin = await open('plugin.js', { key: keyOf('HS256') })
+  const tokens = mintMany('HS256', users)
+  for (const [name, { file, ...more }] of Object.entries(peers)) {
+    const peer = await open(file, more)
+    const requests = peer.cookies.length > 0 ? peer.cookies.map((cookie) => serialize('/me', { cookie })) : requestsOf(tokens, 'header')
+    groups.peers.push(await againstBare(name, peer, requests))
+    if (file !== 'fastify-jwt.js') continue
+    for (const source of ['header', 'cookie'] as const) {
+      groups.direct.push({
+        name: nameOf.against(name as keyof typeof peers, source),
+        subject: await plugin.contestant(requestsOf(tokens, source), effort),
+        reference: await peer.contestant(requests, warmedUp)
+      })
+    }
+  }
+
+  const refusing = await open('plugin.js', { key: keyOf('HS256') })
+  for (const [name, token] of Object.entries({ garbage, 'bad signature': forge, expired: mintExpired })) {
+    const refused = Array.from({ length: users }, token)
+    groups.refused.push({
+      name,
+      subject: await refusing.contestant(requestsOf(refused, 'header'), effort),
+      reference: await bare.contestant(requestsOf(refused, 'header', '/refused'), warmedUp)
+    })
+  }
+
+  const none = await plugin.contestant(requestsOf(tokens, 'header'), effort)
+  for (const count of effort.revocations) {
+    const revoked = await open('plugin.js', { key: keyOf('HS256'), revocations: count })
+    groups.revocations.push({ name: nameOf.revocations(count), subject: await revoked.contestant(requestsOf(tokens, 'header'), effort), reference: none })
+  }
+
+  const compared = await comparePairs(Object.values(groups).flat(), effort)
+  const take = (pairs: readonly Pair[]) => compared.splice(0, pairs.length)
+  return { plugin: take(groups.plugin), peers: take(groups.peers), direct: take(groups.direct), refused: take(groups.refused), revocations: take(groups.revocations) }
+}
+
+function requestsOf (tokens: readonly string[], source: keyof typeof sources, path = '/me'): Buffer[] {
+  return tokens.map((token) => serialize(path, sources[source](token)))
+}

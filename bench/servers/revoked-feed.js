@@ -1,0 +1,19 @@
+import { randomBytes } from 'node:crypto'
+
+const lifeMs = 24 * 3600 * 1000
+
+/** A store's `readFeed` with as many revocations as are asked for, and none kept here: nine sessions for each token. */
+export function revokedFeed (count) {
+  return async function readFeed (cursor, limit) {
+    const now = Date.now()
+    const start = Number(cursor ?? 0)
+    const end = Math.min(start + limit, count)
+    const entries = Array.from({ length: end - start }, (_, index) => revoked(start + index, now + lifeMs))
+    return { entries, cursor: String(end), more: end < count, resumed: true, now }
+  }
+}
+
+function revoked (number, until) {
+  const id = randomBytes(16).toString('base64url')
+  return number % 10 === 0 ? { kind: 'token', id: `https://api.example.com ${id}`, until } : { kind: 'session', id, until }
+}
