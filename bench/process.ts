@@ -2,12 +2,10 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 
-export type Process = Awaited<ReturnType<typeof startProcess>>
-
 /** Starts a measured process, as in production and without a loader, and waits until it says that it is ready. */
 export async function startProcess (file: string, given: object, execArgv: readonly string[] = []) {
   const env = { ...process.env, NODE_ENV: 'production', NODE_OPTIONS: '' }
-  const child = fork(join(import.meta.dirname, file), [JSON.stringify(given)], { execArgv: [...execArgv], env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+  const child = fork(join(import.meta.dirname, file), { execArgv: [...execArgv], env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
   const exited = once(child, 'exit').then(([code, signal]) => { throw new Error(`${file} ended with ${code ?? signal}`) })
   exited.catch(() => {})
 
@@ -18,9 +16,8 @@ export async function startProcess (file: string, given: object, execArgv: reado
     return message as T
   }
 
-  const [ready] = await Promise.race([once(child, 'message'), exited])
   return {
-    ready: ready as unknown,
+    ready: await ask<unknown>(given),
     ask,
     async stop (): Promise<void> {
       child.disconnect()

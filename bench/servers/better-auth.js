@@ -2,7 +2,7 @@ import { betterAuth } from 'better-auth'
 import { memoryAdapter } from 'better-auth/adapters/memory'
 import { fromNodeHeaders } from 'better-auth/node'
 import fastify from 'fastify'
-import { given } from './given.js'
+import { given } from '../given.js'
 import { listen } from './listen.js'
 
 const { issuer, secret, users } = given

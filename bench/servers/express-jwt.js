@@ -2,7 +2,7 @@ import { createSecretKey } from 'node:crypto'
 import express from 'express'
 import { expressjwt } from 'express-jwt'
 import { announce } from './announce.js'
-import { given } from './given.js'
+import { given } from '../given.js'
 
 const { issuer, audience } = given
 // As text, each request would have it tried as a public key first, for half a millisecond.

@@ -1,6 +1,6 @@
 import jwt from '@fastify/jwt'
 import fastify from 'fastify'
-import { given } from './given.js'
+import { given } from '../given.js'
 import { listen } from './listen.js'
 
 const { issuer, audience, secret, cache } = given

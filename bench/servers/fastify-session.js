@@ -1,7 +1,7 @@
 import cookie from '@fastify/cookie'
 import session from '@fastify/session'
 import fastify from 'fastify'
-import { given } from './given.js'
+import { given } from '../given.js'
 import { listen } from './listen.js'
 import { signIn } from './sign-in.js'
 

@@ -2,7 +2,7 @@ import { serve } from '@hono/node-server'
 import { Hono } from 'hono'
 import { jwt } from 'hono/jwt'
 import { announce } from './announce.js'
-import { given } from './given.js'
+import { given } from '../given.js'
 
 const { issuer, audience, secret } = given
 const app = new Hono()

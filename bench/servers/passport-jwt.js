@@ -3,7 +3,7 @@ import express from 'express'
 import passport from 'passport'
 import { ExtractJwt, Strategy } from 'passport-jwt'
 import { announce } from './announce.js'
-import { given } from './given.js'
+import { given } from '../given.js'
 
 const { issuer, audience } = given
 // As text, each request would have it tried as a public key first, for half a millisecond.

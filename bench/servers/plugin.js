@@ -1,7 +1,7 @@
 import fastify from 'fastify'
 import authenticate from '../../dist/index.js'
 import { memoryStore } from '../../dist/stores/memory.js'
-import { given } from './given.js'
+import { given } from '../given.js'
 import { listen } from './listen.js'
 import { revokedFeed } from './revoked-feed.js'
 

@@ -1,6 +1,6 @@
 import session from '@fastify/secure-session'
 import fastify from 'fastify'
-import { given } from './given.js'
+import { given } from '../given.js'
 import { listen } from './listen.js'
 import { signIn } from './sign-in.js'
 

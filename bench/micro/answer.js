@@ -1,0 +1,16 @@
+/**
+ * Runs a case as often as the driver asks, and says what that took. A case that measures each operation by itself
+ * returns their median, in microseconds, which counts in place of their mean.
+ */
+export function answer (cases, ready = {}) {
+  process.on('message', async ({ name, operations }) => {
+    const cpu = process.cpuUsage()
+    const start = performance.now()
+    const median = await cases[name](operations)
+    const wallMicros = median === undefined ? (performance.now() - start) * 1000 : median * operations
+    const { user, system } = process.cpuUsage(cpu)
+    process.send({ operations, wallMicros, cpuMicros: user + system })
+  })
+  process.on('disconnect', () => process.exit())
+  process.send(ready)
+}

@@ -1,0 +1,43 @@
+import { createHmac, createSecretKey } from 'node:crypto'
+import { given } from '../given.js'
+import { answer } from './answer.js'
+import { capture } from './captured.js'
+import { claims, device, rotate, scope, session } from './session.js'
+
+const { place, users, secret } = given
+const { open } = await import(`./stores/${place.store}.js`)
+const { store } = await open(place, 'refresh')
+// Else a second refresh within seconds is answered with the same token, and rotates nothing.
+const { reply } = await capture({ store, refreshToken: { retrySeconds: 0 } })
+
+const tokens = []
+const ids = []
+for (let user = 0; user < users; user++) {
+  const { refresh_token: token } = await reply.signIn({ sub: `user-${user}`, transport: 'bearer', claims, scope, device })
+  tokens.push(token)
+  const { row } = await store.insert(session(user), { end: [], lifetimeSeconds: 600 })
+  ids.push(row.id)
+}
+
+const key = createSecretKey(Buffer.from(secret))
+const text = 'x'.repeat(400)
+const generations = new Uint32Array(users)
+let position = 0
+
+answer({
+  async refresh (operations) {
+    for (let count = 0; count < operations; count++) {
+      const user = position++ % users
+      const { refresh_token: token } = await reply.refresh(tokens[user])
+      if (token === tokens[user]) throw new Error('The token was not rotated')
+      tokens[user] = token
+    }
+  },
+  async compareAndSet (operations) {
+    for (let count = 0; count < operations; count++) {
+      const user = position++ % users
+      await rotate(store, ids[user], generations[user]++)
+      createHmac('sha256', key).update(text).digest()
+    }
+  }
+})

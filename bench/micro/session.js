@@ -1,0 +1,32 @@
+import { createHash, randomBytes } from 'node:crypto'
+
+export const idleMs = 14 * 24 * 3600 * 1000
+export const claims = { roles: ['editor'] }
+export const scope = 'notes:read notes:write'
+export const device = 'Firefox on Linux'
+
+/** Ids as random as real ones, that need not be remembered. */
+export function idOf (number) {
+  return createHash('sha256').update(String(number)).digest().subarray(0, 16).toString('base64url')
+}
+
+/** One session of one user each. */
+export function session (number) {
+  return {
+    id: idOf(number),
+    sub: `user-${number}`,
+    salt: randomBytes(16).toString('base64url'),
+    device,
+    scope,
+    claims,
+    accessLifetimeSeconds: 600,
+    idleMs,
+    absoluteMs: 90 * 24 * 3600 * 1000
+  }
+}
+
+/** Rotates the session as a refresh would have its store do. */
+export async function rotate (store, id, generation) {
+  const { applied } = await store.rotate(id, { from: generation, to: generation + 1, minAgeMs: 0, idleMs })
+  if (!applied) throw new Error('The session was not rotated')
+}
