@@ -22,7 +22,7 @@ export async function prepare (run: Run, { burstMs, warmUp }: Pick<Effort, 'burs
   return { burst: () => run(operations) }
 }
 
-const fewest = 100
+const fewest = 10
 
 function operationsWithin (ms: number, { wallMicros, operations }: Burst): number {
   return Math.max(fewest, Math.round(ms * 1000 * operations / wallMicros))

@@ -4,8 +4,7 @@ import { join } from 'node:path'
 import { skip as skipPostgres, startPostgres } from '../test/fixtures/postgres-server.ts'
 import { skipWithoutRedis, startRedis } from '../test/fixtures/redis-server.ts'
 
-export const storeNames = ['memory', 'sqlite', 'redis', 'postgres'] as const
-export type StoreName = typeof storeNames[number]
+export type StoreName = 'memory' | 'sqlite' | 'redis' | 'postgres'
 
 /** A private database of each kind that is installed here, with the settings that it comes with. */
 export interface Database {

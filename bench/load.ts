@@ -6,8 +6,6 @@ const connections = 10
 const pipelined = 10
 const patienceMs = 30_000
 
-export type Load = Awaited<ReturnType<typeof createLoad>>
-
 export interface Answer {
   readonly status: Buffer
   /** Of head and body together. */

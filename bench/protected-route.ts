@@ -110,11 +110,10 @@ async function compareServers (effort: Effort, open: (file: string, more?: objec
     })
   }
 
-  const none = await plugin.contestant(requestsOf(tokens, 'header'), effort)
-  for (const count of effort.revocations) {
-    const revoked = await open('plugin.js', { key: keyOf('HS256'), revocations: count })
-    groups.revocations.push({ name: nameOf.revocations(count), subject: await revoked.contestant(requestsOf(tokens, 'header'), effort), reference: none })
-  }
+  const withRevocations = async (revocations: number) =>
+    await (await open('plugin.js', { key: keyOf('HS256'), revocations })).contestant(requestsOf(tokens, 'header'), effort)
+  const none = await withRevocations(0)
+  for (const count of effort.revocations) groups.revocations.push({ name: nameOf.revocations(count), subject: await withRevocations(count), reference: none })
 
   const compared = await comparePairs(Object.values(groups).flat(), effort)
   const take = (pairs: readonly Pair[]) => compared.splice(0, pairs.length)

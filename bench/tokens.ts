@@ -37,7 +37,7 @@ function claims (iat: number) {
 }
 
 /** An access token as the plugin mints it for a session. */
-export function mint (alg: Algorithm, { iat = Math.floor(Date.now() / 1000) } = {}): string {
+function mint (alg: Algorithm, { iat = Math.floor(Date.now() / 1000) } = {}): string {
   const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url')
   const text = `${encode({ alg, typ: 'at+jwt', kid })}.${encode(claims(iat))}`
   return `${text}.${signature(alg, text).toString('base64url')}`

@@ -2,7 +2,10 @@ import fastify from 'fastify'
 import authenticate from '../../dist/index.js'
 import { given } from '../given.js'
 
-/** A real request and its reply, caught in a handler of an application with the plugin, to call what decorates them. */
+/**
+ * A real request and its reply, caught in a handler of an application with the plugin, to call what decorates them;
+ * `present()` puts another `Authorization` into the request.
+ */
 export async function capture (options = {}) {
   const { issuer, audience, secret, key } = given
   const app = fastify()
@@ -13,5 +16,14 @@ export async function capture (options = {}) {
     return {}
   })
   await app.inject({ url: '/', headers: { authorization: '' } })
-  return { app, ...caught }
+  const { request, reply } = caught
+  const { headers, rawHeaders } = request.raw
+  const place = rawHeaders.findIndex((name) => name.toLowerCase() === 'authorization') + 1
+
+  function present (header) {
+    headers.authorization = header
+    rawHeaders[place] = header
+  }
+
+  return { app, request, reply, present }
 }

@@ -5,18 +5,14 @@ import { answer } from './answer.js'
 import { capture } from './captured.js'
 
 const { alg, issuer, audience, secret, key, cacheSize, seen, unseen } = given
-const { request } = await capture({ accessToken: { cacheSize } })
-const { raw } = request
-const place = raw.rawHeaders.findIndex((name) => name.toLowerCase() === 'authorization') + 1
+const { request, present } = await capture({ accessToken: { cacheSize } })
 
 function authenticate (tokens) {
   const headers = tokens.map((token) => `Bearer ${token}`)
   let position = 0
   return async function run (operations) {
     for (let count = 0; count < operations; count++) {
-      const header = headers[position++ % headers.length]
-      raw.headers.authorization = header
-      raw.rawHeaders[place] = header
+      present(headers[position++ % headers.length])
       await request.authenticate()
     }
   }

@@ -1,3 +1,6 @@
+// The driver's first word is no question, whether or not a server has a use for it.
+import '../given.js'
+
 /**
  * Tells the driver where to send requests and with which credentials, and answers its questions for the processor time
  * that this process, garbage collection included, has used so far.

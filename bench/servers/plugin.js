@@ -2,10 +2,11 @@ import fastify from 'fastify'
 import authenticate from '../../dist/index.js'
 import { memoryStore } from '../../dist/stores/memory.js'
 import { given } from '../given.js'
+import { revokedFeed } from '../revoked-feed.js'
 import { listen } from './listen.js'
-import { revokedFeed } from './revoked-feed.js'
 
 const { issuer, audience, secret, key, revocations = 0, cacheSize } = given
+const { readFeed, loaded } = revokedFeed(revocations)
 const app = fastify()
 await app.register(authenticate, {
   issuer,
@@ -13,7 +14,9 @@ await app.register(authenticate, {
   secret,
   keys: [key],
   accessToken: { cacheSize },
-  store: { ...memoryStore(), ...revocations > 0 && { readFeed: revokedFeed(revocations) } }
+  store: { ...memoryStore(), readFeed }
 })
 app.get('/me', { config: { auth: true } }, async (request) => ({ sub: request.user.sub }))
+await app.ready()
+await loaded
 await listen(app)

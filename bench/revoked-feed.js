@@ -2,15 +2,22 @@ import { randomBytes } from 'node:crypto'
 
 const lifeMs = 24 * 3600 * 1000
 
-/** A store's `readFeed` with as many revocations as are asked for, and none kept here: nine sessions for each token. */
+/** A store's `readFeed` with as many revocations as are asked for, none of them kept here: nine sessions for each token. */
 export function revokedFeed (count) {
-  return async function readFeed (cursor, limit) {
+  let finish
+  const loaded = new Promise((resolve) => { finish = resolve })
+
+  async function readFeed (cursor, limit) {
     const now = Date.now()
     const start = Number(cursor ?? 0)
     const end = Math.min(start + limit, count)
+    // By then the page has been taken.
+    if (end === count) setImmediate(finish)
     const entries = Array.from({ length: end - start }, (_, index) => revoked(start + index, now + lifeMs))
     return { entries, cursor: String(end), more: end < count, resumed: true, now }
   }
+
+  return { readFeed, loaded }
 }
 
 function revoked (number, until) {

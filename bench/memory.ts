@@ -1,0 +1,15 @@
+import type { Effort } from './effort.ts'
+import { startMicro } from './micro.ts'
+import { audience, issuer, keyOf, secret } from './tokens.ts'
+
+/** Bytes of the heap that one of each takes. */
+export interface Memory {
+  readonly token: number
+  readonly revocation: number
+}
+
+export async function measureMemory ({ held }: Effort): Promise<Memory> {
+  const { ready, stop } = await startMicro('memory.js', { issuer, audience, secret, key: keyOf('HS256'), held }, ['--expose-gc'])
+  await stop()
+  return ready as Memory
+}

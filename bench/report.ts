@@ -1,0 +1,9 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describePerformance, drawPerformance } from './performance.ts'
+import { readResults } from './results.ts'
+
+const results = readResults()
+const docs = join(import.meta.dirname, '../docs')
+writeFileSync(join(docs, 'performance.md'), describePerformance(results))
+writeFileSync(join(docs, 'performance.svg'), drawPerformance(results))
