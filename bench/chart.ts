@@ -5,8 +5,8 @@ export interface Bar {
   readonly own: boolean
 }
 
-const width = 760
-const left = 250
+const width = 800
+const left = 300
 const right = 70
 const rowHeight = 24
 const top = 56

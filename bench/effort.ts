@@ -34,8 +34,8 @@ export const full: Effort = {
 
 export const quick: Effort = {
   name: 'quick',
-  burstMs: 25,
-  warmUp: { operations: 12_000, ms: 1000 },
+  burstMs: 20,
+  warmUp: { operations: 8000, ms: 700 },
   turns: 2,
   rounds: 3,
   coldCacheSize: 1000,

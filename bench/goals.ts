@@ -1,8 +1,7 @@
+import { algorithms } from './algorithms.ts'
 import type { Compared } from './contestant.ts'
-import { nameOf as routeNames } from './protected-route.ts'
+import { names } from './names.ts'
 import type { Results } from './results.ts'
-import { algorithms } from './tokens.ts'
-import { nameOf as verificationNames } from './verification.ts'
 
 export interface Goal {
   readonly what: string
@@ -16,7 +15,7 @@ export interface Goal {
 /** What the project set itself. Where a goal is of several figures, the worst of them counts. */
 export function goalsOf (results: Pick<Results, 'protectedRoute' | 'verification' | 'stores' | 'memory'>): Goal[] {
   const { protectedRoute: { plugin, direct, refused, revocations }, verification, stores, memory } = results
-  const cpuOf = (rows: readonly Compared[], ...names: string[]) => names.map((name) => rowOf(rows, name).ratio.cpuMicros)
+  const cpuOf = (rows: readonly Compared[], ...wanted: string[]) => wanted.map((name) => rowOf(rows, name).ratio.cpuMicros)
   const refreshed = stores.refresh.map(({ store, ratio }) => times(`Refresh with ${store}, against its compare-and-set and one signature (time)`, 1.5, ratio.wallMicros))
   const rotated = stores.rotation.map(({ name, ratio }) => times(`Rotation with ${name} (p50)`, 1.5, ratio.wallMicros))
   const sessions = stores.sessionBytes
@@ -25,11 +24,11 @@ export function goalsOf (results: Pick<Results, 'protectedRoute' | 'verification
   const many = revocations.at(-1)!
 
   return [
-    times('Token seen before in the header, any algorithm, against the bare route', 1.10, ...cpuOf(plugin, ...algorithms.map((alg) => routeNames.warm(alg, 'header')))),
-    times('Token seen before in the cookie, any algorithm, against the bare route', 1.10, ...cpuOf(plugin, ...algorithms.map((alg) => routeNames.warm(alg, 'cookie')))),
+    times('Token seen before in the header, any algorithm, against the bare route', 1.10, ...cpuOf(plugin, ...algorithms.map((alg) => names.routeSeen(alg, 'header')))),
+    times('Token seen before in the cookie, any algorithm, against the bare route', 1.10, ...cpuOf(plugin, ...algorithms.map((alg) => names.routeSeen(alg, 'cookie')))),
     times('The same against @fastify/jwt with cache', 0.45, ...cpuOf(direct, ...bothSources('@fastify/jwt, with cache'))),
     times('The same against @fastify/jwt', 0.36, ...cpuOf(direct, ...bothSources('@fastify/jwt'))),
-    ...algorithms.map((alg) => times(`Token not seen before, ${alg}: authenticate() against fast-jwt`, alg === 'HS256' ? 1.4 : 1.08, ...cpuOf(verification, verificationNames.unseen(alg)))),
+    ...algorithms.map((alg) => times(`Token not seen before, ${alg}: authenticate() against fast-jwt`, alg === 'HS256' ? 1.4 : 1.08, ...cpuOf(verification, names.unseenAgainstFastJwt(alg)))),
     ...refused.map(({ name, ratio }) => times(`Token refused (${name}), against a bare route that throws 401`, 1.5, ratio.cpuMicros)),
     times(`${many.name} against none`, 1.03, many.ratio.cpuMicros),
     ...refreshed,
@@ -43,7 +42,7 @@ export function goalsOf (results: Pick<Results, 'protectedRoute' | 'verification
 const sessionLimits = { redis: 512, postgres: 400 }
 
 function bothSources (peer: '@fastify/jwt' | '@fastify/jwt, with cache'): string[] {
-  return [routeNames.against(peer, 'header'), routeNames.against(peer, 'cookie')]
+  return [names.routeAgainst(peer, 'header'), names.routeAgainst(peer, 'cookie')]
 }
 
 function rowOf (rows: readonly Compared[], name: string): Compared {

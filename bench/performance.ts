@@ -1,7 +1,7 @@
 import { drawChart } from './chart.ts'
 import type { Compared } from './contestant.ts'
 import { goalsOf, show, verdictOn } from './goals.ts'
-import { nameOf } from './protected-route.ts'
+import { names } from './names.ts'
 import type { Results } from './results.ts'
 
 const title = 'Processor time of a request, against the bare route'
@@ -37,7 +37,10 @@ ${table(['goal', 'limit', 'measured', ''], goalsOf(results).map((goal) => [goal.
 
 ![${title}](performance.svg)
 
-${table(['', 'CPU per request', 'against bare', 'requests per second', 'against bare'], [...protectedRoute.plugin, ...protectedRoute.peers].map(routeRow))}
+${table(['', 'CPU per request', 'against bare', 'requests per second', 'against bare'], [
+  ...protectedRoute.plugin.map((row) => routeRow({ ...row, name: `this plugin: ${row.name}` })),
+  ...protectedRoute.peers.map(routeRow)
+])}
 
 Directly against each other:
 
@@ -88,9 +91,13 @@ ${table(['until it listens', 'ms'], [
 
 /** The picture in it. */
 export function drawPerformance ({ protectedRoute: { plugin, peers } }: Pick<Results, 'protectedRoute'>): string {
-  const shown = [nameOf.warm('HS256', 'header'), nameOf.warm('HS256', 'cookie'), nameOf.cold('HS256', 'header'), nameOf.cold('ES256', 'header')]
+  const shown = [names.routeSeen('HS256', 'header'), names.routeSeen('HS256', 'cookie'), names.routeUnseen('HS256', 'header'), names.routeUnseen('ES256', 'header')]
   const own = shown.map((name) => plugin.find((row) => row.name === name)!)
-  const bars = [...own, ...peers].map(({ name, ratio }, index) => ({ label: name, value: ratio.cpuMicros, own: index < own.length }))
+  const bars = [...own, ...peers].map(({ name, ratio }, index) => ({
+    label: index < own.length ? `this plugin: ${name}` : name,
+    value: ratio.cpuMicros,
+    own: index < own.length
+  }))
   return drawChart(title, bars)
 }
 

@@ -1,8 +1,10 @@
+import { algorithms } from './algorithms.ts'
 import { comparePairs, type Compared, type Pair } from './contestant.ts'
 import type { Effort } from './effort.ts'
+import { names } from './names.ts'
 import { byCookie, byHeader, serialize } from './request.ts'
 import { startServer, type Server } from './server.ts'
-import { algorithms, audience, forge, garbage, issuer, keyOf, mintExpired, mintMany, secret, type Algorithm } from './tokens.ts'
+import { audience, forge, garbage, issuer, keyOf, mintExpired, mintMany, secret } from './tokens.ts'
 
 /** Users who are signed in, each with a token or a cookie that is sent again and again. */
 const users = 100
@@ -20,14 +22,6 @@ const peers = {
   'better-auth, cookie cache': { file: 'better-auth.js' },
   '@fastify/session': { file: 'fastify-session.js' },
   '@fastify/secure-session': { file: 'secure-session.js' }
-}
-
-/** Names by which the goals find their figures. */
-export const nameOf = {
-  warm: (alg: Algorithm, source: keyof typeof sources) => `${alg}, ${source}, seen before`,
-  cold: (alg: Algorithm, source: keyof typeof sources) => `${alg}, ${source}, not seen before`,
-  against: (peer: keyof typeof peers, source: keyof typeof sources) => `HS256, ${source}, against ${peer}`,
-  revocations: (count: number) => `${count.toLocaleString('en')} revocations`
 }
 
 export interface ProtectedRoute {
@@ -79,8 +73,8 @@ async function compareServers (effort: Effort, open: (file: string, more?: objec
     // More than are remembered, so that each has been forgotten when its turn comes again.
     const unseen = mintMany(alg, Math.ceil(effort.coldCacheSize * 1.2))
     for (const source of ['header', 'cookie'] as const) {
-      groups.plugin.push(await againstBare(nameOf.warm(alg, source), warm, requestsOf(seen, source)))
-      groups.plugin.push(await againstBare(nameOf.cold(alg, source), cold, requestsOf(unseen, source)))
+      groups.plugin.push(await againstBare(names.routeSeen(alg, source), warm, requestsOf(seen, source)))
+      groups.plugin.push(await againstBare(names.routeUnseen(alg, source), cold, requestsOf(unseen, source)))
     }
   }
 
@@ -93,7 +87,7 @@ async function compareServers (effort: Effort, open: (file: string, more?: objec
     if (file !== 'fastify-jwt.js') continue
     for (const source of ['header', 'cookie'] as const) {
       groups.direct.push({
-        name: nameOf.against(name as keyof typeof peers, source),
+        name: names.routeAgainst(name, source),
         subject: await plugin.contestant(requestsOf(tokens, source), effort),
         reference: await peer.contestant(requests, warmedUp)
       })
@@ -113,7 +107,7 @@ async function compareServers (effort: Effort, open: (file: string, more?: objec
   const withRevocations = async (revocations: number) =>
     await (await open('plugin.js', { key: keyOf('HS256'), revocations })).contestant(requestsOf(tokens, 'header'), effort)
   const none = await withRevocations(0)
-  for (const count of effort.revocations) groups.revocations.push({ name: nameOf.revocations(count), subject: await withRevocations(count), reference: none })
+  for (const count of effort.revocations) groups.revocations.push({ name: `${count.toLocaleString('en')} revocations`, subject: await withRevocations(count), reference: none })
 
   const compared = await comparePairs(Object.values(groups).flat(), effort)
   const take = (pairs: readonly Pair[]) => compared.splice(0, pairs.length)

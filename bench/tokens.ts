@@ -1,7 +1,5 @@
 import { createHmac, generateKeyPairSync, randomBytes, sign, type KeyObject } from 'node:crypto'
-
-export const algorithms = ['HS256', 'ES256', 'EdDSA', 'RS256'] as const
-export type Algorithm = typeof algorithms[number]
+import type { Algorithm } from './algorithms.ts'
 
 export const issuer = 'https://api.example.com'
 export const audience = 'https://api.example.com'

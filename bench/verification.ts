@@ -1,15 +1,11 @@
+import { algorithms } from './algorithms.ts'
 import { comparePairs, type Compared, type Pair } from './contestant.ts'
 import type { Effort } from './effort.ts'
 import { startMicro, type Micro } from './micro.ts'
-import { algorithms, audience, issuer, keyOf, mintMany, secret, type Algorithm } from './tokens.ts'
+import { names } from './names.ts'
+import { audience, issuer, keyOf, mintMany, secret } from './tokens.ts'
 
 const users = 100
-
-/** Names by which the goals find their figures. */
-export const nameOf = {
-  unseen: (alg: Algorithm) => `${alg}, not seen before, against fast-jwt`,
-  seen: (alg: Algorithm) => `${alg}, seen before, against fast-jwt`
-}
 
 /** `request.authenticate()` against the bare verifier, and the verifier against the bare cryptography: the limit. */
 export async function measureVerification (effort: Effort): Promise<Compared[]> {
@@ -33,9 +29,9 @@ export async function measureVerification (effort: Effort): Promise<Compared[]> 
       const fastJwt = await micro.contestant('fast-jwt', effort)
       const crypto = await micro.contestant('crypto', effort)
       pairs.push(
-        { name: nameOf.unseen(alg), subject: unseen, reference: fastJwt },
+        { name: names.unseenAgainstFastJwt(alg), subject: unseen, reference: fastJwt },
         { name: `${alg}, not seen before, against node:crypto`, subject: unseen, reference: crypto },
-        { name: nameOf.seen(alg), subject: seen, reference: fastJwt },
+        { name: `${alg}, seen before, against fast-jwt`, subject: seen, reference: fastJwt },
         { name: `${alg}, fast-jwt against node:crypto`, subject: fastJwt, reference: crypto }
       )
     }

@@ -1,0 +1,11 @@
+import type { Algorithm } from './algorithms.ts'
+
+type Source = 'header' | 'cookie'
+
+/** The names by which goals and charts find their figures. */
+export const names = {
+  routeSeen: (alg: Algorithm, source: Source) => `${alg}, ${source}, seen before`,
+  routeUnseen: (alg: Algorithm, source: Source) => `${alg}, ${source}, not seen before`,
+  routeAgainst: (peer: string, source: Source) => `HS256, ${source}, against ${peer}`,
+  unseenAgainstFastJwt: (alg: Algorithm) => `${alg}, not seen before, against fast-jwt`
+}

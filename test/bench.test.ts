@@ -1,0 +1,56 @@
+import t from 'tap'
+import { alternate, compare, median, type Burst } from '../bench/bursts.ts'
+import { drawChart } from '../bench/chart.ts'
+import { goalsOf, verdictOn } from '../bench/goals.ts'
+import { describePerformance, drawPerformance } from '../bench/performance.ts'
+import { readResults } from '../bench/results.ts'
+
+const burst = (cpuMicros: number, operations = 1): Burst => ({ operations, cpuMicros, wallMicros: 2 * cpuMicros })
+
+t.test('median() is the middle one, or the mean of the two in the middle', async (t) => {
+  t.equal(median([9, 1, 5]), 5)
+  t.equal(median([9, 1, 5, 6]), 5.5)
+  t.throws(() => median([]), RangeError)
+})
+
+t.test('alternate() has a burst of the reference before and after each of the subject', async (t) => {
+  const order: string[] = []
+  const contestant = (name: string) => ({ burst: async () => { order.push(name); return burst(1) } })
+  await alternate(contestant('subject'), contestant('reference'), 2)
+  t.same(order, ['reference', 'subject', 'reference', 'subject', 'reference'])
+})
+
+t.test('compare() holds where the machine becomes slower, whatever the lengths of the bursts', async (t) => {
+  // Twice the reference, on a machine that takes longer from burst to burst.
+  const { ratio, bursts } = compare([[burst(100, 10), burst(44, 2), burst(12), burst(26), burst(14)], [burst(50), burst(110), burst(60)]])
+  t.same(ratio, { cpuMicros: 2, wallMicros: 2 })
+  t.equal(bursts, 3)
+})
+
+t.test('compare() takes no single burst for the figure', async (t) => {
+  const { ratio, subject } = compare([[burst(1), burst(2), burst(1), burst(900), burst(1), burst(2), burst(1)]])
+  t.equal(ratio.cpuMicros, 2)
+  t.equal(subject.cpuMicros, 2)
+})
+
+t.test('goalsOf() finds every figure in the results that are here, and says which are missed, and by how much', async (t) => {
+  const goals = goalsOf(readResults())
+  t.ok(goals.every(({ value }) => Number.isFinite(value)))
+  t.ok(goals.every(({ value, limit, kept }) => kept === (value <= limit)))
+  t.equal(verdictOn({ what: '', limit: 1.5, unit: 'times', value: 1.8, kept: false }), 'MISSED by 20 %')
+  t.equal(verdictOn({ what: '', limit: 1.5, unit: 'times', value: 1.5, kept: true }), 'kept')
+})
+
+t.test('describePerformance() and drawPerformance() tell each goal and draw each library', async (t) => {
+  const results = readResults()
+  const text = describePerformance(results)
+  for (const { what } of goalsOf(results)) t.ok(text.includes(what), what)
+  for (const { name } of results.protectedRoute.peers) t.match(drawPerformance(results), name)
+  t.notMatch(text, /undefined|NaN/)
+})
+
+t.test('drawChart() draws longer bars for more, and text as text', async (t) => {
+  const widths = [...drawChart('a < b', [{ label: '<one>', value: 2, own: true }, { label: 'two', value: 4, own: false }]).matchAll(/<rect [^>]*width="([\d.]+)"/g)].map(([, width]) => Number(width))
+  t.ok(widths[1]! > widths[0]!)
+  t.notMatch(drawChart('a < b', [{ label: '<one>', value: 2, own: true }]), '<one>')
+})
