@@ -11,12 +11,16 @@ export interface Pair {
 
 export type Compared = Comparison & { readonly name: string }
 
-/** Runs it in until it has warmed up, and finds out how many operations make a burst of the length that is wanted. */
+/**
+ * Runs it in until it has warmed up, and finds out how many operations make a burst of the length that is wanted. What
+ * ends the warming up is processor time: on a busy machine, the same takes longer.
+ */
 export async function prepare (run: Run, { burstMs, warmUp }: Pick<Effort, 'burstMs' | 'warmUp'>): Promise<Contestant> {
-  const until = performance.now() + warmUp.ms
   let last = await run(fewest)
-  for (let done = fewest; done < warmUp.operations && performance.now() < until; done += last.operations) {
+  for (let operations = 0, cpuMs = 0; operations < warmUp.operations && cpuMs < warmUp.cpuMs;) {
     last = await run(operationsWithin(burstMs, last))
+    operations += last.operations
+    cpuMs += last.cpuMicros / 1000
   }
   const operations = operationsWithin(burstMs, last)
   return { burst: () => run(operations) }

@@ -3,8 +3,8 @@ export interface Effort {
   readonly name: 'full' | 'quick'
   /** How long one burst lasts, roughly. */
   readonly burstMs: number
-  /** Before the first burst, so that the compiler has done its work: so many operations, or for so long. */
-  readonly warmUp: { readonly operations: number, readonly ms: number }
+  /** Before the first burst, so that the compiler has done its work: so many operations, or so much processor time. */
+  readonly warmUp: { readonly operations: number, readonly cpuMs: number }
   /** Bursts of a subject at a stretch, by turns with its reference. */
   readonly turns: number
   /** How often it is every subject's turn. */
@@ -22,7 +22,7 @@ export interface Effort {
 export const full: Effort = {
   name: 'full',
   burstMs: 30,
-  warmUp: { operations: 100_000, ms: 5000 },
+  warmUp: { operations: 100_000, cpuMs: 5000 },
   turns: 3,
   rounds: 12,
   coldCacheSize: 10_000,
@@ -35,7 +35,7 @@ export const full: Effort = {
 export const quick: Effort = {
   name: 'quick',
   burstMs: 20,
-  warmUp: { operations: 8000, ms: 700 },
+  warmUp: { operations: 20_000, cpuMs: 700 },
   turns: 2,
   rounds: 3,
   coldCacheSize: 1000,

@@ -58,7 +58,7 @@ async function compareServers (effort: Effort, open: (file: string, more?: objec
   const bare = await open('bare.js')
   await bare.contestant([serialize('/me', {})], effort)
   await bare.contestant([serialize('/refused', {})], effort)
-  const warmedUp = { ...effort, warmUp: { operations: 2000, ms: 100 } }
+  const warmedUp = { ...effort, warmUp: { operations: 2000, cpuMs: 100 } }
   const againstBare = async (name: string, server: Server, requests: readonly Buffer[]): Promise<Pair> => ({
     name,
     subject: await server.contestant(requests, effort),
@@ -70,9 +70,9 @@ async function compareServers (effort: Effort, open: (file: string, more?: objec
     const warm = await open('plugin.js', { key: keyOf(alg) })
     const cold = await open('plugin.js', { key: keyOf(alg), cacheSize: effort.coldCacheSize })
     const seen = mintMany(alg, users)
-    // More than are remembered, so that each has been forgotten when its turn comes again.
-    const unseen = mintMany(alg, Math.ceil(effort.coldCacheSize * 1.2))
     for (const source of ['header', 'cookie'] as const) {
+      // More than are remembered, so that each has been forgotten when its turn comes again; others for each source.
+      const unseen = mintMany(alg, Math.ceil(effort.coldCacheSize * 1.2))
       groups.plugin.push(await againstBare(names.routeSeen(alg, source), warm, requestsOf(seen, source)))
       groups.plugin.push(await againstBare(names.routeUnseen(alg, source), cold, requestsOf(unseen, source)))
     }

@@ -20,7 +20,7 @@ export async function measureStores (effort: Effort): Promise<Stores> {
   const databases = await startDatabases()
   const results: Stores = { refresh: [], rotation: [], sessionBytes: [] }
   // Some wait for a disk: they need no compiler, and have not the time for so many.
-  const patient = { ...effort, warmUp: { ...effort.warmUp, operations: effort.warmUp.operations / 10 } }
+  const patient = { ...effort, warmUp: { ...effort.warmUp, operations: effort.warmUp.operations / 25 } }
   try {
     for (const { place } of databases) await measureStore(place, patient, results)
   } finally {
