@@ -23,7 +23,13 @@ export async function prepare (run: Run, { burstMs, warmUp }: Pick<Effort, 'burs
     cpuMs += last.cpuMicros / 1000
   }
   const operations = operationsWithin(burstMs, last)
-  return { burst: () => run(operations) }
+  return {
+    async burst () {
+      // Not counted: until what another process left in the processor's caches has gone.
+      await run(Math.ceil(operations / 5))
+      return await run(operations)
+    }
+  }
 }
 
 const fewest = 10

@@ -35,7 +35,7 @@ export const full: Effort = {
 export const quick: Effort = {
   name: 'quick',
   burstMs: 20,
-  warmUp: { operations: 12_000, cpuMs: 700 },
+  warmUp: { operations: 12_000, cpuMs: 500 },
   turns: 2,
   rounds: 3,
   coldCacheSize: 1000,
