@@ -66,7 +66,8 @@ async function surviveMethod (t: Test, method: StoreMethod, fault: MethodFault):
   const [a, b] = [await createApp({ plugin: { ...plugin, store }, after: addSessionRoutes }), await createApp({ plugin: { ...plugin, store: inner } })]
   t.teardown(() => Promise.all([a.app.close(), b.app.close()]))
   const [here, there] = [requestsOf(a), requestsOf(b)]
-  const signedIn = async () => cookieOf(await here.signIn())
+  // Of the other node: what this one has started itself, it need not find.
+  const signedIn = async () => cookieOf(await there.signIn())
   const [kept, leaving, late] = [await signedIn(), await signedIn(), await signedIn()]
   clock.advance(10)
   const successor = cookieOf(await there.refresh(late))
