@@ -41,8 +41,9 @@ export function isToken68 (token: string): boolean {
 /** Where the token comes from: the header, and only the header, or else the cookie. */
 export function readCredentials ({ headers, rawHeaders }: RawRequest, cookieName: string | null): Credentials {
   const { authorization } = headers
-  if (authorization !== undefined && hasTwo(rawHeaders)) return { kind: 'malformed', detail: 'more than one Authorization line' }
-  if (authorization === undefined || ambientScheme.test(authorization)) return readCookie(headers.cookie, cookieName)
+  if (authorization === undefined) return readCookie(headers.cookie, cookieName)
+  if (hasTwo(rawHeaders)) return { kind: 'malformed', detail: 'more than one Authorization line' }
+  if (ambientScheme.test(authorization)) return readCookie(headers.cookie, cookieName)
   const scheme = bearer.exec(authorization)
   if (scheme === null) return { kind: 'foreign' }
   const token = authorization.slice(scheme[0].length)
