@@ -7,7 +7,7 @@ import type { AuthEvent, SessionStore, SignIn } from '../plugin/index.ts'
 import { createAvailableStore } from '../plugin/sessions/available-store.ts'
 import { createRevocations } from '../plugin/sessions/revocations.ts'
 import { resolveSettings } from '../plugin/settings.ts'
-import { tokenEntryId } from '../plugin/tokens/access-token.ts'
+import { tokenEntryId, type AccessToken } from '../plugin/tokens/access-token.ts'
 import { memoryStore } from '../plugin/stores/memory.ts'
 import type { FeedEntry } from '../plugin/stores/store.ts'
 import { createRefreshTokens } from '../plugin/tokens/refresh-token.ts'
@@ -367,6 +367,24 @@ t.test('createRevocations()', async (t) => {
     t.strictSame(events(), [{ type: 'session-revoked', sessionId: 's1' }], 'told once')
     revocations.add(session('s1'))
     t.strictSame(events(), [])
+  })
+
+  await t.test('a token that was found clear, and is remembered so, is refused from the moment that it or its session is revoked', async (t) => {
+    const { revocations, store } = create()
+    await revocations.poll()
+    const token = (sessionId: string, jti: string) => ({ sessionId, entryId: tokenEntryId(issuer, jti), clearedAt: -1 }) as AccessToken
+    const tokens = [token('s1', 'j1'), token('s2', 'j2'), token('s3', 'j3'), token('s4', 'j4')]
+    const current = () => tokens.map(revocations.isCurrent)
+    t.strictSame([current(), current()], [[true, true, true, true], [true, true, true, true]])
+    revocations.add(session('s1'))
+    t.strictSame([current(), current()], [[false, true, true, true], [false, true, true, true]], 'by this process')
+    revocations.add({ kind: 'token', id: tokenEntryId(issuer, 'j2'), until: start + 100_000 })
+    t.strictSame(current(), [false, false, true, true])
+    await store.feed([session('s3')])
+    await revocations.poll()
+    t.strictSame(current(), [false, false, false, true], 'by another one')
+    revocations.addUnsaved('s4')
+    t.strictSame(current(), [false, false, false, false], 'without the store')
   })
 
   await t.test('follows the feed in pages, and tells of what others revoke, but not of what it loads at the start', async (t) => {

@@ -14,7 +14,7 @@ import type { Cookies } from './cookies.ts'
 import { isPresented, isToken68, readCredentials, type Credentials, type Presented } from './credentials.ts'
 import { canActByCookie, isUpgrade, type AssertSameSite } from './cross-site.ts'
 import { ownToken } from './named-session.ts'
-import { assertMeets, checkNeeds, type CheckedNeeds, type Needs } from './needs.ts'
+import { assertMeets, checkNeeds, meets, type CheckedNeeds, type Needs } from './needs.ts'
 import type { Auth, User } from './user.ts'
 
 export interface AuthenticateParts {
@@ -30,26 +30,29 @@ export interface AuthenticateParts {
   readonly renew: (request: FastifyRequest, expired: AccessToken | null) => Promise<string | null>
 }
 
-export type Authenticate = (request: FastifyRequest, needs: CheckedNeeds) => Promise<User | null>
+/** A promise only where there is something to wait for. */
+export type Authenticate = (request: FastifyRequest, needs: CheckedNeeds) => User | Promise<User | null>
 
 /** Read the credentials, check them, set `request.user` and `request.auth`: or refuse. */
 export function createAuthenticate (parts: AuthenticateParts): Authenticate {
   const { settings, accessTokens, refreshTokens, revocations, cookies, assertSameSite, challenge, emit, renew } = parts
   const accessCookie = settings.cookies?.access ?? null
 
-  return async function authenticate (request, needs) {
-    const slots = request as { user: User | null, auth: Auth | null }
+  return function authenticate (request, needs) {
+    const slots = request as Slots
     slots.user = null
     slots.auth = null
     const credentials = readCredentials(request.raw, accessCookie)
+    const known = recall(request, credentials)
+    return known !== null && meets(known, needs, settings.issuer) ? admit(slots, credentials, known) : examine(request, credentials, needs)
+  }
+
+  async function examine (request: FastifyRequest, credentials: Credentials, needs: CheckedNeeds): Promise<User | null> {
     try {
-      const verified = recall(request, credentials) ?? await identify(request, credentials, needs)
+      const verified = await identify(request, credentials, needs)
       if (verified === null) return null
       assertMeets(verified, needs, settings.issuer)
-      const claims = verified.claims as User
-      slots.auth = { source: sourceOf(credentials) ?? 'cookie', sessionId: verified.sessionId, issuer: claims.iss, claims }
-      slots.user = claims
-      return claims
+      return admit(request as Slots, credentials, verified)
     } catch (thrown) {
       const error = isNoToken(credentials) ? refusal('AUTH_MALFORMED_CREDENTIALS', 'not exactly one token68') : thrown
       if (error instanceof AuthError && error.code !== 'AUTH_CROSS_SITE') emit({ type: 'token-refused', code: error.code, detail: error.detail, source: sourceOf(credentials) })
@@ -122,6 +125,14 @@ export function createAuthenticate (parts: AuthenticateParts): Authenticate {
     const isOfRefresh = cookies?.read(request, 'refresh').some((text) => refreshTokens.read(text)?.sessionId === sessionId)
     cookies?.clear(request, hasEnded && isOfRefresh ? ['access', 'refresh'] : ['access'])
   }
+}
+
+interface Slots { user: User | null, auth: Auth | null }
+
+function admit (slots: Slots, credentials: Credentials, { claims, sessionId }: AccessToken): User {
+  slots.auth = { source: sourceOf(credentials) ?? 'cookie', sessionId, issuer: claims.iss, claims: claims as User }
+  slots.user = claims as User
+  return claims as User
 }
 
 /** Asked of headers that were refused: a token that verifies is one. */

@@ -49,12 +49,28 @@ function checkList (name: typeof lists[number], list: unknown): void {
   if (!Array.isArray(list) || list.length === 0 || !list.every(fits)) throw new TypeError(`"${name}" must be a non-empty list of ${name === 'scopes' ? 'scope tokens (RFC 6749 §3.3)' : 'strings'}`)
 }
 
-/** @throws AuthError AUTH_INVALID_TOKEN (another issuer), AUTH_INSUFFICIENT_SCOPE, AUTH_INSUFFICIENT_ROLE */
-export function assertMeets ({ claims, scopes, roles }: AccessToken, needs: CheckedNeeds, ownIssuer: string): void {
-  const takesIssuer = needs.issuers === null ? claims.iss === ownIssuer : needs.issuers.includes(claims.iss)
-  const hasScopes = needs.scopes.every((scope) => scopes.includes(scope))
-  const hasRole = needs.roles.length === 0 || needs.roles.some((role) => roles.includes(role))
-  if (!takesIssuer) throw refusal('AUTH_INVALID_TOKEN', 'the route takes no tokens of this issuer')
-  if (!hasScopes) throw refusal('AUTH_INSUFFICIENT_SCOPE', `needs the scopes ${needs.scopes.join(' ')}`)
-  if (!hasRole) throw refusal('AUTH_INSUFFICIENT_ROLE', `needs one of the roles ${needs.roles.join(' ')}`)
+export function meets (token: AccessToken, needs: CheckedNeeds, ownIssuer: string): boolean {
+  return isOfIssuer(token, needs, ownIssuer) && hasScopes(token, needs) && hasRole(token, needs)
+}
+
+/**
+ * Passes what {@link meets} the needs, and says of the rest what is missing.
+ * @throws AuthError AUTH_INVALID_TOKEN (another issuer), AUTH_INSUFFICIENT_SCOPE, AUTH_INSUFFICIENT_ROLE
+ */
+export function assertMeets (token: AccessToken, needs: CheckedNeeds, ownIssuer: string): void {
+  if (!isOfIssuer(token, needs, ownIssuer)) throw refusal('AUTH_INVALID_TOKEN', 'the route takes no tokens of this issuer')
+  if (!hasScopes(token, needs)) throw refusal('AUTH_INSUFFICIENT_SCOPE', `needs the scopes ${needs.scopes.join(' ')}`)
+  if (!hasRole(token, needs)) throw refusal('AUTH_INSUFFICIENT_ROLE', `needs one of the roles ${needs.roles.join(' ')}`)
+}
+
+function isOfIssuer ({ claims }: AccessToken, { issuers }: CheckedNeeds, ownIssuer: string): boolean {
+  return issuers === null ? claims.iss === ownIssuer : issuers.includes(claims.iss)
+}
+
+function hasScopes (token: AccessToken, { scopes }: CheckedNeeds): boolean {
+  return scopes.every((scope) => token.scopes.includes(scope))
+}
+
+function hasRole (token: AccessToken, { roles }: CheckedNeeds): boolean {
+  return roles.length === 0 || roles.some((role) => token.roles.includes(role))
 }

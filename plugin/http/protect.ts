@@ -36,13 +36,17 @@ export function createNeedsOfRoute (protect: Settings['protect']): NeedsOfRoute 
  * children, under prefixes, and the HEAD routes that Fastify adds. A hook injected route by route would miss some.
  */
 export function protectRoutes (app: FastifyInstance, { authenticate, needsOfRoute }: { authenticate: Authenticate, needsOfRoute: NeedsOfRoute }): void {
-  app.addHook('onRequest', async function authenticateRoute (request) {
+  // With `done`, for most callers are known at once.
+  app.addHook('onRequest', function authenticateRoute (request, _reply, done) {
     // Children that existed before the plugin, or decorate requests themselves, have not inherited the first values.
     const slots = request as { user: unknown, auth: unknown }
     slots.user ??= null
     slots.auth ??= null
     const needs = needsOfRoute(request.routeOptions.config)
-    if (needs !== null && !request.is404) await authenticate(request, needs)
+    if (needs === null || request.is404) return done()
+    const user = authenticate(request, needs)
+    if (user instanceof Promise) user.then(() => done(), done)
+    else done()
   })
 
   // A wrong declaration fails where it stands, as far as it comes after the plugin; the others fail `ready()`.

@@ -12,7 +12,7 @@ const pruneMs = 60_000
 export type Revocations = ReturnType<typeof createRevocations>
 
 /**
- * What is revoked and could still be presented, held in memory: asking costs a map look-up, no database. The store's
+ * What is revoked and could still be presented, held in memory: asking costs a map look-up at most, no database. The store's
  * feed brings what other processes revoked; this process's own revocations count before their answer is sent.
  */
 export function createRevocations ({ settings, store, emit, monotonic = () => performance.now() }: {
@@ -24,6 +24,8 @@ export function createRevocations ({ settings, store, emit, monotonic = () => pe
 }) {
   const { clock, revocation: { pollSeconds, maxStalenessSeconds, whenStale }, accessToken: { lifetimeSeconds } } = settings
   const revoked = { session: new Map<string, number>(), token: new Map<string, number>() }
+  /** How often something was added. A token that was clear stays so until then, and is not looked for in vain again. */
+  let additions = 0
   /** Sessions that were ended here while the store could not be told. */
   const unsaved = new Set<string>()
   let cursor: string | null = null
@@ -78,8 +80,15 @@ export function createRevocations ({ settings, store, emit, monotonic = () => pe
     return whenStale === 'refuse' && isStale()
   }
 
+  function isRevoked (token: AccessToken): boolean {
+    if (token.clearedAt === additions) return false
+    if (isListed(token)) return true
+    token.clearedAt = additions
+    return false
+  }
+
   /** By its session, or by itself. */
-  function isRevoked ({ sessionId, entryId }: AccessToken): boolean {
+  function isListed ({ sessionId, entryId }: AccessToken): boolean {
     return (sessionId !== null && revoked.session.has(sessionId)) || (entryId !== null && revoked.token.has(entryId))
   }
 
@@ -92,6 +101,7 @@ export function createRevocations ({ settings, store, emit, monotonic = () => pe
     if (until <= clock()) return false
     const known = revoked[kind].get(id)
     revoked[kind].set(id, Math.max(until, known ?? 0))
+    additions++
     return known === undefined
   }
 

@@ -18,6 +18,8 @@ export interface AccessToken {
   readonly sessionId: string | null
   readonly scopes: readonly string[]
   readonly roles: readonly string[]
+  /** A note of the list of revocations to itself: when it last had nothing against this token. */
+  clearedAt: number
 }
 
 interface Remembered {
@@ -125,7 +127,7 @@ function ownToken (claims: OwnClaims): AccessToken {
 function accessToken (claims: AccessToken['claims'], { sessionId, scope, roles }: { sessionId: string | null, scope?: unknown, roles?: unknown }): AccessToken {
   deepFreeze(claims)
   const entryId = claims.jti === undefined ? null : tokenEntryId(claims.iss, claims.jti)
-  return { claims, entryId, sessionId, scopes: scopesOf(scope), roles: rolesOf(roles) }
+  return { claims, entryId, sessionId, scopes: scopesOf(scope), roles: rolesOf(roles), clearedAt: -1 }
 }
 
 /** Encodings are malleable even under a good signature: a token is revoked by who issued it and its `jti`, never by its text. */
