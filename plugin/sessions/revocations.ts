@@ -2,7 +2,7 @@ import { refusal } from '../errors.ts'
 import type { Emit } from '../events.ts'
 import type { Settings } from '../settings.ts'
 import type { FeedEntry } from '../stores/store.ts'
-import type { AccessToken } from '../tokens/access-token.ts'
+import { tokenEntryId, type AccessToken } from '../tokens/access-token.ts'
 import type { AvailableStore } from './available-store.ts'
 
 const pageSize = 1000
@@ -88,8 +88,8 @@ export function createRevocations ({ settings, store, emit, monotonic = () => pe
   }
 
   /** By its session, or by itself. */
-  function isListed ({ sessionId, entryId }: AccessToken): boolean {
-    return (sessionId !== null && revoked.session.has(sessionId)) || (entryId !== null && revoked.token.has(entryId))
+  function isListed ({ sessionId, claims: { iss, jti } }: AccessToken): boolean {
+    return (sessionId !== null && revoked.session.has(sessionId)) || (jti !== undefined && revoked.token.has(tokenEntryId(iss, jti)))
   }
 
   function add (entry: FeedEntry): void {

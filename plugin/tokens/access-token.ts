@@ -12,8 +12,6 @@ import type { TrustedIssuer } from './trusted-issuer.ts'
 export interface AccessToken {
   /** Deep-frozen: what one request sees, no other request has changed. */
   readonly claims: OwnClaims
-  /** By what it is revoked itself, `null` for a token without `jti`: made once, and not each time it is looked for. */
-  readonly entryId: string | null
   /** `null` for tokens without a session: machines', and other issuers', whatever their `sid` says. */
   readonly sessionId: string | null
   readonly scopes: readonly string[]
@@ -126,8 +124,7 @@ function ownToken (claims: OwnClaims): AccessToken {
 
 function accessToken (claims: AccessToken['claims'], { sessionId, scope, roles }: { sessionId: string | null, scope?: unknown, roles?: unknown }): AccessToken {
   deepFreeze(claims)
-  const entryId = claims.jti === undefined ? null : tokenEntryId(claims.iss, claims.jti)
-  return { claims, entryId, sessionId, scopes: scopesOf(scope), roles: rolesOf(roles), clearedAt: -1 }
+  return { claims, sessionId, scopes: scopesOf(scope), roles: rolesOf(roles), clearedAt: -1 }
 }
 
 /** Encodings are malleable even under a good signature: a token is revoked by who issued it and its `jti`, never by its text. */
