@@ -7,10 +7,10 @@ export interface Script {
   readonly sha1: string
 }
 
-/** What follows the base `{prefix}` in the name of a key; where it ends with a colon, an id or a subject follows. */
+/** What follows the base `{prefix}` in the name of a key; a subject comes after the colon at the end, an id without one. */
 export const keyNames = {
-  /** Hash: one session, see `rows.ts`. */
-  session: ':s:',
+  /** Hash: one session, see `rows.ts`. With one character more, the usual name would take 40 bytes instead of 32. */
+  session: ':s',
   /** Sorted set: the ids of a subject's live sessions, by idle expiry. */
   subject: ':u:',
   /** String: when all sessions of a subject were revoked last. */
