@@ -28,7 +28,7 @@ export function createEmit (onEvent: (event: AuthEvent) => unknown, onFailure: (
   return function emit (event) {
     try {
       const result = onEvent(event)
-      if (result instanceof Promise) result.catch(onFailure)
+      if (result !== undefined) Promise.resolve(result).catch(onFailure)
     } catch (error) {
       onFailure(error)
     }

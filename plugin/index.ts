@@ -8,7 +8,7 @@ import './http/sign-in.ts'
 import './http/sign-out.ts'
 import './http/user.ts'
 import { createEmit } from './events.ts'
-import { createAuthenticate, createRequestAuthenticate } from './http/authenticate.ts'
+import { createAuthenticator, createRequestAuthenticate } from './http/authenticate.ts'
 import { addRefusalHook, createChallenge } from './http/challenge.ts'
 import { createCookieSerializer } from './http/cookie-serializer.ts'
 import { createCookies } from './http/cookies.ts'
@@ -69,18 +69,18 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
   const cookies = settings.cookies && createCookies(settings.cookies, await createCookieSerializer())
   const namedByCookies = createNamedByCookies({ sessions, accessTokens, cookies })
   const replyParts = { ...sessionParts, sessions, refresh, cookies, namedByCookies, assertSameSite, challenge }
-  const authenticate = createAuthenticate({ ...replyParts, renew: createRenew(replyParts) })
+  const authenticator = createAuthenticator({ ...replyParts, renew: createRenew(replyParts) })
   const needsOfRoute = createNeedsOfRoute(settings.protect)
   const securitySchemes = createSecuritySchemes(settings.cookies)
 
   app.decorateRequest('auth', null as never)
-  app.decorateRequest('authenticate', createRequestAuthenticate(authenticate))
+  app.decorateRequest('authenticate', createRequestAuthenticate(authenticator))
   app.decorateReply('signIn', createSignIn(replyParts))
   app.decorateReply('refresh', createReplyRefresh(replyParts))
   app.decorateReply('signOut', createSignOut(replyParts))
   app.decorateReply('assertSameSite', function () { assertSameSite(this.request) })
   app.decorate('authenticate', async function authenticateHook (request) {
-    await authenticate(request as FastifyRequest, noNeeds)
+    await authenticator.authenticate(request as FastifyRequest, noNeeds)
   })
   app.decorate('sessions', { list: sessions.list, revoke: sessions.revoke, revokeAll: sessions.revokeAll })
   app.decorate('accessTokens', createMachineTokens(replyParts))
@@ -89,7 +89,7 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
 
   addOutgoingHook(app)
   addRefusalHook(app)
-  protectRoutes(app, { authenticate, needsOfRoute })
+  protectRoutes(app, { authenticator, needsOfRoute })
   documentRoutes(app, needsOfRoute, securitySchemes)
   if (settings.jwks && keys.mayPublish()) serveJwks(app, settings.jwks.path, keys)
 

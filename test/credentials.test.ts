@@ -160,6 +160,11 @@ t.test('request.authenticate() has one answer for every cookie', async (t) => {
     ['spaces around it', `a=1;   ${access(token)}  ; b`, 'user'],
     ['an empty one beside it', `__Host-access=; ${access(token)}`, 'user'],
     ['names that end or begin like it', `x__Host-access=1; __Host-accessx=2; ${access(token)}`, 'user'],
+    // Browsers keep no rules of `__Host-` for it: any subdomain could have set it.
+    ['a name that begins with a no-break space', `\xa0${access(token)}`, foreign, nobody],
+    ['the same behind another cookie', `a=1; \xa0${access(token)}`, foreign, nobody],
+    ['the same beside the real one', `\xa0${access('x')}; ${access(token)}`, 'user'],
+    ['tabs around it', `a=1;\t${access(token)}\t; b`, 'user'],
     ['no cookie', '', foreign, nobody],
     ['an empty access cookie', '__Host-access=', foreign, nobody],
     ['a name without a value', '__Host-access', foreign, nobody],
@@ -179,6 +184,7 @@ t.test('request.authenticate() has one answer for every cookie', async (t) => {
     ['with the scheme', access(`Bearer ${token}`), cleared],
     ['over 8 KiB', access('a'.repeat(8193)), cleared],
     ['an equals sign behind', access(`${token}=`), cleared],
+    ['a no-break space behind', access(`${token}\xa0`), cleared],
     ['merely expired', access(old.access), expired, nobody],
     ['expired, with a refresh cookie, and renew is off', old.cookie, expired, nobody],
     ['the session has ended', access(ended.access), { ...revoked, cookies: [accessCleared] }, { ...nobody, cookies: [accessCleared] }],
@@ -201,6 +207,12 @@ t.test('request.authenticate() has one answer for every cookie', async (t) => {
   const twice = await it.app.inject({ url: '/me', headers: { cookie: old.cookie } })
   t.strictSame(seen(twice), expired, 'an expired cookie is kept: it tells expiry from absence')
   t.equal(seen(await it.app.inject({ url: '/me', headers: { cookie: 'a=1' } })).code, 'AUTH_NO_CREDENTIALS', 'after the clearing, the next request heals')
+})
+
+t.test('an Authorization that a hook of the host made something else than text is of no scheme', async (t) => {
+  let value: unknown
+  const it = await createApp({ before: (app) => app.addHook('onRequest', async ({ raw }) => { raw.headers.authorization = value as never }) })
+  for (value of [null, 5, {}, false, ['Bearer x']]) t.strictSame(seen(await it.app.inject('/me')), foreign, JSON.stringify(value))
 })
 
 t.test('cookies are cleared with the attributes they were set with', async (t) => {

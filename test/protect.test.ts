@@ -6,7 +6,7 @@ import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import t from 'tap'
 import authenticate, { AuthError } from '../plugin/index.ts'
-import { challenges, createApp, issuer, secret, seen, setCookies, type Seen } from './fixtures/app.ts'
+import { challenges, createApp, issuer, secret, seen, setCookies, start, type Seen } from './fixtures/app.ts'
 
 const options = { issuer, secret }
 const refused: Seen = { status: 401, code: 'AUTH_NO_CREDENTIALS', challenge: challenges.bare, cookies: [], cacheControl: null }
@@ -40,6 +40,38 @@ function declareEverywhere (app: FastifyInstance, when: string): void {
   app.register(fp(async (same) => declare(same, `${when}-fp`)))
   app.after(() => declare(app, `${when}-deferred`))
 }
+
+t.test('a refused caller never reaches the handler, whatever stands in for Promise, and whatever is thrown', async (t) => {
+  const native = globalThis.Promise
+  t.teardown(() => { globalThis.Promise = native })
+  let calls = 0
+  let thrown: { what: unknown } | null = null
+  const clock = () => {
+    if (thrown !== null) throw thrown.what
+    return start
+  }
+  const it = await createApp({
+    plugin: { clock },
+    after (app) {
+      app.addHook('onRequest', async () => {})
+      app.get('/secret', { config: { auth: { roles: ['admin'] } } }, async () => { calls++ })
+    }
+  })
+  const { access } = await it.signIn('bearer', { claims: { roles: ['admin'] } })
+  const get = async (headers: Record<string, string>) => (await it.app.inject({ url: '/secret', headers })).statusCode
+
+  // As tracers and zone.js do: what async functions return is not an instance of it.
+  globalThis.Promise = class Traced<T> extends native<T> {} as never
+  t.strictSame([await get({}), await get(bearer('x.y.z')), await get({ authorization: 'Bearer' }), calls], [401, 401, 400, 0])
+  globalThis.Promise = native
+
+  t.strictSame([await get(bearer(access)), calls], [200, 1])
+  for (const what of [undefined, null, '', 0, false, new Error('no time')]) {
+    thrown = { what }
+    t.strictSame([await get(bearer(access)), await get(bearer(`${access}x`)), calls], [500, 500, 1], String(what))
+    thrown = null
+  }
+})
 
 const places = ['before', 'after'].flatMap((when) => [`${when}-root`, `${when}-child`, `${when}-prefix/grandchild`, `${when}-fp`, `${when}-deferred`])
 
@@ -115,10 +147,10 @@ t.test('a route beside the plugin\'s context is out of its reach', async (t) => 
 })
 
 const wrongNeeds: [unknown, string][] = [
-  [null, 'Needs must be true or an object such as { scopes: [\'notes:read\'] }'],
-  ['notes:read', 'Needs must be true or an object such as { scopes: [\'notes:read\'] }'],
-  [1, 'Needs must be true or an object such as { scopes: [\'notes:read\'] }'],
-  [['notes:read'], 'Needs must be true or an object such as { scopes: [\'notes:read\'] }'],
+  [null, 'Needs must be true or an object such as { scopes: [\'notes:read\'], roles: [\'admin\'] }'],
+  ['notes:read', 'Needs must be true or an object such as { scopes: [\'notes:read\'], roles: [\'admin\'] }'],
+  [1, 'Needs must be true or an object such as { scopes: [\'notes:read\'], roles: [\'admin\'] }'],
+  [['notes:read'], 'Needs must be true or an object such as { scopes: [\'notes:read\'], roles: [\'admin\'] }'],
   [{ scope: 'notes:read' }, '"scope" is not a need: scopes, roles, issuers and optional are'],
   [{ role: ['admin'] }, '"role" is not a need: scopes, roles, issuers and optional are'],
   [{ scopes: ['a'], Roles: ['admin'] }, '"Roles" is not a need: scopes, roles, issuers and optional are'],

@@ -288,6 +288,21 @@ t.test('reply.signOut() ends the session that is named, and succeeds where there
   t.strictSame(it.complaints(), [])
 })
 
+t.test('reply.signOut() ends a session that the store has lost too, here and everywhere', async (t) => {
+  const lost = memoryStore({ clock: createClock() })
+  const store = memoryStore({ clock: createClock() })
+  const before = await createApp({ plugin: { store: lost } })
+  const [here, elsewhere] = [await createApp({ plugin: { store } }), await createApp({ plugin: { store } })]
+  const { access, cookie } = await before.signIn('cookie')
+  const headers = bearer(access)
+  t.equal((await here.app.inject({ url: '/me', headers })).statusCode, 200, 'same secret, no rows: an access token needs none')
+  t.equal((await here.app.inject({ method: 'POST', url: '/logout', headers: { cookie } })).statusCode, 204)
+  t.equal(seen(await here.app.inject({ url: '/me', headers })).code, 'AUTH_REVOKED_TOKEN')
+  t.match(await store.readFeed(null, 10), { entries: [{ kind: 'session', until: start + 86_460_000 }] }, 'others hear of it')
+  t.equal((await elsewhere.app.inject({ method: 'POST', url: '/logout', headers })).statusCode, 204, 'again and again')
+  t.equal((await store.readFeed(null, 10)).entries.length, 1)
+})
+
 t.test('reply.signOut() when the store fails is 503: cookies cleared, refused here at once, the revoke retried', async (t) => {
   mock.timers.enable({ apis: ['setInterval'] })
   t.teardown(() => mock.timers.reset())

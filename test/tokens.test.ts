@@ -335,6 +335,12 @@ t.test('verify() of a token that is known asks the time, not the key, and hands 
   clock.advance(-6)
   t.strictSame(await outcome(() => tokens.verify(token)), refused('iat is in the future'), 'nbf counts on a hit, where the clock was set back: the token is checked as if it were new')
   clock.advance(6)
+  const undated = forge(server, { claims: { nbf: undefined } })
+  t.strictSame(await outcome(() => tokens.verify(undated)), 'accepted')
+  clock.advance(-6)
+  t.strictSame(await outcome(() => tokens.verify(undated)), refused('iat is in the future'), 'and so does iat')
+  clock.advance(6)
+  verified = 2
   clock.set((now + 600) * 1000 - 1)
   t.strictSame(await outcome(() => tokens.verify(token)), 'accepted')
   t.equal(verified, 2, 'and was kept')

@@ -30,33 +30,39 @@ export interface AuthenticateParts {
   readonly renew: (request: FastifyRequest, expired: AccessToken | null) => Promise<string | null>
 }
 
-/** A promise only where there is something to wait for. */
-export type Authenticate = (request: FastifyRequest, needs: CheckedNeeds) => User | Promise<User | null>
+export interface Authenticator {
+  /** Reads the credentials, checks them, sets `request.user` and `request.auth`: or refuses. */
+  authenticate (request: FastifyRequest, needs: CheckedNeeds): Promise<User | null>
+  /** The same at once, for most callers: `null` is no answer, but a question for {@link authenticate}. */
+  recognize (request: FastifyRequest, needs: CheckedNeeds): User | null
+}
 
-/** Read the credentials, check them, set `request.user` and `request.auth`: or refuse. */
-export function createAuthenticate (parts: AuthenticateParts): Authenticate {
+export function createAuthenticator (parts: AuthenticateParts): Authenticator {
   const { settings, accessTokens, refreshTokens, revocations, cookies, assertSameSite, challenge, emit, renew } = parts
   const accessCookie = settings.cookies?.access ?? null
 
-  return function authenticate (request, needs) {
-    const slots = request as Slots
-    slots.user = null
-    slots.auth = null
-    const credentials = readCredentials(request.raw, accessCookie)
-    const known = recall(request, credentials)
-    return known !== null && meets(known, needs, settings.issuer) ? admit(slots, credentials, known) : examine(request, credentials, needs)
-  }
+  return {
+    recognize (request, needs) {
+      const credentials = readCredentials(request.raw, accessCookie)
+      const known = recall(request, credentials)
+      return known !== null && meets(known, needs, settings.issuer) ? admit(request, credentials, known) : null
+    },
 
-  async function examine (request: FastifyRequest, credentials: Credentials, needs: CheckedNeeds): Promise<User | null> {
-    try {
-      const verified = await identify(request, credentials, needs)
-      if (verified === null) return null
-      assertMeets(verified, needs, settings.issuer)
-      return admit(request as Slots, credentials, verified)
-    } catch (thrown) {
-      const error = isNoToken(credentials) ? refusal('AUTH_MALFORMED_CREDENTIALS', 'not exactly one token68') : thrown
-      if (error instanceof AuthError && error.code !== 'AUTH_CROSS_SITE') emit({ type: 'token-refused', code: error.code, detail: error.detail, source: sourceOf(credentials) })
-      throw challenge(error, needs.scopes)
+    async authenticate (request, needs) {
+      const slots = request as Slots
+      slots.user = null
+      slots.auth = null
+      const credentials = readCredentials(request.raw, accessCookie)
+      try {
+        const verified = recall(request, credentials) ?? await identify(request, credentials, needs)
+        if (verified === null) return null
+        assertMeets(verified, needs, settings.issuer)
+        return admit(request, credentials, verified)
+      } catch (thrown) {
+        const error = isNoToken(credentials) ? refusal('AUTH_MALFORMED_CREDENTIALS', 'not exactly one token68') : thrown
+        if (error instanceof AuthError && error.code !== 'AUTH_CROSS_SITE') emit({ type: 'token-refused', code: error.code, detail: error.detail, source: sourceOf(credentials) })
+        throw challenge(error, needs.scopes)
+      }
     }
   }
 
@@ -129,7 +135,8 @@ export function createAuthenticate (parts: AuthenticateParts): Authenticate {
 
 interface Slots { user: User | null, auth: Auth | null }
 
-function admit (slots: Slots, credentials: Credentials, { claims, sessionId }: AccessToken): User {
+function admit (request: FastifyRequest, credentials: Credentials, { claims, sessionId }: AccessToken): User {
+  const slots = request as Slots
   slots.auth = { source: sourceOf(credentials) ?? 'cookie', sessionId, issuer: claims.iss, claims: claims as User }
   slots.user = claims as User
   return claims as User
@@ -149,7 +156,7 @@ function sourceOf (credentials: Credentials): Presented['kind'] | null {
 type UserFor<N> = 'optional' extends keyof N ? N['optional'] extends false | undefined ? User : User | null : User
 
 /** The explicit form, `request.authenticate(needs)`; ill-typed needs are a TypeError. */
-export function createRequestAuthenticate (authenticate: Authenticate) {
+export function createRequestAuthenticate ({ authenticate }: Authenticator) {
   return async function requestAuthenticate<const N extends Needs = Record<never, never>> (this: FastifyRequest, needs?: N): Promise<UserFor<N>> {
     return await authenticate(this, checkNeeds(needs)) as UserFor<N>
   }

@@ -42,6 +42,8 @@ export function isToken68 (token: string): boolean {
 export function readCredentials ({ headers, rawHeaders }: RawRequest, cookieName: string | null): Credentials {
   const { authorization } = headers
   if (authorization === undefined) return readCookie(headers.cookie, cookieName)
+  // Never Node's doing, but a hook of the host may have written here.
+  if (typeof authorization !== 'string') return { kind: 'foreign' }
   if (hasTwo(rawHeaders)) return { kind: 'malformed', detail: 'more than one Authorization line' }
   const token = bearerToken(authorization)
   if (token === null) return ambientScheme.test(authorization) ? readCookie(headers.cookie, cookieName) : { kind: 'foreign' }
@@ -81,13 +83,31 @@ export function cookieValues (header: string | undefined, name: string): string[
   for (let at = header.indexOf(name); at >= 0; at = header.indexOf(name, at + 1)) {
     if (!beginsPair(header, at) || header[at + name.length] !== '=') continue
     const end = header.indexOf(';', at)
-    const value = header.slice(at + name.length + 1, end < 0 ? undefined : end).trim()
+    const value = trimBlanks(header.slice(at + name.length + 1, end < 0 ? undefined : end))
     if (value !== '') values.push(value)
   }
   return values
 }
 
-/** Nothing but white space between this place and the pair before (RFC 6265 §5.4): else it is the end of another name, or of a value. */
+/** Nothing but blanks between this place and the pair before (RFC 6265 §5.4): else it is the end of another name, or of a value. */
 function beginsPair (header: string, at: number): boolean {
-  return at === 0 || header[at - 1] === ';' || header.slice(header.lastIndexOf(';', at) + 1, at).trim() === ''
+  let before = at - 1
+  while (isBlank(header[before])) before--
+  return before < 0 || header[before] === ';'
+}
+
+function trimBlanks (text: string): string {
+  let start = 0
+  let end = text.length
+  while (isBlank(text[start])) start++
+  while (end > start && isBlank(text[end - 1])) end--
+  return text.slice(start, end)
+}
+
+/**
+ * RFC 6265 §5.2. `trim()` would take U+00A0 too, which to a browser is part of the name: it would not keep the rules of
+ * `__Host-` for what is read as such here, and any subdomain could have set it.
+ */
+function isBlank (character: string | undefined): boolean {
+  return character === ' ' || character === '\t'
 }

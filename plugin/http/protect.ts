@@ -1,6 +1,6 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Settings } from '../settings.ts'
-import type { Authenticate } from './authenticate.ts'
+import type { Authenticator } from './authenticate.ts'
 import { declarationsWithin } from './declarations.ts'
 import { checkNeeds, noNeeds, type CheckedNeeds, type Needs } from './needs.ts'
 
@@ -35,19 +35,27 @@ export function createNeedsOfRoute (protect: Settings['protect']): NeedsOfRoute 
  * One hook for the whole context that reads the route's own config: it covers routes declared before and after, in
  * children, under prefixes, and the HEAD routes that Fastify adds. A hook injected route by route would miss some.
  */
-export function protectRoutes (app: FastifyInstance, { authenticate, needsOfRoute }: { authenticate: Authenticate, needsOfRoute: NeedsOfRoute }): void {
-  // With `done`, for most callers are known at once.
-  app.addHook('onRequest', function authenticateRoute (request, _reply, done) {
+export function protectRoutes (app: FastifyInstance, { authenticator: { recognize, authenticate }, needsOfRoute }: { authenticator: Authenticator, needsOfRoute: NeedsOfRoute }): void {
+  // With `done` for callers who are known at once, and a promise for Fastify to wait for in every other case: what is
+  // thrown, be it `undefined`, is a refusal then.
+  app.addHook('onRequest', function authenticateRoute (request, _reply, done): Promise<unknown> | undefined {
     // Children that existed before the plugin, or decorate requests themselves, have not inherited the first values.
     const slots = request as { user: unknown, auth: unknown }
     slots.user ??= null
     slots.auth ??= null
     const needs = needsOfRoute(request.routeOptions.config)
-    if (needs === null || request.is404) return done()
-    const user = authenticate(request, needs)
-    if (user instanceof Promise) user.then(() => done(), done)
-    else done()
+    if (needs !== null && !request.is404 && !isKnown(request, needs)) return authenticate(request, needs)
+    done()
+    return undefined
   })
+
+  function isKnown (request: FastifyRequest, needs: CheckedNeeds): boolean {
+    try {
+      return recognize(request, needs) !== null
+    } catch {
+      return false
+    }
+  }
 
   // A wrong declaration fails where it stands, as far as it comes after the plugin; the others fail `ready()`.
   app.addHook('onRoute', ({ url, config }) => check(url, config ?? {}))

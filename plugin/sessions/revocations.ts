@@ -12,8 +12,8 @@ const pruneMs = 60_000
 export type Revocations = ReturnType<typeof createRevocations>
 
 /**
- * What is revoked and could still be presented, held in memory: asking costs a map look-up at most, no database. The store's
- * feed brings what other processes revoked; this process's own revocations count before their answer is sent.
+ * What is revoked and could still be presented, held in memory: asking costs a map look-up at most, no database. The
+ * store's feed brings what other processes revoked; this process's own revocations count before their answer is sent.
  */
 export function createRevocations ({ settings, store, emit, monotonic = () => performance.now() }: {
   settings: Settings

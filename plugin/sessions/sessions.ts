@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { refusal } from '../errors.ts'
 import type { Emit } from '../events.ts'
 import type { Settings } from '../settings.ts'
-import type { EndedSession, SessionRow } from '../stores/store.ts'
+import { revokedUntil, type EndedSession, type SessionRow } from '../stores/store.ts'
 import { checkOwnClaims, checkScope, type AccessTokens } from '../tokens/access-token.ts'
 import type { RefreshToken, RefreshTokens } from '../tokens/refresh-token.ts'
 import type { AvailableStore } from './available-store.ts'
@@ -63,7 +63,7 @@ export type Sessions = ReturnType<typeof createSessions>
 
 /** Starts, lists and ends logins. How a login is carried on is `refresh.ts`. */
 export function createSessions ({ settings, store, accessTokens, refreshTokens, salts, revocations, emit }: SessionParts) {
-  const { clock, accessToken: { lifetimeSeconds }, refreshToken: { idleSeconds, absoluteSeconds } } = settings
+  const { clock, accessToken: { lifetimeSeconds, maxLifetimeSeconds }, refreshToken: { idleSeconds, absoluteSeconds } } = settings
 
   return {
     grant,
@@ -104,7 +104,9 @@ export function createSessions ({ settings, store, accessTokens, refreshTokens, 
      * Ends a session: before this resolves, its access tokens are refused in this process. When the store fails, they
      * are refused all the same, the store is told later, and this throws AUTH_STORE_UNAVAILABLE.
      */
-    end: (sessionId: string): Promise<void> => surely(sessionId, () => end(sessionId)),
+    end: (sessionId: string): Promise<void> => surely(sessionId, async () => {
+      if (!await end(sessionId)) await endUnknown(sessionId)
+    }),
 
     /** The same for the session that a refresh token of any generation names; what is no token of ours ends nothing. */
     async endNamed (text: string): Promise<void> {
@@ -152,6 +154,14 @@ export function createSessions ({ settings, store, accessTokens, refreshTokens, 
     const ended = await store.revoke(sessionId, { sub, lifetimeSeconds })
     if (ended) forget([ended])
     return ended !== null
+  }
+
+  /** What the store has lost lives on in access tokens: they are revoked for as long as any may be valid. */
+  async function endUnknown (sessionId: string): Promise<void> {
+    const until = revokedUntil(clock(), { accessLifetimeSeconds: maxLifetimeSeconds }, lifetimeSeconds)
+    const entry = { kind: 'session' as const, id: sessionId, until }
+    revocations.add(entry)
+    await store.feed([entry])
   }
 
   /** Whoever signs out is signed out, here and now, whether or not the store can be told. */

@@ -22,7 +22,7 @@ export interface AccessToken {
 
 interface Remembered {
   readonly verified: AccessToken
-  /** Milliseconds: `nbf`, and whichever comes first of `exp` and the time at which the issuer's keys are to be asked again. */
+  /** Milliseconds: the later of `iat` and `nbf`, and whichever comes first of `exp` and the time at which the issuer's keys are to be asked again. */
   readonly validFrom: number
   readonly validUntil: number
 }
@@ -106,8 +106,8 @@ export function createAccessTokens (settings: Settings, keys: Pick<KeySource, 'c
   }
 
   function remember (token: string, verified: AccessToken, recheckAt: number): AccessToken {
-    const { exp, nbf } = verified.claims
-    const validFrom = nbf === undefined ? -Infinity : (nbf - clockToleranceSeconds) * 1000
+    const { exp, iat, nbf = iat } = verified.claims
+    const validFrom = (Math.max(iat ?? -Infinity, nbf ?? -Infinity) - clockToleranceSeconds) * 1000
     cache.set(token, { verified, validFrom, validUntil: Math.min(exp * 1000, recheckAt) })
     return verified
   }

@@ -17,7 +17,7 @@ interface Entry<T> {
 }
 
 /**
- * A token ends with its signature: so many of its characters (72 bits) tell it from all others. With one more, V8 would
+ * A token ends with its signature: so many of its characters (70 bits) tell it from all others. With one more, V8 would
  * no longer copy them but point into the token, and hash that with more ado.
  */
 const tailLength = 12
