@@ -55,7 +55,7 @@ With a cookie jar, as a browser:
   curl -s -c jar -b jar ${url}/auth/refresh -X POST
   curl -s -c jar -b jar ${url}/auth/logout -X POST
 
-All routes: ${url}/docs
+The API: ${url}/docs
 `
 }
 

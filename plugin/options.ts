@@ -87,7 +87,10 @@ export interface Options {
     readonly idleSeconds?: number | undefined
     /** A session ends this many seconds after sign-in, whatever happens. Default 90 days. */
     readonly absoluteSeconds?: number | undefined
-    /** Within this many seconds of a rotation the old token is answered with the same successor. Default 10, at most 60. */
+    /**
+     * Within this many seconds of a sign-in or a rotation the current token is answered with itself, and the one before
+     * it with the current. Default 10, at most 60, and less than `accessToken.lifetimeSeconds`.
+     */
     readonly retrySeconds?: number | undefined
     /** How many later retries of a lost answer are served a day. Default 4. 0 with `retrySeconds: 0` is RFC 9700 §4.14. */
     readonly lateRetries?: number | undefined

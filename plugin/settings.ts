@@ -115,7 +115,7 @@ export function resolveSettings (given: Options) {
     ...options.refreshToken
   }
   checkLifetimes(accessToken, refreshToken)
-  if (accessToken.claims !== undefined && !TypeGuard.IsSchema(accessToken.claims)) throw optionError('accessToken.claims', 'must be a TypeBox schema')
+  if (accessToken.claims !== undefined && !TypeGuard.IsSchema(accessToken.claims)) throw optionError('accessToken.claims', 'must be a schema of @sinclair/typebox 0.34')
   return Object.freeze({
     issuer: options.issuer,
     audience: Object.freeze([options.audience ?? options.issuer].flat()),
@@ -198,17 +198,17 @@ function checkLifetimes (
   refresh: { idleSeconds: number, absoluteSeconds: number, retrySeconds: number }
 ): void {
   if (access.lifetimeSeconds > access.maxLifetimeSeconds) {
-    throw optionError('accessToken.lifetimeSeconds', `must be <= "accessToken.maxLifetimeSeconds" (${access.maxLifetimeSeconds}): received ${access.lifetimeSeconds}`)
+    throw optionError('accessToken.lifetimeSeconds', `must be <= "accessToken.maxLifetimeSeconds" (${access.maxLifetimeSeconds}): it is ${access.lifetimeSeconds}`)
   }
   if (refresh.retrySeconds >= access.lifetimeSeconds) {
-    throw optionError('refreshToken.retrySeconds', `must be < "accessToken.lifetimeSeconds" (${access.lifetimeSeconds}): received ${refresh.retrySeconds}`)
+    throw optionError('refreshToken.retrySeconds', `must be < "accessToken.lifetimeSeconds" (${access.lifetimeSeconds}): it is ${refresh.retrySeconds}`)
   }
   const least = access.lifetimeSeconds + refresh.retrySeconds
   if (refresh.idleSeconds <= least) {
-    throw optionError('refreshToken.idleSeconds', `must be > "accessToken.lifetimeSeconds" + "refreshToken.retrySeconds" (${least}): received ${refresh.idleSeconds}`)
+    throw optionError('refreshToken.idleSeconds', `must be > "accessToken.lifetimeSeconds" + "refreshToken.retrySeconds" (${least}): it is ${refresh.idleSeconds}`)
   }
   if (refresh.idleSeconds > refresh.absoluteSeconds) {
-    throw optionError('refreshToken.idleSeconds', `must be <= "refreshToken.absoluteSeconds" (${refresh.absoluteSeconds}): received ${refresh.idleSeconds}`)
+    throw optionError('refreshToken.idleSeconds', `must be <= "refreshToken.absoluteSeconds" (${refresh.absoluteSeconds}): it is ${refresh.idleSeconds}`)
   }
 }
 

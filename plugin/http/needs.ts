@@ -33,7 +33,7 @@ export const noNeeds: CheckedNeeds = Object.freeze({ scopes: [], roles: [], issu
 /** @throws TypeError that names the member: an unknown or ill-typed need must not pass as no need */
 export function checkNeeds (needs: unknown): CheckedNeeds {
   if (needs === undefined || needs === true) return noNeeds
-  if (typeof needs !== 'object' || needs === null || Array.isArray(needs)) throw new TypeError('Needs must be true or an object such as { scopes: [\'notes:read\'] }')
+  if (typeof needs !== 'object' || needs === null || Array.isArray(needs)) throw new TypeError('Needs must be true or an object such as { scopes: [\'notes:read\'], roles: [\'admin\'] }')
   const given = needs as Record<string, unknown>
   const unknown = Object.keys(given).find((name) => name !== 'optional' && !(lists as readonly string[]).includes(name))
   if (unknown !== undefined) throw new TypeError(`"${unknown}" is not a need: scopes, roles, issuers and optional are`)
