@@ -22,14 +22,22 @@ export interface Comparison {
   readonly reference: Figure
   /** Medians of the ratios, each of a burst to the mean of the reference's bursts right before and after it. */
   readonly ratio: Figure
+  /** Between these lies the middle half of the ratios of processor time. */
+  readonly quartiles: readonly [number, number]
   readonly bursts: number
 }
 
 export function median (values: readonly number[]): number {
+  return quantile(values, 0.5)
+}
+
+/** Between two values, in proportion. */
+function quantile (values: readonly number[], share: number): number {
   if (values.length === 0) throw new RangeError('There is no median of nothing')
   const sorted = [...values].sort((one, another) => one - another)
-  const middle = Math.floor(sorted.length / 2)
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+  const place = (sorted.length - 1) * share
+  const [below, above] = [sorted[Math.floor(place)]!, sorted[Math.ceil(place)]!]
+  return below + (above - below) * (place % 1)
 }
 
 /**
@@ -46,11 +54,13 @@ export async function alternate (subject: Contestant, reference: Contestant, tur
 export function compare (series: readonly (readonly Burst[])[]): Comparison {
   const subjects = series.flatMap((bursts) => bursts.filter((_, index) => index % 2 === 1))
   const references = series.flatMap((bursts) => bursts.filter((_, index) => index % 2 === 0))
-  const ratioOf = (of: (burst: Burst) => number) => median(series.flatMap((bursts) => ratios(bursts.map(of))))
+  const ratiosOf = (of: (burst: Burst) => number) => series.flatMap((bursts) => ratios(bursts.map(of)))
+  const byCpu = ratiosOf(cpuOf)
   return {
     subject: figure(subjects),
     reference: figure(references),
-    ratio: { cpuMicros: ratioOf(cpuOf), wallMicros: ratioOf(wallOf) },
+    ratio: { cpuMicros: median(byCpu), wallMicros: median(ratiosOf(wallOf)) },
+    quartiles: [quantile(byCpu, 0.25), quantile(byCpu, 0.75)],
     bursts: subjects.length
   }
 }

@@ -80,6 +80,8 @@ async function compareServers (effort: Effort, open: (file: string, more?: objec
 
   const plugin = await open('plugin.js', { key: keyOf('HS256') })
   const tokens = mintMany('HS256', users)
+  const unseen = requestsOf(mintMany('HS256', Math.ceil(effort.coldCacheSize * 1.2)), 'header')
+  const cold = await (await open('plugin.js', { key: keyOf('HS256'), cacheSize: effort.coldCacheSize })).contestant(unseen, effort)
   for (const [name, { file, ...more }] of Object.entries(peers)) {
     const peer = await open(file, more)
     const requests = peer.cookies.length > 0 ? peer.cookies.map((cookie) => serialize('/me', { cookie })) : requestsOf(tokens, 'header')
@@ -92,6 +94,7 @@ async function compareServers (effort: Effort, open: (file: string, more?: objec
         reference: await peer.contestant(requests, warmedUp)
       })
     }
+    groups.direct.push({ name: names.routeUnseenAgainst(name), subject: cold, reference: await peer.contestant(unseen, warmedUp) })
   }
 
   const refusing = await open('plugin.js', { key: keyOf('HS256') })

@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
+import { availableParallelism, cpus } from 'node:os'
 import { join } from 'node:path'
 import type { Compared } from './contestant.ts'
 import type { Effort } from './effort.ts'
@@ -14,6 +14,9 @@ export interface Results {
   readonly node: string
   readonly platform: string
   readonly cores: number
+  readonly processor: string
+  /** Of what was compared with. */
+  readonly versions: Readonly<Record<string, string>>
   readonly effort: Effort
   readonly protectedRoute: ProtectedRoute
   readonly verification: readonly Compared[]
@@ -24,9 +27,17 @@ export interface Results {
 
 const file = join(import.meta.dirname, 'results.json')
 
-export function circumstances (effort: Effort): Pick<Results, 'date' | 'node' | 'platform' | 'cores' | 'effort'> {
+export function circumstances (effort: Effort): Pick<Results, 'date' | 'node' | 'platform' | 'cores' | 'processor' | 'versions' | 'effort'> {
   const { version, platform, arch } = process
-  return { date: new Date().toISOString().slice(0, 10), node: version, platform: `${platform} ${arch}`, cores: availableParallelism(), effort }
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    node: version,
+    platform: `${platform} ${arch}`,
+    cores: availableParallelism(),
+    processor: cpus()[0]?.model ?? 'unknown',
+    versions: JSON.parse(readFileSync(join(import.meta.dirname, 'package.json'), 'utf8')).dependencies,
+    effort
+  }
 }
 
 export function saveResults (results: Results): void {
