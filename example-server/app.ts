@@ -1,9 +1,10 @@
+import { STATUS_CODES } from 'node:http'
 import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import underPressure from '@fastify/under-pressure'
-import Fastify, { type FastifyInstance, type RawServerBase } from 'fastify'
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, type RawServerBase } from 'fastify'
 import authenticate, { AuthError } from '../plugin/index.ts'
 import { createAttempts, type Attempts } from './attempts.ts'
 import { createAuthEvents, type AuthEvents } from './auth-events.ts'
@@ -64,6 +65,7 @@ export async function createApp (parts: AppParts): Promise<FastifyInstance> {
     // Longer than the longest note; a password is far shorter.
     bodyLimit: 64 * 1024,
     requestTimeout: 30_000,
+    frameworkErrors: answerUnreadable,
     ...(config.tls === null ? { http: webSocketsOnly } : { https: config.tls })
   }) as FastifyInstance<RawServerBase> as FastifyInstance
 
@@ -120,6 +122,12 @@ export async function createApp (parts: AppParts): Promise<FastifyInstance> {
   const plainHttp = describePlainHttp(config)
   if (plainHttp !== null) app.log.warn(plainHttp)
   return app
+}
+
+/** For addresses that no route can be found for. Fastify's own words would repeat them, with whatever is in their query. */
+function answerUnreadable ({ code, statusCode = 400 }: FastifyError, _request: FastifyRequest, reply: FastifyReply): void {
+  const headers = { 'cache-control': 'no-store', 'content-security-policy': 'default-src \'none\'', 'x-content-type-options': 'nosniff' }
+  reply.code(statusCode).headers(headers).send({ statusCode, code, error: STATUS_CODES[statusCode], message: 'The address cannot be read' })
 }
 
 function addErrorHandlers (app: FastifyInstance): void {

@@ -1,14 +1,17 @@
 import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
 import type { AuthEvent } from '../plugin/index.ts'
 
-/** Requests without what they carry: no headers, no body, and no query, where people put tokens. */
+/** Where people put tokens, rightly encoded or not, and passwords (`http://user:password@host/`). */
+const besidePath = /^[a-z]+:\/\/[^/]*|(?:[?#;]|%3f).*/gi
+
+/** Requests without what they carry: no headers, no body, and of the address only the path. */
 export function loggerOptions (level: string) {
   return {
     level,
     serializers: {
       req: (request: FastifyRequest) => ({
         method: request.method,
-        url: request.url.split('?', 1).join(),
+        url: request.url.replace(besidePath, ''),
         remoteAddress: request.ip
       })
     },

@@ -10,6 +10,8 @@ import type { Refusal } from './refusals.ts'
 
 /** How long requests under way may take to be answered when the process is asked to stop. */
 const graceMs = 4500
+/** When whoever has not sent the whole of a request is hung up on, or never said a word: they must not make this an exit by force. */
+const lastCallMs = 4000
 /** When those who wait for their password to be hashed are told to come again: late enough for most, early enough to tell them. */
 const hashingMs = 2000
 const retryMs = 1000
@@ -28,6 +30,7 @@ async function start (): Promise<void> {
   closeWithGrace({ delay: graceMs, logger: app.log, skip: config.production ? [] : ['SIGHUP'] }, async ({ err }) => {
     if (err) app.log.fatal(err)
     setTimeout(passwords.turnAway, hashingMs).unref()
+    setTimeout(() => app.server.closeAllConnections(), lastCallMs).unref()
     await app.close()
   })
 

@@ -1,5 +1,9 @@
 import { once } from 'node:events'
+import { rmSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
+import { isBuiltin } from 'node:module'
+import { connect } from 'node:net'
+import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import underPressure from '@fastify/under-pressure'
 import Fastify, { type InjectOptions } from 'fastify'
@@ -8,6 +12,7 @@ import { WebSocket } from 'ws'
 import { createAuthEvents } from '../example-server/auth-events.ts'
 import { seedDemoUsers } from '../example-server/demo.ts'
 import { createLiveSockets } from '../example-server/live-sockets.ts'
+import { loggerOptions } from '../example-server/logging.ts'
 import { createMetrics } from '../example-server/metrics.ts'
 import { createPasswords } from '../example-server/passwords.ts'
 import { answersUnderPressure, pressure } from '../example-server/pressure.ts'
@@ -213,6 +218,12 @@ t.test('SIGTERM with 100 requests in flight and open sockets: all are answered, 
     return { finish: (body: object) => request.end(JSON.stringify(body)), answered }
   }
 
+  // A load balancer's connection that is kept warm, and a client that has lost its thread.
+  const strangers = [1, 2].map(() => connect(Number(new URL(url).port), '127.0.0.1').on('error', () => {}).resume())
+  t.teardown(() => strangers.forEach((stranger) => stranger.destroy()))
+  await Promise.all(strangers.map((stranger) => once(stranger, 'connect')))
+  strangers[1]!.write('POST /notes HTTP/1.1\r\nHost: x\r\nContent-Le')
+
   const logins = await Promise.all(Array.from({ length: 10 }, async () => await begin('/auth/login')))
   const notes = await Promise.all(Array.from({ length: 90 }, async () => await begin('/notes')))
   const goodbyes = Promise.all(sockets.map((socket) => once(socket, 'close')))
@@ -227,4 +238,48 @@ t.test('SIGTERM with 100 requests in flight and open sockets: all are answered, 
   t.notMatch(output.text, /"level":(50|60)/)
   t.match(output.text, '"url":"/live"')
   t.notOk(output.text.includes(token), 'no token is logged, not even at level trace')
+})
+
+t.test('an address that cannot be read is refused without repeating it, and no log line has more of one than its path', async (t) => {
+  const { app } = await createInjected(t)
+  const response = await app.inject({ url: '/%?access_token=secret', headers: { origin: 'https://evil.example' } })
+  t.equal(response.statusCode, 400)
+  t.notMatch(response.body, 'secret')
+  t.match(response.headers, { 'cache-control': 'no-store', 'content-security-policy': /^default-src 'none'/, 'x-content-type-options': 'nosniff' })
+
+  const { serializers: { req } } = loggerOptions('info')
+  for (const [url, logged] of [
+    ['/notes/1', '/notes/1'],
+    ['/me?access_token=x', '/me'],
+    ['/me#x', '/me'],
+    ['/me;access_token=x', '/me'],
+    ['/me%3Faccess_token=x', '/me'],
+    ['/me%3faccess_token=x', '/me'],
+    ['http://bob:password@host/me?x', '/me'],
+    ['/a?b=http://host/c', '/a']
+  ]) t.equal(req({ method: 'GET', url, ip: '192.0.2.1' } as never).url, logged)
+})
+
+t.test('with SQLite, readiness tells that the file is gone, and another process that writes for long stops neither probes nor readers', async (t) => {
+  const { app, config } = await createInjected(t, { DEMO_PASSWORD: password })
+  const path = join(config.dataDir, 'example.db')
+  const carol = { username: 'carol', password: 'a long passphrase' }
+  await app.inject({ method: 'POST', url: '/auth/register', payload: carol })
+  const signedIn = await app.inject({ method: 'POST', url: '/auth/login', payload: carol })
+  const headers = { authorization: `Bearer ${signedIn.json().access_token}` }
+  const { DatabaseSync } = await import(isBuiltin('node:sqlite') ? 'node:sqlite' : '@photostructure/sqlite') as typeof import('@photostructure/sqlite')
+  const other = new DatabaseSync(path)
+  t.teardown(() => other.close())
+  other.exec('BEGIN IMMEDIATE')
+  const startedAt = performance.now()
+  const note = await app.inject({ method: 'POST', url: '/notes', headers, payload: { text: 'wait' } })
+  t.equal(note.statusCode, 503)
+  t.ok(performance.now() - startedAt < 2000, 'the process stands still for a moment, not for a probe')
+  t.equal((await app.inject('/health/ready')).statusCode, 200)
+  other.exec('ROLLBACK')
+  t.equal((await app.inject({ method: 'POST', url: '/notes', headers, payload: { text: 'now' } })).statusCode, 201)
+
+  rmSync(path)
+  t.equal((await app.inject('/health/ready')).statusCode, 503)
+  t.equal((await app.inject('/health/live')).statusCode, 200)
 })

@@ -48,6 +48,12 @@ t.test('the README says 15 lines or a few more, and has both lines that a newcom
   t.match(readme, 'npm ci && npm test')
 })
 
+t.test('the table of metrics in the README has every metric of the example server, and no other', async (t) => {
+  const names = (text: string) => [...new Set([...text.matchAll(/\b(?:auth|password|live|http)_[a-z_]+_(?:total|seconds|running|waiting|open)\b/g)].map(([name]) => name))].sort()
+  t.same(names(readme), names(readFileSync('example-server/metrics.ts', 'utf8')))
+  t.equal(names(readme).length, 10)
+})
+
 t.test('the table of refusals in the README has every code with its status, and no other', async (t) => {
   const rows = [...readme.matchAll(/^\| ((?:`AUTH_\w+`(?:, )?)+) \| (\d+) \|/gm)]
   const listed = rows.flatMap(([, codes, status]) => codes!.split(', ').map((code) => [code.slice(1, -1), Number(status)]))

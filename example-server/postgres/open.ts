@@ -42,6 +42,7 @@ export async function openPostgres (url: string, options: UsersOptions): Promise
     users,
     notes: createNotes(query),
     openSessions: () => postgresStore(pool),
+    async ping () { await users.byId('nobody') },
     async close () {
       const closing = AbortSignal.timeout(closeMs)
       await Promise.race([pool.end(), new Promise((resolve) => closing.addEventListener('abort', resolve))])

@@ -1,12 +1,16 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, statSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { join } from 'node:path'
 import { sqliteStore } from '../../plugin/stores/sqlite.ts'
 import type { Tables } from '../database.ts'
 import type { UsersOptions } from '../users.ts'
 import { createNotes } from './notes.ts'
+import { Refusal } from '../refusals.ts'
 import { migrate } from './schema.ts'
 import { createUsers } from './users.ts'
+
+/** How long a start waits for other processes' writes, and then a request: the whole process stands still meanwhile. */
+const patienceMs = { start: 5000, request: 250 }
 
 /** Opens the file in `dataDir`: one file, one connection, for users, notes and sessions. Makes both if need be. */
 export async function openSqlite (dataDir: string, options: UsersOptions): Promise<Tables> {
@@ -14,14 +18,31 @@ export async function openSqlite (dataDir: string, options: UsersOptions): Promi
   // Node's own client from 22 on, the same API from a package on 20.
   const client = isBuiltin('node:sqlite') ? 'node:sqlite' : '@photostructure/sqlite'
   const { DatabaseSync } = await import(client) as typeof import('@photostructure/sqlite')
-  const database = new DatabaseSync(join(dataDir, 'example.db'))
+  const path = join(dataDir, 'example.db')
+  const database = new DatabaseSync(path)
+  const wait = (ms: number) => database.exec(`PRAGMA busy_timeout = ${ms}`)
   // The patience with other processes comes first: they may be switching the journal at this moment.
-  database.exec('PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON')
+  wait(patienceMs.start)
+  database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON')
   migrate(database)
+  wait(patienceMs.request)
+  const users = createUsers(database, options)
+  const opened = statSync(path)
   return {
-    users: createUsers(database, options),
+    users,
     notes: createNotes(database),
-    openSessions: () => sqliteStore(database),
+    openSessions () {
+      wait(patienceMs.start)
+      const store = sqliteStore(database)
+      wait(patienceMs.request)
+      return store
+    },
+    async ping () {
+      await users.byId('nobody')
+      // A file that was removed is written to all the same, and is gone with this process.
+      const found = statSync(path, { throwIfNoEntry: false })
+      if (found?.ino !== opened.ino || found.dev !== opened.dev) throw new Refusal('DATABASE_UNAVAILABLE', {}, { cause: new Error(`${path} is not the file that was opened`) })
+    },
     close: async () => database.close()
   }
 }
