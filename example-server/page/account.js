@@ -29,9 +29,9 @@ export function showAccount (session) {
   })
   session.addEventListener('change', () => {
     const user = session.user()
-    section.hidden = user === null
-    if (user === null) return
-    name.textContent = user.name
+    section.hidden = !user
+    name.textContent = user?.name ?? ''
+    if (!user) return
     draw()
     // What had the focus is gone with the form.
     if (document.activeElement === document.body) title.focus()
@@ -41,7 +41,7 @@ export function showAccount (session) {
       await session.signOut()
     } catch (error) {
       if (!(error instanceof Unavailable)) throw error
-      say(`${error.message}.`)
+      say(`${error.message}. You are still signed in.`)
     }
   })
   setInterval(draw, everyMs)

@@ -26,6 +26,7 @@ export function showNotes (session) {
     text.focus()
   }
 
+  session.addEventListener('change', () => form.reset())
   form.addEventListener('submit', async (event) => {
     event.preventDefault()
     await notes.change(['POST', '/notes', { text: text.value }], 201, () => {

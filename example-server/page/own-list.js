@@ -6,9 +6,12 @@ import { say } from './status.js'
  * whenever the page is looked at.
  */
 export function createOwnList ({ session, section, path, draw }) {
+  let latest
+
   async function reload () {
     if (!session.user()) return
-    await attempt(['GET', path], 200, redraw)
+    const mine = latest = {}
+    await attempt(['GET', path], 200, (rows) => mine === latest && redraw(rows))
   }
 
   /** The rows are new elements, but whoever was on a button stays there. */
@@ -27,10 +30,13 @@ export function createOwnList ({ session, section, path, draw }) {
   }
 
   async function attempt (request, status, done) {
+    const { sid } = session.user()
     try {
       const answer = await session.call(...request)
+      // What the former user asked for is nothing for the next.
+      if (session.user()?.sid !== sid) return
       if (answer.status === status) await done(answer.body)
-      else if (session.user()) say(`${answer.body.message}.`)
+      else say(`${answer.body.message}.`)
     } catch (error) {
       if (!(error instanceof Unavailable)) throw error
       say(`${error.message}.`)
@@ -38,7 +44,7 @@ export function createOwnList ({ session, section, path, draw }) {
   }
 
   session.addEventListener('change', () => {
-    section.hidden = session.user() === null
+    section.hidden = !session.user()
     draw([])
     reload()
   })

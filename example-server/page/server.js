@@ -11,13 +11,14 @@ export class Unavailable extends Error {
 
 /**
  * Sends a request with this page's cookies, and resolves to what came back, refusals too.
- * @throws Unavailable where nothing did, or 5xx
+ * @throws Unavailable where nothing did, 5xx, or what no server of ours says: the page of a proxy, or of a captive portal
  */
 export async function ask (method, path, body) {
-  const sentAt = Date.now()
   const { response, text } = await send(method, path, body)
-  if (response.status >= 500) throw new Unavailable(read(text)?.message, retryMs(response))
-  return { status: response.status, body: read(text), sentAt, skewMs: skewOf(response), retryAfter: response.headers.get('retry-after') }
+  const { status, headers } = response
+  const answer = read(text)
+  if (status >= 500 || (answer === null && status !== 204)) throw new Unavailable(answer?.message, retryMs(response))
+  return { status, body: answer, ...timesOf(response), retryAfter: headers.get('retry-after') }
 }
 
 async function send (method, path, body) {
@@ -47,8 +48,12 @@ function retryMs (response) {
   return seconds > 0 ? seconds * 1000 : defaultRetryMs
 }
 
-/** How far the server's clock is ahead of this machine's, where that is more than the header's whole seconds and the way here explain. */
-function skewOf (response) {
-  const aheadMs = Date.parse(response.headers.get('date')) - Date.now()
-  return Math.abs(aheadMs) > 2000 ? aheadMs : 0
+/**
+ * The server's time in whole seconds, and how far its clock is ahead of this machine's, where that is more than the
+ * whole seconds and the way here explain.
+ */
+function timesOf (response) {
+  const serverMs = Date.parse(response.headers.get('date')) || Date.now()
+  const aheadMs = serverMs - Date.now()
+  return { seconds: Math.floor(serverMs / 1000), skewMs: Math.abs(aheadMs) > 2000 ? aheadMs : 0 }
 }

@@ -5,17 +5,20 @@ import { createTabs, inTurn } from './tabs.js'
 const renewable = new Set(['AUTH_EXPIRED_TOKEN', 'AUTH_INVALID_TOKEN'])
 
 /**
- * Who is signed in by cookie, and until when; renews the access token before it ends. Emits `change` (somebody else, or
- * nobody), `renewed`, `signing-out`, `unavailable` and `available`; others emit `device` on it where they have signed in
- * once more, or out again.
+ * Who is signed in by cookie, and until when; renews the access token before it ends. Emits `change` (somebody else,
+ * nobody, or not known any more), `renewed`, `unavailable` and `available`; others emit `device` on it where they have
+ * signed in once more, or out again.
  */
 export function createSession () {
   const session = new EventTarget()
   /** `undefined`: not known yet; `null`: nobody. */
   let user
-  let access = { until: 0, lifetimeMs: 0 }
+  let access = { exp: 0, until: 0, lifetimeMs: 0 }
   let timer
   let isAvailable = true
+  let isSigningOut = false
+  /** The latest call of `identify()`. */
+  let latest
   const tabs = createTabs((message) => message.access && user ? setAccess(message.access) : identify())
 
   function emit (type) {
@@ -23,14 +26,14 @@ export function createSession () {
   }
 
   function setUser (next) {
-    const isSame = user !== undefined && user?.sid === next?.sid
+    const isSame = next ? next.sid === user?.sid : next === user
     user = next
-    if (next === null) clearTimeout(timer)
+    if (!next) clearTimeout(timer)
     if (!isSame) emit('change')
   }
 
   function setAccess (next) {
-    const isSame = next.until === access.until
+    const isSame = next.exp === access.exp
     access = next
     clearTimeout(timer)
     // With a third of its life left: time enough for a server that is away for a moment.
@@ -38,15 +41,17 @@ export function createSession () {
     if (!isSame) emit('renewed')
   }
 
-  /** Goes on asking while the server is away: nobody is signed out by that. */
-  async function untilAnswered (...request) {
-    for (;;) {
+  /** Goes on asking while the server is away, and the answer is wanted: nobody is signed out by that. */
+  async function untilAnswered (method, path, isWanted = () => true) {
+    while (isWanted()) {
       try {
-        const answer = await ask(...request)
+        const answer = await ask(method, path)
+        if (!isAboutSession(answer)) throw new Unavailable()
         setAvailable(true)
         return answer
       } catch (error) {
         if (!(error instanceof Unavailable)) throw error
+        if (!isWanted()) return
         setAvailable(false)
         await new Promise((resolve) => setTimeout(resolve, error.retryAfterMs))
       }
@@ -59,27 +64,34 @@ export function createSession () {
     emit(next ? 'available' : 'unavailable')
   }
 
-  /** Resolves when it is known who is signed in. */
-  async function identify (mayRenew = true) {
-    const answer = await untilAnswered('GET', '/me')
+  /** Resolves when it is known who is signed in. Answers may overtake each other: what the latest call hears counts for all. */
+  function identify () {
+    const call = latest = {}
+    call.done = look(() => call === latest)
+    return call.done
+  }
+
+  async function look (isLatest, mayRenew = true) {
+    const answer = await untilAnswered('GET', '/me', isLatest)
+    if (!isLatest()) return await latest.done
     if (answer.status === 200) {
       setAccess(accessOf(answer))
       setUser(answer.body)
-    } else if (!mayRenew || !renewable.has(answer.body?.code)) {
+    } else if (!mayRenew || !renewable.has(answer.body.code)) {
       setUser(null)
     } else if (await renew()) {
-      await identify(false)
+      await look(isLatest, false)
     }
   }
 
   /** One refresh a period, however many tabs are open. Resolves to whether the session goes on. */
   async function renew () {
-    const before = access.until
+    const before = access.exp
     return await inTurn(async () => {
-      if (access.until > before) return true
+      if (access.exp > before) return true
       // Another tab's message may be under way still; what it did is in the cookie.
       const me = await untilAnswered('GET', '/me')
-      if (me.status === 200 && accessOf(me).until > before) {
+      if (me.status === 200 && me.body.exp > before) {
         setAccess(accessOf(me))
         return true
       }
@@ -88,26 +100,28 @@ export function createSession () {
   }
 
   async function refresh () {
-    const { status, body, sentAt } = await untilAnswered('POST', '/auth/refresh')
+    const before = latest
+    const { status, body, seconds, skewMs } = await untilAnswered('POST', '/auth/refresh')
     if (status === 200) {
-      // Expiries are whole seconds.
-      const until = (Math.floor(sentAt / 1000) + body.expires_in) * 1000
-      setAccess({ until, lifetimeMs: body.expires_in * 1000 })
+      setAccess(accessOf({ body: { iat: seconds, exp: seconds + body.expires_in }, skewMs }))
       tabs.tell({ access })
       return true
     }
     // The cookie has changed since it was sent: the session is alive.
-    if (body?.code === 'AUTH_REFRESH_SUPERSEDED') return true
-    setUser(null)
+    if (body.code === 'AUTH_REFRESH_SUPERSEDED') return true
+    // Whoever has asked meanwhile knows better.
+    if (latest === before) setUser(null)
     return false
   }
 
   /** Asks for something of the user's; a token that has expired meanwhile is renewed on the way. */
   async function call (...request) {
+    const sid = user?.sid
     const answer = await ask(...request)
     if (answer.status !== 401) return answer
     await identify()
-    return user === null ? answer : await ask(...request)
+    // Not in the name of whoever came after.
+    return user && user.sid === sid ? await ask(...request) : answer
   }
 
   async function signIn (username, password) {
@@ -122,11 +136,16 @@ export function createSession () {
   }
 
   async function signOut () {
-    emit('signing-out')
+    isSigningOut = true
     try {
       await ask('POST', '/auth/logout')
-    } finally {
       await changed()
+    } catch (error) {
+      // It may be the answer that was lost.
+      changed()
+      throw error
+    } finally {
+      isSigningOut = false
     }
   }
 
@@ -140,10 +159,19 @@ export function createSession () {
     if (!document.hidden && user && access.until < Date.now()) identify()
   })
 
-  return Object.assign(session, { identify, renew, call, signIn, signUp, signOut, user: () => user, access: () => access })
+  // The browser may keep the page, and show it again when somebody else sits there.
+  window.addEventListener('pagehide', () => setUser(undefined))
+  window.addEventListener('pageshow', ({ persisted }) => persisted && identify())
+
+  return Object.assign(session, { identify, renew, call, signIn, signUp, signOut, isSigningOut: () => isSigningOut, user: () => user, access: () => access })
 }
 
-/** By this machine's clock. */
+/** Everything else is said by something that stands between. */
+function isAboutSession ({ status, body }) {
+  return status === 200 || (status === 401 && Boolean(body.code?.startsWith('AUTH_')))
+}
+
+/** `exp` as the server says it, to tell tokens apart; `until` by this machine's clock. */
 function accessOf ({ body: { exp, iat }, skewMs }) {
-  return { until: exp * 1000 - skewMs, lifetimeMs: (exp - iat) * 1000 }
+  return { exp, until: exp * 1000 - skewMs, lifetimeMs: (exp - iat) * 1000 }
 }

@@ -12,8 +12,6 @@ const sentences = {
 }
 
 export function showSignIn (session) {
-  /** Whether the user goes by their own wish: if not, they are told. */
-  let isOwnWish = false
   let wasSignedIn = false
 
   async function submit (action) {
@@ -44,18 +42,18 @@ export function showSignIn (session) {
     submit(session.signIn)
   })
   document.getElementById('sign-up').addEventListener('click', () => submit(session.signUp))
-  session.addEventListener('signing-out', () => { isOwnWish = true })
   session.addEventListener('change', () => {
-    const isSignedIn = session.user() !== null
-    section.hidden = isSignedIn
-    document.getElementById('unknown').hidden = true
-    if (isSignedIn) form.reset()
-    else if (wasSignedIn) {
-      message.textContent = isOwnWish ? '' : 'This device has been signed out: its session has ended.'
-      if (isOwnWish) say('Signed out.')
+    const user = session.user()
+    section.hidden = user !== null
+    document.getElementById('unknown').hidden = user !== undefined
+    if (user !== null) form.reset()
+    if (user === undefined) return
+    if (user === null && wasSignedIn) {
+      // Whoever does not go by their own wish is told.
+      message.textContent = session.isSigningOut() ? '' : 'This device has been signed out: its session has ended.'
+      if (session.isSigningOut()) say('Signed out.')
       username.focus()
     }
-    wasSignedIn = isSignedIn
-    isOwnWish = false
+    wasSignedIn = user !== null
   })
 }

@@ -3,11 +3,12 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import type { Page } from 'playwright-core'
 import t from 'tap'
 import { launchBrowser, skipWithoutBrowser } from '../fixtures/browser.ts'
 import { startServer } from '../fixtures/example-server.ts'
 import { look } from '../fixtures/looks.ts'
-import { addNote, button, createVisitor, enter, signedInAs, signInForm, submit } from '../fixtures/visitor.ts'
+import { addNote, button, createVisitor, enter, getToken, signedInAs, signInForm, submit } from '../fixtures/visitor.ts'
 
 t.setTimeout(180_000)
 
@@ -135,6 +136,101 @@ t.test('the page', skipWithoutBrowser, async (t) => {
     t.notOk(await page.getByRole('alert').filter({ hasText: 'not available' }).isVisible())
   })
 
+  t.test('keeps nothing of a user for the next: neither what was typed nor the token', async (t) => {
+    const { openTab } = await createVisitor(t, browser, url)
+    const page = await openTab()
+    await enter(page, 'Sign in', 'carol')
+    await getToken(page)
+    await button(page, 'Use it as it is').click()
+    await page.getByRole('article').first().waitFor()
+    await page.getByLabel('New note').fill('A draft of carol')
+    await page.locator('#token-passphrase').evaluate((field: { value: string }) => { field.value = 'a passphrase' })
+    await button(page, 'Sign out').first().click()
+    await signInForm(page).waitFor()
+    t.strictSame(await page.evaluate('[...document.querySelectorAll(\'input\')].map(({ value }) => value).filter(Boolean)'), [])
+    for (const id of ['account-name', 'note-list', 'device-list', 'token-text', 'token-parts', 'exchanges']) t.equal(await page.locator(`#${id}`).textContent(), '', id)
+  })
+
+  t.test('drops an answer that comes when the user who asked for it has gone', async (t) => {
+    const { openTab } = await createVisitor(t, browser, url)
+    const page = await openTab()
+    await enter(page, 'Sign in', 'carol')
+    const late = holdNext(page, '**/notes')
+    await page.evaluate('dispatchEvent(new Event(\'focus\'))')
+    await late.isThere
+    await button(page, 'Sign out').first().click()
+    await enter(page, 'Sign in', 'bob')
+    await late.letGo()
+    t.notMatch(await page.locator('#note-list').textContent(), /Water the plants/)
+  })
+
+  t.test('is with whoever signed in last, though an earlier answer about that comes later', async (t) => {
+    const { openTab } = await createVisitor(t, browser, url)
+    const [page, other] = [await openTab(), await openTab()]
+    await enter(page, 'Sign in', 'carol')
+    await signedInAs(other, 'carol').waitFor()
+    const late = holdNext(page, '**/me')
+    await button(other, 'Sign out').first().click()
+    await late.isThere
+    await enter(other, 'Sign in', 'bob')
+    await signedInAs(page, 'bob').waitFor()
+    await late.letGo()
+    t.ok(await signedInAs(page, 'bob').isVisible())
+  })
+
+  t.test('takes the page of a proxy for what it is: nobody is signed out by that', async (t) => {
+    const { context, openTab } = await createVisitor(t, browser, url, { serverGoesAway: true })
+    const page = await openTab()
+    await enter(page, 'Sign in', 'bob')
+    const expired = { status: 401, json: { statusCode: 401, code: 'AUTH_EXPIRED_TOKEN' } }
+    const foreign = { status: 403, contentType: 'text/html', headers: { 'retry-after': '0.2' }, body: '<h1>Not from here</h1>' }
+    const answers = [
+      { '**/me': { status: 401, json: { error: 'log in to the proxy' } } },
+      { '**/me': expired, '**/auth/refresh': foreign },
+      { '**/me': { ...foreign, status: 200 } }
+    ]
+    for (const each of answers) {
+      for (const [path, answer] of Object.entries(each)) await context.route(path, async (route) => await route.fulfill(answer))
+      await page.reload()
+      await page.getByRole('alert').filter({ hasText: 'not available' }).waitFor()
+      t.notOk(await signInForm(page).isVisible())
+      await context.unrouteAll()
+    }
+    await signedInAs(page, 'bob').waitFor()
+  })
+
+  t.test('says at once that a sign-out has failed, and does not take a later one for it', async (t) => {
+    const { context, openTab } = await createVisitor(t, browser, url, { serverGoesAway: true })
+    const page = await openTab()
+    await enter(page, 'Sign in', 'bob')
+    await context.route(/\/(me|auth\/logout)$/, async (route) => await route.fulfill(away))
+    for (let click = 0; click < 5; click++) await button(page, 'Sign out').first().click()
+    await page.getByRole('status').filter({ hasText: 'You are still signed in.' }).waitFor()
+    const since = Date.now()
+    for (let time = 0; time < 3; time++) await page.waitForRequest('**/me')
+    t.ok(Date.now() - since > 350, 'however often that was tried, it asks once at a time')
+    await context.unrouteAll()
+    await page.getByRole('alert').filter({ hasText: 'not available' }).waitFor({ state: 'hidden' })
+    await context.request.post(`${url}/auth/logout`)
+    await page.getByText('This device has been signed out').waitFor()
+  })
+
+  t.test('shows nothing of the former user when the browser brings it back as it was, the server being away', async (t) => {
+    const { context, openTab } = await createVisitor(t, browser, url, { serverGoesAway: true })
+    const page = await openTab()
+    await enter(page, 'Sign in', 'carol')
+    await page.getByText('Water the plants').waitFor()
+    await context.route('**/me', async (route) => await route.fulfill(away))
+    // Playwright's browsers keep no pages: these are the events of one that is kept.
+    await page.evaluate('for (const type of [\'pagehide\', \'pageshow\']) dispatchEvent(new PageTransitionEvent(type, { persisted: true }))')
+    await page.getByText('Asking the server who is signed in').waitFor()
+    await page.getByRole('alert').filter({ hasText: 'not available' }).waitFor()
+    t.notMatch(await page.evaluate('document.body.textContent'), /carol|Water the plants/)
+    await context.clearCookies()
+    await context.unrouteAll()
+    await signInForm(page).waitFor()
+  })
+
   t.test('of another origin cannot post a note, sign anybody in or out, though the browser sends the cookies along', async (t) => {
     const { context, openTab } = await createVisitor(t, browser, url, { isBlocked: true })
     const page = await openTab()
@@ -187,6 +283,32 @@ t.test('a server that goes away signs nobody out, and notes are there when it is
   await page.reload()
   await page.getByText('Outlive a restart').waitFor()
 })
+
+const away = { status: 503, headers: { 'retry-after': '0.2' } }
+
+/** Keeps the next answer back: says when it is there, and lets it go and waits until the page has it. */
+function holdNext (page: Page, path: string) {
+  let release = () => {}
+  const released = new Promise<void>((resolve) => { release = resolve })
+  const isThere = new Promise<void>((resolve, reject) => {
+    page.route(path, async (route) => {
+      const response = await route.fetch()
+      resolve()
+      await released
+      await route.fulfill({ response })
+    }, { times: 1 }).catch(reject)
+  })
+  return {
+    isThere,
+    letGo: async () => {
+      const arrived = page.waitForResponse(path)
+      release()
+      await (await arrived).finished()
+      // The page's own steps up to what it shows.
+      await page.evaluate('new Promise((resolve) => setTimeout(resolve, 50))')
+    }
+  }
+}
 
 interface Line { reqId: string, req?: { method: string, url: string }, res?: { statusCode: number }, code?: string, detail?: string }
 

@@ -101,12 +101,32 @@ t.test('with tokens of three seconds', skipWithoutBrowser, async (t) => {
     while (code !== 'AUTH_EXPIRED_TOKEN') code = (await (await context.request.get(`${url}/me`)).json()).code
     await signedInAs(await openTab(), 'dora').waitFor()
   })
+
+  t.test('a clock that is an hour wrong costs neither requests nor connections', async (t) => {
+    const { context, openTab } = await createVisitor(t, browser, url)
+    await context.addInitScript({ content: wrongClock })
+    const tab = await openTab()
+    const isLive = tab.waitForEvent('websocket')
+    await enter(tab, 'Sign up', 'edgar')
+    await isLive
+    const seen: string[] = []
+    tab.on('request', (request) => seen.push(new URL(request.url()).pathname))
+    tab.on('websocket', () => seen.push('/live'))
+    await tab.waitForRequest(`${url}/auth/refresh`)
+    await tab.waitForEvent('websocket')
+    t.strictSame(seen.filter((path) => ['/me', '/auth/refresh', '/live'].includes(path)), ['/me', '/auth/refresh', '/live'])
+  })
 })
 
 /** As in a tab that was hidden for long: what was put off for more than a second does not come. */
 const stopTimers = `
   const { setTimeout } = window
   window.setTimeout = (work, ms) => ms > 1000 ? 0 : setTimeout(work, ms)
+`
+
+const wrongClock = `
+  const { now } = Date
+  Date.now = () => now() + 3_600_000
 `
 
 /** What the page shows while nobody is signed in, or the server is away, would appear or disappear. */

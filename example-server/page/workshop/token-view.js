@@ -17,6 +17,10 @@ const meanings = {
   roles: 'the application’s own'
 }
 
+export function clearParts () {
+  for (const id of ['token-text', 'token-parts']) document.getElementById(id).replaceChildren()
+}
+
 /** Draws an access token: the text in three colours, and what each part says. */
 export function drawParts (token) {
   const { header, payload } = readToken(token)

@@ -21,10 +21,6 @@ export function createTokens () {
       oldest ??= { token, until: Date.now() + seconds * 1000 }
       if (refreshTokens.at(-1) !== refreshToken) refreshTokens.push(refreshToken)
     },
-    end () { refreshTokens = [] },
-    forget () {
-      refreshTokens = []
-      access = oldest = null
-    }
+    end () { refreshTokens = [] }
   }
 }

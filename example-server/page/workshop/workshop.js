@@ -3,7 +3,7 @@ import { ask, Unavailable } from '../server.js'
 import { attacks } from './attacks.js'
 import { drawExchange } from './exchange.js'
 import { readToken } from './jwt.js'
-import { drawParts } from './token-view.js'
+import { clearParts, drawParts } from './token-view.js'
 import { createTokens } from './tokens.js'
 
 const byId = (id) => document.getElementById(id)
@@ -12,15 +12,20 @@ const passphrase = byId('token-passphrase')
 
 /** Takes a token apart, and lets people misuse it. */
 export function showWorkshop (session) {
-  const tokens = createTokens()
+  let tokens = createTokens()
   let running = null
 
   async function getToken () {
-    const { name } = session.user()
-    const { status, body } = await ask('POST', '/auth/login', { username: name, password: passphrase.value })
+    const mine = tokens
+    const { status, body } = await ask('POST', '/auth/login', { username: session.user().name, password: passphrase.value })
+    if (status === 200) mine.start(body)
+    // Whoever asked has gone.
+    if (mine !== tokens) {
+      endSession(mine)
+      return ''
+    }
     if (status !== 200) return `${body.message}.`
     form.reset()
-    tokens.start(body)
     draw()
     session.dispatchEvent(new CustomEvent('device', { detail: readToken(tokens.access()).payload.sid }))
     view.focus()
@@ -60,15 +65,19 @@ export function showWorkshop (session) {
 
   function stop () {
     running = null
+    endSession(tokens)
+    // What is under way still has the former ones.
+    tokens = createTokens()
+    form.reset()
+    message.textContent = ''
     exchanges.replaceChildren()
-    endSession()
-    tokens.forget()
+    clearParts()
   }
 
   /** Of tokens that are about to be forgotten: nobody else has them, so nobody could end it later. */
-  function endSession () {
-    const body = JSON.stringify({ refresh_token: tokens.refreshTokens().at(-1) })
-    if (tokens.refreshTokens().length === 0) return
+  function endSession ({ refreshTokens }) {
+    const body = JSON.stringify({ refresh_token: refreshTokens().at(-1) })
+    if (refreshTokens().length === 0) return
     fetch('/auth/logout', { method: 'POST', headers: { 'content-type': 'application/json' }, body, keepalive: true }).catch(() => {})
   }
 
@@ -87,7 +96,6 @@ export function showWorkshop (session) {
     byId('token-username').value = session.user()?.name ?? ''
     draw()
   })
-  window.addEventListener('pagehide', endSession)
   byId('attack-list').replaceChildren(...attacks.map(({ label, about, run: attack }) => element('li', {},
     element('button', { type: 'button', click: () => run(attack) }, label), element('span', { class: 'hint' }, about))))
 }
