@@ -20,10 +20,10 @@ ${results.date}, with Node ${results.node} on ${results.platform}, ${results.cor
 
 All servers are up at once, each a process of its own in production mode, without a loader; they are loaded by turns
 from one client process over 10 connections with 10 requests under way on each (as in Fastify's own benchmarks, which
-have 100 connections). What counts is the processor time that the server's process takes for a request, all its threads included. It is
-measured in short bursts, and each burst is compared with the bursts of the bare route right before and right after it,
-which is sent the very same bytes; the figure is the median of these ratios, which holds on a noisy machine, where times
-do not. Beside a ratio stands where the middle half of its single ratios lies. It is not the quotient of the two times
+have 100 connections). What counts is the processor time that the server's process takes for a request, all its threads
+included. It is measured in short bursts, and each burst is compared with the bursts of the bare route right before and
+right after it, which is sent the very same bytes; the figure is the median of these ratios, which holds on a noisy
+machine, where times do not. Beside a ratio stands where the middle half of its single ratios lies. It is not the quotient of the two times
 beside it, which are medians of their own; and the processes of one and the same program differ by some 3 %, for their
 compilers had not the same luck: what differs by less is the same.
 

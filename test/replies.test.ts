@@ -402,6 +402,13 @@ t.test('createRevocations()', async (t) => {
     t.strictSame(current(), [false, false, false, false], 'without the store')
   })
 
+  await t.test('a session that ended while the store was away and had lost it is told to the others, once it is back', async (t) => {
+    const { revocations, store } = create()
+    revocations.addUnsaved('lost')
+    await revocations.poll()
+    t.match(await store.readFeed(null, 10), { entries: [{ kind: 'session', id: 'lost' }] })
+  })
+
   await t.test('follows the feed in pages, and tells of what others revoke, but not of what it loads at the start', async (t) => {
     const { revocations, accepts, store, events } = create()
     await store.feed(Array.from({ length: 2500 }, (_, index) => session(`old ${index}`)))

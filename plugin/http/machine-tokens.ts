@@ -1,6 +1,5 @@
 import { refusal } from '../errors.ts'
 import type { Settings } from '../settings.ts'
-import type { AvailableStore } from '../sessions/available-store.ts'
 import type { Revocations } from '../sessions/revocations.ts'
 import { checkOwnClaims, checkScope, tokenEntryId, type AccessTokens } from '../tokens/access-token.ts'
 import type { User } from './user.ts'
@@ -9,9 +8,8 @@ import type { User } from './user.ts'
 const maxJtiLength = 256
 
 /** `app.accessTokens`: tokens for machines that have no session, and tokens that come by another way than a request. */
-export function createMachineTokens ({ settings, store, accessTokens, revocations }: {
+export function createMachineTokens ({ settings, accessTokens, revocations }: {
   settings: Settings
-  store: AvailableStore
   accessTokens: AccessTokens
   revocations: Revocations
 }) {
@@ -54,10 +52,7 @@ export function createMachineTokens ({ settings, store, accessTokens, revocation
       if (typeof jti !== 'string' || jti === '' || jti.length > maxJtiLength) throw new TypeError(`"jti" must be a string of 1 to ${maxJtiLength} characters`)
       const latest = clock() / 1000 + accessToken.maxLifetimeSeconds
       if (!Number.isSafeInteger(exp) || exp > latest) throw new RangeError('"exp" must be whole seconds since the epoch, within "accessToken.maxLifetimeSeconds" from now')
-      const entry = { kind: 'token' as const, id: tokenEntryId(issuer, jti), until: exp * 1000 }
-      // Here at once, even if the store cannot be told.
-      revocations.add(entry)
-      await store.feed([entry])
+      await revocations.publish({ kind: 'token', id: tokenEntryId(issuer, jti), until: exp * 1000 })
     }
   }
 }

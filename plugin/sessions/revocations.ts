@@ -51,6 +51,12 @@ export function createRevocations ({ settings, store, emit, monotonic = () => pe
 
     add,
 
+    /** Revokes here at once, even if the store cannot be told, and everywhere when this resolves. */
+    async publish (entry: FeedEntry): Promise<void> {
+      add(entry)
+      await store.feed([entry])
+    },
+
     /** Whether this process knows that a session has ended, even if the store does not yet, or does no more. */
     hasEnded: (sessionId: string): boolean => revoked.session.has(sessionId),
 
@@ -131,13 +137,13 @@ export function createRevocations ({ settings, store, emit, monotonic = () => pe
 
   async function save (): Promise<void> {
     for (const id of unsaved) {
-      await store.revoke(id, { lifetimeSeconds })
+      await tell({ kind: 'session', id, until: revoked.session.get(id) ?? clock() })
       unsaved.delete(id)
     }
   }
 
   /** A store that lost its last second may have brought a row back to life: it is ended again, not only its tokens. */
-  async function giveBack ({ kind, id, until }: FeedEntry): Promise<void> {
+  async function tell ({ kind, id, until }: FeedEntry): Promise<void> {
     const ended = kind === 'session' ? await store.revoke(id, { lifetimeSeconds }) : null
     if (ended === null) await store.feed([{ kind, id, until }])
   }
@@ -171,7 +177,7 @@ export function createRevocations ({ settings, store, emit, monotonic = () => pe
     const lost = (['session', 'token'] as const).flatMap((kind) => [...revoked[kind]]
       .filter(([id]) => !found[kind].has(id))
       .map(([id, until]) => ({ kind, id, until })))
-    for (const entry of lost) await giveBack(entry)
+    for (const entry of lost) await tell(entry)
   }
 
   function isStale (): boolean {

@@ -159,9 +159,7 @@ export function createSessions ({ settings, store, accessTokens, refreshTokens, 
   /** What the store has lost lives on in access tokens: they are revoked for as long as any may be valid. */
   async function endUnknown (sessionId: string): Promise<void> {
     const until = revokedUntil(clock(), { accessLifetimeSeconds: maxLifetimeSeconds }, lifetimeSeconds)
-    const entry = { kind: 'session' as const, id: sessionId, until }
-    revocations.add(entry)
-    await store.feed([entry])
+    await revocations.publish({ kind: 'session', id: sessionId, until })
   }
 
   /** Whoever signs out is signed out, here and now, whether or not the store can be told. */

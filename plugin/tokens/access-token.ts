@@ -106,8 +106,9 @@ export function createAccessTokens (settings: Settings, keys: Pick<KeySource, 'c
   }
 
   function remember (token: string, verified: AccessToken, recheckAt: number): AccessToken {
-    const { exp, iat, nbf = iat } = verified.claims
-    const validFrom = (Math.max(iat ?? -Infinity, nbf ?? -Infinity) - clockToleranceSeconds) * 1000
+    // Other issuers' tokens may have neither.
+    const { exp, iat = -Infinity, nbf = iat } = verified.claims
+    const validFrom = (Math.max(iat, nbf) - clockToleranceSeconds) * 1000
     cache.set(token, { verified, validFrom, validUntil: Math.min(exp * 1000, recheckAt) })
     return verified
   }
