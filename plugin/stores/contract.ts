@@ -1,10 +1,10 @@
-import { feedCases } from './contract/feed.ts'
+import { revocationCases } from './contract/revocations.ts'
 import { findCases } from './contract/find.ts'
 import { insertCases } from './contract/insert.ts'
 import { revokeCases } from './contract/revoke.ts'
 import { rotateCases } from './contract/rotate.ts'
 import { sweepCases } from './contract/sweep.ts'
-import type { SessionStore } from './store.ts'
+import type { SessionStore } from './session-store.ts'
 
 /** A store under test, and how to let go of it. */
 export interface OpenStore {
@@ -22,7 +22,7 @@ export interface ContractCase {
   run (): Promise<void>
 }
 
-const cases = { ...insertCases, ...findCases, ...rotateCases, ...revokeCases, ...feedCases, ...sweepCases }
+const cases = { ...insertCases, ...findCases, ...rotateCases, ...revokeCases, ...revocationCases, ...sweepCases }
 
 /**
  * The promises of {@link SessionStore} as test cases, for any test runner and against the real database.

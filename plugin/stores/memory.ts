@@ -1,202 +1,228 @@
-import { randomUUID } from 'node:crypto'
-import { isLive, revokedUntil } from './store.ts'
-import type { EndedSession, FeedEntry, NewSession, SessionRow, SessionStore } from './store.ts'
+import { setImmediate } from 'node:timers/promises'
+import { ExpiryIndex } from './memory/expiry-index.ts'
+import { Owners, type Owner } from './memory/owners.ts'
+import { RevocationLog } from './memory/revocation-log.ts'
+import { newRow, slid } from './memory/rows.ts'
+import { isLive, maxBatch, revokedUntil, wholeUntil } from './session-store.ts'
+import type { CompareAndSetResult, NewSession, RevokedSession, SessionRow, SessionStore, Subject } from './session-store.ts'
 
 export interface MemoryStoreOptions {
   /** Milliseconds since the epoch, for tests. Default: `Date.now`. */
   clock?: (() => number) | undefined
 }
 
-/** How long the time of a `revokeAll()` is remembered for `authenticatedAt`. */
-const dayMs = 86_400_000
+interface Kept {
+  readonly row: SessionRow
+  readonly owner: Owner
+  counter: number
+  /** Until when the access tokens of a revoked session matter. */
+  until: number | null
+}
 
 /**
  * Keeps sessions in the memory of this process.
  *
  * Guarantees all that {@link SessionStore} promises, within one process: every method reads and writes in one turn of
- * the event loop. It does **not** survive a restart (everybody is signed out) and is **not** shared: with several
- * processes, a session exists on the one that started it and nowhere else. For tests, development and tools.
+ * the event loop. It does **not** survive a restart: everybody has to sign in again, while access tokens that were
+ * revoked before it are accepted until they expire. It is **not** shared: a session exists in the process that started
+ * it and nowhere else. `list()` looks at every session of the subject that was not logged as revoked; so do `insert()`
+ * and `trim()` where there are too many. For tests, development and tools.
  *
  * ```ts
  * await app.register(authenticate, { issuer, secret, store: memoryStore() })
  * ```
  */
 export function memoryStore ({ clock = Date.now }: MemoryStoreOptions = {}): SessionStore {
-  const rows = new Map<string, SessionRow>()
-  const idsOf = new Map<string, Set<string>>()
-  /** Until when ended sessions matter; the row has no room for it. */
-  const untilOf = new Map<string, number>()
-  const revokedAllAt = new Map<string, number>()
-  const feed = createFeed()
+  const sessions = new Map<string, Kept>()
+  const owners = new Owners()
+  const expiry = new ExpiryIndex()
+  const log = new RevocationLog()
 
-  function add ({ idleMs, absoluteMs, claims, ...session }: NewSession, now: number): SessionRow {
-    const row = Object.freeze({
-      ...session,
-      // Through JSON, as every other store: what does not survive there must not survive here.
-      claims: deepFreeze(JSON.parse(JSON.stringify(claims)) as Record<string, unknown>),
-      generation: 0,
-      createdAt: now,
-      rotatedAt: now,
-      retries: Object.freeze([]),
-      idleExpiresAt: now + Math.min(idleMs, absoluteMs),
-      absoluteExpiresAt: now + absoluteMs,
-      revokedAt: null
-    })
-    rows.set(row.id, row)
-    const ids = idsOf.get(row.sub)
-    if (ids === undefined) idsOf.set(row.sub, new Set([row.id]))
-    else ids.add(row.id)
-    return row
+  /** The row as callers see it: what `revokeAll()` revoked is revoked, logged or not. */
+  function rowOf (id: string): SessionRow | null {
+    const kept = sessions.get(id)
+    if (kept === undefined) return null
+    const { row, owner } = kept
+    return row.revokedAt === null && kept.counter < owner.counter ? Object.freeze({ ...row, revokedAt: owner.revokedAllAt }) : row
   }
 
-  function change (row: SessionRow, changes: Partial<SessionRow>): SessionRow {
-    const changed = Object.freeze({ ...row, ...changes })
-    rows.set(row.id, changed)
-    return changed
+  function put (kept: Kept): SessionRow {
+    sessions.set(kept.row.id, kept)
+    expiry.set(kept.row.id, kept.until ?? kept.row.idleExpiresAt)
+    return kept.row
   }
 
-  function end (row: SessionRow, now: number, lifetimeSeconds: number): EndedSession {
-    const until = revokedUntil(now, row, lifetimeSeconds)
-    change(row, { revokedAt: now })
-    untilOf.set(row.id, until)
-    feed.put({ kind: 'session', id: row.id, until })
-    return { id: row.id, sub: row.sub, until }
+  function add (session: NewSession, now: number): SessionRow {
+    const owner = owners.get(session.issuer, session.sub)
+    owner.open.add(session.id)
+    return put({ row: newRow(session, now), owner, counter: owner.counter, until: null })
   }
 
-  /** Oldest first, for sets keep the order of insertion. */
-  function liveRows (sub: string, now: number): SessionRow[] {
-    return [...idsOf.get(sub) ?? []].map((id) => rows.get(id)!).filter((row) => isLive(row, now))
+  /** Changes a live row that fits; every compare-and-set goes through here. */
+  function compareAndSet (id: string, fits: (row: SessionRow, now: number) => boolean, change: (row: SessionRow, now: number) => Partial<SessionRow>): CompareAndSetResult {
+    const storeTime = clock()
+    const row = rowOf(id)
+    if (row === null || !isLive(row, storeTime) || !fits(row, storeTime)) return { row, storeTime, applied: false }
+    const changed = Object.freeze({ ...row, ...change(row, storeTime) })
+    return { row: put({ ...sessions.get(id)!, row: changed }), storeTime, applied: true }
   }
 
-  function remove ({ id, sub }: SessionRow): void {
-    const ids = idsOf.get(sub)!
-    ids.delete(id)
-    if (ids.size === 0) idsOf.delete(sub)
-    rows.delete(id)
-    untilOf.delete(id)
+  function revoke (id: string, now: number, { lifetimeSeconds, atLeast = 0 }: { lifetimeSeconds: number, atLeast?: number }): RevokedSession {
+    const kept = sessions.get(id)!
+    const until = Math.max(revokedUntil(now, kept.row, lifetimeSeconds), atLeast)
+    kept.owner.open.delete(id)
+    put({ ...kept, row: Object.freeze({ ...rowOf(id)!, revokedAt: rowOf(id)!.revokedAt ?? now }), until })
+    log.append({ kind: 'session', id, until })
+    return { id, sub: kept.row.sub, until }
+  }
+
+  const isLogged = (id: string) => sessions.get(id)?.until !== null
+
+  /** Oldest first. */
+  function liveRows (subject: Subject, now: number): SessionRow[] {
+    return owners.of(subject).flatMap(({ open }) => [...open]).map((id) => rowOf(id)!).filter((row) => isLive(row, now))
+      .sort((a, b) => a.createdAt - b.createdAt)
+  }
+
+  function remove (id: string, now: number): void {
+    const { row: { issuer, sub }, owner } = sessions.get(id)!
+    sessions.delete(id)
+    expiry.delete(id)
+    owner.open.delete(id)
+    owners.drop(issuer, sub, now)
+  }
+
+  /** Logs a batch of the live sessions that are behind the counter. */
+  function logBehind (subject: Subject, now: number, lifetimeSeconds: number) {
+    const behind: string[] = []
+    for (const { open, counter } of owners.of(subject)) {
+      for (const id of open) {
+        const kept = sessions.get(id)!
+        if (kept.row.idleExpiresAt <= now) open.delete(id)
+        else if (kept.counter < counter && behind.push(id) > maxBatch) break
+      }
+    }
+    const revoked = behind.slice(0, maxBatch).map((id) => revoke(id, now, { lifetimeSeconds }))
+    return { revoked, more: behind.length > revoked.length }
+  }
+
+  /** Makes room for `maxSessions`, the least recently rotated first. */
+  function evict (subject: Subject, now: number, { maxSessions, atMost, lifetimeSeconds }: { maxSessions: number, atMost: number, lifetimeSeconds: number }) {
+    const open = owners.of(subject).reduce((total, owner) => total + owner.open.size, 0)
+    const live = open > maxSessions ? liveRows(subject, now) : []
+    const excess = Math.max(0, live.length - maxSessions)
+    const revoked = live.sort((a, b) => a.rotatedAt - b.rotatedAt).slice(0, Math.min(excess, atMost))
+      .map(({ id }) => revoke(id, now, { lifetimeSeconds }))
+    return { revoked, more: excess > revoked.length }
   }
 
   return {
-    async insert (session, { end: ending, authenticatedAt = Infinity, lifetimeSeconds }) {
+    async insert (session, { issuers, revoke: named, revokeOthers = false, maxSessions, authenticatedAge, lifetimeSeconds }) {
       const now = clock()
-      if (rows.has(session.id)) throw new Error('Cannot insert the session: its id exists')
-      if (!((revokedAllAt.get(session.sub) ?? -Infinity) <= authenticatedAt)) return { row: null, now, ended: [] }
-      const ended = [...new Set(ending)].map((id) => rows.get(id))
-        .filter((row) => row !== undefined && row.revokedAt === null)
-        .map((row) => end(row!, now, lifetimeSeconds))
-      return { row: add(session, now), now, ended }
+      if (sessions.has(session.id)) throw new Error('Cannot insert the session: its id exists')
+      const subject = { issuers, sub: session.sub }
+      if (authenticatedAge !== undefined) {
+        const authenticatedAt = now - authenticatedAge()
+        if (Number.isNaN(authenticatedAt)) return { row: null, storeTime: now }
+        const refusing = owners.of(subject).filter(({ revokedAllAt }) => !(revokedAllAt < authenticatedAt))
+        for (const owner of refusing) owner.revokedAllAt = Math.min(owner.revokedAllAt, now)
+        if (refusing.length > 0) return { row: null, storeTime: now }
+      }
+      const revoked = [...new Set(named)].filter((id) => !isLogged(id)).map((id) => revoke(id, now, { lifetimeSeconds }))
+      if (revokeOthers) owners.raise(subject, now)
+      const others = revokeOthers ? logBehind(subject, now, lifetimeSeconds) : { revoked: [], more: false }
+      const evicted = evict(subject, now, { maxSessions: maxSessions - 1, atMost: maxBatch, lifetimeSeconds })
+      return {
+        row: add(session, now),
+        storeTime: now,
+        revoked: [...revoked, ...others.revoked],
+        evicted: evicted.revoked,
+        more: others.more || evicted.more
+      }
     },
 
     async find (id) {
-      return { row: rows.get(id) ?? null, now: clock() }
+      return { row: rowOf(id), storeTime: clock() }
     },
 
-    async rotate (id, { from, to, minAgeMs, idleMs }) {
-      const now = clock()
-      const row = rows.get(id) ?? null
-      if (row === null || !isLive(row, now) || row.generation !== from || Math.abs(now - row.rotatedAt) < minAgeMs) {
-        return { row, now, applied: false }
+    async rotate (id, { from, to, minAgeMs, idleMs, accessLifetimeSeconds }) {
+      return compareAndSet(id,
+        ({ generation, rotatedAt }, now) => generation === from && Math.abs(now - rotatedAt) >= minAgeMs,
+        (row, now) => ({ generation: to, rotatedAt: now, ...slid(row, { now, idleMs, accessLifetimeSeconds }) }))
+    },
+
+    async countRetry (id, { generation, retries, keepRetries, idleMs, accessLifetimeSeconds }) {
+      return compareAndSet(id,
+        (row) => row.generation === generation && String(row.retries) === String(retries),
+        (row, now) => ({ retries: Object.freeze([...keepRetries, now]), ...slid(row, { now, idleMs, accessLifetimeSeconds }) }))
+    },
+
+    async countRepeat (id, { generation, repeated, streak }) {
+      return compareAndSet(id,
+        (row) => row.generation === generation && (row.repeatedGeneration ?? -1) < repeated,
+        () => ({ repeatedGeneration: repeated, repeatStreak: streak }))
+    },
+
+    async revoke (id, { sub, issuers, lifetimeSeconds }) {
+      const storeTime = clock()
+      const kept = sessions.get(id)
+      const isMeant = kept !== undefined && (sub === undefined || kept.row.sub === sub) && (issuers === undefined || issuers.includes(kept.row.issuer))
+      if (!isMeant) return { revoked: null, storeTime }
+      if (kept.until !== null) return { revoked: { id, sub: kept.row.sub, until: kept.until }, storeTime }
+      return { revoked: revoke(id, storeTime, { lifetimeSeconds }), storeTime }
+    },
+
+    async revokeAll (subject, { except, lifetimeSeconds }) {
+      const storeTime = clock()
+      owners.raise(subject, storeTime)
+      const spared = except === undefined ? undefined : sessions.get(except)
+      // Only a session that was alive before: one behind an earlier call stays revoked.
+      if (spared !== undefined && spared.counter === spared.owner.counter - 1 && owners.of(subject).includes(spared.owner)) spared.counter++
+      return { ...logBehind(subject, storeTime, lifetimeSeconds), storeTime }
+    },
+
+    async trim (subject, { maxSessions, lifetimeSeconds }) {
+      const storeTime = clock()
+      const behind = logBehind(subject, storeTime, lifetimeSeconds)
+      const evicted = evict(subject, storeTime, { maxSessions, atMost: maxBatch - behind.revoked.length, lifetimeSeconds })
+      return { revoked: [...behind.revoked, ...evicted.revoked], more: behind.more || evicted.more, storeTime }
+    },
+
+    async list (subject, { limit }) {
+      const storeTime = clock()
+      const rows = liveRows(subject, storeTime)
+      if (rows.length <= limit) return { rows, storeTime }
+      const recent = new Set([...rows].sort((a, b) => b.rotatedAt - a.rotatedAt).slice(0, limit))
+      return { rows: rows.filter((row) => recent.has(row)), storeTime }
+    },
+
+    async appendRevocations (entries, { lifetimeSeconds }) {
+      const storeTime = clock()
+      for (const { kind, id, until } of entries) {
+        const entry = { kind, id, until: wholeUntil(until) }
+        const open = entry.kind === 'session' && !isLogged(entry.id)
+        if (open) revoke(entry.id, storeTime, { lifetimeSeconds, atLeast: entry.until })
+        else log.append(entry)
       }
-      const idleExpiresAt = Math.min(now + idleMs, row.absoluteExpiresAt)
-      return { row: change(row, { generation: to, rotatedAt: now, idleExpiresAt }), now, applied: true }
+      return { storeTime }
     },
 
-    async countRetry (id, { generation, retries, keep, idleMs }) {
-      const now = clock()
-      const row = rows.get(id) ?? null
-      if (row === null || !isLive(row, now) || row.generation !== generation || String(row.retries) !== String(retries)) {
-        return { row, now, applied: false }
-      }
-      const idleExpiresAt = Math.min(now + idleMs, row.absoluteExpiresAt)
-      return { row: change(row, { retries: Object.freeze([...keep, now]), idleExpiresAt }), now, applied: true }
-    },
-
-    async revoke (id, { sub, lifetimeSeconds }) {
-      const row = rows.get(id)
-      if (row === undefined || (sub !== undefined && row.sub !== sub)) return null
-      if (row.revokedAt !== null) return { id, sub: row.sub, until: untilOf.get(id)! }
-      return end(row, clock(), lifetimeSeconds)
-    },
-
-    async revokeAll (sub, { except, lifetimeSeconds }) {
-      const now = clock()
-      revokedAllAt.set(sub, Math.max(now, revokedAllAt.get(sub) ?? now))
-      return liveRows(sub, now).filter(({ id }) => id !== except).map((row) => end(row, now, lifetimeSeconds))
-    },
-
-    async list (sub) {
-      return liveRows(sub, clock())
-    },
-
-    async feed (entries) {
-      for (const entry of entries) if (!feed.has(entry)) feed.put(entry)
-    },
-
-    async readFeed (cursor, limit) {
-      return { ...feed.read(cursor, limit), now: clock() }
+    async readRevocations (cursor, limit) {
+      return { ...log.read(cursor, limit), storeTime: clock() }
     },
 
     async sweep () {
       const now = clock()
-      const gone = [...rows.values()].filter((row) => (untilOf.get(row.id) ?? row.idleExpiresAt) <= now)
-      gone.forEach(remove)
-      for (const [sub, at] of revokedAllAt) if (at <= now - dayMs) revokedAllAt.delete(sub)
-      feed.sweep(now)
-      return gone.length
+      let removed = 0
+      for (const id of expiry.due(now)) {
+        remove(id, now)
+        if (++removed % maxBatch === 0) await setImmediate()
+      }
+      for (const looked of owners.sweep(now)) if (looked % maxBatch === 0) await setImmediate()
+      while (log.sweep(now, maxBatch)) await setImmediate()
+      return removed
     },
 
     async close () {}
   }
-}
-
-/** The revocation feed: numbered entries in the order of their numbers, one for each thing revoked. */
-function createFeed () {
-  const mark = randomUUID()
-  const keyOf = ({ kind, id }: FeedEntry) => `${kind} ${id}`
-  const known = new Set<string>()
-  let entries: { number: number, entry: FeedEntry }[] = []
-  let last = 0
-
-  /** What the reader has seen; `null` where this store cannot have given the cursor, as after a restart. */
-  function numberIn (cursor: string): number | null {
-    const [number, markOfCursor] = cursor.split('.')
-    return markOfCursor === mark && Number(number) <= last ? Number(number) : null
-  }
-
-  return {
-    has: (entry: FeedEntry) => known.has(keyOf(entry)),
-
-    /** Adds an entry, in place of the one there may be: readers that are past that one must see this one. */
-    put ({ kind, id, until }: FeedEntry): void {
-      const entry = Object.freeze({ kind, id, until })
-      const key = keyOf(entry)
-      if (known.has(key)) entries = entries.filter((other) => keyOf(other.entry) !== key)
-      known.add(key)
-      entries.push({ number: ++last, entry })
-    },
-
-    read (cursor: string | null, limit: number) {
-      const seen = cursor === null ? 0 : numberIn(cursor)
-      // From the end, for most readers have read nearly all.
-      const start = entries.findLastIndex(({ number }) => number <= (seen ?? 0)) + 1
-      const page = entries.slice(start, start + limit)
-      return {
-        entries: page.map(({ entry }) => entry),
-        cursor: `${page.at(-1)?.number ?? seen ?? 0}.${mark}`,
-        more: start + page.length < entries.length,
-        resumed: seen !== null
-      }
-    },
-
-    sweep (now: number): void {
-      for (const { entry } of entries) if (entry.until <= now) known.delete(keyOf(entry))
-      entries = entries.filter(({ entry }) => entry.until > now)
-    }
-  }
-}
-
-function deepFreeze<T> (value: T): T {
-  if (typeof value !== 'object' || value === null) return value
-  Object.values(value).forEach(deepFreeze)
-  return Object.freeze(value)
 }

@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict'
-import type { SessionRow } from '../store.ts'
-import { assertDead, ending, idsOf, oddTexts, random, rotation, rowOf, start } from './stage.ts'
-import type { Cases } from './stage.ts'
+import type { SessionRow } from '../session-store.ts'
+import { assertDead, ending, idsOf, list, nextMillisecond, oddTexts, random, rotation, rowOf, start, subject } from './fixtures.ts'
+import type { Cases } from './fixtures.ts'
 
 /** What is read of sessions: `find()` and `list()`. */
 export const findCases: Cases = {
   'find() tells the time where there is no session': async ({ store }) => {
     await start(store, { id: 'a' })
     for (const id of ['', ...oddTexts.filter((text) => text !== 'a')]) {
-      const { row, now } = await store.find(id)
+      const { row, storeTime } = await store.find(id)
       assert.equal(row, null)
-      assert.ok(Number.isSafeInteger(now), 'now is not whole milliseconds')
+      assert.ok(Number.isSafeInteger(storeTime), 'storeTime is not whole milliseconds')
     }
   },
 
@@ -36,9 +36,9 @@ export const findCases: Cases = {
     }
     spoil(row)
     spoil(await rowOf(store, row))
-    for (const listed of await store.list(row.sub)) spoil(listed)
+    for (const listed of await list(store, row.sub)) spoil(listed)
     assert.deepEqual(await rowOf(store, row), kept)
-    assert.deepEqual(await store.list(row.sub), [kept])
+    assert.deepEqual(await list(store, row.sub), [kept])
   },
 
   'list() has a subject\'s live sessions, oldest first': async ({ store, other }) => {
@@ -49,10 +49,24 @@ export const findCases: Cases = {
     await start(store, { sub, idleMs: 0 })
     await store.revoke(started.pop()!.id, ending)
     await store.rotate(started[0]!.id, rotation)
-    const listed = await other.list(sub)
+    const listed = await list(other, sub)
     assert.deepEqual(idsOf(listed), idsOf(started))
     assert.deepEqual(listed.map(({ createdAt }) => createdAt), started.map(({ createdAt }) => createdAt))
     assert.equal(listed.find(({ id }) => id === started[0]!.id)?.generation, 1)
-    assert.deepEqual(await other.list(random()), [])
+    assert.deepEqual(await list(other, random()), [])
+  },
+
+  'list() has no more than `limit` sessions, the most recently rotated ones': async ({ store, other }) => {
+    const sub = random()
+    const rows: SessionRow[] = []
+    for (let count = 0; count < 5; count++) rows.push(await start(store, { sub }))
+    await nextMillisecond(store)
+    await store.rotate(rows[0]!.id, rotation)
+    const { rows: listed, storeTime } = await other.list(subject(sub), { limit: 2 })
+    assert.ok(Number.isSafeInteger(storeTime), 'storeTime is not whole milliseconds')
+    assert.equal(listed.length, 2)
+    assert.equal(listed[0]!.id, rows[0]!.id)
+    const left = rows.slice(1).filter(({ id }) => id !== listed[1]!.id)
+    for (const { rotatedAt } of left) assert.ok(rotatedAt <= listed[1]!.rotatedAt, 'a more recent session is missing')
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { assertDead, ending, hourMs, random, retry, rotation, rowOf, start, times } from './stage.ts'
-import type { Cases } from './stage.ts'
+import { assertDead, ending, hourMs, random, retry, rotation, rowOf, start, times } from './fixtures.ts'
+import type { Cases } from './fixtures.ts'
 
 /** The compare-and-sets: `rotate()` and `countRetry()`. */
 export const rotateCases: Cases = {
@@ -10,7 +10,7 @@ export const rotateCases: Cases = {
     assert.deepEqual([refused.applied, refused.row], [false, row])
     const rotated = await store.rotate(row.id, { ...rotation, idleMs: 2 * hourMs })
     assert.equal(rotated.applied, true)
-    assert.deepEqual(rotated.row, { ...row, generation: 1, rotatedAt: rotated.now, idleExpiresAt: rotated.now + 2 * hourMs })
+    assert.deepEqual(rotated.row, { ...row, generation: 1, rotatedAt: rotated.storeTime, idleExpiresAt: rotated.storeTime + 2 * hourMs })
     const again = await other.rotate(row.id, rotation)
     assert.deepEqual([again.applied, again.row], [false, rotated.row])
     assert.deepEqual(await rowOf(other, row), rotated.row)
@@ -81,11 +81,11 @@ export const rotateCases: Cases = {
     const row = await start(store)
     const first = await store.countRetry(row.id, { ...retry, idleMs: 2 * hourMs })
     assert.equal(first.applied, true)
-    assert.deepEqual(first.row, { ...row, retries: [first.now], idleExpiresAt: first.now + 2 * hourMs })
-    const second = await other.countRetry(row.id, { ...retry, retries: [first.now], keep: [first.now], idleMs: 48 * hourMs })
-    assert.deepEqual(second.row, { ...row, retries: [first.now, second.now], idleExpiresAt: row.absoluteExpiresAt })
-    const third = await store.countRetry(row.id, { ...retry, retries: [first.now, second.now], keep: [second.now] })
-    assert.deepEqual(third.row?.retries, [second.now, third.now])
+    assert.deepEqual(first.row, { ...row, retries: [first.storeTime], idleExpiresAt: first.storeTime + 2 * hourMs })
+    const second = await other.countRetry(row.id, { ...retry, retries: [first.storeTime], keepRetries: [first.storeTime], idleMs: 48 * hourMs })
+    assert.deepEqual(second.row, { ...row, retries: [first.storeTime, second.storeTime], idleExpiresAt: row.absoluteExpiresAt })
+    const third = await store.countRetry(row.id, { ...retry, retries: [first.storeTime, second.storeTime], keepRetries: [second.storeTime] })
+    assert.deepEqual(third.row?.retries, [second.storeTime, third.storeTime])
     assert.deepEqual(await rowOf(other, row), third.row)
     const rotated = await store.rotate(row.id, rotation)
     assert.deepEqual(rotated.row?.retries, third.row?.retries)
@@ -93,7 +93,7 @@ export const rotateCases: Cases = {
 
   'countRetry() counts only on the generation and the retries named': async ({ store }) => {
     const row = await start(store)
-    const { row: counted, now } = await store.countRetry(row.id, retry)
+    const { row: counted, storeTime: now } = await store.countRetry(row.id, retry)
     for (const wrong of [{ generation: 1, retries: [now] }, { retries: [] }, { retries: [now + 1] }, { retries: [now, now] }]) {
       const refused = await store.countRetry(row.id, { ...retry, ...wrong })
       assert.deepEqual([refused.applied, refused.row], [false, counted])
@@ -130,5 +130,36 @@ export const rotateCases: Cases = {
       assert.equal(rotated?.applied, true)
       assert.deepEqual([row.generation, row.retries.length], [1, counted?.applied === true ? 1 : 0])
     }))
+  },
+
+  'rotate() and countRetry() raise `accessLifetimeSeconds`, and never lower it': async ({ store, other }) => {
+    const row = await start(store, { accessLifetimeSeconds: 60 })
+    const change = { ...rotation, accessLifetimeSeconds: 3600 }
+    assert.equal((await store.rotate(row.id, { ...change, from: 1, to: 2 })).row?.accessLifetimeSeconds, 60)
+    assert.equal((await store.rotate(row.id, change)).row?.accessLifetimeSeconds, 3600)
+    assert.equal((await other.rotate(row.id, { ...rotation, from: 1, to: 2, accessLifetimeSeconds: 60 })).row?.accessLifetimeSeconds, 3600)
+    const counted = await store.countRetry(row.id, { ...retry, generation: 2, accessLifetimeSeconds: 7200 })
+    assert.equal(counted.row?.accessLifetimeSeconds, 7200)
+    const { revoked, storeTime } = await other.revoke(row.id, { lifetimeSeconds: 60 })
+    assert.equal(revoked?.until, storeTime + 7200_000 + 60_000)
+  },
+
+  'countRepeat() notes a generation once, on the generation named': async ({ store, other }) => {
+    const row = await start(store)
+    assert.deepEqual([row.repeatedGeneration, row.repeatStreak], [null, 0])
+    const { row: rotated } = await store.rotate(row.id, rotation)
+    const wrong = await store.countRepeat(row.id, { generation: 0, repeated: 0, streak: 1 })
+    assert.deepEqual([wrong.applied, wrong.row], [false, rotated])
+    const results = await Promise.all(times(20, (index) =>
+      [store, other][index % 2]!.countRepeat(row.id, { generation: 1, repeated: 0, streak: 1 })))
+    assert.equal(results.filter(({ applied }) => applied).length, 1)
+    assert.deepEqual(await rowOf(other, row), { ...rotated, repeatedGeneration: 0, repeatStreak: 1 })
+    await store.rotate(row.id, { ...rotation, from: 1, to: 2 })
+    const next = await other.countRepeat(row.id, { generation: 2, repeated: 1, streak: 2 })
+    assert.deepEqual([next.applied, next.row?.repeatedGeneration, next.row?.repeatStreak], [true, 1, 2])
+    await store.revoke(row.id, ending)
+    assert.equal((await store.countRepeat(row.id, { generation: 2, repeated: 2, streak: 3 })).applied, false)
+    const unknown = await store.countRepeat(random(), { generation: 0, repeated: 0, streak: 1 })
+    assert.deepEqual([unknown.applied, unknown.row], [false, null])
   }
 }

@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict'
+import type { Revocation } from '../session-store.ts'
+import { ending, hourMs, idsOf, list, readAll, rotation, rowOf, sorted, start, timeOf, times } from './fixtures.ts'
+import type { Cases } from './fixtures.ts'
+
+/** The revocation log: `readRevocations()`, `appendRevocations()` and `subscribe()`. */
+export const revocationCases: Cases = {
+  'readRevocations() can be followed from an empty log on': async ({ store, other }) => {
+    const { storeTime, cursor, ...page } = await store.readRevocations(null, 10)
+    assert.deepEqual(page, { entries: [], more: false, resumed: true })
+    assert.ok(Number.isSafeInteger(storeTime), 'storeTime is not whole milliseconds')
+    const row = await start(store)
+    await store.revoke(row.id, ending)
+    const next = await readAll(other, cursor)
+    assert.deepEqual([next.resumed, idsOf(next.entries)], [true, [row.id]])
+  },
+
+  'readRevocations() reads in pages, and then only what came after': async ({ store, other }) => {
+    const until = await timeOf(store) + hourMs
+    const entries = times(7, (index): Revocation => ({ kind: 'token', id: `https://issuer.example ${index}`, until }))
+    await store.appendRevocations(entries, ending)
+    const all = await readAll(other, null, 3)
+    assert.deepEqual(all.entries, entries)
+    assert.ok(all.pages >= 3)
+    const quiet = await other.readRevocations(all.cursor, 3)
+    assert.deepEqual([quiet.entries, quiet.more, quiet.resumed], [[], false, true])
+    const added: Revocation = { kind: 'token', id: 'https://issuer.example 8', until }
+    await store.appendRevocations([added], ending)
+    for (const cursor of [all.cursor, quiet.cursor]) {
+      const next = await other.readRevocations(cursor, 3)
+      assert.deepEqual([next.entries, next.more, next.resumed], [[added], false, true])
+    }
+  },
+
+  'readRevocations() loses nothing to calls that come together': async ({ store, other }) => {
+    const rows = await Promise.all(times(40, () => start(store)))
+    const seen = new Set<string>()
+    let writing = true
+    const follow = async () => {
+      for (let cursor: string | null = null, last = false; !last;) {
+        // Asked before reading: what was written by then is in this reading.
+        last = !writing
+        const next = await readAll(other, cursor, 7)
+        assert.equal(next.resumed, true)
+        for (const { id } of next.entries) seen.add(id)
+        cursor = next.cursor
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+    }
+    const write = Promise.all(rows.map(({ id }, index) => [store, other][index % 2]!.revoke(id, ending))).finally(() => { writing = false })
+    await Promise.all([write, follow()])
+    assert.deepEqual(sorted([...seen]), idsOf(rows))
+  },
+
+  'appendRevocations() takes an `until` between two milliseconds, and one without end': async ({ store, other }) => {
+    const until = await timeOf(store) + hourMs + 0.5
+    const row = await start(store)
+    const entries: Revocation[] = [
+      { kind: 'token', id: 'i a', until }, { kind: 'token', id: 'i b', until: Infinity }, { kind: 'session', id: row.id, until }
+    ]
+    await store.appendRevocations(entries, ending)
+    const read = await readAll(other)
+    assert.deepEqual(idsOf(read.entries), idsOf(entries))
+    for (const entry of read.entries) {
+      assert.ok(Number.isSafeInteger(entry.until), `${entry.id}: until is not whole milliseconds`)
+      assert.ok(entry.until >= until, `${entry.id}: it ends earlier`)
+    }
+  },
+
+  'appendRevocations() keeps a text with U+0000 as it is, or rejects': async ({ store, other }) => {
+    const entry: Revocation = { kind: 'token', id: 'i a\0b', until: await timeOf(store) + hourMs }
+    const isKept = await store.appendRevocations([entry], ending).then(() => true, () => false)
+    assert.deepEqual((await readAll(other)).entries, isKept ? [entry] : [])
+  },
+
+  'readRevocations() does not resume where another store left off': async ({ store, unrelated }) => {
+    const until = await timeOf(store) + hourMs
+    const foreign = await unrelated()
+    await foreign.appendRevocations(times(3, (index): Revocation => ({ kind: 'token', id: `i foreign${index}`, until })), ending)
+    const { cursor } = await readAll(foreign)
+    assert.equal((await store.readRevocations(cursor, 10)).resumed, false)
+    await store.appendRevocations(times(5, (index): Revocation => ({ kind: 'token', id: `i own${index}`, until })), ending)
+    assert.equal((await store.readRevocations(cursor, 10)).resumed, false)
+    assert.equal((await readAll(store)).entries.length, 5)
+  },
+
+  'appendRevocations() keeps the later `until`, and readers see what was raised': async ({ store, other }) => {
+    const until = await timeOf(store) + hourMs
+    const token = { kind: 'token', id: 'i raised', until } as const
+    const untouched = { kind: 'token', id: 'i untouched', until } as const
+    const { storeTime } = await store.appendRevocations([token, untouched], ending)
+    assert.ok(Number.isSafeInteger(storeTime), 'storeTime is not whole milliseconds')
+    const { cursor } = await readAll(other)
+    const lower = { ...token, until: until - 1000 }
+    await Promise.all(times(10, (index) => [store, other][index % 2]!.appendRevocations([index % 3 ? token : lower, untouched], ending)))
+    await store.appendRevocations([], ending)
+    assert.deepEqual((await readAll(other, cursor)).entries, [])
+    const raised = { ...token, until: until + 1000 }
+    await other.appendRevocations([lower, raised, token], ending)
+    const next = await readAll(store, cursor)
+    assert.deepEqual([next.resumed, next.entries], [true, [raised]])
+    assert.deepEqual(sorted((await readAll(store)).entries.map(({ id, until }) => `${id} ${until}`)), sorted([raised, untouched].map(({ id, until }) => `${id} ${until}`)))
+  },
+
+  'appendRevocations() revokes a live session that it names, for as long as revoke() would': async ({ store, other }) => {
+    const [short, long, dead] = [await start(store), await start(store), await start(store)]
+    const far = await timeOf(store) + 24 * hourMs
+    const { revoked } = await store.revoke(dead.id, ending)
+    const { storeTime } = await store.appendRevocations([
+      { kind: 'session', id: short.id, until: await timeOf(store) + 1000 },
+      { kind: 'session', id: long.id, until: far },
+      { kind: 'session', id: dead.id, until: revoked!.until - 1 },
+      { kind: 'token', id: dead.id, until: far },
+      { kind: 'session', id: 'unknown', until: far }
+    ], ending)
+    for (const row of [short, long]) {
+      assert.equal((await rowOf(other, row)).revokedAt, storeTime)
+      assert.equal((await other.rotate(row.id, rotation)).applied, false)
+    }
+    assert.deepEqual(await list(other, short.sub), [])
+    const untils = Object.fromEntries((await readAll(other)).entries.map(({ kind, id, until }) => [`${kind} ${id}`, until]))
+    assert.deepEqual(untils, {
+      [`session ${dead.id}`]: revoked!.until,
+      [`session ${short.id}`]: storeTime + 660_000,
+      [`session ${long.id}`]: far,
+      [`token ${dead.id}`]: far,
+      'session unknown': far
+    })
+    assert.equal((await store.revoke(long.id, ending)).revoked?.until, far)
+  },
+
+  'appendRevocations() gives back an entry that the log has lost, though its session stayed revoked': async ({ store, other }) => {
+    const row = await start(store)
+    const { revoked } = await store.revoke(row.id, { lifetimeSeconds: 600 })
+    const later = { kind: 'session', id: row.id, until: revoked!.until + hourMs } as const
+    const { cursor } = await readAll(other)
+    await other.appendRevocations([later], ending)
+    assert.deepEqual((await readAll(other, cursor)).entries, [later])
+  },
+
+  'appendRevocations() takes many at once': async ({ store, other }) => {
+    const until = await timeOf(store) + hourMs
+    const entries = times(2500, (index): Revocation => ({ kind: index % 2 ? 'token' : 'session', id: `i${index}`, until }))
+    await store.appendRevocations(entries, ending)
+    assert.deepEqual((await readAll(other, null, 1000)).entries, entries)
+  },
+
+  'subscribe() wakes when the log has grown, where the store can push': async ({ store, other }) => {
+    if (store.subscribe === undefined) return
+    let wake = () => {}
+    const woken = new Promise<void>((resolve) => { wake = resolve })
+    await store.subscribe(wake)
+    const { id } = await start(other)
+    await other.revoke(id, ending)
+    let timer: NodeJS.Timeout | undefined
+    const silence = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(new assert.AssertionError({ message: 'subscribe() did not wake within 5 s' })), 5000)
+    })
+    await Promise.race([woken, silence]).finally(() => clearTimeout(timer))
+  }
+}
