@@ -1,12 +1,32 @@
-import { isBusy } from './client.ts'
-import type { SqliteDatabase } from './client.ts'
+import { UnusableStoreError } from '../session-store.ts'
+import type { SqliteDatabase } from './driver.ts'
+import { isBusy } from './errors.ts'
+import { withPrefix } from './prefix.ts'
+import { toNumber } from './rows.ts'
+import { transaction } from './transaction.ts'
 
 /** How long the process stands still for another one's write, where it has to: when it starts. */
 const busyTimeoutMs = 1500
+const startLimitMs = 10_000
+
+interface SetUpOptions {
+  readonly prefix: string
+  readonly now: number
+}
+
+interface Step {
+  readonly name: string
+  /** The first version of this code (its number of steps) that can use the tables after this step. */
+  readonly usableFrom: number
+  readonly sql: string
+}
 
 /** Each is applied once to a file, in this order; published ones never change, new ones are added at the end. */
-const schemaSteps = {
-  '001-sessions': `
+const steps: readonly Step[] = [
+  {
+    name: '001-sessions',
+    usableFrom: 1,
+    sql: `
     CREATE TABLE auth_sessions (
       id TEXT PRIMARY KEY,
       sub TEXT NOT NULL,
@@ -35,32 +55,83 @@ const schemaSteps = {
       until INTEGER NOT NULL,
       UNIQUE (kind, id)
     ) STRICT;`
-}
+  },
+  {
+    // Code of version 1 does not compare counters: it would go on refreshing sessions that were revoked.
+    name: '002-counters',
+    usableFrom: 2,
+    sql: `
+    ALTER TABLE auth_sessions ADD COLUMN issuer TEXT NOT NULL DEFAULT '';
+    ALTER TABLE auth_sessions ADD COLUMN counter INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE auth_sessions ADD COLUMN repeated_generation INTEGER;
+    ALTER TABLE auth_sessions ADD COLUMN repeat_streak INTEGER NOT NULL DEFAULT 0;
+    DROP INDEX auth_sessions_sub;
+    CREATE INDEX auth_sessions_open ON auth_sessions (sub, issuer, counter, idle_expires_at, rotated_at)
+      WHERE revoked_until IS NULL;
+    CREATE TABLE auth_subjects (
+      sub TEXT NOT NULL,
+      issuer TEXT NOT NULL,
+      counter INTEGER NOT NULL,
+      revoked_all_at INTEGER NOT NULL,
+      check_at INTEGER NOT NULL,
+      PRIMARY KEY (sub, issuer)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX auth_subjects_check ON auth_subjects (check_at);
+    INSERT INTO auth_subjects (sub, issuer, counter, revoked_all_at, check_at)
+      SELECT sub, '', 0, at, at + 86400000 FROM auth_revoked_all;
+    DROP TABLE auth_revoked_all;
+    CREATE INDEX auth_feed_until ON auth_feed (until);`
+  }
+]
 
-/** In this order, for switching to WAL already needs the patience. */
-export function configure (database: SqliteDatabase): void {
-  const { timeout } = database.prepare('PRAGMA busy_timeout').get({}) as { timeout: number | bigint }
-  if (Number(timeout) === 0) database.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`)
+/** Settings, and the tables: creates them, or brings those of an earlier version up to date. */
+export function setUp (database: SqliteDatabase, given: SetUpOptions): void {
+  // In this order, because switching to WAL already needs the patience.
+  const timeout = toNumber(database.prepare('PRAGMA busy_timeout').get({}))
+  if (timeout === 0) database.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`)
   patiently(() => database.exec('PRAGMA journal_mode = WAL'))
   database.exec('PRAGMA synchronous = FULL')
+  // Most starts find the tables as they should be, and then wait for no writer.
+  if (patiently(() => isCurrent(database, given))) return
+  patiently(() => transaction(database, { mode: 'IMMEDIATE', work: () => migrate(database, given) }))
 }
 
-/** SQLite does not wait by itself where processes switch a new file to WAL at the same time: it fails at once. */
-function patiently (attempt: () => void, until = Date.now() + 10_000): void {
+/** SQLite does not always wait by itself, as where processes switch a new file to WAL at the same time. */
+function patiently<T> (attempt: () => T, until = Date.now() + startLimitMs): T {
   for (;;) {
     try {
       return attempt()
     } catch (error) {
       if (Date.now() > until || !isBusy(error)) throw error
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10)
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1 + Math.random() * 2)
     }
   }
 }
 
-export function migrate (database: SqliteDatabase, now: number): void {
-  database.exec('CREATE TABLE IF NOT EXISTS auth_schema (step TEXT PRIMARY KEY, applied_at INTEGER NOT NULL) STRICT')
-  const applied = database.prepare('INSERT OR IGNORE INTO auth_schema (step, applied_at) VALUES (:step, :now)')
-  for (const [step, statements] of Object.entries(schemaSteps)) {
-    if (Number(applied.run({ step, now }).changes) === 1) database.exec(statements)
+/** @throws UnusableStoreError where the tables need newer code */
+function isCurrent (database: SqliteDatabase, { prefix }: Pick<SetUpOptions, 'prefix'>): boolean {
+  const get = (sql: string) => toNumber(database.prepare(withPrefix(sql, prefix)).get({}))
+  if (get("SELECT 1 FROM pragma_table_info('auth_schema') WHERE name = 'usable_from'") === null) return false
+  const usableFrom = get('SELECT max(usable_from) FROM auth_schema') ?? 0
+  if (usableFrom > steps.length) {
+    throw new UnusableStoreError(`sqliteStore() cannot use the tables ${prefix}_…: they need ` +
+      `a fastify-authenticate with schema version ${usableFrom} or later, and this one has version ${steps.length}: update it`)
+  }
+  const names = steps.map(({ name }) => `'${name}'`).join()
+  return get(`SELECT count(*) FROM auth_schema WHERE step IN (${names})`) === steps.length
+}
+
+/** Called inside a transaction. */
+export function migrate (database: SqliteDatabase, { prefix, now }: SetUpOptions): void {
+  if (isCurrent(database, { prefix })) return
+  const exec = (sql: string) => database.exec(withPrefix(sql, prefix))
+  exec('CREATE TABLE IF NOT EXISTS auth_schema (step TEXT PRIMARY KEY, applied_at INTEGER NOT NULL) STRICT')
+  const columns = database.prepare(withPrefix("SELECT name FROM pragma_table_info('auth_schema')", prefix)).all({})
+  const hasVersions = columns.some((column) => (column as { name: string }).name === 'usable_from')
+  if (!hasVersions) exec('ALTER TABLE auth_schema ADD COLUMN usable_from INTEGER NOT NULL DEFAULT 1')
+  const applied = database.prepare(withPrefix(
+    'INSERT OR IGNORE INTO auth_schema (step, applied_at, usable_from) VALUES (:step, :now, :usableFrom)', prefix))
+  for (const { name, usableFrom, sql } of steps) {
+    if (Number(applied.run({ step: name, now, usableFrom }).changes) === 1) exec(sql)
   }
 }
