@@ -6,15 +6,17 @@ import t from 'tap'
 import { storeContract } from '../plugin/stores/contract.ts'
 import type { OpenStore } from '../plugin/stores/contract.ts'
 import { postgresStore } from '../plugin/stores/postgres.ts'
-import type { FeedEntry, NewSession, SessionStore } from '../plugin/stores/store.ts'
+import type { InsertOptions, NewSession, Revocation, RevokedSession, SessionStore } from '../plugin/stores/session-store.ts'
 import { skip, startPostgres } from './fixtures/postgres-server.ts'
 
 const hourMs = 3_600_000
 const ending = { lifetimeSeconds: 600 }
-const inserting = { end: [], ...ending }
-const rotation = { from: 0, to: 1, minAgeMs: 0, idleMs: hourMs }
+const issuer = 'https://issuer.example'
+const inserting: InsertOptions = { issuers: [issuer], revoke: [], maxSessions: 100, ...ending }
+const rotation = { from: 0, to: 1, minAgeMs: 0, idleMs: hourMs, accessLifetimeSeconds: 600 }
+const subject = (sub: string) => ({ issuers: [issuer], sub })
 const newSession = (given: Partial<NewSession> = {}): NewSession => ({
-  id: randomUUID(), sub: 'user', salt: 'salt', device: null, scope: null, claims: {}, accessLifetimeSeconds: 600, idleMs: hourMs, absoluteMs: 24 * hourMs, ...given
+  id: randomUUID(), issuer, sub: 'user', salt: 'salt', device: null, scope: null, claims: {}, accessLifetimeSeconds: 600, idleMs: hourMs, absoluteMs: 24 * hourMs, ...given
 })
 const times = <T>(count: number, call: (index: number) => T) => Array.from({ length: count }, (_, index) => call(index))
 const pick = <T>(items: readonly T[]) => items[Math.floor(Math.random() * items.length)]!
@@ -26,7 +28,7 @@ function createEvent () {
     next: () => new Promise<void>((resolve) => { happen = resolve })
   }
 }
-const tokenEntry = (id: string): FeedEntry => ({ kind: 'token', id, until: 1e15 })
+const tokenEntry = (id: string): Revocation => ({ kind: 'token', id, until: 1e15 })
 
 t.setTimeout(180_000)
 
@@ -72,9 +74,9 @@ t.test('postgresStore()', { skip }, async (t) => {
   await t.test('makes its tables once, though many nodes start together over an empty database', async (t) => {
     const schema = newSchema()
     const nodes = times(8, () => newStore(newPool({ max: 2 }), schema))
-    await t.resolves(Promise.all(nodes.flatMap((store) => [store.find('a'), store.list('a'), store.readFeed(null, 1)])))
+    await t.resolves(Promise.all(nodes.flatMap((store) => [store.find('a'), store.list(subject('a'), { limit: 1 }), store.readRevocations(null, 1)])))
     const { rows } = await mine.query(`SELECT step FROM ${schema}.auth_schema ORDER BY step`)
-    t.strictSame(rows, [{ step: '001-sessions' }, { step: '002-functions' }])
+    t.strictSame(rows.map(({ step }) => step), ['001-sessions', '002-functions', '003-subjects', '004-functions'])
   })
 
   await t.test('needs no right to create anything where its tables are', async (t) => {
@@ -86,7 +88,7 @@ t.test('postgresStore()', { skip }, async (t) => {
     const session = newSession()
     await store.insert(session, inserting)
     t.match(await store.rotate(session.id, rotation), { applied: true })
-    t.match(await store.revoke(session.id, ending), { id: session.id })
+    t.match(await store.revoke(session.id, ending), { revoked: { id: session.id } })
     t.equal(await store.sweep(), 0)
     await t.rejects(newStore(newPool({ user: 'application' }), newSchema()).find('a'), { code: '42501' })
   })
@@ -108,9 +110,9 @@ t.test('postgresStore()', { skip }, async (t) => {
       const writes = await Promise.all(times(100, () => store.rotate(session.id, rotation)))
       const winners = writes.filter(({ applied }) => applied)
       t.equal(winners.length, 1)
-      for (const { row, now } of writes) {
+      for (const { row, storeTime } of writes) {
         t.strictSame(row, winners[0]!.row)
-        t.ok(now >= row!.rotatedAt, 'the time is not older than the row')
+        t.ok(storeTime >= row!.rotatedAt, 'the time is not older than the row')
       }
     }
   })
@@ -128,47 +130,48 @@ t.test('postgresStore()', { skip }, async (t) => {
     const { rows: [{ released }] } = await other.query('SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::float AS released')
     await other.query('COMMIT')
     other.release()
-    const { now, row, applied } = await rotating
-    t.ok(applied && now >= released && row?.rotatedAt === now)
+    const { storeTime, row, applied } = await rotating
+    t.ok(applied && storeTime >= released && row?.rotatedAt === storeTime)
   })
 
-  await t.test('insert() against revokeAll(): no login slips between', async (t) => {
+  await t.test('insert() against revokeAll(): no sign-in slips between', async (t) => {
     const store = newStore(mine, newSchema())
-    const { now } = await store.find('a')
-    const outcomes = await Promise.all(times(200, async (index) => {
+    await store.find('a')
+    const outcomes = await Promise.all(times(100, async (index) => {
       const session = newSession({ sub: `user ${index}` })
-      const insert = () => store.insert(session, { ...inserting, authenticatedAt: now - 1 })
-      const revokeAll = () => store.revokeAll(session.sub, ending)
+      const insert = () => store.insert(session, { ...inserting, authenticatedAge: () => 60_000 })
+      const revokeAll = () => store.revokeAll(subject(session.sub), ending)
       await Promise.all(index % 2 === 0 ? [insert(), revokeAll()] : [revokeAll(), insert()])
       const { row } = await store.find(session.id)
-      return row === null ? 'refused' : row.revokedAt === null ? 'slipped between' : 'ended'
+      return row === null ? 'refused' : row.revokedAt === null ? 'slipped between' : 'revoked'
     }))
     t.notOk(outcomes.includes('slipped between'))
-    t.strictSame([...new Set(outcomes)].sort(), ['ended', 'refused'], 'both orders were tried')
+    t.strictSame([...new Set(outcomes)].sort(), ['refused', 'revoked'], 'both orders were tried')
   })
 
-  await t.test('insert() refuses what is no time, and keeps the name of a device whatever is in it', async (t) => {
+  await t.test('insert() refuses an age that is not a number, and keeps any name of a device', async (t) => {
     const store = newStore(mine, newSchema())
-    await store.revokeAll('user', ending)
-    t.match(await store.insert(newSession(), { ...inserting, authenticatedAt: NaN }), { row: null, ended: [] })
+    await store.revokeAll(subject('user'), ending)
+    t.match(await store.insert(newSession(), { ...inserting, authenticatedAge: () => NaN }), { row: null })
     const device = '\0\ud800"Firefox"'
     const { row } = await store.insert(newSession({ device }), inserting)
     t.equal(row?.device, device)
     t.equal((await store.find(row!.id)).row?.device, device)
   })
 
-  await t.test('no calls wait for each other in a circle, and nothing that was ended lives', async (t) => {
+  await t.test('no calls wait for each other in a circle, and no session that was revoked lives', async (t) => {
     const schema = newSchema()
     const nodes = [newStore(mine, schema), newStore(theirs, schema)]
     const subs = ['a', 'b', 'c']
     const ids = times(12, (): string => randomUUID())
     const ended = new Set<string>()
-    const add = (sessions: readonly { id: string }[]) => { for (const { id } of sessions) ended.add(id) }
+    const add = (sessions: readonly RevokedSession[]) => { for (const { id } of sessions) ended.add(id) }
     const operations: ((store: SessionStore) => Promise<unknown>)[] = [
       async (store) => {
         const session = newSession({ sub: pick(subs) })
-        const inserted = await store.insert(session, { ...inserting, end: times(4, () => pick(ids)) })
-        add(inserted.ended)
+        const revokeOthers = Math.random() < 0.2
+        const inserted = await store.insert(session, { ...inserting, revokeOthers, maxSessions: 3, revoke: times(4, () => pick(ids)) })
+        if (inserted.row !== null) add([...inserted.revoked, ...inserted.evicted])
         ids[Math.floor(Math.random() * ids.length)] = session.id
       },
       async (store) => {
@@ -176,10 +179,12 @@ t.test('postgresStore()', { skip }, async (t) => {
         const { row } = await store.find(id)
         await store.rotate(id, { ...rotation, from: row?.generation ?? 0, to: (row?.generation ?? 0) + 1 })
       },
-      (store) => store.countRetry(pick(ids), { generation: 0, retries: [], keep: [], idleMs: hourMs }),
-      async (store) => add([await store.revoke(pick(ids), ending)].filter((one) => one !== null)),
-      async (store) => add(await store.revokeAll(pick(subs), ending)),
-      (store) => store.feed(times(3, () => ({ kind: 'session', id: pick(ids), until: Math.floor(Date.now() + Math.random() * 20 - 10) }))),
+      (store) => store.countRetry(pick(ids), { generation: 0, retries: [], keepRetries: [], idleMs: hourMs, accessLifetimeSeconds: 600 }),
+      (store) => store.countRepeat(pick(ids), { generation: 1, repeated: 0, streak: 1 }),
+      async (store) => add([(await store.revoke(pick(ids), ending)).revoked].filter((one) => one !== null)),
+      async (store) => add((await store.revokeAll(subject(pick(subs)), { ...ending, except: pick(ids) })).revoked),
+      async (store) => add((await store.trim(subject(pick(subs)), { ...ending, maxSessions: 2 })).revoked),
+      (store) => store.appendRevocations(times(3, () => ({ kind: 'session', id: pick(ids), until: Math.floor(Date.now() + Math.random() * 20 - 10) })), ending),
       (store) => store.sweep()
     ]
     await t.resolves(Promise.all(times(16, async (worker) => {
@@ -190,27 +195,27 @@ t.test('postgresStore()', { skip }, async (t) => {
     t.ok(ended.size > 0)
   })
 
-  await t.test('readFeed() passes no entry that is not yet committed', async (t) => {
+  await t.test('readRevocations() passes no entry that is not yet committed', async (t) => {
     const schema = newSchema()
     const [store, other] = [newStore(mine, schema), newStore(theirs, schema)]
     const session = newSession()
     await store.insert(session, inserting)
     const slow = await theirs.connect()
     await slow.query('BEGIN')
-    await slow.query(`SELECT ${schema}.auth_revoke($1, NULL, 600)`, [session.id])
-    const writing = Promise.all(times(3, (index) => other.feed([tokenEntry(`${index}`)])))
+    await slow.query(`SELECT ${schema}.auth_revoke($1, NULL, NULL, 600)`, [session.id])
+    const writing = Promise.all(times(3, (index) => other.appendRevocations([tokenEntry(`${index}`)], ending)))
     await waits(mine, 3)
-    const before = await store.readFeed(null, 10)
+    const before = await store.readRevocations(null, 10)
     t.match(before, { entries: [], cursor: '0.' })
     await slow.query('COMMIT')
     slow.release()
     await writing
-    const after = await store.readFeed(before.cursor, 10)
+    const after = await store.readRevocations(before.cursor, 10)
     t.equal(after.entries[0]?.id, session.id)
     t.strictSame(after.entries.map(({ id }) => id).sort(), [session.id, '0', '1', '2'].sort())
   })
 
-  await t.test('readFeed() follows parallel writers without a gap', async (t) => {
+  await t.test('readRevocations() follows parallel writers without a gap', async (t) => {
     const schema = newSchema()
     const [store, other] = [newStore(mine, schema), newStore(theirs, schema)]
     const seen: string[] = []
@@ -218,25 +223,25 @@ t.test('postgresStore()', { skip }, async (t) => {
     const follow = async () => {
       for (let cursor: string | null = null, last = false; !last;) {
         last = !writing
-        const page = await store.readFeed(cursor, 1000)
+        const page = await store.readRevocations(cursor, 1000)
         seen.push(...page.entries.map(({ id }) => id))
         cursor = page.cursor
         await setImmediate()
       }
     }
-    const ids = times(200, (index) => `${index}`)
-    const write = Promise.all(ids.map((id, index) => [store, other][index % 2]!.feed([tokenEntry(id)]))).finally(() => { writing = false })
+    const ids = times(100, (index) => `${index}`)
+    const write = Promise.all(ids.map((id, index) => [store, other][index % 2]!.appendRevocations([tokenEntry(id)], ending))).finally(() => { writing = false })
     await Promise.all([write, follow()])
     t.strictSame(seen.sort(), ids.sort())
   })
 
-  await t.test('readFeed() does not resume from another mark at the same number, nor from nonsense', async (t) => {
+  await t.test('readRevocations() does not resume from another mark at the same number, nor from nonsense', async (t) => {
     const store = newStore(mine, newSchema())
-    await store.feed([tokenEntry('a')])
-    const { cursor } = await store.readFeed(null, 10)
-    t.match(await store.readFeed(cursor, 10), { entries: [], resumed: true })
+    await store.appendRevocations([tokenEntry('a')], ending)
+    const { cursor } = await store.readRevocations(null, 10)
+    t.match(await store.readRevocations(cursor, 10), { entries: [], resumed: true })
     const wrong = ['', '.', '1', '1.', 'x.y', '-1.x', "1.' OR 1", `1.${randomUUID()}`, `${'9'.repeat(30)}.${randomUUID()}`, `2${cursor}`]
-    for (const nonsense of wrong) t.match(await store.readFeed(nonsense, 10), { entries: [{ id: 'a' }], resumed: false }, nonsense)
+    for (const nonsense of wrong) t.match(await store.readRevocations(nonsense, 10), { entries: [{ id: 'a' }], resumed: false }, nonsense)
   })
 
   await t.test('subscribe() is woken by what another node commits, and again after the connection was lost', async (t) => {
@@ -247,35 +252,21 @@ t.test('postgresStore()', { skip }, async (t) => {
     await store.subscribe!(happen)
     await first
     const pushed = next()
-    await other.feed([tokenEntry('a')])
+    await other.appendRevocations([tokenEntry('a')], ending)
     await pushed
     for (let round = 0; round < 3; round++) {
       const back = next()
-      await mine.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'LISTEN "${schema}.auth_feed"'`)
+      await mine.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN %'")
       await back
     }
     const again = next()
-    await other.feed([tokenEntry('b')])
+    await other.appendRevocations([tokenEntry('b')], ending)
     await again
     await store.close()
     t.pass('nothing but the events was waited for')
   })
 
-  await t.test('subscribe() takes nothing from a pool of one client, and close() gives back what it took', async (t) => {
-    const schema = newSchema()
-    const single = newStore(newPool({ max: 1 }), schema)
-    await single.subscribe!(() => t.fail('woken'))
-    t.match(await single.find('a'), { row: null })
-    const pool = newPool({ max: 2 })
-    const store = newStore(pool, schema)
-    await store.subscribe!(() => {})
-    await store.find('a')
-    t.strictSame([pool.totalCount, pool.idleCount], [2, 1])
-    await store.close()
-    t.strictSame([pool.totalCount, pool.idleCount], [1, 1])
-  })
-
-  await t.test('a call that cannot be answered rejects in 2 s, and leaves the pool all its clients', async (t) => {
+  await t.test('a call that the database does not finish rejects in 2 s, and leaves the pool all its clients', async (t) => {
     const [rowLocked, tableLocked] = [newSchema(), newSchema()]
     const pool = newPool({ max: 2 })
     const [writer, reader] = [newStore(theirs, rowLocked), newStore(pool, tableLocked)]
@@ -285,13 +276,11 @@ t.test('postgresStore()', { skip }, async (t) => {
     await other.query('BEGIN')
     await other.query(`SELECT FROM ${rowLocked}.auth_sessions FOR UPDATE`)
     await other.query(`LOCK TABLE ${tableLocked}.auth_sessions`)
-    const start = performance.now()
-    const late = { message: 'PostgreSQL did not answer within 1900 ms' }
+    const late = { message: /lock timeout|PostgreSQL did not respond within 1900 ms/ }
     await Promise.all([
-      t.rejects(writer.rotate(session.id, rotation), { code: '55P03' }, 'the server ends the patience of a writer'),
+      t.rejects(writer.rotate(session.id, rotation), { code: '55P03' }, 'the server ends the wait of a writer'),
       ...times(4, () => t.rejects(reader.find(session.id), late, 'also of those that wait for a client'))
     ])
-    t.ok(performance.now() - start < 2400)
     await other.query('COMMIT')
     other.release()
     await Promise.all(times(4, async () => t.match(await reader.find(session.id), { row: { generation: 0 } })))
@@ -299,96 +288,251 @@ t.test('postgresStore()', { skip }, async (t) => {
     t.ok(pool.totalCount <= 2 && pool.waitingCount === 0)
   })
 
-  await t.test('refuses an isolation level under which a login could slip between', async (t) => {
+  await t.test('refuses an isolation level under which a sign-in could slip between', async (t) => {
     const pool = newPool({ options: '-c default_transaction_isolation=repeatable\\ read' })
     await t.rejects(newStore(pool, newSchema()).insert(newSession(), inserting), { message: /read committed/ })
   })
 
-  await t.test('writes to the disk before it answers, whatever the default is', async (t) => {
+  await t.test('writes to the disk before it responds, whatever the default is', async (t) => {
     const schema = newSchema()
     const pool = newPool({ options: '-c synchronous_commit=off' })
     await newStore(pool, schema).find('a')
     const client = await pool.connect()
     await client.query('BEGIN')
-    await client.query(`SELECT ${schema}.auth_rotate('a', 0, 1, 0, 0)`)
+    await client.query(`SELECT ${schema}.auth_rotate('a', 0, 1, 0, 0, 0)`)
     t.strictSame((await client.query('SHOW synchronous_commit')).rows, [{ synchronous_commit: 'on' }])
     await client.query('COMMIT')
     t.strictSame((await client.query('SHOW synchronous_commit')).rows, [{ synchronous_commit: 'off' }])
     client.release()
   })
 
-  await t.test('finds, lists and reads on by an index', async (t) => {
+  /** What a call costs in rows read, whatever the machine's pace is: counted by the server. */
+  async function rowsRead (pool: Pool, schema: string, call: string): Promise<number> {
+    const client = await pool.connect()
+    const count = async (): Promise<number> => {
+      const { rows: [{ read }] } = await client.query(`SELECT sum(pg_stat_get_xact_tuples_fetched(oid) + pg_stat_get_xact_tuples_returned(oid))::integer AS read
+        FROM pg_class WHERE oid IN ('auth_sessions'::regclass, 'auth_subjects'::regclass, 'auth_feed'::regclass)`)
+      return read
+    }
+    await client.query(`BEGIN; SET LOCAL search_path = ${schema}`)
+    const before = await count()
+    await client.query(call)
+    const read = await count() - before
+    await client.query('ROLLBACK')
+    client.release()
+    return read
+  }
+  const fill = (schema: string, count: number, { sub = "'filler'", idleMs = hourMs } = {}) => mine.query(`INSERT INTO ${schema}.auth_sessions
+    (id, issuer, sub, salt, created_at, rotated_at, idle_expires_at, absolute_expires_at, sweep_at, access_lifetime_seconds, claims)
+    SELECT gen_random_uuid(), '${issuer}', ${sub}, '', now - 60000 - n, now - 60000 - n, now + ${idleMs}, now + ${hourMs}, now + ${idleMs}, 600, '{}'
+    FROM generate_series(1, ${count}) AS n, auth_now() AS now`.replace('auth_now', `${schema}.auth_now`))
+
+  await t.test('no call reads other rows than its own, though its plan was made while the tables were small', async (t) => {
+    const schema = newSchema()
+    // Not the store's: nobody else listens for the end of its connection.
+    const pool = newPool({ max: 1 }).on('error', () => {})
+    const store = newStore(mine, schema)
+    await store.find('a')
+    const calls = {
+      find: "SELECT auth_find('x')",
+      list: `SELECT auth_list('{${issuer}}', 'user', 100)`,
+      rotate: "SELECT auth_rotate('x', 0, 1, 0, 1000, 600)",
+      insert: `SELECT auth_insert('new', '${issuer}', 'user', '', NULL, NULL, '{}', 600, 1000, 1000, '{${issuer}}', '{x}', false, 10, 60000, 600, 1000)`,
+      'insert, revoking others': `SELECT auth_insert('new', '${issuer}', 'user', '', NULL, NULL, '{}', 600, 1000, 1000, '{${issuer}}', '{x}', true, 10, 60000, 600, 1000)`,
+      revoke: `SELECT auth_revoke('x', '{${issuer}}', 'user', 600)`,
+      revokeAll: `SELECT auth_revoke_all('{${issuer}}', 'user', NULL, 600, 1000)`,
+      trim: `SELECT auth_trim('{${issuer}}', 'user', 1, 600, 1000)`,
+      append: "SELECT auth_append('{session,token}', '{x,y}', '{1000000000000000,1000000000000000}', 600)",
+      sweep: 'SELECT auth_sweep(0, 0, 1000)'
+    }
+    await fill(schema, 600)
+    for (const call of Object.values(calls)) for (let round = 0; round < 7; round++) await rowsRead(pool, schema, call)
+    await fill(schema, 5000, { sub: 'n % 3' })
+    await store.insert(newSession({ id: 'x' }), inserting)
+    await store.insert(newSession(), inserting)
+    await store.appendRevocations(times(2000, (index) => tokenEntry(`${index}`)), ending)
+    await mine.query(`INSERT INTO ${schema}.auth_subjects (issuer, sub, at, sweep_at) SELECT '', n, 1, 1e15 FROM generate_series(1, 2000) AS n`)
+    for (const [name, call] of Object.entries(calls)) {
+      const read = await rowsRead(pool, schema, call)
+      t.ok(read < 60, `${name}: ${read} rows`)
+    }
+  })
+
+  await t.test('revokeAll() ends 80,000 sessions of one subject in one step, and logs them in batches', async (t) => {
+    const schema = newSchema()
+    const store = newStore(mine, schema)
+    const kept = newSession()
+    await store.insert(kept, inserting)
+    await fill(schema, 80_000, { sub: "'user'" })
+    const { rows } = await store.list(subject('user'), { limit: 100 })
+    t.equal(rows.length, 100)
+    t.equal(rows.at(-1)!.id, kept.id, 'the most recently rotated are listed')
+    const { revoked, more } = await store.revokeAll(subject('user'), { ...ending, except: kept.id })
+    t.strictSame([revoked.length, more], [1000, true])
+    t.strictSame((await store.list(subject('user'), { limit: 100 })).rows.map(({ id }) => id), [kept.id])
+    const { rows: [left] } = await mine.query(`SELECT id FROM ${schema}.auth_sessions WHERE revoked_at IS NULL AND id <> '${kept.id}' LIMIT 1`)
+    t.match(await store.rotate(left.id, rotation), { applied: false, row: { revokedAt: Number } })
+    t.match(await store.trim(subject('user'), { ...ending, maxSessions: 100 }), { revoked: { length: 1000 }, more: true })
+  })
+
+  await t.test('insert() evicts in batches where a subject has 80,000 sessions from before there was a maximum', async (t) => {
     const schema = newSchema()
     const store = newStore(mine, schema)
     await store.find('a')
-    await mine.query(`INSERT INTO ${schema}.auth_sessions (id, sub, salt, created_at, rotated_at, idle_expires_at, absolute_expires_at,
-      access_lifetime_seconds, claims) SELECT n, n % 3000, '', n, n, n, n, 600, '{}' FROM generate_series(1, 6000) AS n;
-      INSERT INTO ${schema}.auth_feed (kind, id, until) SELECT 'token', n, 1 FROM generate_series(1, 6000) AS n; ANALYZE`)
-    const texts: string[] = []
-    const watching = {
-      on: () => {},
-      removeListener: () => {},
-      async connect () {
-        const client = await mine.connect()
-        return {
-          on: () => {},
-          removeListener: () => {},
-          release: (error?: Error) => client.release(error),
-          async query (text: string, values: unknown[] = []) {
-            if (text.includes('AS clock')) texts.push((await client.query(`EXPLAIN (FORMAT JSON) ${text}`, values)).rows.map((row) => JSON.stringify(row)).join())
-            return client.query(text, values)
-          }
-        }
-      }
-    }
-    const watched = postgresStore(watching, { schema })
-    await watched.find('7')
-    await watched.list('7')
-    await watched.readFeed((await store.readFeed(null, 5000)).cursor, 10)
-    for (const [index, name] of ['auth_sessions_pkey', 'auth_sessions_sub', 'auth_feed_pkey'].entries()) {
-      t.match(texts[index], `"Index Name":"${name}"`)
-      t.notMatch(texts[index], 'Seq Scan')
-    }
-    t.equal(await store.sweep(), 6000, 'in more than one batch')
-    t.equal((await store.readFeed(null, 10)).entries.length, 1, 'the newest stays')
-    t.equal(await store.sweep(), 0)
+    await fill(schema, 80_000, { sub: "'user'" })
+    const session = newSession()
+    t.match(await store.insert(session, inserting), { evicted: { length: 1000 }, more: true })
+    t.match(await store.trim(subject('user'), { ...ending, maxSessions: 100 }), { revoked: { length: 1000 }, more: true })
+    t.match(await store.find(session.id), { row: { revokedAt: null } })
   })
 
-  await t.test('rejects while the server is down, loses nothing that was answered, and resumes by itself', async (t) => {
+  await t.test('rotate() touches no index', async (t) => {
+    const schema = newSchema()
+    const store = newStore(mine, schema)
+    await store.insert(newSession({ id: 'x', absoluteMs: 1000 * hourMs }), inserting)
+    const client = await mine.connect()
+    await client.query('BEGIN')
+    await client.query(`SELECT ${schema}.auth_rotate('x', 0, 1, 0, ${hourMs + 20 * 60_000}, 600)`)
+    const { rows } = await client.query(`SELECT pg_stat_get_xact_tuples_hot_updated('${schema}.auth_sessions'::regclass)::integer AS hot`)
+    await client.query('COMMIT')
+    client.release()
+    t.strictSame(rows, [{ hot: 1 }])
+    t.match(await store.find('x'), { row: { generation: 1 } })
+  })
+
+  await t.test('sweep() looks at no session before its time, and at one that was refreshed once', async (t) => {
+    const schema = newSchema()
+    const store = newStore(mine, schema)
+    await store.insert(newSession({ id: 'refreshed', idleMs: 1 }), inserting)
+    await mine.query(`UPDATE ${schema}.auth_sessions SET idle_expires_at = absolute_expires_at`)
+    await fill(schema, 5000, { idleMs: 1000 * 60 })
+    await fill(schema, 3, { idleMs: -1 })
+    t.ok(await rowsRead(mine, schema, 'SELECT auth_sweep(0, 0, 1000)') < 30, 'four are due')
+    t.equal(await store.sweep(), 3)
+    // Else what was removed is looked at once more.
+    await mine.query(`VACUUM (INDEX_CLEANUP ON) ${schema}.auth_sessions`)
+    t.equal(await rowsRead(mine, schema, 'SELECT auth_sweep(0, 0, 1000)'), 0, 'none is')
+    t.match(await store.find('refreshed'), { row: { id: 'refreshed' } })
+    await mine.query(`UPDATE ${schema}.auth_sessions SET idle_expires_at = 1, sweep_at = 1`)
+    t.ok(await rowsRead(mine, schema, 'SELECT auth_sweep(0, 0, 100)') < 1000, 'a batch does not look at those of the next')
+    t.equal(await store.sweep(), 5001, 'in more than one batch')
+  })
+
+  await t.test('sweep() removes expired entries but the newest, and looks at no other', async (t) => {
+    const schema = newSchema()
+    const store = newStore(mine, schema)
+    await store.appendRevocations(times(2500, (index) => ({ kind: 'token', id: `old ${index}`, until: 1 })), ending)
+    await store.appendRevocations(times(2000, (index) => tokenEntry(`${index}`)), ending)
+    await store.sweep()
+    t.equal((await store.readRevocations(null, 5000)).entries.length, 2000)
+    await mine.query(`VACUUM (INDEX_CLEANUP ON) ${schema}.auth_feed`)
+    t.ok(await rowsRead(mine, schema, 'SELECT auth_sweep(0, 0, 1000)') < 5, 'no entry is due')
+    await mine.query(`UPDATE ${schema}.auth_feed SET until = 1`)
+    await store.sweep()
+    t.equal((await store.readRevocations(null, 10)).entries.length, 1, 'the newest stays')
+  })
+
+  await t.test('sweep() keeps the counter of a subject while a session depends on it, and forgets it afterwards', async (t) => {
+    const schema = newSchema()
+    const store = newStore(mine, schema)
+    const [behind, live] = [newSession(), newSession()]
+    await store.insert(behind, inserting)
+    await store.revokeAll(subject('user'), ending)
+    await mine.query(`UPDATE ${schema}.auth_sessions SET revoked_at = NULL, revoked_until = NULL`)
+    await store.insert(live, inserting)
+    const age = () => mine.query(`UPDATE ${schema}.auth_subjects SET at = at - 90000000, sweep_at = 0`)
+    await age()
+    await store.sweep()
+    t.match(await store.rotate(behind.id, rotation), { applied: false })
+    t.match(await store.rotate(live.id, rotation), { applied: true })
+    await mine.query(`DELETE FROM ${schema}.auth_sessions`)
+    await age()
+    await store.sweep()
+    t.strictSame((await mine.query(`SELECT sub FROM ${schema}.auth_subjects`)).rows, [])
+  })
+
+  await t.test('appendRevocations() writes 100,000 entries in batches, and a repetition writes none', async (t) => {
+    const store = newStore(mine, newSchema())
+    const entries = times(100_000, (index) => tokenEntry(`${index}`))
+    await store.appendRevocations(entries, ending)
+    const { cursor, entries: read } = await store.readRevocations(null, 200_000)
+    t.equal(read.length, 100_000)
+    await store.appendRevocations(entries, ending)
+    t.match(await store.readRevocations(cursor, 10), { entries: [], resumed: true })
+  })
+
+  await t.test('insert() compares the age of a credential with the time of its arrival, not the time after a lock', async (t) => {
+    const schema = newSchema()
+    const store = newStore(mine, schema)
+    await store.find('a')
+    const other = await theirs.connect()
+    await other.query('BEGIN')
+    await other.query(`SELECT pg_advisory_xact_lock(hashtextextended('user', '${schema}.auth_subjects'::regclass::oid::bigint))`)
+    const started = store.insert(newSession(), { ...inserting, authenticatedAge: () => 0 })
+    await waits(theirs, 1)
+    await other.query(`SELECT ${schema}.auth_revoke_all('{${issuer}}', 'user', NULL, 600, 1000)`)
+    await other.query('COMMIT; SELECT pg_sleep(0.01)')
+    other.release()
+    t.match(await started, { row: null })
+  })
+
+  await t.test('insert() asks the age of a credential when it has a client', async (t) => {
+    const pool = newPool({ max: 1 })
+    const store = newStore(pool, newSchema())
+    await store.find('a')
+    const client = await pool.connect()
+    let asked = 0
+    const waiting = store.insert(newSession(), { ...inserting, authenticatedAge: () => ++asked })
+    while (pool.waitingCount === 0) await setImmediate()
+    t.equal(asked, 0)
+    client.release()
+    await waiting
+    t.equal(asked, 1)
+  })
+
+  await t.test('insert() is refused once where the time of revokeAll() lies ahead of the clock', async (t) => {
+    const schema = newSchema()
+    const store = newStore(mine, schema)
+    await store.revokeAll(subject('user'), ending)
+    await mine.query(`UPDATE ${schema}.auth_subjects SET at = at + ${hourMs}`)
+    const insert = () => store.insert(newSession(), { ...inserting, authenticatedAge: () => 0 })
+    const { row, storeTime } = await insert()
+    t.equal(row, null)
+    while ((await store.find('a')).storeTime <= storeTime);
+    t.match(await insert(), { row: { sub: 'user' } })
+  })
+
+  await t.test('rejects while the server is down, loses nothing that was acknowledged, and resumes by itself', async (t) => {
     const store = newStore(mine, newSchema())
     const session = newSession()
     await store.insert(session, inserting)
     const { happen, next } = createEvent()
     await store.subscribe!(happen)
-    let answered = 0
-    let longestMs = 0
+    let acknowledged = 0
     const crashes = { left: 2 }
     const codes = new Set<unknown>()
     const refresh = async () => {
       while (crashes.left > 0) {
-        const from = answered
-        const start = performance.now()
+        const from = acknowledged
         await store.rotate(session.id, { ...rotation, from, to: from + 1 }).then(
-          ({ row }) => { answered = Math.max(answered, row!.generation) },
+          ({ row }) => { acknowledged = Math.max(acknowledged, row!.generation) },
           ({ code }: { code?: string }) => codes.add(code))
-        longestMs = Math.max(longestMs, performance.now() - start)
-        // A pace, for a server that is down refuses at once.
+        // Paced, because a server that is down refuses at once.
         await setTimeout(20)
       }
     }
     const refreshing = Promise.all(times(6, refresh))
     for (; crashes.left > 0; crashes.left--) {
-      const before = answered
+      const before = acknowledged
       const woken = next()
       await server.crash()
       await server.start()
       await woken
       const { row } = await store.find(session.id)
-      t.ok(row!.generation >= before, 'what was answered is there')
-      while (answered <= row!.generation) await setTimeout(20)
+      t.ok(row!.generation >= before, 'what was acknowledged is there')
+      while (acknowledged <= row!.generation) await setTimeout(20)
     }
     await refreshing
-    t.ok(longestMs < 2500, `${longestMs} ms`)
     t.ok(codes.size > 0, [...codes].join())
   })
 
@@ -398,7 +542,7 @@ t.test('postgresStore()', { skip }, async (t) => {
     await store.insert(newSession({ id: 'a' }), inserting)
     await server.restartAsReplica()
     const calls: (() => Promise<unknown>)[] = [
-      () => store.find('a'), () => store.find('b'), () => store.list('user'), () => store.list('nobody'), () => store.readFeed(null, 1),
+      () => store.find('a'), () => store.find('b'), () => store.list(subject('user'), { limit: 1 }), () => store.list(subject('nobody'), { limit: 1 }), () => store.prepare!(), () => store.readRevocations(null, 1),
       () => store.rotate('a', rotation), () => store.revoke('a', ending), () => store.insert(newSession(), inserting), () => store.sweep()
     ]
     for (const call of calls) await t.rejects(call(), { code: '25006' })
@@ -409,12 +553,4 @@ t.test('postgresStore()', { skip }, async (t) => {
       waiting = (await pool.query("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'")).rows.length
     }
   }
-})
-
-t.test('postgresStore() refuses names of schemas that would have to be quoted', async (t) => {
-  const pool = { connect: () => Promise.reject(new Error('no')), on: () => {}, removeListener: () => {} }
-  for (const schema of ['', 'a b', 'a"b', "a'", 'ä', 'a'.repeat(41)]) {
-    t.throws(() => postgresStore(pool, { schema }), { name: 'RangeError', message: /^"schema" must be/ }, schema)
-  }
-  await t.rejects(postgresStore(pool).find('a'), { message: 'no' })
 })

@@ -1,4 +1,4 @@
-import type { EndedSession, FeedEntry, SessionRow } from '../store.ts'
+import type { Revocation, RevokedSession, SessionRow } from '../session-store.ts'
 
 export type Columns = Record<string, unknown>
 
@@ -7,27 +7,38 @@ export function toRow (of: Columns): SessionRow | null {
   if (of.id === null) return null
   return {
     id: String(of.id),
+    issuer: String(of.issuer),
     sub: String(of.sub),
     salt: String(of.salt),
     generation: Number(of.generation),
     createdAt: Number(of.created_at),
     rotatedAt: Number(of.rotated_at),
     retries: String(of.retries).split(',').filter(Boolean).map(Number),
+    repeatedGeneration: numberOrNull(of.repeated_generation),
+    repeatStreak: Number(of.repeat_streak),
     idleExpiresAt: Number(of.idle_expires_at),
     absoluteExpiresAt: Number(of.absolute_expires_at),
     accessLifetimeSeconds: Number(of.access_lifetime_seconds),
-    revokedAt: of.revoked_at === null ? null : Number(of.revoked_at),
-    // As JSON, for a device's name comes from outside and may have what PostgreSQL has not in texts: U+0000.
+    revokedAt: numberOrNull(of.revoked_at),
+    // As JSON, because a device's name comes from outside and may contain U+0000, which PostgreSQL's texts cannot.
     device: of.device === null ? null : JSON.parse(String(of.device)) as string,
     scope: of.scope as string | null,
     claims: JSON.parse(String(of.claims)) as Record<string, unknown>
   }
 }
 
-export function toEntry (of: Columns): FeedEntry {
-  return { kind: of.kind as FeedEntry['kind'], id: String(of.id), until: Number(of.until) }
+export function toEntry (of: Columns): Revocation {
+  return { kind: of.kind as Revocation['kind'], id: String(of.id), until: Number(of.until) }
 }
 
-export function toEnded (text: unknown): EndedSession[] {
-  return JSON.parse(String(text)) as EndedSession[]
+export function toRevoked (text: unknown): RevokedSession[] {
+  return JSON.parse(String(text)) as RevokedSession[]
+}
+
+export function toTime ({ now }: Columns): number {
+  return Number(now)
+}
+
+function numberOrNull (value: unknown): number | null {
+  return value === null ? null : Number(value)
 }

@@ -1,65 +1,67 @@
-import type { PostgresClient } from './client.ts'
-import { functions } from './functions.ts'
+import { UnusableStoreError } from '../session-store.ts'
+import type { PostgresClient } from './driver.ts'
+import { sessionTables } from './steps/001-sessions.ts'
+import { functions as firstFunctions } from './steps/002-functions.ts'
+import { subjectTables } from './steps/003-subjects.ts'
+import { functions } from './steps/004-functions.ts'
+
+interface Step {
+  readonly statements: string
+  /** The last step that code has to know to work on a schema with this one. */
+  readonly usableFrom: string
+}
 
 /** Each is applied once to a schema, in this order; published ones never change, new ones are added at the end. */
-const schemaSteps = {
-  // Texts compare by their bytes; the index of subjects has their hashes, which are short. Rotating
-  // changes no indexed column (`gone` counts quarters of a day): PostgreSQL rewrites the row within its page, which is
-  // why the pages keep some room, and touches no index.
-  '001-sessions': `
-    CREATE TABLE auth_sessions (
-      id text COLLATE "C" PRIMARY KEY,
-      sub text COLLATE "C" NOT NULL CHECK (octet_length(sub) <= 2000),
-      salt text COLLATE "C" NOT NULL,
-      generation bigint NOT NULL DEFAULT 0,
-      created_at bigint NOT NULL,
-      rotated_at bigint NOT NULL,
-      idle_expires_at bigint NOT NULL,
-      absolute_expires_at bigint NOT NULL,
-      revoked_at bigint,
-      revoked_until bigint,
-      access_lifetime_seconds integer NOT NULL,
-      gone integer NOT NULL GENERATED ALWAYS AS (coalesce(revoked_until, idle_expires_at) / 21600000) STORED,
-      retries text COLLATE "C" NOT NULL DEFAULT '',
-      device text COLLATE "C",
-      scope text COLLATE "C",
-      claims text COLLATE "C" NOT NULL
-    ) WITH (fillfactor = 90);
-    CREATE INDEX auth_sessions_sub ON auth_sessions (hashtextextended(sub, 0));
-    CREATE INDEX auth_sessions_gone ON auth_sessions (gone);
-    CREATE TABLE auth_revoked_all (sub text COLLATE "C" PRIMARY KEY, at bigint NOT NULL);
-    CREATE TABLE auth_feed (
-      number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-      mark uuid NOT NULL DEFAULT gen_random_uuid(),
-      kind text COLLATE "C" NOT NULL,
-      id text COLLATE "C" NOT NULL,
-      until bigint NOT NULL,
-      UNIQUE (kind, id)
-    );`,
-  '002-functions': functions
+const steps: Readonly<Record<string, Step>> = {
+  '001-sessions': { statements: sessionTables, usableFrom: '001-sessions' },
+  '002-functions': { statements: firstFunctions, usableFrom: '002-functions' },
+  '003-subjects': { statements: subjectTables, usableFrom: '004-functions' },
+  '004-functions': { statements: functions, usableFrom: '004-functions' }
 }
 
 /** Any number will do, if only it is the same on all nodes. */
 const migrationLock = 4_702_111_234_474_983
 
-/** Brings a schema up to date: once, though nodes start together; where it is, no right to create anything is needed. */
+/** True when there is nothing to migrate. */
+export async function isCurrent (client: PostgresClient, schema: string): Promise<boolean> {
+  return (await missingSteps(client, schema)).length === 0
+}
+
+/** Brings a schema up to date: once, though nodes start together. */
 export async function migrate (client: PostgresClient, schema: string): Promise<void> {
-  if ((await missingSteps(client, schema)).length === 0) return
   await client.query(`BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(${migrationLock})`)
+  // Another node may have done it meanwhile, and have the rights that this one lacks.
+  if (await isCurrent(client, schema)) {
+    await client.query('COMMIT')
+    return
+  }
   const { rows } = await client.query('SELECT FROM pg_namespace WHERE nspname = $1', [schema])
   if (rows.length === 0) await client.query(`CREATE SCHEMA "${schema}"`)
   await client.query(`SET LOCAL search_path = "${schema}", pg_temp`)
-  await client.query('CREATE TABLE IF NOT EXISTS auth_schema (step text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT clock_timestamp())')
-  for (const [step, statements] of await missingSteps(client, schema)) {
-    await client.query(statements)
-    await client.query('INSERT INTO auth_schema (step) VALUES ($1)', [step])
+  await client.query(`CREATE TABLE IF NOT EXISTS
+      auth_schema (step text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT clock_timestamp());
+    ALTER TABLE auth_schema ADD COLUMN IF NOT EXISTS usable_from text`)
+  for (const step of await missingSteps(client, schema)) {
+    await client.query(steps[step]!.statements)
+    await client.query('INSERT INTO auth_schema (step, usable_from) VALUES ($1, $2)', [step, steps[step]!.usableFrom])
   }
   await client.query('COMMIT')
 }
 
-async function missingSteps (client: PostgresClient, schema: string): Promise<[name: string, statements: string][]> {
+/** @throws UnusableStoreError where a newer version has changed the schema in a way that this one cannot work with */
+async function missingSteps (client: PostgresClient, schema: string): Promise<string[]> {
   const table = `"${schema}".auth_schema`
   const { rows: [found] } = await client.query('SELECT to_regclass($1) IS NOT NULL AS exists', [table])
-  const applied = (found as { exists: boolean }).exists ? (await client.query(`SELECT step FROM ${table}`)).rows : []
-  return Object.entries(schemaSteps).filter(([step]) => !applied.some((row) => (row as { step: string }).step === step))
+  if (!(found as { exists: boolean }).exists) return Object.keys(steps)
+  // As JSON, because older versions made the table without `usable_from`.
+  const { rows } = await client.query(`SELECT step, to_jsonb(applied) ->> 'usable_from' AS "usableFrom"
+    FROM ${table} AS applied ORDER BY step`)
+  const applied = rows as { step: string, usableFrom: string | null }[]
+  for (const { step, usableFrom } of applied) {
+    if (steps[step] !== undefined || (usableFrom !== null && steps[usableFrom] !== undefined)) continue
+    throw new UnusableStoreError(`the PostgreSQL schema "${schema}" has the step "${step}", ` +
+      `which needs code that knows the step "${usableFrom ?? step}": ` +
+      `this version of fastify-authenticate knows the steps up to "${Object.keys(steps).at(-1)}"; update it`)
+  }
+  return Object.keys(steps).filter((step) => !applied.some((row) => row.step === step))
 }

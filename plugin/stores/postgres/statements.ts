@@ -1,23 +1,26 @@
 /** Reading asks for the time first, also where there is no row: that refuses to read a replica. */
 export const createStatements = (schema: string) => ({
-  find: `SELECT clock.now, session.* FROM (SELECT ${schema}.auth_now() AS now) AS clock
-    LEFT JOIN ${schema}.auth_sessions AS session ON session.id = $1`,
-  list: `SELECT session.* FROM (SELECT ${schema}.auth_now() AS now) AS clock
-    LEFT JOIN ${schema}.auth_sessions AS session ON hashtextextended(session.sub, 0) = hashtextextended($1, 0)
-      AND session.sub = $1 AND session.revoked_at IS NULL AND session.idle_expires_at > clock.now
-    ORDER BY session.created_at, session.id`,
-  // The page, and whether the cursor is one of this feed, are of one snapshot.
-  readFeed: `SELECT clock.now, known.resumed, page.* FROM (SELECT ${schema}.auth_now() AS now) AS clock
-    CROSS JOIN (SELECT $1::bigint = 0 OR EXISTS (SELECT FROM ${schema}.auth_feed WHERE number = $1 AND mark = $2::uuid) AS resumed) AS known
+  time: `SELECT ${schema}.auth_now() AS now`,
+  find: `SELECT now, (session).* FROM ${schema}.auth_find($1)`,
+  list: `SELECT clock.now, session.* FROM (SELECT ${schema}.auth_now() AS now) AS clock
+    LEFT JOIN ${schema}.auth_list($1, $2, $3) AS session ON true ORDER BY session.created_at, session.id`,
+  // The page, and whether the cursor is one of this log, are of one snapshot.
+  readRevocations: `SELECT clock.now, known.resumed, page.* FROM (SELECT ${schema}.auth_now() AS now) AS clock
+    CROSS JOIN (
+      SELECT $1::bigint = 0 OR EXISTS (SELECT FROM ${schema}.auth_feed WHERE number = $1 AND mark = $2::uuid) AS resumed
+    ) AS known
     LEFT JOIN LATERAL (
       SELECT number, mark, kind, id, until FROM ${schema}.auth_feed
-      WHERE number > CASE WHEN known.resumed THEN $1 ELSE 0 END ORDER BY number LIMIT $3
+      WHERE number > CASE WHEN known.resumed THEN $1 ELSE 0 END AND NOT superseded ORDER BY number LIMIT $3
     ) AS page ON true`,
-  insert: `SELECT now, (session).*, ended::text FROM ${schema}.auth_insert($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-  rotate: `SELECT applied, now, (session).* FROM ${schema}.auth_rotate($1, $2, $3, $4, $5)`,
-  countRetry: `SELECT applied, now, (session).* FROM ${schema}.auth_count_retry($1, $2, $3, $4, $5)`,
-  revoke: `SELECT sub, until FROM ${schema}.auth_revoke($1, $2, $3)`,
-  revokeAll: `SELECT ${schema}.auth_revoke_all($1, $2, $3)::text AS ended`,
-  addEntries: `SELECT ${schema}.auth_add_entries($1, $2, $3)`,
-  sweep: `SELECT swept, more FROM ${schema}.auth_sweep($1)`
+  insert: `SELECT now, (session).*, revoked::text, evicted::text, more
+    FROM ${schema}.auth_insert($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
+  rotate: `SELECT applied, now, (session).* FROM ${schema}.auth_rotate($1, $2, $3, $4, $5, $6)`,
+  countRetry: `SELECT applied, now, (session).* FROM ${schema}.auth_count_retry($1, $2, $3, $4, $5, $6)`,
+  countRepeat: `SELECT applied, now, (session).* FROM ${schema}.auth_count_repeat($1, $2, $3, $4)`,
+  revoke: `SELECT now, sub, until FROM ${schema}.auth_revoke($1, $2, $3, $4)`,
+  revokeAll: `SELECT now, revoked::text, more FROM ${schema}.auth_revoke_all($1, $2, $3, $4, $5)`,
+  trim: `SELECT now, revoked::text, evicted::text, more FROM ${schema}.auth_trim($1, $2, $3, $4, $5)`,
+  append: `SELECT now FROM ${schema}.auth_append($1, $2, $3, $4)`,
+  sweep: `SELECT swept, next, log_next, more FROM ${schema}.auth_sweep($1, $2, $3)`
 })

@@ -1,4 +1,4 @@
-import { functionParts } from './function-parts.ts'
+import { functionParts } from './002-function-parts.ts'
 
 /**
  * What writes, as functions in the database: each call is one round trip and one transaction, its statements see what

@@ -1,0 +1,47 @@
+import { settings } from './004-subjects.ts'
+
+/** Changes a row where it is live and `condition` holds, and returns it as it is then, changed or not. */
+const compareAndSet = (name: string, { parameters, condition, change }: Record<'parameters' | 'condition' | 'change', string>) => `
+  CREATE FUNCTION ${name} (_id text, ${parameters},
+    OUT applied boolean, OUT now bigint, OUT session auth_sessions
+  ) ${settings} AS $$
+  BEGIN
+    PERFORM auth_begin();
+    -- After waiting for the lock, the row as it is then is compared again; a row that does not fit is not locked.
+    PERFORM FROM auth_sessions WHERE id = _id AND revoked_at IS NULL AND ${condition} FOR UPDATE;
+    applied := FOUND;
+    now := auth_now();
+    IF applied THEN
+      UPDATE auth_sessions SET ${change}
+        WHERE id = _id AND idle_expires_at > now AND counter >= auth_counter(issuer, sub) RETURNING * INTO session;
+      applied := FOUND;
+    END IF;
+    IF NOT applied THEN
+      session := auth_session(_id);
+      now := auth_now();
+    END IF;
+  END $$;`
+
+// The sweep looks at a row no later than this says; as a rule the time stays, and with it the entry in the index.
+const slide = `idle_expires_at = least(now + _idle_ms, absolute_expires_at),
+          sweep_at = least(sweep_at, now + _idle_ms, absolute_expires_at),
+          access_lifetime_seconds = greatest(access_lifetime_seconds, _access_lifetime_seconds)`
+
+export const changing = [
+  compareAndSet('auth_rotate', {
+    parameters: '_from bigint, _to bigint, _min_age_ms bigint, _idle_ms bigint, _access_lifetime_seconds integer',
+    // The distance in time, not the difference: a clock that was set back must not stop refreshing.
+    condition: 'generation = _from AND abs(auth_now() - rotated_at) >= _min_age_ms',
+    change: `generation = _to, rotated_at = now, ${slide}`
+  }),
+  compareAndSet('auth_count_retry', {
+    parameters: '_generation bigint, _retries text, _keep text, _idle_ms bigint, _access_lifetime_seconds integer',
+    condition: 'generation = _generation AND retries = _retries',
+    change: `retries = concat_ws(',', nullif(_keep, ''), now), ${slide}`
+  }),
+  compareAndSet('auth_count_repeat', {
+    parameters: '_generation bigint, _repeated bigint, _streak integer',
+    condition: 'generation = _generation AND coalesce(repeated_generation, -1) < _repeated',
+    change: 'repeated_generation = _repeated, repeat_streak = _streak'
+  })
+].join('')

@@ -1,0 +1,38 @@
+import { hashOf } from './003-subjects.ts'
+import { settings } from './004-subjects.ts'
+
+export const starting = `
+  CREATE FUNCTION auth_insert (_id text, _issuer text, _sub text, _salt text, _device text, _scope text, _claims text,
+    _access_lifetime_seconds integer, _idle_ms bigint, _absolute_ms bigint,
+    _issuers text[], _named text[], _revoke_others boolean, _max bigint, _authenticated_age double precision, _lifetime_seconds bigint, _limit bigint,
+    OUT now bigint, OUT session auth_sessions, OUT revoked json, OUT evicted json, OUT more boolean
+  ) ${settings} AS $$
+  DECLARE
+    -- Before any lock was waited for: the age was asked when the call was sent.
+    authenticated_at double precision := floor(extract(epoch FROM statement_timestamp()) * 1000) - _authenticated_age;
+    keys bigint[] := ARRAY(SELECT hashtextextended(_sub, hashtextextended(issuer, 0)) FROM unnest(_issuers) AS issuer);
+    refusing bigint[];
+  BEGIN
+    PERFORM auth_begin();
+    PERFORM auth_lock_subject(_sub);
+    now := auth_now();
+    IF EXISTS (SELECT FROM auth_sessions WHERE id = _id) THEN
+      RAISE EXCEPTION 'a session with this id exists' USING ERRCODE = 'unique_violation';
+    END IF;
+    IF _authenticated_age IS NOT NULL THEN
+      refusing := ARRAY(SELECT number FROM auth_subjects WHERE ${hashOf('auth_subjects')} = ANY (keys)
+        AND sub = _sub AND issuer = ANY (_issuers) AND at >= authenticated_at);
+      IF cardinality(refusing) > 0 THEN
+        UPDATE auth_subjects SET at = now WHERE number = ANY (refusing) AND at > now;
+        RETURN;
+      END IF;
+    END IF;
+    SELECT room.now, room.revoked, room.evicted, room.more INTO now, revoked, evicted, more
+      FROM auth_make_room(_issuers, _sub, _named, _revoke_others, _revoke_others, NULL, _max - 1, _lifetime_seconds,
+        _limit) AS room;
+    INSERT INTO auth_sessions (id, issuer, sub, salt, device, scope, claims, access_lifetime_seconds, counter,
+      created_at, rotated_at, idle_expires_at, absolute_expires_at, sweep_at)
+    VALUES (_id, _issuer, _sub, _salt, _device, _scope, _claims, _access_lifetime_seconds, auth_counter(_issuer, _sub),
+      now, now, now + least(_idle_ms, _absolute_ms), now + _absolute_ms, now + least(_idle_ms, _absolute_ms))
+    RETURNING * INTO session;
+  END $$;`
