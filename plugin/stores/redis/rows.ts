@@ -1,8 +1,8 @@
-import type { EndedSession, FeedEntry, NewSession, SessionRow } from '../store.ts'
+import type { NewSession, Revocation, RevokedSession, SessionRow } from '../session-store.ts'
 
 /** Redis keeps a hash in one compact block while none of its values is longer (`hash-max-listpack-value`)... */
 const pieceBytes = 64
-/** ...and while it has not too many of them (`hash-max-listpack-entries`): beyond, pieces would cost more than one long text. */
+/** ...and while it has few of them (`hash-max-listpack-entries`): beyond, pieces would cost more than one long text. */
 const longestInPieces = 4096
 
 /**
@@ -29,43 +29,54 @@ export function toRow (id: string, flat: unknown): SessionRow | null {
   if (!fields.has('g')) return null
   const text = (name: string) => fields.get(name)!
   const number = (name: string) => Number(text(name))
+  const optional = (name: string) => fields.has(name) ? number(name) : null
   let json = ''
   for (let index = 0; fields.has(String(index)); index++) json += text(String(index))
   const [salt, device, scope, claims] = JSON.parse(json) as [string, string | null, string | null, Record<string, unknown>]
   return {
     id,
+    issuer: fields.get('o') ?? '',
     sub: text('s'),
     salt,
     generation: number('g'),
     createdAt: number('c'),
     rotatedAt: number('r'),
     retries: fields.has('y') ? text('y').split(',').map(Number) : [],
+    repeatedGeneration: optional('n'),
+    repeatStreak: optional('q') ?? 0,
     idleExpiresAt: number('i'),
     absoluteExpiresAt: number('a'),
     accessLifetimeSeconds: number('t'),
-    revokedAt: fields.has('v') ? number('v') : null,
+    revokedAt: optional('v'),
     device,
     scope,
     claims
   }
 }
 
-export function toEnded (reply: unknown): EndedSession {
+export function toRevoked (reply: unknown): RevokedSession {
   const [id, sub, until] = reply as unknown[]
   return { id: String(id), sub: String(sub), until: Number(until) }
 }
 
-export function toMember ({ kind, id }: Pick<FeedEntry, 'kind' | 'id'>): string {
+export function toMember ({ kind, id }: Pick<Revocation, 'kind' | 'id'>): string {
   return (kind === 'session' ? 's' : 't') + id
 }
 
-export function toEntry (reply: unknown): FeedEntry {
+export function toEntry (reply: unknown): Revocation {
   const [member, until] = reply as unknown[]
   const text = String(member)
   return { kind: text.startsWith('s') ? 'session' : 'token', id: text.slice(1), until: Number(until) }
 }
 
-/** By `String()`, for the application may have told its client to answer with Buffers. */
+/** Number and nonce; of a text that is not a cursor, those of an entry that cannot exist. */
+export function toPosition (cursor: string | null): [number: string, nonce: string] {
+  if (cursor === null) return ['0', '']
+  const [, number, nonce] = /^(\d{1,15})\.([\w-]*)$/.exec(cursor) ?? []
+  return number === undefined || nonce === undefined ? ['0', '-'] : [number, nonce]
+}
+
+/** By `String()`, because the application may have set its client to reply with Buffers. */
 function toFields (flat: readonly unknown[]): Map<string, string> {
   const fields = new Map<string, string>()
   for (let index = 0; index < flat.length; index += 2) fields.set(String(flat[index]), String(flat[index + 1]))
