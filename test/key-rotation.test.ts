@@ -85,6 +85,17 @@ t.test('a key is next, active, previous and gone, and its tokens, cached ones to
   }
 })
 
+t.test('all remembered tokens of a retired key are refused, those of the older half too', async (t) => {
+  const list = { current: [entry(a, 'active')] }
+  const { app } = await createApp({ plugin: { keys: async () => list.current, accessToken: { cacheSize: 4 } } })
+  const tokens = await Promise.all(Array.from({ length: 4 }, () => app.accessTokens.sign({ sub: 'machine' })))
+  const statuses = () => Promise.all(tokens.map(async (token) => (await app.inject({ url: '/me', headers: { authorization: `Bearer ${token}` } })).statusCode))
+  t.strictSame(await statuses(), [200, 200, 200, 200])
+  list.current = [entry(b, 'active')]
+  t.equal(await app.keys.reload(), true)
+  t.strictSame(await statuses(), [401, 401, 401, 401])
+})
+
 t.test('keys rotate under load: no request is refused that should not be, none is accepted after retirement', async (t) => {
   const { use, sign, me, app } = await createRotating([entry(a, 'active'), entry(b, 'next')])
   const url = await app.listen({ port: 0, host: '127.0.0.1' })
@@ -213,11 +224,9 @@ t.test('a source that hangs is given up, and nobody waits longer; what it brings
   let bring = (_list: unknown): void => {}
   let hangs = true
   const { source, events, outcome } = await createSource(flaky(() => hangs ? new Promise((resolve) => { bring = resolve }) : [entry(c, 'active')]), 50)
-  const began = performance.now()
   const unknown = Promise.all(Array.from({ length: 100 }, () => outcome(forge(signerOf(b)))))
   t.equal(await outcome(forge(signerOf(a))), 'accepted', 'a known key waits for nothing')
-  t.strictSame([...new Set(await unknown)], ['AUTH_INVALID_TOKEN'])
-  t.ok(performance.now() - began < 2000)
+  t.strictSame([...new Set(await unknown)], ['AUTH_KEYS_UNAVAILABLE'], 'nobody can say that these are not ours')
   t.strictSame(events(), [{ type: 'keys-not-reloaded', reason: '"keys" gave no list within 50 ms' }])
   bring([entry(b, 'active')])
   await Promise.resolve()
@@ -225,6 +234,28 @@ t.test('a source that hangs is given up, and nobody waits longer; what it brings
   hangs = false
   t.equal(await source.reload(), true)
   t.strictSame(source.current().kids, ['c'])
+})
+
+t.test('while `keys` cannot be loaded, a token of ours by a key that this node does not know is 503, and its cookie stays', async (t) => {
+  let isDown = false
+  let list = [entry(a, 'active')]
+  const keys = async () => {
+    if (isDown) throw new Error('the key server is away')
+    return list
+  }
+  const [{ app: old }, { app: rotated }] = [await createApp({ plugin: { keys } }), await createApp({ plugin: { keys: async () => [entry(b, 'active')] } })]
+  const token = await rotated.accessTokens.sign({ sub: 'alice' })
+  isDown = true
+  for (const headers of [{ authorization: `Bearer ${token}` }, { cookie: `__Host-access=${token}` }]) {
+    const response = await old.inject({ url: '/me', headers })
+    t.match(response.json(), { statusCode: 503, code: 'AUTH_KEYS_UNAVAILABLE' })
+    t.strictSame([response.headers['retry-after'], response.headers['set-cookie']], ['2', undefined])
+  }
+  await t.rejects(old.accessTokens.verify(token), { code: 'AUTH_KEYS_UNAVAILABLE' })
+  isDown = false
+  list = [entry(a, 'active'), entry(b, 'previous')]
+  await old.keys.reload()
+  t.equal((await old.inject({ url: '/me', headers: { cookie: `__Host-access=${token}` } })).statusCode, 200)
 })
 
 t.test('reloads that come while one runs share the one after it, which sees what they have seen', async (t) => {
@@ -453,8 +484,7 @@ t.test('followKeys() reloads when the file is replaced, and on SIGHUP', async (t
   process.kill(process.pid, 'SIGHUP')
   await signalled
   stop()
-  t.equal(process.listenerCount('SIGHUP'), listeners)
-  t.pass('each was heard')
+  t.equal(process.listenerCount('SIGHUP'), listeners, 'each was heard, and nothing listens any more')
 })
 
 t.test('three processes over one folder agree through a rotation under load', async (t) => {

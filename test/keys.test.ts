@@ -447,7 +447,7 @@ t.test('the JWKS route serves the public keys, to anyone', async (t) => {
 
   const outer = fastify()
   for (const [prefix, pair] of [['/a', p256], ['/b', p384]] as const) {
-    outer.register(async (scope) => { await scope.register(authenticate, { issuer: `${issuer}${prefix}`, secret, keys: [{ key: pair.privateKey }] }) }, { prefix })
+    outer.register(async (scope) => { await scope.register(authenticate, { issuer: `${issuer}${prefix}`, secret, keys: [{ key: pair.privateKey }], cookies: false }) }, { prefix })
   }
   t.strictSame((await outer.inject('/a/.well-known/jwks.json')).json().keys.map(({ alg }: JWK) => alg), ['ES256'], 'each under its prefix')
   t.strictSame((await outer.inject('/b/.well-known/jwks.json')).json().keys.map(({ alg }: JWK) => alg), ['ES384'])

@@ -1,8 +1,12 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { Type } from '@sinclair/typebox'
 import t from 'tap'
 import { AuthError, type AuthenticateOptions, type KeyOption } from '../plugin/index.ts'
 import { resolveSettings } from '../plugin/settings.ts'
 import { createAccessTokens } from '../plugin/tokens/access-token.ts'
+import { checkClaims, hasPassed } from '../plugin/tokens/claims.ts'
+import { splitCompact } from '../plugin/tokens/compact.ts'
+import { createHeaders } from '../plugin/tokens/header.ts'
 import { createKeyring, type Keyring } from '../plugin/tokens/keyring.ts'
 import { readSecrets } from '../plugin/tokens/secret.ts'
 import { createTokenCache } from '../plugin/tokens/token-cache.ts'
@@ -75,16 +79,16 @@ const faults: { name: string, at: string, change: (draft: Draft) => void, detail
   { name: 'a foreign iss', at: 'iss', change: ({ claims }) => { claims.iss = 'https://evil.example' }, detail: 'iss is not the issuer' },
   { name: 'a foreign aud', at: 'aud', change: ({ claims }) => { claims.aud = 'https://other.example' }, detail: 'aud does not name this audience' },
   { name: 'an empty sub', at: 'sub', change: ({ claims }) => { claims.sub = '' }, detail: 'sub is no non-empty string' },
-  { name: 'exp as text', at: 'exp', change: ({ claims }) => { claims.exp = String(now + 600) }, detail: 'exp or iat is no integer' },
-  { name: 'iat as text', at: 'iat', change: ({ claims }) => { claims.iat = String(now) }, detail: 'exp or iat is no integer' },
+  { name: 'exp as text', at: 'exp', change: ({ claims }) => { claims.exp = String(now + 600) }, detail: 'exp and iat must be whole seconds since the epoch' },
+  { name: 'iat as text', at: 'iat', change: ({ claims }) => { claims.iat = String(now) }, detail: 'exp and iat must be whole seconds since the epoch' },
   { name: 'expired', at: 'exp', change: ({ claims }) => { claims.exp = now }, detail: 'exp is not in the future', code: 'AUTH_EXPIRED_TOKEN' },
   { name: 'issued in the future', at: 'iat', change: ({ claims }) => { claims.iat = now + 6 }, detail: 'iat is in the future' },
   { name: 'living too long', at: 'iat', change: ({ claims }) => { claims.iat = now - 86_400 }, detail: 'the token lives too long' },
-  { name: 'not valid yet', at: 'nbf', change: ({ claims }) => { claims.nbf = now + 6 }, detail: 'nbf is no integer, or in the future' },
+  { name: 'not valid yet', at: 'nbf', change: ({ claims }) => { claims.nbf = now + 6 }, detail: 'nbf is in the future' },
   { name: 'jti of a wrong type', at: 'jti', change: ({ claims }) => { claims.jti = 7 }, detail: 'jti or sid is no string' },
   { name: 'sid of a wrong type', at: 'sid', change: ({ claims }) => { claims.sid = null }, detail: 'jti or sid is no string' },
   { name: 'an unfit claim', at: 'tier', change: ({ claims }) => { claims.tier = 'tin' }, detail: 'the claims do not fit "accessToken.claims"' },
-  { name: 'revoked', at: 'jti', change: ({ claims }) => { claims.jti = 'revoked' }, detail: 'its session or itself was revoked', code: 'AUTH_REVOKED_TOKEN' }
+  { name: 'revoked', at: 'jti', change: ({ claims }) => { claims.jti = 'revoked' }, detail: 'the token or its session was revoked', code: 'AUTH_REVOKED_TOKEN' }
 ]
 
 const challengeOf = { AUTH_INVALID_TOKEN: challenges.invalid, AUTH_EXPIRED_TOKEN: challenges.expired, AUTH_REVOKED_TOKEN: challenges.revoked }
@@ -146,21 +150,27 @@ async function outcome (verify: () => unknown): Promise<Outcome> {
 }
 
 t.test('verify() judges exp, iat and nbf to the second', async (t) => {
-  const noInteger = refused('exp or iat is no integer')
+  const noInteger = refused('exp and iat must be whole seconds since the epoch')
   const early = refused('iat is in the future')
   const long = refused('the token lives too long')
-  const notYet = refused('nbf is no integer, or in the future')
+  const notYet = refused('nbf is in the future')
+  const wrongNbf = refused('nbf must be whole seconds since the epoch')
+  const lifeless = refused('exp is not after iat')
   const { MAX_SAFE_INTEGER: max } = Number
   const rows: { claims: Record<string, unknown> | string, ms?: number, options?: AuthenticateOptions['accessToken'], expected: Outcome }[] = [
     { claims: { exp: now + 1 }, expected: 'accepted' },
     { claims: { exp: now + 1 }, ms: 999, expected: 'accepted' },
     { claims: { exp: now + 1 }, ms: 1000, expected: expired },
-    { claims: { exp: now }, expected: expired },
-    { claims: { exp: now }, ms: -1, expected: 'accepted' },
-    { claims: { exp: now - 1 }, expected: expired },
-    { claims: { exp: now - 1 }, options: { clockToleranceSeconds: 300 }, expected: expired },
-    { claims: { exp: 0, iat: 0 }, expected: expired },
-    { claims: { exp: -1, iat: -1 }, expected: expired },
+    { claims: { iat: now - 1, exp: now }, expected: expired },
+    { claims: { iat: now - 1, exp: now }, ms: -1, expected: 'accepted' },
+    { claims: { iat: now - 2, exp: now - 1 }, expected: expired },
+    { claims: { iat: now - 2, exp: now - 1 }, options: { clockToleranceSeconds: 300 }, expected: expired },
+    { claims: { exp: 1, iat: 0 }, expected: expired },
+    { claims: { exp: -1, iat: -2 }, expected: expired },
+    { claims: { iat: now + 1, exp: now + 1 }, expected: lifeless },
+    { claims: { iat: now + 2, exp: now + 1 }, expected: lifeless },
+    { claims: { iat: now, exp: now }, ms: -1, expected: lifeless },
+    { claims: { iat: now + 1, exp: now + 2 }, expected: 'accepted' },
     { claims: { exp: max }, expected: long },
     { claims: { exp: max + 1 }, expected: noInteger },
     { claims: { exp: now + 600.5 }, expected: noInteger },
@@ -194,9 +204,9 @@ t.test('verify() judges exp, iat and nbf to the second', async (t) => {
     { claims: { nbf: now + 6 }, ms: 1000, expected: 'accepted' },
     { claims: { nbf: now + 1 }, options: { clockToleranceSeconds: 0 }, expected: notYet },
     { claims: { nbf: -max }, expected: 'accepted' },
-    { claims: { nbf: now - 0.5 }, expected: notYet },
-    { claims: { nbf: `${now}` }, expected: notYet },
-    { claims: { nbf: null }, expected: notYet }
+    { claims: { nbf: now - 0.5 }, expected: wrongNbf },
+    { claims: { nbf: `${now}` }, expected: wrongNbf },
+    { claims: { nbf: null }, expected: wrongNbf }
   ]
   for (const { claims, ms = 0, options, expected } of rows) {
     const { tokens, clock } = await open({ accessToken: options })
@@ -205,6 +215,31 @@ t.test('verify() judges exp, iat and nbf to the second', async (t) => {
     t.strictSame(await outcome(() => tokens.verify(token)), expected, `${JSON.stringify(claims)} at ${ms} ms ${JSON.stringify(options ?? {})}`)
     const again = typeof expected === 'object' && expected.code === 'AUTH_EXPIRED_TOKEN' ? 'accepted' : expected
     t.strictSame(await outcome(() => tokens.verifyExpired(token)), again, 'verifyExpired() differs in exp alone')
+  }
+})
+
+t.test('hasPassed() compares a time that has a fraction to the millisecond, in any year', async (t) => {
+  const wrong: string[] = []
+  for (const year of [1970, 2004, 2026, 2030, 2039, 2100, 2999]) {
+    const seconds = Date.UTC(year, 5, 1) / 1000
+    for (let ms = 1; ms < 1000; ms++) {
+      const text = `${seconds}.${String(ms).padStart(3, '0')}`
+      const time = seconds * 1000 + ms
+      if (hasPassed(Number(text), time - 1) || !hasPassed(Number(text), time)) wrong.push(text)
+    }
+  }
+  t.strictSame(wrong, [])
+})
+
+t.test('checkClaims() takes other issuers\' times with a fraction, and no number that is no time', async (t) => {
+  const policy = { issuer, audience: [issuer], clockToleranceSeconds: 5, maxLifetimeSeconds: 86_400, fractions: true }
+  const check = (claims: object) => checkClaims({ ...goodClaims, ...claims }, policy, { now: now * 1000, allowExpired: false })
+  check({ exp: now + 0.5, iat: now - 0.5, nbf: 0.5 })
+  for (const value of [NaN, Infinity, -Infinity, -1, -0.001, 2 ** 53, 1e300, `${now}`, null, [now], true]) {
+    for (const name of ['exp', 'iat']) {
+      t.throws(() => check({ [name]: value }), { code: 'AUTH_INVALID_TOKEN', detail: 'exp and iat must be seconds since the epoch' }, `${name} ${value}`)
+    }
+    t.throws(() => check({ nbf: value }), { code: 'AUTH_INVALID_TOKEN', detail: 'nbf must be seconds since the epoch' }, `nbf ${value}`)
   }
 })
 
@@ -314,9 +349,9 @@ t.test('verify() freezes what it found, to any depth', async (t) => {
   for (; Object.isFrozen(level) && level.length > 0; depth++) level = level[0] as unknown[]
   t.strictSame([depth, Object.isFrozen(level)], [2900, true], 'a nest as deep as 8 KiB allow is frozen to its last list')
 
-  const odd = await tokens.verify(forge(server, { claims: JSON.stringify(goodClaims).replace('{', '{"__proto__":{"admin":true},"constructor":{"x":1},') }))
-  t.equal((odd.claims as { admin?: boolean }).admin, undefined, 'a member "__proto__" lends nothing')
-  t.ok(Object.isFrozen(Object.getOwnPropertyDescriptor(odd.claims, '__proto__')?.value), 'and is a frozen member like any other')
+  const odd = await tokens.verify(forge(server, { claims: JSON.stringify(goodClaims).replace('{', '{"constructor":{"x":1},') }))
+  t.ok(Object.isFrozen(odd.claims.constructor), 'a member "constructor" is one like any other')
+  for (const list of [first.scopes, first.roles]) t.throws(() => (list as string[]).push('root'), TypeError, 'what counts')
 })
 
 t.test('verify() of a token that is known asks the time, not the key, and hands out the same frozen claims', async (t) => {
@@ -333,12 +368,17 @@ t.test('verify() of a token that is known asks the time, not the key, and hands 
   t.strictSame([verified, asked() - before], [1, 1], 'a hit costs no signature, and asks the clock once')
 
   clock.advance(-6)
-  t.strictSame(await outcome(() => tokens.verify(token)), refused('iat is in the future'), 'nbf counts on a hit, where the clock was set back: the token is checked as if it were new')
+  t.strictSame(await outcome(() => tokens.verify(token)), refused('iat is in the future'), 'iat counts on a hit, where the clock was set back: the token is checked as if it were new')
+  clock.advance(6)
+  const postdated = forge(server, { claims: { iat: now - 100, nbf: now } })
+  t.strictSame(await outcome(() => tokens.verify(postdated)), 'accepted')
+  clock.advance(-6)
+  t.strictSame(await outcome(() => tokens.verify(postdated)), refused('nbf is in the future'), 'nbf counts where it is later than iat')
   clock.advance(6)
   const undated = forge(server, { claims: { nbf: undefined } })
   t.strictSame(await outcome(() => tokens.verify(undated)), 'accepted')
   clock.advance(-6)
-  t.strictSame(await outcome(() => tokens.verify(undated)), refused('iat is in the future'), 'and so does iat')
+  t.strictSame(await outcome(() => tokens.verify(undated)), refused('iat is in the future'), 'and without nbf')
   clock.advance(6)
   verified = 2
   clock.set((now + 600) * 1000 - 1)
@@ -385,6 +425,12 @@ t.test('createTokenCache() keeps at most `size` entries, those that were asked f
   t.equal(cache.get('0'), undefined)
   cache.clear()
   t.equal(cache.get('39'), undefined)
+
+  const all = ['a', 'b', 'c', 'd']
+  const full = createTokenCache<number>(all.length)
+  all.forEach((text, index) => full.set(text, index))
+  full.clear()
+  t.strictSame(all.map((text) => full.get(text)), [undefined, undefined, undefined, undefined], 'clear() empties the older half too')
 })
 
 t.test('createTokenCache() keeps to its size under a million tokens', async (t) => {
@@ -405,6 +451,104 @@ t.test('a token that ends like one that is kept is not taken for it', async (t) 
   t.equal(tokens.recall(admin), null)
   t.strictSame(await outcome(() => tokens.verify(admin)), refused('the signature is wrong'))
   t.equal(tokens.recall(good)?.claims.sub, 'alice', 'which stays')
+})
+
+t.test('a token that differs from a known good one in spare bits alone is refused, RFC 4648 §3.5', async (t) => {
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+  const strict = refused('the token is not canonical base64url')
+  const ed25519 = generateKeyPairSync('ed25519').privateKey
+  const { tokens } = await open({ keys: [{ key: ed25519, kid: 'ed', state: 'active' }, { key: { kty: 'oct', k: encode(secret) }, kid: server.kid, state: 'previous' }] })
+  /** The same bytes to a lenient decoder: each other value of the bits that mean nothing. */
+  const respelt = (segment: string, bits: number) => Array.from({ length: 2 ** bits - 1 }, (_, index) =>
+    `${segment.slice(0, -1)}${alphabet[alphabet.indexOf(segment.at(-1)!) + index + 1]}`)
+  const spareBits = (segment: string) => [0, 6, 4, 2][segment.length % 4]!
+
+  for (const signer of [server, { alg: 'EdDSA', kid: 'ed', key: ed25519 }]) {
+    // Of these three payloads, one has no spare bits, one has two, and one has four.
+    for (const sub of ['a', 'ab', 'abc']) {
+      const good = forge(signer, { claims: { sub } })
+      t.equal(await outcome(() => tokens.verify(good)), 'accepted')
+      const [header, payload, signed] = good.split('.') as [string, string, string]
+      for (const text of respelt(signed, spareBits(signed))) {
+        t.strictSame(await outcome(() => tokens.verify(`${header}.${payload}.${text}`)), strict, `${signer.alg}, ${sub}: a signature that ends in ${text.at(-1)}`)
+      }
+      const payloads = respelt(payload, spareBits(payload)).map((text) => `${header}.${text}.${signature(signer, `${header}.${text}`)}`)
+      for (const token of payloads) t.strictSame(await outcome(() => tokens.verify(token)), strict, `${signer.alg}, ${sub}: a payload, signed as it is`)
+    }
+  }
+})
+
+t.test('createHeaders() remembers the last four headers of tokens that verified, and no more', async (t) => {
+  const headers = createHeaders()
+  const tokenOf = (kid: string) => forge({ ...server, kid })
+  const read = (kid: string) => headers.read(tokenOf(kid), splitCompact(tokenOf(kid)))
+  for (const kid of ['1', '2', '3', '4', '5', '6']) {
+    t.equal(read(kid).isKnown, false)
+    headers.remember(splitCompact(tokenOf(kid)), read(kid))
+    headers.remember(splitCompact(tokenOf(kid)), read(kid))
+  }
+  t.strictSame(['1', '2', '3', '4', '5', '6'].map((kid) => read(kid).isKnown), [false, false, true, true, true, true])
+})
+
+t.test('verify() leaves Error.stackTraceLimit as it was, after a good token and after a bad one', async (t) => {
+  const { tokens } = await open({ accessToken: { cacheSize: 0 } })
+  const limit = Error.stackTraceLimit
+  t.teardown(() => { Error.stackTraceLimit = limit })
+  for (const [what, token] of [['a good token', forge()], ['a wrong signature', forge(stranger, { header: { kid: server.kid } })]] as const) {
+    Error.stackTraceLimit = 7
+    await outcome(() => tokens.verify(token))
+    t.equal(Error.stackTraceLimit, 7, what)
+  }
+})
+
+const named = '__proto__'
+/** As JSON.parse() makes it: an own member, which `Object.assign({}, claims)` would turn into a prototype. */
+const planted = (value: unknown) => JSON.parse(`{"${named}":${JSON.stringify(value)}}`)
+
+t.test('a claim that is named __proto__ is refused wherever claims are set, at any depth', async (t) => {
+  const places: [string, Record<string, unknown>][] = [
+    ['at the top', planted({ admin: true })],
+    ['with a plain value', planted('x')],
+    ['deeper', { profile: { tags: [planted({ admin: true })] } }],
+    ['by toJSON', { profile: { toJSON: () => planted(null) } }]
+  ]
+  let current: Record<string, unknown> = {}
+  const it = await createApp({ plugin: { refreshToken: { claims: async () => ({ claims: current }) } } })
+  const error = { name: 'TypeError', message: '"claims" must not contain "__proto__", at any depth' }
+  const { refresh } = await it.signIn('bearer')
+  const store = it.store
+  const login = it.app.inject.bind(it.app)
+  let claims: Record<string, unknown> = {}
+  const second = await createApp({ plugin: { store }, after: (app) => app.post('/with-claims', (_request, reply) => reply.signIn({ sub: 'alice', transport: 'bearer', claims })) })
+  for (const [what, wrong] of places) {
+    await t.rejects(it.app.accessTokens.sign({ sub: 'robot', claims: wrong }), error, `sign(): ${what}`)
+    claims = wrong
+    t.match((await second.app.inject({ method: 'POST', url: '/with-claims' })).json(), { statusCode: 500, message: error.message }, `signIn(): ${what}`)
+    current = wrong
+    t.match((await login({ method: 'POST', url: '/refresh', payload: { refresh_token: refresh } })).json(), { statusCode: 500, message: error.message }, `refreshToken.claims: ${what}`)
+  }
+  const harmless = { text: '"__proto__":{}', list: ['__proto__', ':'], nested: { proto: { '"__proto__"': 1 } }, constructor: { prototype: 1 } }
+  t.match(await it.app.accessTokens.verify(await it.app.accessTokens.sign({ sub: 'robot', claims: harmless })), harmless, 'text about it is no such member')
+})
+
+t.test('a presented token with a claim that is named __proto__ is refused, whoever signed it, and known or not', async (t) => {
+  const { app, events } = await createApp()
+  const spellings: [string, string][] = [
+    ['at the top', '"__proto__":{"roles":["admin"]}'],
+    ['with a plain value', '"__proto__":1'],
+    ['deeper', '"profile":{"tags":[{"__proto__":{"admin":true}}]}'],
+    ['in escapes', '"\\u005f_proto__":{"roles":["admin"]}']
+  ]
+  for (const [what, member] of spellings) {
+    const token = forge(server, { claims: JSON.stringify(goodClaims).replace('{', `{${member},`) })
+    for (const time of ['once', 'again']) {
+      const response = await app.inject({ url: '/me', headers: bearer(token) })
+      t.match(seen(response), { status: 401, code: 'AUTH_INVALID_TOKEN', challenge: challenges.invalid }, `${what}, ${time}`)
+      t.match(events(), [{ type: 'token-refused', detail: 'a claim is named __proto__' }])
+    }
+  }
+  const text = await app.accessTokens.verify(forge(server, { claims: { sub: '__proto__', text: '"__proto__":1' } }))
+  t.equal(text.sub, '__proto__', 'a value is not a name')
 })
 
 t.test('a cacheSize of 0 keeps no token', async (t) => {
@@ -429,7 +573,18 @@ t.test('app.accessTokens.sign() makes what RFC 9068 says, and verify() returns i
   t.not(jti, decode(await app.accessTokens.sign({ sub: 'robot' }), 1).jti, 'for each token its own')
   t.strictSame(await app.accessTokens.verify(token), { ...claims, jti })
   t.strictSame(decode(await app.accessTokens.sign({ sub: 'robot', scope: '' }), 1).scope, undefined)
+  t.strictSame(decode(await app.accessTokens.sign({ sub: 'robot', scope: null as never }), 1).scope, undefined, 'no scope, as stores keep it')
   t.strictSame(decode(await app.accessTokens.sign({ sub: 'robot' }), 1).exp, now + 600)
+})
+
+t.test('app.accessTokens.sign() signs with the first of the option `type`, and with at+jwt where any is accepted', async (t) => {
+  const rows = [['JWT', 'JWT'], [['JWT', 'at+jwt'], 'JWT'], [false, 'at+jwt']] as const
+  for (const [type, typ] of rows) {
+    const { app } = await createApp({ plugin: { accessToken: { type } } })
+    const token = await app.accessTokens.sign({ sub: 'robot' })
+    t.equal(decode(token, 0).typ, typ, JSON.stringify(type))
+    t.match(await app.accessTokens.verify(token), { sub: 'robot' })
+  }
 })
 
 t.test('app.accessTokens.sign() refuses what it could not stand for', async (t) => {
@@ -447,9 +602,10 @@ t.test('app.accessTokens.sign() refuses what it could not stand for', async (t) 
     ...[null, 7, 'text', ['x'], new Date(0), () => {}].map((claims): typeof rows[0] => [{ claims }, object]),
     ...['iss', 'aud', 'sub', 'exp', 'nbf', 'iat', 'jti', 'sid', 'scope'].map((name): typeof rows[0] => [{ claims: { [name]: 'x' } }, { constructor: TypeError, message: `"claims" must not contain "${name}": the plugin sets it` }]),
     [{ claims: { toJSON: () => ({ sid: 'x' }) } }, { constructor: TypeError, message: '"claims" must not contain "sid": the plugin sets it' }],
-    [{ claims: { tier: 7 } }, { constructor: TypeError, message: 'The claims do not fit "accessToken.claims": a token with them would be refused' }]
+    [{ claims: { tier: 7 } }, { constructor: TypeError, message: 'The claims do not match "accessToken.claims": a token with them would be refused' }]
   ]
   for (const [input, expected] of rows) await t.rejects(sign({ sub: 'robot', ...input }), expected, JSON.stringify(input))
+  await t.rejects(sign({ sub: 'robot', lifetime: 60 }), { constructor: TypeError, message: '"lifetime" is not an option here: expected sub, scope, claims, lifetimeSeconds' }, 'a typo')
   t.match(decode(await sign({ sub: 'robot', lifetimeSeconds: 3600 }), 1), { exp: now + 3600 }, 'the longest lifetime')
   t.match(decode(await sign({ sub: 'robot', lifetimeSeconds: 1 }), 1), { exp: now + 1 }, 'and the shortest')
 })
@@ -486,12 +642,13 @@ t.test('app.accessTokens.revoke() ends one token by its jti, until its exp', asy
   const { jti, exp } = await app.accessTokens.verify(token)
   const revoke = app.accessTokens.revoke as (jti: unknown, exp: unknown) => Promise<void>
   for (const wrong of [undefined, null, '', 7]) await t.rejects(revoke(wrong, exp), { constructor: TypeError, message: '"jti" must be a string of 1 to 256 characters' })
+  for (const wrong of ['a\0b', 'a\ud800']) await t.rejects(revoke(wrong, exp), { constructor: TypeError, message: '"jti" must be well-formed Unicode without U+0000' })
   for (const wrong of [undefined, null, NaN, Infinity, 1.5, '1', now + 86_401]) {
     await t.rejects(revoke(jti, wrong), { constructor: RangeError, message: '"exp" must be whole seconds since the epoch, within "accessToken.maxLifetimeSeconds" from now' })
   }
   t.match(await app.accessTokens.verify(token), { jti }, 'none of these has ended it')
   await revoke(jti, exp)
-  await t.rejects(app.accessTokens.verify(token), { code: 'AUTH_REVOKED_TOKEN', detail: 'its session or itself was revoked' })
+  await t.rejects(app.accessTokens.verify(token), { code: 'AUTH_REVOKED_TOKEN', detail: 'the token or its session was revoked' })
   t.strictSame(seen(await app.inject({ url: '/me', headers: bearer(token) })), { status: 401, code: 'AUTH_REVOKED_TOKEN', challenge: challenges.revoked, cookies: [], cacheControl: null })
   t.match(await app.accessTokens.verify(other), { sub: 'robot' }, 'another token lives')
   const respelled = forge(server, { claims: JSON.stringify(decode(token, 1), null, 1) })

@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import authenticate, { type AuthenticateOptions } from '../plugin/index.ts'
 import { challenges, createApp, issuer, secret, seen } from './fixtures/app.ts'
 import { audience, createVerifier, json, jwks, makeKey, startIssuer, text, tokenOf, type Answer, type LocalIssuer } from './fixtures/issuer.ts'
-import { now } from './fixtures/tokens.ts'
+import { forge, goodClaims, now } from './fixtures/tokens.ts'
 
 // Some hundred small servers take their time on a busy machine.
 t.setTimeout(120_000)
@@ -175,6 +175,7 @@ t.test('of a published set, only keys that are fit for their use verify', async 
     ['a set with kids, a token without', [rsa.jwk, ec.jwk], (url) => tokenOf(url, { ...ec, kid: undefined }), accepted],
     ['thousands of keys', [...crowd, rsa.jwk, ec.jwk], (url) => tokenOf(url, ec), accepted],
     ['thousands of keys of another kind, a token without kid', [...crowd, rsa.jwk], (url) => tokenOf(url, { ...rsa, kid: undefined }), accepted],
+    ['a hundred keys for another algorithm, a token without kid', [...Array.from({ length: 100 }, () => ({ ...other.jwk, alg: 'PS256' })), rsa.jwk], (url) => tokenOf(url, { ...rsa, kid: undefined }), accepted],
     ['thousands of keys, a token without kid: a few are tried', [...crowd, ec.jwk], (url) => tokenOf(url, { ...ec, kid: undefined }), invalid]
   ]
   for (const [what, keys, token, expected] of rows) {
@@ -215,6 +216,7 @@ t.test('a trusted issuer\'s token is checked as our own, and by its own policy',
   const { call } = await createTrusting(t, trusting(idp))
   t.equal((await call(tokenOf(idp.url, rsa, { header: { typ: 'JWT' } }))).statusCode, 401)
   t.equal(idp.fetches.jwks, fetched, 'what its header alone refuses costs no fetch')
+  t.equal(idp.fetches.discovery, 0, 'nothing is discovered where `jwksUri` says where the keys are')
 })
 
 t.test('no issuer\'s key signs for another, and routes that do not name an issuer refuse its tokens', async (t) => {
@@ -243,6 +245,196 @@ t.test('no issuer\'s key signs for another, and routes that do not name an issue
       t.strictSame([response.statusCode, response.headers['www-authenticate'] ?? null], [status, status === 200 ? null : challenges.invalid], `${what} at ${url}`)
     }
   }
+})
+
+t.test('what one caller asked of a token, another did not: issuers and needs are compared on every look', async (t) => {
+  const idp = await startIssuer(t, [rsa.jwk])
+  const option = trusting(idp, { map: ({ scp }) => ({ scope: scp as string }) })
+  const { app, call } = await createTrusting(t, option)
+  const foreign = { name: 'AuthError', code: 'AUTH_INVALID_TOKEN', statusCode: 401, detail: 'tokens of this issuer are not taken here' }
+  const scope = { name: 'AuthError', code: 'AUTH_INSUFFICIENT_SCOPE', statusCode: 403, detail: 'needs the scopes notes:write' }
+  const role = { name: 'AuthError', code: 'AUTH_INSUFFICIENT_ROLE', statusCode: 403, detail: 'needs one of the roles editor' }
+  const { verify } = app.accessTokens
+  const issuers = [idp.url]
+  const token = tokenOf(idp.url, rsa, { claims: { scp: 'notes:read', roles: ['editor'], scope: 'notes:write' } })
+  const ours = await app.accessTokens.sign({ sub: 'robot', scope: 'notes:read', claims: { roles: ['bot'] } })
+
+  for (const time of ['before it was seen', 'after a route took it', 'and again']) {
+    await t.rejects(verify(token), foreign, `no needs: ${time}`)
+    await t.rejects(verify(token, {}), foreign, `empty needs: ${time}`)
+    await t.rejects(verify(token, { issuers: [issuer, 'https://other.example.com'] }), foreign, `other issuers: ${time}`)
+    t.strictSame(seen(await call(token, '/me')), invalid, `a route that does not name the issuer: ${time}`)
+    t.strictSame(seen(await app.inject({ url: '/me', headers: { cookie: `__Host-access=${token}` } })).code, 'AUTH_INVALID_TOKEN', `by cookie: ${time}`)
+    t.equal((await call(token)).statusCode, 200, `a route that names it: ${time}`)
+    t.match(await verify(token, { issuers }), { sub: 'theirs', iss: idp.url, scope: 'notes:read' }, `on purpose: ${time}`)
+    t.match(await verify(token, { issuers, scopes: ['notes:read'] }), { sub: 'theirs' }, `with a scope: ${time}`)
+    await t.rejects(verify(token, { issuers, scopes: ['notes:write'] }), scope, `without the scope, whatever the claim says: ${time}`)
+    await t.rejects(verify(token, { issuers, roles: ['editor'] }), role, `without the role, whatever the claim says: ${time}`)
+
+    t.match(await verify(ours), { sub: 'robot' }, `our own: ${time}`)
+    t.match(await verify(ours, { scopes: ['notes:read'], roles: ['bot', 'x'] }), { sub: 'robot' })
+    await t.rejects(verify(ours, { scopes: ['notes:write'] }), scope, `our own without the scope: ${time}`)
+    await t.rejects(verify(ours, { roles: ['editor'] }), role, `our own without the role: ${time}`)
+    await t.rejects(verify(ours, { issuers }), { ...foreign, detail: 'the route takes no tokens of this issuer' }, `our own where only theirs is taken: ${time}`)
+    t.match(await verify(ours, { issuers: [issuer, ...issuers] }), { sub: 'robot' })
+  }
+})
+
+t.test('verify() refuses needs that are wrong, optional or undefined, before it looks at the token', async (t) => {
+  const { app } = await createApp()
+  const verify = app.accessTokens.verify as (...given: unknown[]) => Promise<unknown>
+  const token = await app.accessTokens.sign({ sub: 'robot' })
+  const isUndefined = (name: string) => `"${name}" is undefined: give it a value, or leave it out`
+  const optional = '"optional" is not a need of verify(): scopes, roles and issuers are'
+  const rows: [unknown, string][] = [
+    [undefined, isUndefined('needs')],
+    ...['scopes', 'roles', 'issuers'].map((name): [unknown, string] => [{ [name]: undefined }, isUndefined(name)]),
+    ...[true, false, undefined].map((value): [unknown, string] => [{ optional: value }, optional]),
+    [{ scopes: [] }, '"scopes" must be a non-empty list of scope tokens (RFC 6749 §3.3)'],
+    [{ scope: 'a' }, '"scope" is not a need: scopes, roles, issuers and optional are'],
+    ['notes:read', 'Needs must be true or an object such as { scopes: [\'notes:read\'], roles: [\'admin\'] }']
+  ]
+  for (const [needs, message] of rows) {
+    for (const text of [token, 'no token']) await t.rejects(verify(text, needs), { name: 'TypeError', message }, JSON.stringify(needs))
+  }
+  for (const needs of [[], [true], [{}]]) t.match(await verify(token, ...needs), { sub: 'robot' })
+})
+
+t.test('request.user has scope and roles as map() gave them, request.auth the claims as signed and what counts', async (t) => {
+  const idp = await startIssuer(t, [rsa.jwk])
+  const signed = { scope: 'root', roles: ['admin'], scp: 'notes:read', groups: ['editors'] }
+  const shared = ['writer']
+  const rows: [string, Option['map'] | (() => unknown), { scope?: string, roles?: string[] }][] = [
+    ['no map', undefined, {}],
+    ['nothing', () => ({}), {}],
+    ['undefined', () => undefined, {}],
+    ['scope', ({ scp }) => ({ scope: scp as string }), { scope: 'notes:read' }],
+    ['scope with odd blanks', () => ({ scope: '  a   b ' }), { scope: 'a b' }],
+    ['an empty scope', () => ({ scope: '' }), {}],
+    ['roles', ({ groups }) => ({ roles: groups as string[] }), { roles: ['editors'] }],
+    ['no roles', () => ({ roles: [] }), { roles: [] }],
+    ['both', () => ({ scope: 'a', roles: shared }), { scope: 'a', roles: ['writer'] }],
+    ['ill-typed members', () => ({ scope: ['a'], roles: ['editor', 7] }), {}],
+    ['members undefined', () => ({ scope: undefined, roles: undefined }), {}],
+    ['others', () => ({ sub: 'root', sid: 'ours', iss: issuer }), {}]
+  ]
+  for (const [what, map, expected] of rows) {
+    const { app } = await createApp({
+      plugin: { trustedIssuers: [trusting(idp, { map: map as Option['map'] })] },
+      after: (app) => {
+        app.get('/who', { config: { auth: { issuers: [idp.url] } } }, async ({ user, auth }) => {
+          for (const part of [user, auth.claims, auth.scopes, auth.roles]) if (!Object.isFrozen(part)) throw new Error('not frozen')
+          return { user, auth }
+        })
+      }
+    })
+    const token = tokenOf(idp.url, rsa, { claims: signed })
+    const { scope: _scope, roles: _roles, ...others } = { iss: idp.url, aud: audience, sub: 'theirs', iat: now, exp: now + 600, ...signed }
+    const user = { ...others, ...expected }
+    for (const time of ['once', 'again']) {
+      const response = await app.inject({ url: '/who', headers: { authorization: `Bearer ${token}` } })
+      t.strictSame(response.json(), {
+        user,
+        auth: {
+          source: 'header', sessionId: null, issuer: idp.url, claims: { ...others, scope: 'root', roles: ['admin'] }, user, scopes: expected.scope?.split(' ') ?? [], roles: expected.roles ?? []
+        }
+      }, `${what}, ${time}`)
+      shared.push('admin')
+      t.strictSame(await app.accessTokens.verify(token, { issuers: [idp.url] }), user, `${what}: verify(), ${time}`)
+    }
+    shared.length = 1
+  }
+
+  const { app } = await createApp({ after: (app) => app.get('/who', { config: { auth: true } }, async ({ user, auth }) => ({ same: user === auth.claims, scopes: auth.scopes, roles: auth.roles })) })
+  const ours = await app.accessTokens.sign({ sub: 'robot', scope: 'a b', claims: { roles: ['bot'] } })
+  t.strictSame((await app.inject({ url: '/who', headers: { authorization: `Bearer ${ours}` } })).json(), { same: true, scopes: ['a', 'b'], roles: ['bot'] }, 'our own are as signed')
+})
+
+t.test('map() cannot change the claims: they are frozen before it sees them', async (t) => {
+  const idp = await startIssuer(t, [rsa.jwk])
+  const map = (claims: Record<string, unknown>) => {
+    (claims.groups as string[]).push('root')
+    return {}
+  }
+  const { call, events } = await createTrusting(t, trusting(idp, { map: map as Option['map'] }))
+  t.strictSame(seen(await call(tokenOf(idp.url, rsa, { claims: { groups: ['a'] } }))), invalid)
+  t.match(events(), [{ type: 'token-refused', detail: '"map" threw TypeError' }])
+})
+
+t.test('a trusted issuer\'s claim that is named __proto__ refuses the token, and map() is not asked', async (t) => {
+  const idp = await startIssuer(t, [rsa.jwk])
+  let asked = 0
+  const { call, events } = await createTrusting(t, trusting(idp, { map: () => { asked++; return {} } }))
+  for (const member of ['"__proto__":{"roles":["admin"]}', '"address":{"__proto__":{"admin":true}}']) {
+    const claims = JSON.stringify({ ...goodClaims, iss: idp.url, aud: audience }).replace('{', `{${member},`)
+    t.strictSame(seen(await call(forge(rsa, { claims }))), invalid, member)
+    t.match(events(), [{ type: 'token-refused', detail: 'a claim is named __proto__' }])
+  }
+  t.equal(asked, 0)
+})
+
+t.test('exp, iat and nbf of a trusted issuer may have a fraction (RFC 7519 §2) and are compared to the millisecond', async (t) => {
+  const set = { keys: [rsa.jwk] as JsonWebKey[] }
+  const url = 'https://idp.example.com'
+  const option = { issuer: url, audience, jwks: set, algorithms: ['RS256'] }
+  const raw = (name: string, literal: string) => JSON.stringify({ ...goodClaims, iss: url, aud: audience, [name]: 'literal' }).replace('"literal"', literal)
+  const rows: [string, Record<string, unknown> | string, number, string][] = [
+    ['exp to come', { exp: now + 1.123 }, 1122, 'accepted'],
+    ['exp reached', { exp: now + 1.123 }, 1123, 'AUTH_EXPIRED_TOKEN'],
+    ['iat, at the end of the tolerance', { iat: now + 5.007 }, 7, 'accepted'],
+    ['iat, beyond it', { iat: now + 5.007 }, 6, 'AUTH_INVALID_TOKEN'],
+    ['nbf, at the end of the tolerance', { nbf: now + 5.007 }, 7, 'accepted'],
+    ['nbf, beyond it', { nbf: now + 5.007 }, 6, 'AUTH_INVALID_TOKEN'],
+    ['all three', { iat: now - 0.1, nbf: now - 0.1, exp: now + 0.9 }, 0, 'accepted'],
+    ['the longest lifetime', { iat: now + 0.1, exp: now + 86_400.1 }, 0, 'accepted'],
+    ['a longer one', { iat: now + 0.1, exp: now + 86_400.101 }, 0, 'AUTH_INVALID_TOKEN'],
+    ['no lifetime', { iat: now + 1.5, exp: now + 1.5 }, 0, 'AUTH_INVALID_TOKEN'],
+    ['nbf 0', { nbf: 0 }, 0, 'accepted'],
+    ...['exp', 'iat', 'nbf'].flatMap((name): typeof rows => [
+      ...[null, 'x', `${now}.5`, [now], {}, true, 2 ** 53, 1e300].map((value): typeof rows[0] => [`${name} ${JSON.stringify(value)}`, { [name]: value }, 0, 'AUTH_INVALID_TOKEN']),
+      ...['1e400', '-1e400', '-0.5', '-1', '9007199254740993.5'].map((literal): typeof rows[0] => [`${name} ${literal}`, raw(name, literal), 0, 'AUTH_INVALID_TOKEN'])
+    ])
+  ]
+  for (const [what, claims, ms, expected] of rows) {
+    const { outcome, advance } = await createVerifier([option])
+    advance(ms / 1000)
+    const token = typeof claims === 'string' ? forge(rsa, { claims }) : tokenOf(url, rsa, { claims })
+    t.equal(await outcome(token), expected, `${what}, at ${ms} ms`)
+    t.equal(await outcome(token), expected, `${what}, at ${ms} ms, again`)
+  }
+
+  // Each token is asked about more than once: what memory says of it is what the token itself says.
+  const wrong: unknown[] = []
+  const { outcome, advance } = await createVerifier([option])
+  for (let ms = 1; ms < 1000; ms += 7) {
+    const token = tokenOf(url, rsa, { claims: { iat: now - 1, exp: Number(`${now + 9}.${String(ms).padStart(3, '0')}`) } })
+    const early = tokenOf(url, rsa, { claims: { iat: Number(`${now + 5}.${String(ms).padStart(3, '0')}`), exp: now + 600 } })
+    const steps: [number, string, string][] = [
+      [ms - 1, early, 'AUTH_INVALID_TOKEN'], [ms, early, 'accepted'], [ms - 1, early, 'AUTH_INVALID_TOKEN'],
+      [9000 + ms - 1, token, 'accepted'], [9000 + ms - 1, token, 'accepted'], [9000 + ms, token, 'AUTH_EXPIRED_TOKEN']
+    ]
+    let at = 0
+    for (const [then, text, expected] of steps) {
+      advance((then - at) / 1000)
+      at = then
+      const found = await outcome(text)
+      if (found !== expected) wrong.push([ms, then, found])
+    }
+    advance(-at / 1000)
+  }
+  t.strictSame(wrong, [], 'every seventh millisecond')
+})
+
+t.test('a trusted issuer\'s token that expires while its keys are fetched is refused', async (t) => {
+  const idp = await startIssuer(t, [rsa.jwk])
+  const answer = idp.answers.jwks
+  const { outcome, advance } = await createVerifier([trusting(idp)])
+  idp.answers.jwks = (response) => {
+    advance(1)
+    answer(response)
+  }
+  t.equal(await outcome(tokenOf(idp.url, rsa, { claims: { exp: now + 1 } })), 'AUTH_EXPIRED_TOKEN')
+  t.equal(await outcome(tokenOf(idp.url, rsa, { claims: { exp: now + 2 } })), 'accepted')
 })
 
 t.test('map() alone says what an issuer\'s claims count for; what it throws refuses the token', async (t) => {
@@ -475,7 +667,7 @@ t.test('a wrong trusted issuer stops the start, and is named', async (t) => {
       [alg, [{ ...good, algorithms: ['RS256', alg] }], 'trustedIssuers.0.algorithms.1', asymmetric]),
     ['an unknown member', [{ ...good, jwksUrl: url }], 'trustedIssuers.0.jwksUrl', 'is not an option'],
     ['jwks beside jwksUri', [{ ...good, jwks: set, jwksUri: `${url}/jwks` }], 'trustedIssuers.0.jwksUri', 'must not stand beside "jwks"'],
-    ...['http://idp.example.com/jwks', 'ftp://idp.example.com', 'file:///jwks.json', '/jwks', 'https://', 'https://user:word@idp.example.com/jwks', 'http://localhost.example.com/jwks', 'http://127.0.0.1.example.com/jwks']
+    ...['http://idp.example.com/jwks', 'ftp://idp.example.com', 'file:///jwks.json', '/jwks', 'https://', 'https://user:word@idp.example.com/jwks', 'https://user@idp.example.com/jwks', 'https://:word@idp.example.com/jwks', 'http://localhost.example.com/jwks', 'http://127.0.0.1.example.com/jwks']
       .map((jwksUri): [string, unknown, string, string] => [jwksUri, [{ ...good, jwksUri }], 'trustedIssuers.0.jwksUri', 'must be an https URL without credentials']),
     ...['http://idp.example.com', 'idp', 'https://idp.example.com?tenant=1', 'https://idp.example.com#x']
       .map((name): [string, unknown, string, string] => [name, [{ ...good, issuer: name }], 'trustedIssuers.0.issuer', 'must be an https URL without query or fragment, so that its keys can be discovered, unless "jwks" or "jwksUri" is given']),
@@ -500,6 +692,7 @@ t.test('a wrong trusted issuer stops the start, and is named', async (t) => {
   for (const [what, trustedIssuers] of [
     ['discovery', [good]],
     ['an issuer that is no URL, with its keys', [{ ...good, issuer: 'accounts', jwks: set }]],
+    ['an issuer that is no URL, with the address of its keys', [{ ...good, issuer: 'accounts', jwksUri: `${url}/jwks` }]],
     ['loopback', [{ ...good, issuer: 'http://127.0.0.1:9/' }, { ...good, issuer: 'http://localhost:9' }, { ...good, issuer: 'http://[::1]:9' }]]
   ] as const) await t.resolves(createApp({ plugin: { trustedIssuers: trustedIssuers as never } }), what)
 })

@@ -1,17 +1,21 @@
 import { randomUUID } from 'node:crypto'
-import { refusal } from '../errors.ts'
+import { AuthError, refusal } from '../errors.ts'
 import type { Settings } from '../settings.ts'
-import { isScopeToken, reservedClaims, rolesOf, scopesOf } from './claims.ts'
+import { describeLargest } from './app-claims.ts'
+import { hasPassed, rolesOf, scopesOf } from './claims.ts'
+import { deepFreeze } from './deep-freeze.ts'
 import { maxTokenLength, parseCompact } from './compact.ts'
 import type { KeySource } from './key-source.ts'
-import { createOwnTokens, type OwnClaims } from './own-token.ts'
+import { createOwnTokens, type Opened, type OwnClaims } from './own-token.ts'
 import { createTokenCache } from './token-cache.ts'
-import type { TrustedIssuer } from './trusted-issuer.ts'
+import type { Rights, TrustedIssuer } from './trusted-issuer.ts'
 
 /** A token that has verified completely, but for revocation, which can come later. */
 export interface AccessToken {
-  /** Deep-frozen: what one request sees, no other request has changed. */
+  /** As they were signed. Deep-frozen: what one request sees, no other request has changed. */
   readonly claims: OwnClaims
+  /** The claims that the application sees as the user: another issuer's `scope` and `roles` are what `map` says. */
+  readonly user: OwnClaims
   /** `null` for tokens without a session: machines', and other issuers', whatever their `sid` says. */
   readonly sessionId: string | null
   readonly scopes: readonly string[]
@@ -20,12 +24,18 @@ export interface AccessToken {
   clearedAt: number
 }
 
+/** Says that this text is a valid token of its issuer, and nothing of whether that issuer's tokens are wanted. */
 interface Remembered {
   readonly verified: AccessToken
-  /** Milliseconds: the later of `iat` and `nbf`, and whichever comes first of `exp` and the time at which the issuer's keys are to be asked again. */
+  readonly isOwn: boolean
+  /** Seconds: the later of `iat` and `nbf`. */
   readonly validFrom: number
+  /** Seconds: `exp`, or earlier, when the issuer's keys are to be asked again. */
   readonly validUntil: number
 }
+
+/** What is remembered of a token that verified just now; `recheckAt` in seconds. */
+type Found = Pick<Remembered, 'verified' | 'isOwn'> & { readonly recheckAt: number }
 
 /** Another issuer's keys can go without a word: what they signed is checked anew after this long. */
 const recheckMs = 5 * 60_000
@@ -41,7 +51,7 @@ export interface Mintable {
 export type AccessTokens = ReturnType<typeof createAccessTokens>
 
 /** Mints and checks access tokens: JWTs after RFC 9068, signed as compact JWS. */
-export function createAccessTokens (settings: Settings, keys: Pick<KeySource, 'current' | 'lookAgain' | 'onSwap'>, trustedIssuers: readonly TrustedIssuer[] = []) {
+export function createAccessTokens (settings: Settings, keys: Pick<KeySource, 'current' | 'lookAgain' | 'hasFailed' | 'onSwap'>, trustedIssuers: readonly TrustedIssuer[] = [], nodeClock = settings.clock) {
   const { issuer, audience, clock, accessToken: { clockToleranceSeconds, cacheSize } } = settings
   const own = createOwnTokens(settings, keys)
   const cache = createTokenCache<Remembered>(cacheSize)
@@ -56,38 +66,118 @@ export function createAccessTokens (settings: Settings, keys: Pick<KeySource, 'c
      * Signs an access token that is valid from `iat` to `exp`, whole seconds.
      * @throws AuthError AUTH_TOKEN_TOO_LARGE when nobody could present it; its `detail` names the large claims
      */
-    mint ({ sub, sid, scope, claims }: Mintable, { iat, exp }: { iat: number, exp: number }): string {
-      const payload: Record<string, unknown> = { ...claims, iss: issuer, aud, sub, exp, iat, jti: newJti() }
-      if (sid !== undefined) payload.sid = sid
-      if (scope) payload.scope = scope
-      if (!own.fits(payload)) throw new TypeError('The claims do not fit "accessToken.claims": a token with them would be refused')
-      const token = keys.current().active.sign(payload)
-      if (token.length > maxTokenLength) throw refusal('AUTH_TOKEN_TOO_LARGE', `the token would be over ${maxTokenLength} bytes. ${describeLargest(claims)}`)
-      return token
+    mint (input: Mintable, times: { iat: number, exp: number }): string {
+      const payload = payloadOf(input, { ...times, jti: newJti() })
+      assertIssuable(input, payload)
+      return keys.current().active.sign(payload)
+    },
+
+    /**
+     * The length of the token that {@link mint} would sign, without signing it.
+     * @throws as `mint()`
+     */
+    measure (input: Mintable): number {
+      const iat = Math.floor(clock() / 1000)
+      return assertIssuable(input, payloadOf(input, { iat, exp: iat + 1, jti: jtiOfAnyToken }))
     },
 
     /**
      * Checks everything that a token can be asked without asking whether it was revoked: size, shape, header, signature,
      * claims, the application's schema. The token's issuer chooses the keys, so that no issuer's key can sign for another.
      * @param issuers which other issuers' tokens are wanted; others' are refused before their keys are asked for
-     * @throws AuthError AUTH_INVALID_TOKEN, AUTH_EXPIRED_TOKEN; AUTH_KEYS_UNAVAILABLE for other issuers' tokens
+     * @throws AuthError AUTH_INVALID_TOKEN, AUTH_EXPIRED_TOKEN; AUTH_KEYS_UNAVAILABLE while a key source is down
      */
     async verify (token: string, issuers: readonly string[] | null = null): Promise<AccessToken> {
-      const known = recall(token)
+      const known = recall(token, issuers)
       if (known !== null) return known
       const other = issuerOf(token)
       if (other === null) {
         const opened = own.open(token)
-        if (!own.knowsKey(opened)) await keys.lookAgain()
-        return remember(token, ownToken(own.check(opened, { now: clock(), allowExpired: false })), Infinity)
+        await findKey(opened, token)
+        const verified = ownToken(own.check(opened, { now: clock(), allowExpired: false }))
+        return remember(token, { verified, isOwn: true, recheckAt: Infinity })
       }
       if (!issuers?.includes(other.issuer)) throw refusal('AUTH_INVALID_TOKEN', 'tokens of this issuer are not taken here')
-      const claims = await other.check(token, parseCompact(token), clock())
-      return remember(token, accessToken(claims, { sessionId: null, ...other.map(claims) }), clock() + recheckMs)
+      const claims = await other.check(token, parseCompact(token), nodeClock)
+      const verified = issuersToken(claims, other)
+      return remember(token, { verified, isOwn: false, recheckAt: (nodeClock() + recheckMs) / 1000 })
     },
 
-    /** Our own tokens only, for signing out: one that is valid in everything but `exp` still names its session. */
-    verifyExpired: (token: string): AccessToken => ownToken(own.check(own.open(token), { now: clock(), allowExpired: true }))
+    /**
+     * Whether a token says it is of an issuer that is neither this server nor a trusted one: another application's, on
+     * the same host. Nothing in it has been verified.
+     */
+    isForeign (token: string): boolean {
+      const iss = claimedIssuer(token)
+      return typeof iss === 'string' && iss !== issuer && !trusted.has(iss)
+    },
+
+    /**
+     * The session that a token names, for signing out; `null` when it names none, or expired too long ago to matter.
+     * @throws AuthError AUTH_INVALID_TOKEN for what cannot be read; AUTH_KEYS_UNAVAILABLE while it is uncertain whether
+     * its key is one of ours
+     */
+    async namedSession (token: string): Promise<string | null> {
+      const opened = own.open(token)
+      // Before the keys are loaded again: no key of ours makes it ours.
+      if (claimedIssuer(token) !== issuer) throw refusal('AUTH_INVALID_TOKEN', 'iss is not the issuer')
+      await findKey(opened, token)
+      return own.namedSession(opened, clock())
+    },
+
+    /** A token of ours that is valid in everything but, perhaps, `exp`; `null` for any other. */
+    async readOwn (token: string): Promise<AccessToken | null> {
+      if (claimedIssuer(token) !== issuer) return null
+      try {
+        if (!own.knowsKey(own.open(token))) await keys.lookAgain()
+        return verifyExpired(token)
+      } catch (error) {
+        if (error instanceof AuthError) return null
+        throw error
+      }
+    },
+
+    verifyExpired
+  }
+
+  /**
+   * Asks the key source again for a key that is not known here. While that fails, nobody can say that a token which
+   * claims to be ours is not.
+   */
+  async function findKey (opened: Opened, token: string): Promise<void> {
+    if (own.knowsKey(opened)) return
+    await keys.lookAgain()
+    const isUncertain = !own.knowsKey(opened) && keys.hasFailed() && claimedIssuer(token) === issuer
+    if (isUncertain) throw refusal('AUTH_KEYS_UNAVAILABLE', 'no key fits alg and kid, and the last load of "keys" failed')
+  }
+
+  /** Our own tokens only: one that is valid in everything but `exp`. */
+  function verifyExpired (token: string): AccessToken {
+    return ownToken(own.check(own.open(token), { now: clock(), allowExpired: true }))
+  }
+
+  /** What a token says of its issuer, unverified; `undefined` for what is not a token. */
+  function claimedIssuer (token: string): unknown {
+    try {
+      return parseCompact(token).payload.iss
+    } catch (error) {
+      if (error instanceof AuthError) return undefined
+      throw error
+    }
+  }
+
+  function payloadOf ({ sub, sid, scope, claims }: Mintable, { iat, exp, jti }: { iat: number, exp: number, jti: string }) {
+    const payload: Record<string, unknown> = { ...claims, iss: issuer, aud, sub, exp, iat, jti }
+    if (sid !== undefined) payload.sid = sid
+    if (scope) payload.scope = scope
+    return payload
+  }
+
+  function assertIssuable ({ claims }: Mintable, payload: Record<string, unknown>): number {
+    if (!own.fits(payload)) throw new TypeError('The claims do not match "accessToken.claims": a token with them would be refused')
+    const length = keys.current().active.encodedLength(payload)
+    if (length > maxTokenLength) throw refusal('AUTH_TOKEN_TOO_LARGE', `the token would be over ${maxTokenLength} bytes. ${describeLargest(claims)}`)
+    return length
   }
 
   /** The trusted issuer that a token says it is of. */
@@ -96,80 +186,61 @@ export function createAccessTokens (settings: Settings, keys: Pick<KeySource, 'c
     return trusted.get(parseCompact(token).payload.iss) ?? null
   }
 
-  /** A token that has verified before and would again, but for revocation; `null` for any other, which `verify()` is for. */
-  function recall (token: string): AccessToken | null {
+  /**
+   * A token that has verified before and would again, except for revocation; `null` for any other: see `verify()`.
+   * @param issuers which other issuers' tokens are wanted now: an earlier caller may have wanted others
+   */
+  function recall (token: string, issuers: readonly string[] | null = null): AccessToken | null {
     const known = cache.get(token)
     if (known === undefined) return null
-    const now = clock()
-    if (now >= known.validUntil) cache.delete(token)
-    return known.validFrom <= now && now < known.validUntil ? known.verified : null
+    // The store's clock has nothing to do with other issuers' tokens.
+    const now = known.isOwn ? clock() : nodeClock()
+    const hasExpired = hasPassed(known.validUntil, now)
+    if (hasExpired) cache.delete(token)
+    const hasBegun = hasPassed(known.validFrom, now + clockToleranceSeconds * 1000)
+    return hasBegun && !hasExpired && isWanted(known, issuers) ? known.verified : null
   }
 
-  function remember (token: string, verified: AccessToken, recheckAt: number): AccessToken {
-    // Other issuers' tokens may have neither.
-    const { exp, iat = -Infinity, nbf = iat } = verified.claims
-    const validFrom = (Math.max(iat, nbf) - clockToleranceSeconds) * 1000
-    cache.set(token, { verified, validFrom, validUntil: Math.min(exp * 1000, recheckAt) })
+  function remember (token: string, { verified, isOwn, recheckAt }: Found): AccessToken {
+    const { exp, iat, nbf = iat } = verified.claims
+    cache.set(token, { verified, isOwn, validFrom: Math.max(iat, nbf), validUntil: Math.min(exp, recheckAt) })
     return verified
   }
 }
+
+/** As long as any. */
+const jtiOfAnyToken = '-'.repeat(22)
 
 /** 122 random bits, of which Node has a store: other ways to get them cost as much as the signature. */
 function newJti (): string {
   return Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url')
 }
 
-function ownToken (claims: OwnClaims): AccessToken {
-  return accessToken(claims, { sessionId: claims.sid ?? null, scope: claims.scope, roles: claims.roles })
+function isWanted ({ isOwn, verified }: Remembered, issuers: readonly string[] | null): boolean {
+  return isOwn || (issuers !== null && issuers.includes(verified.claims.iss))
 }
 
-function accessToken (claims: AccessToken['claims'], { sessionId, scope, roles }: { sessionId: string | null, scope?: unknown, roles?: unknown }): AccessToken {
+function ownToken (claims: OwnClaims): AccessToken {
   deepFreeze(claims)
-  return { claims, sessionId, scopes: scopesOf(scope), roles: rolesOf(roles), clearedAt: -1 }
+  return accessToken({ claims, user: claims, sessionId: claims.sid ?? null })
+}
+
+/** Frozen before `map` is asked: `claims` stay as they were signed. */
+function issuersToken (claims: OwnClaims, { map }: TrustedIssuer): AccessToken {
+  deepFreeze(claims)
+  const { scope: _scope, roles: _roles, ...others } = claims
+  const rights: Rights = map(claims)
+  return accessToken({ claims, user: Object.freeze({ ...others, ...rights }), sessionId: null })
+}
+
+/** Scopes and roles count as the application reads them in the user. */
+function accessToken ({ claims, user, sessionId }: Pick<AccessToken, 'claims' | 'user' | 'sessionId'>): AccessToken {
+  const scopes = Object.freeze(scopesOf(user.scope))
+  const roles = Object.freeze(rolesOf(user.roles))
+  return { claims, user, sessionId, scopes, roles, clearedAt: -1 }
 }
 
 /** Encodings are malleable even under a good signature: a token is revoked by who issued it and its `jti`, never by its text. */
 export function tokenEntryId (iss: string, jti: string): string {
   return `${iss} ${jti}`
-}
-
-/** Says which of the application's claims make a token large: sizes and names, no values. */
-export function describeLargest (claims: Readonly<Record<string, unknown>>): string {
-  const sizes = Object.entries(claims).map(([name, value]) => ({ name, bytes: Buffer.byteLength(JSON.stringify(value) ?? '') }))
-  const largest = sizes.sort((a, b) => b.bytes - a.bytes).slice(0, 3).map(({ name, bytes }) => `${name} (${bytes} bytes)`)
-  return `The largest claims: ${largest.join(', ') || 'none of the application\'s'}`
-}
-
-/**
- * With a list of its own instead of recursion: nesting in a signed token cannot exhaust the stack. Read first and frozen
- * then, lists by their places: so it takes a third of the time.
- */
-function deepFreeze (root: object): void {
-  const open: object[] = [root]
-  const add = (member: unknown) => { if (typeof member === 'object' && member !== null) open.push(member) }
-  for (let value = open.pop(); value !== undefined; value = open.pop()) {
-    if (Array.isArray(value)) for (let place = 0; place < value.length; place++) add(value[place])
-    else for (const name in value) add((value as Record<string, unknown>)[name])
-    Object.freeze(value)
-  }
-}
-
-/**
- * Refuses claims that an application may not set, or that are no JSON.
- * @throws TypeError that names the claim
- */
-export function checkOwnClaims (claims: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  // What is signed is what JSON makes of them: a `toJSON` has its say before they are looked at.
-  const own = JSON.parse(JSON.stringify(claims) ?? 'null')
-  if (typeof own !== 'object' || own === null || Array.isArray(own)) throw new TypeError('"claims" must be an object')
-  const reserved = reservedClaims.find((name) => Object.hasOwn(own, name))
-  if (reserved) throw new TypeError(`"claims" must not contain "${reserved}": the plugin sets it`)
-  return own
-}
-
-/** @throws TypeError when `scope` is not as in RFC 6749 §3.3: tokens of printable ASCII with one space between them */
-export function checkScope (scope: unknown): string | null {
-  if (scope === undefined || scope === null || scope === '') return null
-  if (typeof scope !== 'string' || !scope.split(' ').every(isScopeToken)) throw new TypeError('"scope" must be scope tokens with one space between them (RFC 6749 §3.3)')
-  return scope
 }

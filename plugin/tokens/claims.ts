@@ -25,6 +25,8 @@ export interface ClaimsPolicy {
   readonly audience: readonly string[]
   readonly clockToleranceSeconds: number
   readonly maxLifetimeSeconds: number
+  /** Whether times may have a fraction, as RFC 7519 §2 allows. Our own tokens never have one. */
+  readonly fractions: boolean
 }
 
 /**
@@ -37,15 +39,19 @@ export interface ClaimsPolicy {
  */
 export function checkClaims (claims: Readonly<Record<string, unknown>>, policy: ClaimsPolicy, at: { now: number, allowExpired: boolean }): asserts claims is Readonly<Record<string, unknown>> & StandardClaims {
   const { iss, aud, sub, exp, iat, nbf, jti, sid } = claims
+  const isTime = policy.fractions ? isNumericDate : isWholeSeconds
+  const kind = policy.fractions ? 'seconds since the epoch' : 'whole seconds since the epoch'
   const latestStart = at.now + policy.clockToleranceSeconds * 1000
   if (iss !== policy.issuer) throw refusal('AUTH_INVALID_TOKEN', 'iss is not the issuer')
   if (!names(aud, policy.audience)) throw refusal('AUTH_INVALID_TOKEN', 'aud does not name this audience')
   if (typeof sub !== 'string' || sub === '') throw refusal('AUTH_INVALID_TOKEN', 'sub is no non-empty string')
-  if (!isSeconds(exp) || !isSeconds(iat)) throw refusal('AUTH_INVALID_TOKEN', 'exp or iat is no integer')
-  if (exp * 1000 <= at.now && !at.allowExpired) throw refusal('AUTH_EXPIRED_TOKEN', 'exp is not in the future')
-  if (iat * 1000 > latestStart) throw refusal('AUTH_INVALID_TOKEN', 'iat is in the future')
+  if (!isTime(exp) || !isTime(iat)) throw refusal('AUTH_INVALID_TOKEN', `exp and iat must be ${kind}`)
+  if (hasPassed(exp, at.now) && !at.allowExpired) throw refusal('AUTH_EXPIRED_TOKEN', 'exp is not in the future')
+  if (!hasPassed(iat, latestStart)) throw refusal('AUTH_INVALID_TOKEN', 'iat is in the future')
+  if (exp <= iat) throw refusal('AUTH_INVALID_TOKEN', 'exp is not after iat')
   if (exp - iat > policy.maxLifetimeSeconds) throw refusal('AUTH_INVALID_TOKEN', 'the token lives too long')
-  if (nbf !== undefined && !(isSeconds(nbf) && nbf * 1000 <= latestStart)) throw refusal('AUTH_INVALID_TOKEN', 'nbf is no integer, or in the future')
+  if (nbf !== undefined && !isTime(nbf)) throw refusal('AUTH_INVALID_TOKEN', `nbf must be ${kind}`)
+  if (nbf !== undefined && !hasPassed(nbf, latestStart)) throw refusal('AUTH_INVALID_TOKEN', 'nbf is in the future')
   if (!isOptionalString(jti) || !isOptionalString(sid)) throw refusal('AUTH_INVALID_TOKEN', 'jti or sid is no string')
 }
 
@@ -54,8 +60,22 @@ function names (aud: unknown, audience: readonly string[]): boolean {
   return Array.isArray(aud) && aud.every((entry) => typeof entry === 'string') && aud.some((entry) => audience.includes(entry))
 }
 
-function isSeconds (value: unknown): value is number {
+/**
+ * Whether a time in seconds is no later than `now` in milliseconds. The milliseconds are divided, because multiplying
+ * seconds that have a fraction can pass over the millisecond they mean.
+ */
+export function hasPassed (seconds: number, now: number): boolean {
+  return seconds <= now / 1000
+}
+
+/** Whole seconds since the epoch. */
+export function isWholeSeconds (value: unknown): value is number {
   return Number.isSafeInteger(value)
+}
+
+/** RFC 7519 §2, from 1970 on. */
+function isNumericDate (value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER
 }
 
 function isOptionalString (value: unknown): boolean {
@@ -76,5 +96,9 @@ export function scopesOf (scope: unknown): readonly string[] {
 
 /** The claim `roles`: an array of strings; none where it is absent or ill-typed. */
 export function rolesOf (roles: unknown): readonly string[] {
-  return Array.isArray(roles) && roles.every((role) => typeof role === 'string') ? roles : []
+  return isRoles(roles) ? roles : []
+}
+
+export function isRoles (roles: unknown): roles is readonly string[] {
+  return Array.isArray(roles) && roles.every((role) => typeof role === 'string')
 }

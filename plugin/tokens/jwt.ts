@@ -1,11 +1,17 @@
 import fastify from 'fastify'
 import jwt from '@fastify/jwt'
+import { base64urlLength, signatureBytes } from './encoded-length.ts'
 import type { Key } from './key.ts'
 
 /** One key at work: signs claims into a compact JWS, and checks signatures. */
 export interface Jwt {
   readonly key: Key
   sign (claims: Record<string, unknown>): string
+  /**
+   * The exact length of the token that {@link sign} would return, without signing. The claims must contain `iat`, which
+   * the library would add otherwise.
+   */
+  encodedLength (claims: Readonly<Record<string, unknown>>): number
   /** The claims, if the signature is good; `null` otherwise. Says nothing of what they are, and never throws. */
   verify (token: string): Record<string, unknown> | null
 }
@@ -26,9 +32,13 @@ export async function createJwt (key: Key, type: string): Promise<Jwt> {
   })
   await instance.ready()
   const { sign, verify } = instance.jwt
+  const lengthOf = (value: unknown) => base64urlLength(Buffer.byteLength(JSON.stringify(value)))
+  // Two dots stand between the three segments.
+  const overhead = lengthOf({ alg: key.alg, typ: type, kid: key.kid }) + base64urlLength(signatureBytes(key)) + 2
   return {
     key,
     sign: (claims) => sign(claims),
+    encodedLength: (claims) => overhead + lengthOf(claims),
     verify (token) {
       // Nobody sees the library's error: a stack for it would cost more than the check.
       const limit = Error.stackTraceLimit

@@ -28,6 +28,7 @@ export async function createKeySource ({ settings, secrets, emit, monotonic = ()
   const load = typeof option === 'function' ? async () => checkKeyList(await beforeDeadline(option, { ms: timeoutMs, lateness })) : null
   let keyring = await build(load === null ? option as readonly KeyOption[] : await load())
   let lookedAt = -Infinity
+  let hasFailed = false
   let running: Promise<boolean> | undefined
   let queued: Promise<boolean> | undefined
   const forgetters: (() => void)[] = []
@@ -61,8 +62,10 @@ export async function createKeySource ({ settings, secrets, emit, monotonic = ()
       const next = await build(await load())
       const retires = !keyring.keys.every((key) => next.keys.some((other) => isSame(key, other)))
       keyring = next
+      hasFailed = false
       if (retires) for (const forget of forgetters) forget()
     } catch (error) {
+      hasFailed = true
       emit({ type: 'keys-not-reloaded', reason: reasonOf(error) })
       return false
     }
@@ -83,6 +86,8 @@ export async function createKeySource ({ settings, secrets, emit, monotonic = ()
       lookedAt = monotonic()
       return await reload()
     },
+    /** Whether the last load failed: then a key that is not known here may exist all the same. */
+    hasFailed: (): boolean => hasFailed,
     /** Calls back when a key has gone: what was verified with it must be forgotten. */
     onSwap: (forget: () => void): void => { forgetters.push(forget) },
     close: (): void => { if (timer) clearInterval(timer) }

@@ -1,7 +1,7 @@
 import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { refusal } from '../errors.ts'
 import type { Settings } from '../settings.ts'
-import { checkClaims, type StandardClaims } from './claims.ts'
+import { checkClaims, isWholeSeconds, type StandardClaims } from './claims.ts'
 import { assertStrict, parseCompact, splitCompact, type Segments } from './compact.ts'
 import { checkHeader, createHeaders, mediaTypes, type ReadHeader } from './header.ts'
 import type { KeySource } from './key-source.ts'
@@ -18,7 +18,7 @@ export interface Opened {
 /** Checks tokens that this server, or another one with its keys, has signed. */
 export function createOwnTokens (settings: Settings, keys: Pick<KeySource, 'current'>) {
   const { issuer, audience, accessToken: { type, clockToleranceSeconds, maxLifetimeSeconds, claims: schema } } = settings
-  const policy = { issuer, audience, clockToleranceSeconds, maxLifetimeSeconds }
+  const policy = { issuer, audience, clockToleranceSeconds, maxLifetimeSeconds, fractions: false }
   const matches = schema ? TypeCompiler.Compile(schema) : null
   const types = mediaTypes(type)
   const headers = createHeaders()
@@ -26,16 +26,15 @@ export function createOwnTokens (settings: Settings, keys: Pick<KeySource, 'curr
   const candidatesOf = ({ read: { hint: { alg, kid } } }: Opened) => keys.current().candidates(alg, kid)
 
   /** The claims that a good signature stands under. They come parsed from the library that checked it: once is enough. */
-  function signedClaims (opened: Opened): Record<string, unknown> {
+  function signedClaims (opened: Opened, mediaTypes: ReadonlySet<string> | null): Record<string, unknown> {
     const { token, segments, read } = opened
     const candidates = candidatesOf(opened)
     if (candidates.length === 0) throw refusal('AUTH_INVALID_TOKEN', 'no key fits alg and kid')
-    if (!read.isKnown) checkHeader(read.header, types)
+    if (!read.isKnown) checkHeader(read.header, mediaTypes)
     for (const jwt of candidates) {
       const claims = jwt.verify(token)
       if (claims === null) continue
       assertStrict(segments)
-      headers.remember(segments, read)
       return claims
     }
     // Is it the signature? What has no shape does not verify either.
@@ -58,10 +57,26 @@ export function createOwnTokens (settings: Settings, keys: Pick<KeySource, 'curr
 
     /** @throws AuthError AUTH_INVALID_TOKEN, AUTH_EXPIRED_TOKEN */
     check (opened: Opened, at: { now: number, allowExpired: boolean }): OwnClaims {
-      const claims = signedClaims(opened)
+      const claims = signedClaims(opened, types)
+      headers.remember(opened.segments, opened.read)
       checkClaims(claims, policy, at)
       if (!this.fits(claims)) throw refusal('AUTH_INVALID_TOKEN', 'the claims do not fit "accessToken.claims"')
       return claims
+    },
+
+    /**
+     * The session that a token names, for signing out. A good signature, our `iss` and a `sid` suffice: what else was
+     * required when it was signed may have changed since. `null` for a token without a session, and for one that expired
+     * more than `maxLifetimeSeconds` ago, whose session no access token can belong to any more.
+     * @throws AuthError AUTH_INVALID_TOKEN
+     */
+    namedSession (opened: Opened, now: number): string | null {
+      const { iss, exp, sid } = signedClaims(opened, null)
+      if (iss !== issuer) throw refusal('AUTH_INVALID_TOKEN', 'iss is not the issuer')
+      if (!isWholeSeconds(exp)) throw refusal('AUTH_INVALID_TOKEN', 'exp must be an integer')
+      if (sid !== undefined && typeof sid !== 'string') throw refusal('AUTH_INVALID_TOKEN', 'sid must be a string')
+      const isTooOld = now / 1000 - exp > maxLifetimeSeconds
+      return isTooOld ? null : sid ?? null
     }
   }
 }

@@ -3,7 +3,7 @@ import { refusal } from '../errors.ts'
 import { optionError, type TrustedIssuerOption } from '../options.ts'
 import type { Settings } from '../settings.ts'
 import { isAlgorithm, needOf, type Algorithm } from './algorithms.ts'
-import { checkClaims, type StandardClaims } from './claims.ts'
+import { checkClaims, isRoles, scopesOf, type StandardClaims } from './claims.ts'
 import type { Compact } from './compact.ts'
 import { checkHeader, mediaTypes, readKeyHint } from './header.ts'
 import { createJwt, type Jwt } from './jwt.ts'
@@ -16,18 +16,25 @@ const maxRead = 64
 /** RFC 7518 §6: who publishes one of these has lost the key. */
 const privateMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
 
+/** What a token of another issuer counts for here. */
+export interface Rights {
+  readonly scope?: string
+  readonly roles?: readonly string[]
+}
+
 export interface TrustedIssuer {
   readonly issuer: string
   /**
-   * What the issuer's claims count for here; nothing but what the application's `map` says.
+   * What the issuer's claims count for here: only what the application's `map` says. Ill-typed members are absent.
    * @throws AuthError AUTH_INVALID_TOKEN when `map` throws: what a token lacks is no fault of this server
    */
-  map (claims: Readonly<Record<string, unknown>>): { scope?: unknown, roles?: unknown }
+  map (claims: Readonly<Record<string, unknown>>): Rights
   /**
-   * Checks a token that says it is this issuer's, with this issuer's keys and no others.
+   * Checks a token that says it is this issuer's, with this issuer's keys and no others. The time is asked for after
+   * the keys, which can take seconds to fetch.
    * @throws AuthError AUTH_INVALID_TOKEN, AUTH_EXPIRED_TOKEN, AUTH_KEYS_UNAVAILABLE
    */
-  check (token: string, parsed: Compact, now: number): Promise<Readonly<Record<string, unknown>> & StandardClaims>
+  check (token: string, parsed: Compact, clock: () => number): Promise<Readonly<Record<string, unknown>> & StandardClaims>
 }
 
 /**
@@ -38,7 +45,8 @@ function createTrustedIssuer (option: TrustedIssuerOption, { name, clockToleranc
   const { issuer, jwks, jwksUri, type = 'at+jwt', maxLifetimeSeconds = 86_400, map = noRights } = option
   const algorithms = option.algorithms.map((alg, index) => pinned(alg, `${name}.algorithms.${index}`))
   const types = mediaTypes(type)
-  const policy = { issuer, audience: [option.audience].flat(), clockToleranceSeconds, maxLifetimeSeconds }
+  const audience = [option.audience].flat()
+  const policy = { issuer, audience, clockToleranceSeconds, maxLifetimeSeconds, fractions: true }
   if (jwks !== undefined && jwksUri !== undefined) throw optionError(`${name}.jwksUri`, 'must not stand beside "jwks"')
   if (jwksUri !== undefined && !isSafeUrl(jwksUri)) throw optionError(`${name}.jwksUri`, 'must be an https URL without credentials')
   if (jwks === undefined && jwksUri === undefined && !isDiscoverable(issuer)) throw optionError(`${name}.issuer`, 'must be an https URL without query or fragment, so that its keys can be discovered, unless "jwks" or "jwksUri" is given')
@@ -66,12 +74,12 @@ function createTrustedIssuer (option: TrustedIssuerOption, { name, clockToleranc
       try {
         const mapped = map(claims) as ReturnType<typeof noRights> | null | undefined
         // Nothing else of what an application returns becomes part of the caller: no session, above all.
-        return { scope: mapped?.scope, roles: mapped?.roles }
+        return rightsOf({ scope: mapped?.scope, roles: mapped?.roles })
       } catch (error) {
         throw refusal('AUTH_INVALID_TOKEN', `"map" threw ${error instanceof Error ? error.constructor.name : 'what is no Error'}`, { cause: error })
       }
     },
-    async check (token, { header, payload }, now) {
+    async check (token, { header, payload }, clock) {
       const { alg, kid } = readKeyHint(header)
       if (!algorithms.includes(alg)) throw refusal('AUTH_INVALID_TOKEN', 'alg is none that is pinned for this issuer')
       // Before the keys, which may have to be fetched: an ID token is refused whether they can be had or not.
@@ -79,7 +87,7 @@ function createTrustedIssuer (option: TrustedIssuerOption, { name, clockToleranc
       const jwts = await candidates(alg, kid)
       if (jwts.length === 0) throw refusal('AUTH_INVALID_TOKEN', 'no key of the issuer fits alg and kid')
       if (!jwts.some((jwt) => jwt.verify(token) !== null)) throw refusal('AUTH_INVALID_TOKEN', 'the signature is wrong')
-      checkClaims(payload, policy, { now, allowExpired: false })
+      checkClaims(payload, policy, { now: clock(), allowExpired: false })
       return payload
     }
   }
@@ -91,6 +99,15 @@ export function createTrustedIssuers ({ issuer, trustedIssuers, accessToken: { c
   const twice = trustedIssuers.findIndex((option, index) => names.indexOf(option.issuer) !== index + 1)
   if (twice >= 0) throw optionError(`trustedIssuers.${twice}.issuer`, 'is "issuer" itself, or stands in the list twice')
   return trustedIssuers.map((option, index) => createTrustedIssuer(option, { name: `trustedIssuers.${index}`, clockToleranceSeconds, timing }))
+}
+
+/** Copied, because the application may change later what it returned. */
+function rightsOf ({ scope, roles }: { scope: unknown, roles: unknown }): Rights {
+  const scopes = scopesOf(scope)
+  return {
+    ...(scopes.length > 0 && { scope: scopes.join(' ') }),
+    ...(isRoles(roles) && { roles: Object.freeze([...roles]) })
+  }
 }
 
 const noRights: NonNullable<TrustedIssuerOption['map']> = () => ({})
