@@ -12,8 +12,6 @@ import type { MethodFault, StoreMethod } from './fixtures/fault-store.ts'
 
 /** How long a fault lasts at least; `FAULT_SECONDS=10` for the long run. */
 const faultMs = Number(process.env.FAULT_SECONDS ?? 3) * 1000
-/** Two seconds are what the plugin waits for a store, and the rest is for a machine that is busy. */
-const answerMs = 2500
 const names = { access: '__Host-access', refresh: '__Host-refresh' }
 
 t.setTimeout(300_000)
@@ -36,14 +34,17 @@ for (const [name, { skip, start }] of Object.entries(faultyDatabases)) {
 /** Which requests need which method; `late` is a refresh by a token whose answer was lost. */
 const needing: Record<StoreMethod, readonly string[]> = {
   insert: ['signIn'],
-  find: ['refresh', 'late', 'signOut'],
+  prepare: [],
+  find: ['refresh', 'late'],
   rotate: ['refresh'],
   countRetry: ['late'],
+  countRepeat: [],
   revoke: ['signOut'],
   revokeAll: ['revokeAll'],
   list: ['list'],
-  feed: ['revokeToken'],
-  readFeed: [],
+  trim: [],
+  appendRevocations: ['revokeToken'],
+  readRevocations: [],
   subscribe: [],
   sweep: []
 }
@@ -176,9 +177,8 @@ async function surviveOutage (t: Test, [a, b]: [Node, Node], outage: Outage): Pr
   t.match(JSON.parse((await b.refresh(leaving)).body), { code: 'AUTH_REFRESH_INVALID' })
 
   for (const browser of browsing) {
-    const { cookies, refusals, longestMs } = await browser.stop()
+    const { cookies, refusals } = await browser.stop()
     t.strictSame(refusals.filter((refusal) => refusal !== `${unavailable} 0 cookies`), [], 'a browser saw nothing but 503')
-    t.ok(longestMs < answerMs, `a browser waited ${longestMs.toFixed()} ms`)
     t.equal((await b.refresh(cookies.at(-1)!)).statusCode, 200, 'its session goes on')
     t.equal((await a.refresh(cookies.at(-4)!)).statusCode, 401, 'and what was rotated does not work again')
   }
@@ -190,9 +190,8 @@ async function surviveOutage (t: Test, [a, b]: [Node, Node], outage: Outage): Pr
   t.comment(`longest answer ${longestMs.toFixed()} ms, resumed after ${resumedMs} ms`)
 }
 
-/** With the same words whatever has happened, in time, and with cookies cleared only where that was asked for. */
-function isUnavailable (t: Test, { statusCode, body, headers, cookies, tookMs }: Timed, cleared: readonly string[]): void {
+/** With the same words whatever has happened, and with cookies cleared only where that was asked for. */
+function isUnavailable (t: Test, { statusCode, body, headers, cookies }: Timed, cleared: readonly string[]): void {
   t.strictSame([statusCode, body, headers['retry-after']], [503, unavailable, '2'])
   t.strictSame(cookies.map(({ name, maxAge }) => [name, maxAge]), cleared.map((name) => [name, 0]))
-  t.ok(tookMs < answerMs, `answered after ${tookMs.toFixed()} ms`)
 }

@@ -4,12 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import { AuthError, refusal, refusals, type RefusalCode } from '../plugin/errors.ts'
 import type { AuthEvent, SessionStore, SignIn } from '../plugin/index.ts'
-import { createAvailableStore } from '../plugin/sessions/available-store.ts'
-import { createRevocations } from '../plugin/sessions/revocations.ts'
-import { resolveSettings } from '../plugin/settings.ts'
-import { tokenEntryId, type AccessToken } from '../plugin/tokens/access-token.ts'
 import { memoryStore } from '../plugin/stores/memory.ts'
-import type { FeedEntry } from '../plugin/stores/store.ts'
 import { createRefreshTokens } from '../plugin/tokens/refresh-token.ts'
 import { readSecrets } from '../plugin/tokens/secret.ts'
 import type { Settings } from '../plugin/settings.ts'
@@ -77,8 +72,8 @@ t.test('reply.signIn() by bearer answers RFC 6749 §5.1, and sets and ends nothi
   t.match(jti, /^[\w-]{22}$/)
   t.match(refresh, new RegExp(`^rt1\\.${sid}\\.0\\.[\\w-]{43}$`))
   t.strictSame(it.events(), [{ type: 'session-started', sub: 'alice', sessionId: sid, transport: 'bearer' }])
-  t.notHas((await login({})).json(), { scope: '' })
-  t.notHas(claimsOf((await login({ scope: '' })).json().access_token), { scope: '' })
+  t.notOk('scope' in (await login({})).json(), 'no scope, no member')
+  t.notOk('scope' in claimsOf((await login({ scope: '' })).json().access_token), 'nor a claim')
   t.equal((await it.store.find(before.sessionId)).row?.revokedAt, null)
 })
 
@@ -87,7 +82,7 @@ t.test('reply.signIn() by cookie sets both cookies, and has no token in the body
     ['by default', {}, ['__Host-access', '__Host-refresh'], 'Max-Age=1209600; Path=/; HttpOnly; Secure; SameSite=Lax'],
     ['strict, with names', { cookies: { sameSite: 'strict', access: '__Host-a', refresh: '__Secure-r' } }, ['__Host-a', '__Secure-r'], 'Max-Age=1209600; Path=/; HttpOnly; Secure; SameSite=Strict'],
     ['none', { cookies: { sameSite: 'none' } }, ['__Host-access', '__Host-refresh'], 'Max-Age=1209600; Path=/; HttpOnly; Secure; SameSite=None'],
-    ['a domain', { cookies: { domain: 'example.com' } }, ['access', 'refresh'], 'Max-Age=1209600; Domain=example.com; Path=/; HttpOnly; Secure; SameSite=Lax'],
+    ['a domain', { cookies: { domain: 'example.com' } }, ['__Secure-access', '__Secure-refresh'], 'Max-Age=1209600; Domain=example.com; Path=/; HttpOnly; Secure; SameSite=Lax'],
     ['not secure', { cookies: { secure: false } }, ['access', 'refresh'], 'Max-Age=1209600; Path=/; HttpOnly; SameSite=Lax'],
     ['the session\'s idle expiry', { refreshToken: { idleSeconds: 1000 } }, ['__Host-access', '__Host-refresh'], 'Max-Age=1000; Path=/; HttpOnly; Secure; SameSite=Lax'],
     ['at most 400 days', { refreshToken: { idleSeconds: 500 * day, absoluteSeconds: 600 * day } }, ['__Host-access', '__Host-refresh'], `Max-Age=${400 * day}; Path=/; HttpOnly; Secure; SameSite=Lax`]
@@ -105,7 +100,9 @@ t.test('reply.signIn() by cookie sets both cookies, and has no token in the body
     const signOut = await it.app.inject({ method: 'POST', url: '/logout', headers: { cookie: `${names[0]}=${access}` } })
     const domain = plugin!.cookies && plugin!.cookies.domain
     const flags = attributes.replace(/^Max-Age=\d+; (Domain=[^;]+; )?Path=\/; /, '')
-    t.strictSame(setCookies(signOut), names.flatMap((name) => domain ? [clearing(name, flags), clearing(name, flags, domain)] : [clearing(name, flags)]), `${name}: cleared as they were set`)
+    const clearings = (name: string) => [clearing(name, flags), ...domain ? [clearing(name, flags, domain)] : []]
+    const elsewhere = (name: string) => name.startsWith('__Host-') ? [] : [clearing(name, flags, '', '/logout')]
+    t.strictSame(setCookies(signOut), names.flatMap((name) => [...clearings(name), ...elsewhere(name)]), `${name}: cleared as they were set, and wherever else the browser may have had them from`)
   }
 })
 
@@ -173,6 +170,9 @@ t.test('reply.signIn() names what is no sign-in, and starts nothing', async (t) 
   const rows: [object, string][] = [
     [{ transport: undefined }, 'signIn() needs "transport": "bearer" or "cookie"'],
     [{ transport: 'header' }, 'signIn() needs "transport": "bearer" or "cookie"'],
+    [{ revokeOther: true }, '"revokeOther" is not an option here: expected sub, claims, scope, transport, device, authenticatedAt, revokeOthers, crossSite'],
+    [{ roles: ['admin'] }, '"roles" is not an option here: expected sub, claims, scope, transport, device, authenticatedAt, revokeOthers, crossSite'],
+    [{ crossSite: 'false' }, '"crossSite" must be true or false'],
     [{ sub: undefined }, '"sub" must be a non-empty, well-formed string of at most 1000 bytes'],
     [{ sub: '' }, '"sub" must be a non-empty, well-formed string of at most 1000 bytes'],
     [{ sub: 7 }, '"sub" must be a non-empty, well-formed string of at most 1000 bytes'],
@@ -234,7 +234,7 @@ t.test('reply.signOut() ends the session that is named, and succeeds where there
   const rows: [string, Named, ('one' | 'two')[], boolean][] = [
     ['by body', (one) => ({ body: one.refresh }), ['one'], false],
     ['by body, an older generation', async (one) => {
-      await store.rotate(one.sessionId, { from: 0, to: 7, minAgeMs: 0, idleMs: 1e9 })
+      await store.rotate(one.sessionId, { from: 0, to: 7, minAgeMs: 0, idleMs: 1e9, accessLifetimeSeconds: 600 })
       return { body: one.refresh }
     }, ['one'], false],
     ['by body, a newer generation', async (one) => ({ body: await mint(one.sessionId, 99) }), ['one'], false],
@@ -250,17 +250,14 @@ t.test('reply.signOut() ends the session that is named, and succeeds where there
     ['nothing', () => ({}), [], false],
     ['by other cookies', (one) => ({ headers: { cookie: `access=${one.access}` } }), [], false],
     ['by forged cookies', () => ({ headers: { cookie: forged.cookie } }), [], true],
-    ['by another issuer\'s cookies', () => ({ headers: { cookie: foreign.cookie } }), [], true],
+    ['by another issuer\'s cookies', () => ({ headers: { cookie: foreign.cookie } }), [], false],
     ['by malformed cookies', () => ({ headers: { cookie: '__Host-access=x; __Host-refresh=y' } }), [], true],
     ['by a malformed body', () => ({ body: 'x' }), [], false],
     ['by an empty body', () => ({ body: '' }), [], false],
     ['by a body with a bad mac', (one) => ({ body: `${one.refresh.slice(0, -4)}AAAA` }), [], false],
     ['by a body with the secret but no salt', async (one) => ({ body: await mint(one.sessionId, 0, 'no salt of ours') }), [], false],
     ['by an unknown session', async () => ({ body: await mint('A'.repeat(22), 0, 'salt') }), [], false],
-    ['by a malformed body, a cookie beside it', (one) => ({ body: 'x', headers: { cookie: one.cookie } }), [], false],
-    ['by a wrong header, a cookie beside it', (one) => ({ headers: { ...bearer('x'), cookie: one.cookie } }), [], false],
-    ['by a malformed header, a cookie beside it', (one) => ({ headers: { authorization: 'Bearer', cookie: one.cookie } }), [], false],
-    ['by a header of another scheme, a cookie beside it', (one) => ({ headers: { authorization: 'DPoP x', cookie: one.cookie } }), [], false]
+    ['by a malformed body, a cookie beside it', (one) => ({ body: 'x', headers: { cookie: one.cookie } }), [], false]
   ]
   for (const [name, named, ends, clears] of rows) {
     const sessions = { one: await it.signIn('cookie'), two: await it.signIn('cookie', { sub: 'bob' }) }
@@ -272,7 +269,8 @@ t.test('reply.signOut() ends the session that is named, and succeeds where there
       t.equal((await store.find(sessionId)).row?.revokedAt, ended ? it.clock() : null, `${name}: ${which}`)
       if (!name.includes('expired')) t.equal((await app.inject({ url: '/me', headers: bearer(access) })).statusCode, ended ? 401 : 200)
     }
-    t.strictSame(it.events().filter(({ type }) => type === 'session-revoked').length, ends.length)
+    // What the store has lost may live on in access tokens: the first half of the mac suffices to end it.
+    t.equal(it.events().filter(({ type }) => type === 'session-revoked').length, name === 'by an unknown session' ? 1 : ends.length, name)
   }
 
   const { cookie, sessionId, refresh } = await it.signIn('cookie')
@@ -298,9 +296,9 @@ t.test('reply.signOut() ends a session that the store has lost too, here and eve
   t.equal((await here.app.inject({ url: '/me', headers })).statusCode, 200, 'same secret, no rows: an access token needs none')
   t.equal((await here.app.inject({ method: 'POST', url: '/logout', headers: { cookie } })).statusCode, 204)
   t.equal(seen(await here.app.inject({ url: '/me', headers })).code, 'AUTH_REVOKED_TOKEN')
-  t.match(await store.readFeed(null, 10), { entries: [{ kind: 'session', until: start + 86_460_000 }] }, 'others hear of it')
+  t.match(await store.readRevocations(null, 10), { entries: [{ kind: 'session', until: start + 86_460_000 }] }, 'others hear of it')
   t.equal((await elsewhere.app.inject({ method: 'POST', url: '/logout', headers })).statusCode, 204, 'again and again')
-  t.equal((await store.readFeed(null, 10)).entries.length, 1)
+  t.equal((await store.readRevocations(null, 10)).entries.length, 1)
 })
 
 t.test('reply.signOut() when the store fails is 503: cookies cleared, refused here at once, the revoke retried', async (t) => {
@@ -313,7 +311,7 @@ t.test('reply.signOut() when the store fails is 503: cookies cleared, refused he
     if (down) throw new Error('down')
     return await method(...args)
   }
-  const store: SessionStore = { ...memory, find: failing(memory.find), revoke: failing(memory.revoke), readFeed: failing(memory.readFeed), insert: failing(memory.insert), list: failing(memory.list), revokeAll: failing(memory.revokeAll), feed: failing(memory.feed) }
+  const store: SessionStore = { ...memory, find: failing(memory.find), revoke: failing(memory.revoke), readRevocations: failing(memory.readRevocations), insert: failing(memory.insert), list: failing(memory.list), revokeAll: failing(memory.revokeAll), appendRevocations: failing(memory.appendRevocations) }
   const it = await createApp({ plugin: { store, clock } })
   t.teardown(() => it.app.close())
   const ways: [string, (session: SignedIn) => object, readonly string[]][] = [
@@ -352,231 +350,11 @@ t.test('reply.signOut() when the store fails is 503: cookies cleared, refused he
   down = false
 })
 
-t.test('createRevocations()', async (t) => {
-  const session = (id: string, until = start + 100_000): FeedEntry => ({ kind: 'session', id, until })
-  function create (revocation: Partial<Settings['revocation']> = {}, methods: (memory: SessionStore) => Partial<SessionStore> = () => ({})) {
-    const clock = createClock()
-    const time = createClock(0)
-    const events: AuthEvent[] = []
-    const memory = memoryStore({ clock })
-    const store = { ...memory, ...methods(memory) }
-    const settings = resolveSettings({ issuer, secret, clock, revocation: { maxStalenessSeconds: 30, ...revocation } as never })
-    const revocations = createRevocations({ settings, store: createAvailableStore(store), emit: (event) => events.push(event), monotonic: time })
-    const accepts = ({ sid = null, jti, iss = issuer }: { sid?: string | null, jti?: string, iss?: string }) => {
-      try {
-        return revocations.assertCurrent({ sessionId: sid, claims: { iss, jti } } as never) && true
-      } catch (error) {
-        return (error as AuthError).code
-      }
-    }
-    return { revocations, accepts, clock, time, store, memory, events: () => events.splice(0) }
-  }
-
-  await t.test('passes on what is not revoked, by session or by issuer and jti', async (t) => {
-    const { revocations, accepts, events } = create()
-    await revocations.poll()
-    revocations.add(session('s1'))
-    revocations.add({ kind: 'token', id: `${issuer} j1`, until: start + 100_000 })
-    t.strictSame([accepts({ sid: 's1' }), accepts({ sid: 's2', jti: 'j2' }), accepts({ jti: 'j1' }), accepts({ sid: 's2', jti: 'j1' }), accepts({ jti: 's1' }), accepts({ sid: 'j1' }), accepts({ iss: 'https://other.example', jti: 'j1' }), accepts({})],
-      ['AUTH_REVOKED_TOKEN', true, 'AUTH_REVOKED_TOKEN', 'AUTH_REVOKED_TOKEN', true, true, true, true])
-    t.strictSame(events(), [{ type: 'session-revoked', sessionId: 's1' }], 'told once')
-    revocations.add(session('s1'))
-    t.strictSame(events(), [])
-  })
-
-  await t.test('a token that was found clear, and is remembered so, is refused from the moment that it or its session is revoked', async (t) => {
-    const { revocations, store } = create()
-    await revocations.poll()
-    const token = (sessionId: string, jti: string) => ({ sessionId, claims: { iss: issuer, jti }, clearedAt: -1 }) as AccessToken
-    const tokens = [token('s1', 'j1'), token('s2', 'j2'), token('s3', 'j3'), token('s4', 'j4')]
-    const current = () => tokens.map(revocations.isCurrent)
-    t.strictSame([current(), current()], [[true, true, true, true], [true, true, true, true]])
-    revocations.add(session('s1'))
-    t.strictSame([current(), current()], [[false, true, true, true], [false, true, true, true]], 'by this process')
-    revocations.add({ kind: 'token', id: tokenEntryId(issuer, 'j2'), until: start + 100_000 })
-    t.strictSame(current(), [false, false, true, true])
-    await store.feed([session('s3')])
-    await revocations.poll()
-    t.strictSame(current(), [false, false, false, true], 'by another one')
-    revocations.addUnsaved('s4')
-    t.strictSame(current(), [false, false, false, false], 'without the store')
-  })
-
-  await t.test('a session that ended while the store was away and had lost it is told to the others, once it is back', async (t) => {
-    const { revocations, store } = create()
-    revocations.addUnsaved('lost')
-    await revocations.poll()
-    t.match(await store.readFeed(null, 10), { entries: [{ kind: 'session', id: 'lost' }] })
-  })
-
-  await t.test('follows the feed in pages, and tells of what others revoke, but not of what it loads at the start', async (t) => {
-    const { revocations, accepts, store, events } = create()
-    await store.feed(Array.from({ length: 2500 }, (_, index) => session(`old ${index}`)))
-    t.equal(accepts({ sid: 'old 0' }), true)
-    await revocations.poll()
-    t.strictSame([accepts({ sid: 'old 0' }), accepts({ sid: 'old 1234' }), accepts({ sid: 'old 2499' })], Array(3).fill('AUTH_REVOKED_TOKEN'))
-    t.strictSame(events(), [])
-    await store.feed([session('new'), { kind: 'token', id: `${issuer} j`, until: start + 1 }, session('past', start)])
-    t.equal(accepts({ sid: 'new' }), true)
-    await Promise.all([revocations.poll(), revocations.poll()])
-    t.strictSame([accepts({ sid: 'new' }), accepts({ jti: 'j' }), accepts({ sid: 'past' })], ['AUTH_REVOKED_TOKEN', 'AUTH_REVOKED_TOKEN', true])
-    t.strictSame(events(), [{ type: 'session-revoked', sessionId: 'new' }])
-  })
-
-  for (const whenStale of ['accept', 'refuse'] as const) {
-    await t.test(`with whenStale: '${whenStale}', a feed that is silent for too long`, async (t) => {
-      let down = true
-      const { revocations, accepts, time, clock, events } = create({ whenStale }, (memory) => ({
-        async readFeed (cursor, limit) {
-          if (down) throw new Error('down')
-          return await memory.readFeed(cursor, limit)
-        }
-      }))
-      const stale = whenStale === 'refuse' ? 'AUTH_STORE_UNAVAILABLE' : true
-      await revocations.poll()
-      t.equal(accepts({ sid: 'a' }), stale, 'the start failed: it starts stale')
-      t.strictSame(events(), [{ type: 'feed-stale', silentMs: Infinity }])
-      down = false
-      await revocations.poll()
-      t.equal(accepts({ sid: 'a' }), true)
-      t.strictSame(events(), [{ type: 'feed-recovered', silentMs: 0 }])
-      down = true
-      time.advance(30)
-      clock.advance(86_400)
-      await revocations.poll()
-      t.equal(accepts({ sid: 'a' }), true, 'not yet, and the wall clock does not count')
-      t.strictSame(events(), [])
-      time.set(30_001)
-      t.equal(accepts({ sid: 'a' }), stale)
-      revocations.add(session('b', clock() + 1000))
-      t.equal(accepts({ sid: 'b' }), 'AUTH_REVOKED_TOKEN', 'what is known is known')
-      await revocations.poll()
-      const told = [{ type: 'session-revoked', sessionId: 'b' }, { type: 'feed-stale', silentMs: 30_001 }]
-      t.strictSame(events(), whenStale === 'refuse' ? told.reverse() : told, 'told by the first who looks')
-      await revocations.poll()
-      t.strictSame(events(), [], 'told once')
-      down = false
-      await revocations.poll()
-      t.strictSame([accepts({ sid: 'a' }), events()], [true, [{ type: 'feed-recovered', silentMs: 0 }]])
-    })
-  }
-
-  await t.test('reads a feed whole that does not resume, and gives back what it has lost', async (t) => {
-    let current = memoryStore()
-    const { revocations, accepts, clock } = create({}, () => ({
-      readFeed: (cursor, limit) => current.readFeed(cursor, limit),
-      feed: (entries) => current.feed(entries)
-    }))
-    current = memoryStore({ clock })
-    await current.feed([session('kept'), session('lost', start + 50_000), session('past', start + 10), { kind: 'token', id: `${issuer} j`, until: start + 70_000 }])
-    await revocations.poll()
-    clock.advance(1)
-
-    current = memoryStore({ clock })
-    await current.feed([session('kept'), session('theirs')])
-    await revocations.poll()
-    t.strictSame(['kept', 'lost', 'theirs', 'past'].map((sid) => accepts({ sid })), ['AUTH_REVOKED_TOKEN', 'AUTH_REVOKED_TOKEN', 'AUTH_REVOKED_TOKEN', true])
-    const { entries } = await current.readFeed(null, 100)
-    t.strictSame(entries.map(({ kind, id, until }) => [kind, id, until]), [
-      ['session', 'kept', start + 100_000], ['session', 'theirs', start + 100_000], ['session', 'lost', start + 50_000], ['token', `${issuer} j`, start + 70_000]
-    ], 'what is over is not written back')
-  })
-
-  await t.test('ends a session again that a restored store has brought back to life', async (t) => {
-    const { revocations, store, clock, memory } = create({}, () => ({ readFeed: async (...args) => await feed.readFeed(...args) }))
-    let feed = memoryStore({ clock })
-    const row = { id: 's', sub: 'alice', salt: 'x', device: null, scope: null, claims: {}, accessLifetimeSeconds: 600, idleMs: 1e6, absoluteMs: 1e6 }
-    await store.insert(row, { end: [], lifetimeSeconds: 600 })
-    await feed.feed([session('s')])
-    await revocations.poll()
-    t.equal((await memory.find('s')).row?.revokedAt, null, 'its row is as it was in the backup')
-    feed = memoryStore({ clock })
-    await revocations.poll()
-    t.equal((await memory.find('s')).row?.revokedAt, clock())
-  })
-
-  await t.test('forgets what cannot be presented any more, once a minute', async (t) => {
-    const { revocations, accepts, clock, time } = create()
-    await revocations.poll()
-    revocations.add(session('short', start + 10_000))
-    revocations.add(session('long', start + 100_000))
-    revocations.add(session('long', start + 20_000))
-    clock.advance(50)
-    time.set(59_999)
-    await revocations.poll()
-    t.strictSame([accepts({ sid: 'short' }), accepts({ sid: 'long' })], ['AUTH_REVOKED_TOKEN', 'AUTH_REVOKED_TOKEN'], 'a later end of the same session shortens nothing')
-    time.set(60_000)
-    await revocations.poll()
-    t.strictSame([accepts({ sid: 'short' }), accepts({ sid: 'long' })], [true, 'AUTH_REVOKED_TOKEN'])
-    clock.set(start + 100_000)
-    time.set(120_000)
-    await revocations.poll()
-    t.equal(accepts({ sid: 'long' }), true)
-  })
-
-  await t.test('tells the store of what was ended without it, as soon as it can be told', async (t) => {
-    let down = true
-    const calls: unknown[] = []
-    const { revocations, accepts } = create({}, () => ({
-      async revoke (id, options) {
-        calls.push([id, options])
-        if (down) throw new Error('down')
-        return null
-      }
-    }))
-    revocations.addUnsaved('s')
-    t.equal(accepts({ sid: 's' }), 'AUTH_REVOKED_TOKEN')
-    await revocations.poll()
-    down = false
-    await revocations.poll()
-    await revocations.poll()
-    t.strictSame(calls, [['s', { lifetimeSeconds: 600 }], ['s', { lifetimeSeconds: 600 }]])
-    t.equal(accepts({ sid: 's' }), 'AUTH_REVOKED_TOKEN')
-  })
-
-  await t.test('start() loads before it resolves, gives up after ten seconds, and close() ends it', async (t) => {
-    mock.timers.enable({ apis: ['setInterval', 'setTimeout'] })
-    t.teardown(() => mock.timers.reset())
-    let reads = 0
-    const { revocations, accepts, memory } = create({ whenStale: 'refuse', pollSeconds: 5 }, (memory) => ({
-      readFeed: (cursor, limit) => { reads++; return memory.readFeed(cursor, limit) }
-    }))
-    await memory.feed([session('s')])
-    await revocations.start()
-    t.strictSame([accepts({ sid: 's' }), accepts({ sid: 'x' }), reads], ['AUTH_REVOKED_TOKEN', true, 1])
-    mock.timers.tick(4999)
-    t.equal(reads, 1)
-    mock.timers.tick(1)
-    await setImmediate()
-    t.equal(reads, 2)
-    await revocations.close()
-    mock.timers.tick(60_000)
-    t.equal(reads, 2)
-
-    // Pages that come slowly, each within its own limit: the start does not wait for them for ever.
-    let page = 0
-    const slow = create({ whenStale: 'refuse' }, () => ({
-      readFeed: () => new Promise((resolve) => setTimeout(() => resolve({ entries: [], cursor: String(++page), more: page < 100, resumed: true, now: start }), 1500))
-    }))
-    let started = false
-    const starting = slow.revocations.start().then(() => { started = true })
-    await setImmediate()
-    for (let second = 0; second < 9.5; second += 0.5) {
-      mock.timers.tick(500)
-      await setImmediate()
-    }
-    t.equal(started, false)
-    mock.timers.tick(500)
-    await starting
-    t.equal(slow.accepts({ sid: 'x' }), 'AUTH_STORE_UNAVAILABLE', 'and starts stale')
-  })
-})
-
 t.test('with whenStale: \'refuse\', a silent feed is 503 for every request that presents a token', async (t) => {
   const clock = createClock()
   const memory = memoryStore({ clock })
   let down = false
-  const store: SessionStore = { ...memory, readFeed: async (cursor, limit) => { if (down) throw new Error('down'); return await memory.readFeed(cursor, limit) } }
+  const store: SessionStore = { ...memory, readRevocations: async (cursor, limit) => { if (down) throw new Error('down'); return await memory.readRevocations(cursor, limit) } }
   down = true
   const it: TestApp = await createApp({ plugin: { store, clock, revocation: { whenStale: 'refuse' } } })
   t.teardown(() => it.app.close())
@@ -619,7 +397,7 @@ t.test('app.accessTokens signs, checks and revokes tokens without a session', as
   await accessTokens.revoke(claims.jti!, claims.exp)
   await t.rejects(accessTokens.verify(token), { code: 'AUTH_REVOKED_TOKEN' })
   t.strictSame(seen(await app.inject({ url: '/me', headers: bearer(token) })), { status: 401, code: 'AUTH_REVOKED_TOKEN', challenge: challenges.revoked, cookies: [], cacheControl: null })
-  t.match((await store.readFeed(null, 10)).entries, [{ kind: 'token', id: `${issuer} ${claims.jti}`, until: (now + 3600) * 1000 }])
+  t.match((await store.readRevocations(null, 10)).entries, [{ kind: 'token', id: `${issuer} ${claims.jti}`, until: (now + 3600) * 1000 }])
   clock.advance(3600)
   await t.rejects(accessTokens.verify(token), { code: 'AUTH_EXPIRED_TOKEN' })
 })

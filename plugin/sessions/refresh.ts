@@ -1,105 +1,188 @@
 import { refusal, type AuthError } from '../errors.ts'
 import type { AuthEvent } from '../events.ts'
-import type { Read, SessionRow, Write } from '../stores/store.ts'
-import { checkOwnClaims, checkScope } from '../tokens/access-token.ts'
+import type { CompareAndSetResult, SessionRow } from '../stores/session-store.ts'
+import { checkOwnClaims, checkScope } from '../tokens/app-claims.ts'
 import { scopesOf } from '../tokens/claims.ts'
 import type { RefreshToken } from '../tokens/refresh-token.ts'
-import { bounded } from './available-store.ts'
-import { decide, recentRetries, type Verdict } from './rotation.ts'
-import type { Deliverable, Grant, SessionParts, Sessions } from './sessions.ts'
+import type { SessionInfo } from '../options.ts'
+import { decide, recentRetries, streakAt, type Verdict } from './rotation.ts'
+import type { AssertFits, Grant, SessionParts, Sessions } from './sessions.ts'
+import type { TimedStore } from './timed-store.ts'
 
-/** A loser of a race reads what the winner wrote and decides again; more often than this is no race. */
+/** A loser of a race reads what the winner wrote and decides again; more often than this is not a race. */
 const maxRaces = 10
 
-const events = {
-  rotate: 'session-refreshed',
-  coalesce: 'session-coalesced',
-  succeed: 'session-coalesced',
-  'count-retry': 'session-retried',
-  'roll-forward': 'store-rolled-back'
-} as const satisfies Partial<Record<Verdict, AuthEvent['type']>>
+/** What one presentation of a refresh token has come to know. */
+interface Attempt {
+  readonly token: RefreshToken
+  readonly store: TimedStore
+  readonly row: SessionRow
+  /** The store's time at which the row was read. */
+  readonly now: number
+}
+
+/** What the new access token carries. */
+type Content = Pick<SessionRow, 'claims' | 'scope'>
+
+interface Outcome {
+  /** The one atomic store call that carries the verdict out. Absent where nothing is written. */
+  readonly write?: (attempt: Attempt) => Promise<CompareAndSetResult>
+  readonly event: (attempt: Attempt, row: SessionRow) => AuthEvent
+}
+
+type Refused = (attempt: Attempt) => Promise<never>
 
 /** Exchanges a refresh token: what `rotation.ts` decides is carried out by one atomic store call. */
-export function createRefresh ({ settings, store, refreshTokens, salts, revocations, emit }: SessionParts, sessions: Sessions) {
+export function createRefresh (parts: SessionParts, sessions: Sessions) {
+  const { settings, store: sharedStore, storeClock, refreshTokens, knownSessions, revocations, emit } = parts
   const { retrySeconds, lateRetries, idleSeconds, claims: currentClaims } = settings.refreshToken
   const policy = { retryMs: retrySeconds * 1000, lateRetries }
   const idleMs = idleSeconds * 1000
-  const askClaims = currentClaims && bounded(async (row: SessionRow) => currentClaims(row))
+  const accessLifetimeSeconds = () => settings.accessToken.lifetimeSeconds + Math.ceil(storeClock.aheadMs / 1000)
+
+  /** A verdict without an outcome here does not compile. */
+  const outcomes = {
+    rotate: {
+      write: ({ token, store }) => rotate(token, store),
+      event: ({ row }) => ({ type: 'session-refreshed', ...named(row) })
+    },
+    'return-current': {
+      event: ({ row }) => ({ type: 'session-coalesced', ...named(row), streak: row.repeatStreak })
+    },
+    'return-successor': {
+      write: countRepeat,
+      event: (_attempt, row) => ({ type: 'session-coalesced', ...named(row), streak: row.repeatStreak })
+    },
+    'count-retry': {
+      write: ({ row, now, store }) => store.countRetry(row.id, {
+        generation: row.generation,
+        retries: row.retries,
+        keepRetries: recentRetries(row, now),
+        idleMs,
+        accessLifetimeSeconds: accessLifetimeSeconds()
+      }),
+      event: ({ row }) => ({ type: 'session-retried', ...named(row) })
+    },
+    'roll-forward': {
+      write: ({ row, token, store }) => store.rotate(row.id, {
+        from: row.generation, to: token.generation, minAgeMs: 0, idleMs, accessLifetimeSeconds: accessLifetimeSeconds()
+      }),
+      event: ({ row }) => ({ type: 'store-rolled-back', ...named(row) })
+    },
+    superseded: async () => { throw refusal('AUTH_REFRESH_SUPERSEDED', 'two or more generations old, a moment after a rotation') },
+    reuse: async ({ row, store }) => {
+      // First: the alarm must not depend on the write that follows.
+      emit({ type: 'session-reused', ...named(row) })
+      await sessions.end(row.id, store)
+      throw refusal('AUTH_REFRESH_REUSED', 'an old refresh token came back')
+    },
+    invalid: async () => { throw invalid('the session has ended or expired') }
+  } satisfies Record<Verdict, Outcome | Refused>
 
   /**
    * @param text what the client presented; nothing in it has been verified yet
+   * @param options.assertFits asked before anything is written whether the response can carry the new token
    * @throws AuthError AUTH_REFRESH_INVALID, AUTH_REFRESH_REUSED (the session has ended), AUTH_REFRESH_SUPERSEDED,
-   * AUTH_STORE_UNAVAILABLE
+   * AUTH_STORE_UNAVAILABLE, AUTH_TOKEN_TOO_LARGE
+   * @throws TypeError for what `refreshToken.claims` returned
    */
-  return async function refresh (text: string, { deliverable }: { deliverable: Deliverable }): Promise<Grant> {
+  return async function refresh (text: string, { assertFits }: { assertFits: AssertFits }): Promise<Grant> {
     const token = refreshTokens.read(text)
     if (token === null) throw invalid('the shape or the mac is wrong')
     if (revocations.hasEnded(token.sessionId)) throw invalid('the session was ended')
-    let { row, now, applied } = await firstLook(token)
+    const store = sharedStore.withDeadline()
+    let { row, storeTime, applied } = await firstLook(token, store, assertFits)
     for (let race = 0; race < maxRaces; race++) {
       if (row === null) throw invalid('there is no such session')
       assertProved(token, row.salt)
-      salts.set(row.id, row.salt)
-      const verdict = applied ? 'rotate' : decide(row, token.generation, now, policy)
-      const subject = await outcome(verdict, row, deliverable)
-      const written = applied ? { row, now, applied } : await write(verdict, { row, now }, token)
+      knownSessions.remember(row)
+      const attempt: Attempt = { token, store, row, now: storeTime }
+      const outcome: Outcome | Refused = outcomes[applied ? 'rotate' : decide(row, token.generation, storeTime, policy)]
+      if (typeof outcome === 'function') return await outcome(attempt)
+      const content = applied ? row : await contentFor(attempt, assertFits)
+      const written = applied || outcome.write === undefined ? { row, storeTime, applied: true } : await outcome.write(attempt)
       if (written.applied && written.row !== null) {
-        emit({ type: events[verdict as keyof typeof events], sub: row.sub, sessionId: row.id })
-        return sessions.grant(written.row, written.now, subject)
+        emit(outcome.event(attempt, written.row))
+        return sessions.issueTokens(written.row, written.storeTime, content)
       }
-      ({ row, now, applied } = written)
+      ({ row, storeTime, applied } = written)
     }
     throw refusal('AUTH_STORE_UNAVAILABLE', `lost ${maxRaces} races for one session`)
   }
 
   /**
-   * When the salt is known, the token can be proved before anything is read, and the common case is one round trip:
-   * the store rotates if the row is as `decide()` would want it. Otherwise, and whenever the application is to be
-   * asked for claims first, the row is read.
+   * When the session is known, the token can be proved and its content checked before anything is read, and the common
+   * case is one round trip: the store rotates if the row is as `decide()` would want it. Otherwise, and whenever the
+   * application is to be asked for claims first, the row is read.
    */
-  async function firstLook (token: RefreshToken): Promise<Write> {
-    const salt = salts.get(token.sessionId)
-    if (salt !== undefined) assertProved(token, salt)
-    if (salt === undefined || askClaims) return { ...await store.find(token.sessionId), applied: false }
-    return await rotate(token)
+  async function firstLook (token: RefreshToken, store: TimedStore, assertFits: AssertFits): Promise<CompareAndSetResult> {
+    const known = knownSessions.get(token.sessionId)
+    if (known !== undefined) assertProved(token, known.salt)
+    if (known === undefined || currentClaims || !isIssuable(known, assertFits)) return { ...await store.find(token.sessionId), applied: false }
+    return await rotate(token, store)
+  }
+
+  function isIssuable (row: Pick<SessionRow, 'id' | 'sub' | 'claims' | 'scope'>, assertFits: AssertFits): boolean {
+    try {
+      sessions.assertIssuable(row, assertFits)
+      return true
+    } catch {
+      return false
+    }
   }
 
   function assertProved (token: RefreshToken, salt: string): void {
     if (!refreshTokens.proves(token, salt)) throw invalid('the second half of the mac is wrong')
   }
 
-  /** Refuses, or says which claims the new access token carries. */
-  async function outcome (verdict: Verdict, row: SessionRow, deliverable: Deliverable): Promise<Pick<SessionRow, 'claims' | 'scope'>> {
-    if (verdict === 'invalid') throw invalid('the session has ended or expired')
-    if (verdict === 'superseded') throw refusal('AUTH_REFRESH_SUPERSEDED', 'two or more generations old, a moment after a rotation')
-    if (verdict === 'reuse') {
-      await sessions.end(row.id)
-      emit({ type: 'session-reused', sub: row.sub, sessionId: row.id })
-      throw refusal('AUTH_REFRESH_REUSED', 'an old refresh token came back')
+  /** What the new access token carries: known to fit into it and into the response before anything is written. */
+  async function contentFor ({ row, store }: Attempt, assertFits: AssertFits): Promise<Content> {
+    if (currentClaims) return await askClaims(row, store, assertFits)
+    try {
+      sessions.assertIssuable(row, assertFits)
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error
+      // Signed in under an earlier schema: no refresh can ever mend that, signing in again does.
+      await sessions.end(row.id, store)
+      throw invalid('the claims of the sign-in do not match "accessToken.claims" any more')
     }
-    if (!askClaims) return row
-    const current = await askClaims(row)
+    return row
+  }
+
+  async function askClaims (row: SessionRow, store: TimedStore, assertFits: AssertFits): Promise<Content> {
+    const current = await store.bounded(() => currentClaims!(sessionInfo(row)))
     if (current === null) {
-      await sessions.end(row.id)
+      await sessions.end(row.id, store)
       throw invalid('the application ended the session')
     }
-    const subject = { claims: current.claims === undefined ? row.claims : checkOwnClaims(current.claims), scope: narrowed(row.scope, current.scope) }
-    sessions.tryOut({ ...row, ...subject }, deliverable)
-    return subject
+    if (typeof current !== 'object') throw new TypeError('"refreshToken.claims" must return { claims?, scope? }, or null to end the session: is a "return" missing?')
+    const claims = current.claims === undefined ? row.claims : checkOwnClaims(current.claims)
+    const content = { claims, scope: narrowed(row.scope, current.scope) }
+    sessions.assertIssuable({ ...row, ...content }, assertFits)
+    return content
   }
 
-  async function write (verdict: Verdict, { row, now }: Read & { row: SessionRow }, token: RefreshToken): Promise<Write> {
-    switch (verdict) {
-      case 'rotate': return await rotate(token)
-      case 'roll-forward': return await store.rotate(row.id, { from: row.generation, to: token.generation, minAgeMs: 0, idleMs })
-      case 'count-retry': return await store.countRetry(row.id, { generation: row.generation, retries: row.retries, keep: recentRetries(row, now), idleMs })
-      default: return { row, now, applied: true }
-    }
+  /** The first time that a generation is presented again within `retrySeconds` is noted; more of the same is not. */
+  async function countRepeat ({ row, token, now, store }: Attempt): Promise<CompareAndSetResult> {
+    if ((row.repeatedGeneration ?? -1) >= token.generation) return { row, storeTime: now, applied: true }
+    const streak = streakAt(row, token.generation)
+    return await store.countRepeat(row.id, { generation: row.generation, repeated: token.generation, streak })
   }
 
-  async function rotate ({ sessionId, generation }: RefreshToken): Promise<Write> {
-    return await store.rotate(sessionId, { from: generation, to: generation + 1, minAgeMs: policy.retryMs, idleMs })
+  async function rotate ({ sessionId, generation }: RefreshToken, store: TimedStore): Promise<CompareAndSetResult> {
+    return await store.rotate(sessionId, {
+      from: generation, to: generation + 1, minAgeMs: policy.retryMs, idleMs, accessLifetimeSeconds: accessLifetimeSeconds()
+    })
   }
+}
+
+function named ({ id, sub }: SessionRow): { sub: string, sessionId: string } {
+  return { sub, sessionId: id }
+}
+
+/** Nothing else of the row: its salt, above all, is not the application's business. */
+function sessionInfo ({ id, sub, device, scope, claims }: SessionRow): SessionInfo {
+  return { id, sub, device, scope, claims }
 }
 
 /** Scope may shrink at a refresh, never grow beyond what the user signed in for. */

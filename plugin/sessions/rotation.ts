@@ -1,22 +1,22 @@
-import { isLive, type SessionRow } from '../stores/store.ts'
+import { isLive, type SessionRow } from '../stores/session-store.ts'
 
 /** What is to be done with a refresh token whose mac is good. */
 export type Verdict =
   /** Exchange it: the generation moves on by one. */
   | 'rotate'
-  /** Exchanged or started a moment ago: answer with the same refresh token. */
-  | 'coalesce'
-  /** The one before the current, a moment after: the winner's successor is given to the loser too. */
-  | 'succeed'
-  /** The one before the current, later: the answer was lost. Served with the same successor, and counted. */
+  /** Exchanged or started a moment ago: return the same refresh token. */
+  | 'return-current'
+  /** The one before the current, a moment after: the loser of a race gets the winner's successor too. */
+  | 'return-successor'
+  /** The same, later: the response was lost. The successor is returned, and counted. */
   | 'count-retry'
-  /** Older, within a moment of a rotation: a slow tab. Nothing is ended. */
+  /** Older, within a moment of a rotation: a slow tab. Nothing ends. */
   | 'superseded'
-  /** Older, or too often: a copy is about. The session ends. */
+  /** Older, or retried too often: somebody else holds a copy. The session ends. */
   | 'reuse'
   /** Newer than the row: the store has lost a write. The row catches up. */
   | 'roll-forward'
-  /** Ended or expired. */
+  /** Revoked or expired. */
   | 'invalid'
 
 export interface RotationPolicy {
@@ -35,15 +35,23 @@ export function decide (row: SessionRow, generation: number, now: number, policy
   const justRotated = isWithin(row.rotatedAt, now, policy.retryMs)
   if (!isLive(row, now)) return 'invalid'
   if (behind < 0) return 'roll-forward'
-  if (behind === 0) return justRotated ? 'coalesce' : 'rotate'
+  if (behind === 0) return justRotated ? 'return-current' : 'rotate'
   if (behind > 1) return justRotated ? 'superseded' : 'reuse'
-  if (justRotated || isWithin(row.retries.at(-1), now, policy.retryMs)) return 'succeed'
+  if (justRotated || isWithin(row.retries.at(-1), now, policy.retryMs)) return 'return-successor'
   return recentRetries(row, now).length < policy.lateRetries ? 'count-retry' : 'reuse'
 }
 
 /** The late retries that still count against the limit. */
 export function recentRetries (row: SessionRow, now: number): readonly number[] {
   return row.retries.filter((time) => isWithin(time, now, lateRetryWindowMs))
+}
+
+/**
+ * How many generations in a row were presented twice within `retrySeconds`, this one included. Two tabs do that now and
+ * then; a thief who waits for the victim's refreshes does it every time.
+ */
+export function streakAt (row: SessionRow, repeated: number): number {
+  return row.repeatedGeneration === repeated - 1 ? row.repeatStreak + 1 : 1
 }
 
 /** A clock can be set back between two reads: the distance counts, not the direction. */

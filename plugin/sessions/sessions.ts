@@ -1,38 +1,23 @@
 import { randomBytes } from 'node:crypto'
 import { refusal } from '../errors.ts'
-import type { Emit } from '../events.ts'
+import type { Emit, RevocationReason } from '../events.ts'
 import type { Settings } from '../settings.ts'
-import { revokedUntil, type EndedSession, type SessionRow } from '../stores/store.ts'
-import { checkOwnClaims, checkScope, type AccessTokens } from '../tokens/access-token.ts'
+import type { NewSession, RevokedSession, SessionRow } from '../stores/session-store.ts'
+import type { AccessTokens } from '../tokens/access-token.ts'
 import type { RefreshToken, RefreshTokens } from '../tokens/refresh-token.ts'
-import type { AvailableStore } from './available-store.ts'
+import type { KnownSessions } from './known-sessions.ts'
 import type { Revocations } from './revocations.ts'
-import type { Salts } from './salts.ts'
+import { summarize, type SessionSummary } from './session-summary.ts'
+import { checkSignIn, type SignInInput } from './sign-in-input.ts'
+import type { StoreClock } from './store-clock.ts'
+import type { TimedStore } from './timed-store.ts'
+import type { Trimmer } from './trimmer.ts'
 
-export interface SignInInput {
-  readonly sub: string
-  readonly claims?: Readonly<Record<string, unknown>> | undefined
-  readonly scope?: string | undefined
-  readonly device?: string | undefined
-  /** When the credential was read, milliseconds: refused if all the subject's sessions were ended since. */
-  readonly authenticatedAt?: number | undefined
-}
-
-/** One row of `app.sessions.list()`. */
-export interface SessionSummary {
-  readonly id: string
-  readonly device: string | null
-  readonly createdAt: Date
-  readonly lastUsedAt: Date
-  readonly expiresAt: Date
-}
-
-/** Tokens for one session, minted from its row and the store's time. */
+/** Tokens for one session, signed for its row. */
 export interface Grant {
   readonly sessionId: string
   readonly sub: string
   readonly scope: string | null
-  readonly claims: Readonly<Record<string, unknown>>
   readonly accessToken: string
   readonly refreshToken: string
   /** Seconds until the access token expires. */
@@ -41,180 +26,209 @@ export interface Grant {
   readonly sessionExpiresIn: number
 }
 
-/** Asked whether a token of these claims can be delivered, before anything is written; throws if not. */
-export type Deliverable = (token: string, claims: Readonly<Record<string, unknown>>) => void
+/** Asked before anything is written whether the response can carry an access token of this length; throws if not. */
+export type AssertFits = (tokenLength: number, claims: Readonly<Record<string, unknown>>) => void
 
 export interface SessionParts {
   readonly settings: Settings
-  readonly store: AvailableStore
+  readonly store: TimedStore
+  readonly storeClock: Pick<StoreClock, 'now' | 'aheadMs'>
+  /** This node's own clock, by which applications tell when a credential was read. */
+  readonly nodeClock: () => number
   readonly accessTokens: AccessTokens
   readonly refreshTokens: RefreshTokens
-  readonly salts: Salts
+  readonly knownSessions: KnownSessions
   readonly revocations: Revocations
+  readonly trimmer: Trimmer
   readonly emit: Emit
 }
 
-const maxDeviceLength = 200
-const maxSubBytes = 1000
-/** Stores remember when all of a subject's sessions were ended for at least this long. */
+/** Stores remember when all of a subject's sessions were revoked for at least this long. */
 const rememberedMs = 24 * 3600 * 1000
 
 export type Sessions = ReturnType<typeof createSessions>
 
+/** The issuers whose sessions are this application's own; rows from before sessions had an issuer are adopted. */
+function ownIssuers ({ issuer }: Pick<Settings, 'issuer'>): readonly string[] {
+  return [issuer, '']
+}
+
 /** Starts, lists and ends logins. How a login is carried on is `refresh.ts`. */
-export function createSessions ({ settings, store, accessTokens, refreshTokens, salts, revocations, emit }: SessionParts) {
-  const { clock, accessToken: { lifetimeSeconds, maxLifetimeSeconds }, refreshToken: { idleSeconds, absoluteSeconds } } = settings
+export function createSessions (parts: SessionParts) {
+  const { settings, storeClock, nodeClock, accessTokens, refreshTokens, knownSessions, revocations, trimmer, emit } = parts
+  const { issuer, accessToken: { lifetimeSeconds }, refreshToken: { idleSeconds, absoluteSeconds, maxSessions } } = settings
+  const issuers = ownIssuers(settings)
 
   return {
-    grant,
-    tryOut,
-    forget,
+    issueTokens,
+    assertIssuable,
+    revokeOrRefuse,
+
+    /** The store for one request: pass it to all calls that the request makes, so that they share one time limit. */
+    begin: (): TimedStore => parts.store.withDeadline(),
 
     /**
-     * Starts a session, and ends others (`end`) in the same atomic step.
+     * Starts a session, and ends others (`revoke`, and all of the subject's with `revokeOthers`) in the same step.
      * @throws AuthError AUTH_REVOKED_TOKEN when the subject's sessions were all ended since `authenticatedAt`
      * @throws TypeError for what is not a subject, claims, scope or device
      */
-    async start (input: SignInInput, { end, deliverable, transport }: {
-      end: readonly string[]
-      deliverable: Deliverable
-      transport: 'bearer' | 'cookie'
+    async start (input: SignInInput, { revoke, assertFits, transport, store = parts.store }: {
+      readonly revoke: readonly string[]
+      readonly assertFits: AssertFits
+      readonly transport: 'bearer' | 'cookie'
+      readonly store?: TimedStore | undefined
     }): Promise<Grant> {
-      const subject = checkSubject(input)
-      if (input.authenticatedAt !== undefined && input.authenticatedAt < clock() - rememberedMs) throw refusal('AUTH_REVOKED_TOKEN', 'the credential was read more than a day ago')
-      const session = {
-        ...subject,
+      const { sub, claims, scope, device, authenticatedAt, revokeOthers } = checkSignIn(input)
+      if (authenticatedAt !== undefined && authenticatedAt < nodeClock() - rememberedMs) throw refusal('AUTH_REVOKED_TOKEN', 'the credential was read more than a day ago')
+      const session: NewSession = {
         id: randomBytes(16).toString('base64url'),
+        issuer,
+        sub,
         salt: randomBytes(16).toString('base64url'),
-        device: checkDevice(input.device),
-        accessLifetimeSeconds: lifetimeSeconds,
+        device,
+        scope,
+        claims,
+        accessLifetimeSeconds: accessLifetime(),
         idleMs: idleSeconds * 1000,
         absoluteMs: absoluteSeconds * 1000
       }
-      tryOut({ ...subject, id: session.id }, deliverable)
-      const { row, now, ended } = await store.insert(session, { end, authenticatedAt: input.authenticatedAt, lifetimeSeconds })
-      if (row === null) throw refusal('AUTH_REVOKED_TOKEN', 'all sessions of the subject were ended since the credential was read')
-      forget(ended)
-      salts.set(row.id, row.salt)
+      assertIssuable(session, assertFits)
+      const inserted = await store.insert(session, {
+        issuers,
+        revoke,
+        revokeOthers,
+        maxSessions,
+        // By this node's clock alone: the store subtracts it from its own time, so that the two are never compared.
+        authenticatedAge: authenticatedAt === undefined ? undefined : () => nodeClock() - authenticatedAt,
+        lifetimeSeconds: accessLifetime()
+      })
+      if (inserted.row === null) throw refusal('AUTH_REVOKED_TOKEN', 'all sessions of the subject were ended since the credential was read')
+      const { row, storeTime, revoked, evicted, more } = inserted
+      markRevoked(revoked)
+      markRevoked(evicted, 'max-sessions')
+      if (more) trimmer.add({ issuers, sub })
+      knownSessions.remember(row)
       emit({ type: 'session-started', sub: row.sub, sessionId: row.id, transport })
-      return grant(row, now, row)
+      return issueTokens(row, storeTime, row)
     },
 
     /**
      * Ends a session: before this resolves, its access tokens are refused in this process. When the store fails, they
      * are refused all the same, the store is told later, and this throws AUTH_STORE_UNAVAILABLE.
      */
-    end: (sessionId: string): Promise<void> => surely(sessionId, async () => {
-      if (!await end(sessionId)) await endUnknown(sessionId)
+    end: (sessionId: string, store = parts.store): Promise<void> => revokeOrRefuse(sessionId, async () => {
+      if (!await revoke(sessionId, {}, store)) await revokeUnknown(sessionId, store)
     }),
 
-    /** The same for the session that a refresh token of any generation names; what is no token of ours ends nothing. */
-    async endNamed (text: string): Promise<void> {
+    /** The same for the session that a refresh token of any generation names; what is not a token of ours ends nothing. */
+    async endNamed (text: string, store = parts.store): Promise<void> {
       const token = refreshTokens.read(text)
-      if (token === null) return
-      await surely(token.sessionId, async () => {
-        if (await named(token) !== null) await end(token.sessionId)
+      if (token === null || isKnownForgery(token)) return
+      await revokeOrRefuse(token.sessionId, async () => {
+        const owned = await ownership(token, store)
+        if (owned === 'ours') await revoke(token.sessionId, {}, store)
+        if (owned === 'lost') await revokeUnknown(token.sessionId, store)
       })
     },
 
-    /** The session that a refresh token of any generation names, `null` if none does. */
-    async named (text: string): Promise<string | null> {
+    /** The session that a refresh token of any generation names, `null` if none does. A lost one counts. */
+    async named (text: string, store = parts.store): Promise<string | null> {
       const token = refreshTokens.read(text)
-      return token === null ? null : await named(token)
+      return token === null || await ownership(token, store) === 'not ours' ? null : token.sessionId
     },
 
     /** A subject's live sessions, oldest first. */
     async list (sub: string): Promise<SessionSummary[]> {
-      return (await store.list(sub)).map((row) => ({
-        id: row.id,
-        device: row.device,
-        createdAt: new Date(row.createdAt),
-        lastUsedAt: new Date(Math.max(row.rotatedAt, ...row.retries)),
-        expiresAt: new Date(row.idleExpiresAt)
-      }))
+      const { rows } = await parts.store.list({ issuers, sub }, { limit: maxSessions })
+      return rows.map(summarize)
     },
 
     /** Ends a session; with `sub`, only if it is that subject's. False when there is no such session. */
-    revoke: (sessionId: string, { sub }: { sub?: string | undefined } = {}): Promise<boolean> => end(sessionId, sub),
+    revoke: (sessionId: string, options: { sub?: string } = {}): Promise<boolean> =>
+      revoke(sessionId, { ...options, issuers }, parts.store),
 
-    /** Ends all sessions of a subject but `except`; resolves to how many. Logins that are under way are refused too. */
-    async revokeAll (sub: string, { except }: { except?: string | null | undefined } = {}): Promise<number> {
-      const ended = await store.revokeAll(sub, { except: except ?? undefined, lifetimeSeconds })
-      forget(ended)
-      return ended.length
+    /** Ends all sessions of a subject but `except`; resolves to how many. Sign-ins that are under way are refused too. */
+    async revokeAll (sub: string, { except }: { except?: string | null } = {}): Promise<number> {
+      const store = parts.store.withDeadline()
+      const { revoked, more } = await store.revokeAll({ issuers, sub }, { except: except ?? undefined, lifetimeSeconds: accessLifetime() })
+      markRevoked(revoked)
+      if (!more) return revoked.length
+      // None of them can be refreshed any more. Waited for as long as a request waits, and done in any case.
+      return revoked.length + await store.bounded(() => trimmer.add({ issuers, sub })).catch(() => 0)
     }
   }
 
-  async function named (token: RefreshToken): Promise<string | null> {
-    const { row } = await store.find(token.sessionId)
-    return row !== null && refreshTokens.proves(token, row.salt) ? row.id : null
+  /** How long a token that is signed now may be valid by the store's clock. */
+  function accessLifetime (): number {
+    return lifetimeSeconds + Math.ceil(storeClock.aheadMs / 1000)
   }
 
-  async function end (sessionId: string, sub?: string): Promise<boolean> {
-    const ended = await store.revoke(sessionId, { sub, lifetimeSeconds })
-    if (ended) forget([ended])
-    return ended !== null
+  /**
+   * Whether the row proves the second half of the mac. Of a session that the store has lost, the first half, keyed by
+   * `secret`, has to suffice: it can end, its access tokens may still be valid.
+   */
+  async function ownership (token: RefreshToken, store: TimedStore): Promise<'ours' | 'lost' | 'not ours'> {
+    const { row } = await store.find(token.sessionId)
+    if (row === null) return 'lost'
+    return refreshTokens.proves(token, row.salt) ? 'ours' : 'not ours'
+  }
+
+  /** Known without asking the store: nothing may end here because it is away. */
+  function isKnownForgery (token: RefreshToken): boolean {
+    const known = knownSessions.get(token.sessionId)
+    return known !== undefined && !refreshTokens.proves(token, known.salt)
+  }
+
+  async function revoke (sessionId: string, options: { sub?: string, issuers?: readonly string[] }, store: TimedStore): Promise<boolean> {
+    const { revoked } = await store.revoke(sessionId, { ...options, lifetimeSeconds: accessLifetime() })
+    if (revoked !== null) markRevoked([revoked])
+    return revoked !== null
   }
 
   /** What the store has lost lives on in access tokens: they are revoked for as long as any may be valid. */
-  async function endUnknown (sessionId: string): Promise<void> {
-    const until = revokedUntil(clock(), { accessLifetimeSeconds: maxLifetimeSeconds }, lifetimeSeconds)
-    await revocations.publish({ kind: 'session', id: sessionId, until })
+  async function revokeUnknown (sessionId: string, store: TimedStore): Promise<void> {
+    await revocations.revokeEverywhere({ kind: 'session', id: sessionId, until: revocations.longestUntil() }, store)
   }
 
-  /** Whoever signs out is signed out, here and now, whether or not the store can be told. */
-  async function surely (sessionId: string, act: () => Promise<unknown>): Promise<void> {
+  /** A session that is to end is refused here from now on, whether or not the store can be told. */
+  async function revokeOrRefuse (sessionId: string, act: () => Promise<unknown>): Promise<void> {
     try {
       await act()
     } catch (error) {
-      revocations.addUnsaved(sessionId)
+      revocations.revokeLocally({ kind: 'session', id: sessionId, until: revocations.longestUntil() })
       throw error
     }
   }
 
   /** From here on, this process refuses the sessions' access tokens. */
-  function forget (ended: readonly EndedSession[]): void {
-    for (const { id, until } of ended) revocations.add({ kind: 'session', id, until })
+  function markRevoked (revoked: readonly RevokedSession[], reason: RevocationReason = null): void {
+    for (const { id, until } of revoked) revocations.confirmed({ kind: 'session', id, until }, reason)
   }
 
-  /** Tokens for what the row says, valid by the store's time and never longer than the session. */
-  function grant (row: SessionRow, now: number, subject: Pick<SessionRow, 'claims' | 'scope'>): Grant {
+  /** Tokens for what the row says, never valid for longer than the row and the session. */
+  function issueTokens (row: SessionRow, storeTime: number, subject: Pick<SessionRow, 'claims' | 'scope'>): Grant {
+    const now = storeClock.now()
     const iat = Math.floor(now / 1000)
-    const exp = Math.min(iat + lifetimeSeconds, Math.floor(row.absoluteExpiresAt / 1000))
+    const aheadSeconds = Math.floor(Math.max(0, now - storeTime) / 1000)
+    const longestSeconds = Math.max(1, row.accessLifetimeSeconds - aheadSeconds)
+    const exp = Math.min(iat + Math.min(lifetimeSeconds, longestSeconds), Math.floor(row.absoluteExpiresAt / 1000))
     const { claims, scope } = subject
     return {
       sessionId: row.id,
       sub: row.sub,
       scope,
-      claims,
       accessToken: accessTokens.mint({ sub: row.sub, sid: row.id, scope, claims }, { iat, exp }),
       refreshToken: refreshTokens.mint(row.id, row.generation, row.salt),
       expiresIn: exp - iat,
-      sessionExpiresIn: Math.floor((row.idleExpiresAt - now) / 1000)
+      sessionExpiresIn: Math.floor((row.idleExpiresAt - storeTime) / 1000)
     }
   }
 
-  /** Mints a token that nobody gets: what cannot be delivered is found out before anything is written. */
-  function tryOut ({ id, sub, claims, scope }: Pick<SessionRow, 'id' | 'sub' | 'claims' | 'scope'>, deliverable: Deliverable): void {
-    const iat = Math.floor(clock() / 1000)
-    deliverable(accessTokens.mint({ sub, sid: id, scope, claims }, { iat, exp: iat + lifetimeSeconds }), claims)
+  /**
+   * What cannot be signed or sent is found out before anything is written.
+   * @throws TypeError where the claims do not match the schema; AuthError AUTH_TOKEN_TOO_LARGE
+   */
+  function assertIssuable ({ id, sub, claims, scope }: Pick<SessionRow, 'id' | 'sub' | 'claims' | 'scope'>, assertFits: AssertFits): void {
+    assertFits(accessTokens.measure({ sub, sid: id, scope, claims }), claims)
   }
-}
-
-/** What every database keeps as it is: well-formed Unicode without U+0000, not too long for an index. */
-function checkSub (sub: unknown): void {
-  const fits = typeof sub === 'string' && sub !== '' && !sub.includes('\0') && Buffer.byteLength(sub) <= maxSubBytes && Buffer.from(sub).toString() === sub
-  if (!fits) throw new TypeError(`"sub" must be a non-empty, well-formed string of at most ${maxSubBytes} bytes`)
-}
-
-function checkSubject ({ sub, claims = {}, scope, authenticatedAt }: SignInInput) {
-  checkSub(sub)
-  if (authenticatedAt !== undefined && !Number.isFinite(authenticatedAt)) throw new TypeError('"authenticatedAt" must be a time in milliseconds')
-  return { sub, claims: checkOwnClaims(claims), scope: checkScope(scope) }
-}
-
-function checkDevice (device: unknown): string | null {
-  if (device === undefined || device === null) return null
-  if (typeof device !== 'string' || device.length > maxDeviceLength) throw new TypeError(`"device" must be a string of at most ${maxDeviceLength} characters`)
-  return device
 }

@@ -52,7 +52,9 @@ t.test('fifty parallel refreshes of one token, from two processes over one SQLit
       t.equal(successors.length, 1)
       t.not(successors[0], refresh)
       const { row } = await store.find(sessionId)
-      t.strictSame(row, { ...before, generation: 1, rotatedAt: start + minute, idleExpiresAt: start + minute + 14 * 86_400_000 })
+      t.strictSame(row, {
+        ...before, generation: 1, rotatedAt: start + minute, idleExpiresAt: start + minute + 14 * 86_400_000, repeatedGeneration: 0, repeatStreak: 1
+      })
       t.strictSame((await race(refresh)).successors, successors, 'whoever comes late gets the same one')
       t.strictSame((await store.find(sessionId)).row, row)
 

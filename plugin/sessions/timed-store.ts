@@ -1,0 +1,87 @@
+import { beforeDeadline } from '../deadline.ts'
+import { refusal } from '../errors.ts'
+import type { SessionStore, Timed } from '../stores/session-store.ts'
+import type { StoreClock } from './store-clock.ts'
+import { checkResult } from './store-results.ts'
+
+/** How long a request waits for the store, however many calls it makes. */
+export const storeTimeoutMs = 2000
+
+type Method = Exclude<keyof SessionStore, 'prepare' | 'subscribe' | 'sweep' | 'close'>
+
+export interface TimedStoreParts {
+  readonly store: SessionStore
+  readonly storeClock: Pick<StoreClock, 'observe'>
+  readonly clock: () => number
+  readonly timeoutMs?: number | undefined
+  /** Milliseconds that never run back. */
+  readonly monotonic?: (() => number) | undefined
+}
+
+/**
+ * The store as requests see it: a call that fails, or does not resolve in time, is AUTH_STORE_UNAVAILABLE. The
+ * database's own error is kept as the `cause`, for logs; no client sees it. Every result is checked once, and its
+ * time is told to the clock.
+ */
+export class TimedStore {
+  readonly #parts: TimedStoreParts
+  readonly #endsAt: number | null
+
+  constructor (parts: TimedStoreParts, endsAt: number | null = null) {
+    this.#parts = parts
+    this.#endsAt = endsAt
+  }
+
+  /** The same store for one request: all its calls share one time limit. */
+  withDeadline (): TimedStore {
+    return new TimedStore(this.#parts, this.#now() + this.#timeoutMs)
+  }
+
+  get remainingMs (): number {
+    return this.#endsAt === null ? this.#timeoutMs : Math.max(0, this.#endsAt - this.#now())
+  }
+
+  readonly insert = this.#timed('insert')
+  readonly find = this.#timed('find')
+  readonly rotate = this.#timed('rotate')
+  readonly countRetry = this.#timed('countRetry')
+  readonly countRepeat = this.#timed('countRepeat')
+  readonly revoke = this.#timed('revoke')
+  readonly revokeAll = this.#timed('revokeAll')
+  readonly trim = this.#timed('trim')
+  readonly list = this.#timed('list')
+  readonly appendRevocations = this.#timed('appendRevocations')
+  readonly readRevocations = this.#timed('readRevocations')
+
+  /** Bounds other work of the request, such as the application's own look-ups, like a call of the store. */
+  async bounded<T> (work: () => T | Promise<T>): Promise<T> {
+    const ms = this.remainingMs
+    const lateness = () => new Error(`no response within ${this.#timeoutMs} ms`)
+    try {
+      return await beforeDeadline(work, { ms, lateness })
+    } catch (error) {
+      throw refusal('AUTH_STORE_UNAVAILABLE', error instanceof Error ? error.message : String(error), { cause: error })
+    }
+  }
+
+  #now (): number {
+    return (this.#parts.monotonic ?? (() => performance.now()))()
+  }
+
+  get #timeoutMs (): number {
+    return this.#parts.timeoutMs ?? storeTimeoutMs
+  }
+
+  #timed<Name extends Method> (name: Name): SessionStore[Name] {
+    const call = async (...args: unknown[]): Promise<Timed> => {
+      const { store, storeClock, clock } = this.#parts
+      const sentAt = clock()
+      const method = store[name] as (...args: unknown[]) => Promise<Timed>
+      const result = await this.bounded(() => method.apply(store, args))
+      checkResult(name, result)
+      storeClock.observe({ storeTime: result.storeTime, sentAt, receivedAt: clock() })
+      return result
+    }
+    return call as SessionStore[Name]
+  }
+}
