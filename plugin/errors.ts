@@ -55,6 +55,16 @@ export class AuthError extends Error {
     if (this.statusCode === 503) this.headers['retry-after'] = retryAfterSeconds
     Object.defineProperty(this, 'detail', { value: detail })
   }
+
+  /** The same as `statusCode`. With `expose`, it is by this that NestJS, Koa and others know an error of `http-errors`. */
+  get status (): number {
+    return this.statusCode
+  }
+
+  /** Whether clients may see `message`: below 500, as in `http-errors`. */
+  get expose (): boolean {
+    return this.statusCode < 500
+  }
 }
 
 /**

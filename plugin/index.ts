@@ -13,25 +13,30 @@ import { addRefusalHook, createChallenge } from './http/challenge.ts'
 import { createCookieSerializer } from './http/cookie-serializer.ts'
 import { createCookies } from './http/cookies.ts'
 import { createAssertSameSite } from './http/cross-site.ts'
+import { documentRoutes } from './http/document.ts'
 import { serveJwks } from './http/jwks.ts'
 import { createMachineTokens } from './http/machine-tokens.ts'
-import { createNamedByCookies } from './http/named-session.ts'
 import { noNeeds } from './http/needs.ts'
-import { createSecuritySchemes, documentRoutes } from './http/openapi.ts'
-import { addOutgoingHook } from './http/outgoing.ts'
+import { createSecuritySchemes } from './http/openapi.ts'
+import { addOutgoingHook, addReplyHook } from './http/outgoing.ts'
 import { createNeedsOfRoute, protectRoutes } from './http/protect.ts'
 import { createRenew, createReplyRefresh } from './http/refresh.ts'
+import { createSessionApi } from './http/session-api.ts'
+import { createSessionCookies } from './http/session-cookies.ts'
 import { createSignIn } from './http/sign-in.ts'
 import { createSignOut } from './http/sign-out.ts'
 import { optionError, type Options } from './options.ts'
-import { createAvailableStore } from './sessions/available-store.ts'
+import { createKnownSessions } from './sessions/known-sessions.ts'
 import { createRefresh } from './sessions/refresh.ts'
-import { createRevocations } from './sessions/revocations.ts'
-import { createSalts } from './sessions/salts.ts'
-import { createSessions } from './sessions/sessions.ts'
-import { resolveSettings } from './settings.ts'
+import { Revocations } from './sessions/revocations.ts'
+import { createSessions, type SessionParts } from './sessions/sessions.ts'
+import { StoreClock } from './sessions/store-clock.ts'
+import { createStoreStart } from './sessions/store-start.ts'
+import { TimedStore } from './sessions/timed-store.ts'
+import { Trimmer } from './sessions/trimmer.ts'
+import { resolveSettings, type Settings } from './settings.ts'
 import { memoryStore } from './stores/memory.ts'
-import type { SessionStore } from './stores/store.ts'
+import type { SessionStore } from './stores/session-store.ts'
 import { createAccessTokens } from './tokens/access-token.ts'
 import { createKeySource, type KeySource } from './tokens/key-source.ts'
 import type { Keyring } from './tokens/keyring.ts'
@@ -47,28 +52,43 @@ export interface AuthenticateOptions extends Options {
 const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async function fastifyAuthenticate (app, options) {
   assertFirst(app)
   const { store, ...rest } = options
-  const settings = resolveSettings(rest)
-  const secrets = readSecrets(settings.secret)
-  const rows = store === undefined ? memoryStore({ clock: settings.clock }) : store
-  if (typeof rows?.rotate !== 'function') throw optionError('store', 'must be a SessionStore')
+  const given = resolveSettings(rest)
+  claimCookieNames(app, given.cookies)
+  const secrets = readSecrets(given.secret)
+  const { clock: nodeClock } = given
+  const rows = store === undefined ? memoryStore({ clock: nodeClock }) : store
+  if (typeof rows?.rotate !== 'function') throw optionError('store', 'must be a SessionStore, such as postgresStore(pool)')
   if (store === undefined && process.env.NODE_ENV === 'production') app.log.warn('fastify-authenticate keeps sessions in memory: they end with this process and are unknown to others. Set the option "store"')
 
-  const emit = createEmit(settings.onEvent, (error) => app.log.warn(error, 'onEvent failed'))
-  const available = createAvailableStore(rows)
+  const emit = createEmit(given.onEvent, (error) => app.log.warn(error, 'onEvent failed'))
+  const { lifetimeSeconds } = given.accessToken
+  const storeClock = new StoreClock({ clock: nodeClock, lifetimeMs: lifetimeSeconds * 1000, onSkew: tellSkew })
+  const accessLifetime = () => lifetimeSeconds + Math.ceil(storeClock.aheadMs / 1000)
+  const settings = Object.freeze({ ...given, clock: storeClock.now })
+  const timedStore = new TimedStore({ store: rows, storeClock, clock: nodeClock })
   const keys = await createKeySource({ settings, secrets, emit })
   const trustedIssuers = createTrustedIssuers(settings)
-  const accessTokens = createAccessTokens(settings, keys, trustedIssuers)
+  const accessTokens = createAccessTokens(settings, keys, trustedIssuers, nodeClock)
   const refreshTokens = createRefreshTokens(settings, secrets)
-  const revocations = createRevocations({ settings, store: available, emit })
-  const sessionParts = { settings, store: available, accessTokens, refreshTokens, salts: createSalts(), revocations, emit }
+  const revocations = new Revocations({ settings, store: timedStore, now: storeClock.now, storeNow: storeClock.storeNow, accessLifetime, emit })
+  const trimmer = new Trimmer({
+    store: timedStore,
+    maxSessions: settings.refreshToken.maxSessions,
+    accessLifetime,
+    onRevoked: (sessions) => { for (const { id, until } of sessions) revocations.confirmed({ kind: 'session', id, until }) }
+  })
+  const sessionParts: SessionParts = {
+    settings, store: timedStore, storeClock, nodeClock, accessTokens, refreshTokens, knownSessions: createKnownSessions(), revocations, trimmer, emit
+  }
   const sessions = createSessions(sessionParts)
   const refresh = createRefresh(sessionParts, sessions)
+  const storeStart = createStoreStart({ store: rows, storeClock, revocations, clock: nodeClock, log: app.log, ...settings.revocation })
 
   const challenge = createChallenge(settings.realm)
   const assertSameSite = createAssertSameSite(settings.trustedOrigins, emit)
   const cookies = settings.cookies && createCookies(settings.cookies, await createCookieSerializer())
-  const namedByCookies = createNamedByCookies({ sessions, accessTokens, cookies })
-  const replyParts = { ...sessionParts, sessions, refresh, cookies, namedByCookies, assertSameSite, challenge }
+  const sessionCookies = cookies && createSessionCookies({ cookies, accessTokens, refreshTokens })
+  const replyParts = { ...sessionParts, sessions, refresh, sessionCookies, assertSameSite, challenge }
   const authenticator = createAuthenticator({ ...replyParts, renew: createRenew(replyParts) })
   const needsOfRoute = createNeedsOfRoute(settings.protect)
   const securitySchemes = createSecuritySchemes(settings.cookies)
@@ -82,11 +102,12 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
   app.decorate('authenticate', async function authenticateHook (request) {
     await authenticator.authenticate(request as FastifyRequest, noNeeds)
   })
-  app.decorate('sessions', { list: sessions.list, revoke: sessions.revoke, revokeAll: sessions.revokeAll })
+  app.decorate('sessions', createSessionApi(sessions))
   app.decorate('accessTokens', createMachineTokens(replyParts))
   app.decorate('keys', { jwks: () => keys.current().jwks(), reload: keys.reload })
   app.decorate('securitySchemes', securitySchemes)
 
+  if (settings.cookies?.renew) addReplyHook(app)
   addOutgoingHook(app)
   addRefusalHook(app)
   protectRoutes(app, { authenticator, needsOfRoute })
@@ -103,14 +124,22 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
   app.addHook('onReady', async function startAuthenticate () {
     // Only now is it certain whether the host's `@fastify/jwt` decorates it.
     if (!app.hasRequestDecorator('user')) app.decorateRequest('user', null as never)
-    await revocations.start()
+    await storeStart.start()
   })
   app.addHook('onClose', async function closeAuthenticate () {
     clearInterval(sweeper)
     keys.close()
+    await storeStart.close()
+    await trimmer.close()
     await revocations.close()
     await rows.close()
   })
+
+  function tellSkew (skewMs: number, compensated: boolean): void {
+    const text = `The store's clock is ${Math.abs(skewMs)} ms ${skewMs > 0 ? 'ahead of' : 'behind'} this node's`
+    app.log.warn(compensated ? `${text}: compensated. Set one of them right` : `${text}: too much to compensate. Tokens may be refused until one of them is set right`)
+    emit({ type: 'clock-skew', skewMs, compensated })
+  }
 }
 
 /** How often expired sessions are removed. */
@@ -128,12 +157,24 @@ function assertFirst (app: FastifyInstance): void {
   registered.set(app.server, [...others, app])
 }
 
+/** The cookie names that are in use, by server: contexts that share one would overwrite each other's sessions. */
+const cookieNames = new WeakMap<object, Set<string>>()
+
+function claimCookieNames (app: FastifyInstance, cookies: Settings['cookies']): void {
+  if (cookies === null) return
+  const taken = cookieNames.get(app.server) ?? new Set()
+  for (const option of ['access', 'refresh'] as const) {
+    if (taken.has(cookies[option])) throw optionError(`cookies.${option}`, `must differ from the cookie names of this application's other registrations: "${cookies[option]}" is taken. Choose another name, or set "cookies" to false in one of them`)
+  }
+  cookieNames.set(app.server, taken.add(cookies.access).add(cookies.refresh))
+}
+
 declare module 'fastify' {
   interface FastifyInstance {
     /** `request.authenticate()` as a hook: `onRequest: [app.authenticate]`, in a list, so that a missing plugin fails the start. */
     authenticate: (request: Pick<FastifyRequest, 'raw'>, reply?: FastifyReply) => Promise<void>
     /** A subject's logins: list them, end one, end all. */
-    sessions: Pick<ReturnType<typeof createSessions>, 'list' | 'revoke' | 'revokeAll'>
+    sessions: ReturnType<typeof createSessionApi>
     /** Tokens without a session, for machines; checking tokens outside requests; revoking one token. */
     accessTokens: ReturnType<typeof createMachineTokens>
     /** The public keys as they are published, and asking an async `keys` now: resolves to whether its list was taken. */
@@ -158,10 +199,10 @@ export default fp(authenticatePlugin, { fastify: '5.x', name: 'fastify-authentic
 export * from './http/user.ts'
 export { AuthError, type RefusalCode } from './errors.ts'
 export type { AuthEvent } from './events.ts'
-export type { Needs } from './http/needs.ts'
+export type { Needs, TokenNeeds } from './http/needs.ts'
 export type { SignIn } from './http/sign-in.ts'
 export type { BearerResponse, CookieResponse } from './http/token-response.ts'
 export type { KeyOption, SessionInfo } from './options.ts'
-export type { SessionSummary } from './sessions/sessions.ts'
-export type { SessionStore } from './stores/store.ts'
+export type { SessionSummary } from './sessions/session-summary.ts'
+export { UnusableStoreError, type SessionStore } from './stores/session-store.ts'
 export type { StandardClaims } from './tokens/claims.ts'

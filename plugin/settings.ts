@@ -1,6 +1,6 @@
 import { Type, TypeGuard, type Static, type TSchema } from '@sinclair/typebox'
 import { Value, ValueErrorType, type ValueError } from '@sinclair/typebox/value'
-import { keyStates, optionError, sameSiteValues, type KeyOption, type Options } from './options.ts'
+import { keyStates, optionError, sameSiteValues, withoutUndefined, type KeyOption, type Options } from './options.ts'
 
 const day = 86_400
 
@@ -59,6 +59,7 @@ const shape = Type.Object({
   refreshToken: Type.Optional(Type.Object({
     idleSeconds: whole(1),
     absoluteSeconds: whole(1),
+    maxSessions: whole(1, 10_000),
     retrySeconds: whole(0, 60),
     lateRetries: whole(0, 100),
     claims: fn
@@ -95,7 +96,7 @@ export type CookieSettings = NonNullable<Settings['cookies']>
  * @throws TypeError that names the option
  */
 export function resolveSettings (given: Options) {
-  const options = withoutUndefined(given, 'options') as Static<typeof shape> & Options
+  const options = withoutUndefined(given) as Static<typeof shape> & Options
   checkShape(shape, options)
   const accessToken = {
     lifetimeSeconds: 600,
@@ -108,7 +109,8 @@ export function resolveSettings (given: Options) {
   }
   const refreshToken = {
     idleSeconds: 14 * day,
-    absoluteSeconds: 90 * day,
+    absoluteSeconds: 30 * day,
+    maxSessions: 100,
     retrySeconds: 10,
     lateRetries: 4,
     claims: undefined,
@@ -138,23 +140,6 @@ export function resolveSettings (given: Options) {
     onEvent: options.onEvent ?? (() => {}),
     clock: options.clock ?? Date.now
   })
-}
-
-/** An option that is `undefined` counts as absent, but for a secret: there it is an environment variable that is not set. */
-function withoutUndefined (value: unknown, name: string): unknown {
-  if (!isPlain(value)) return value
-  if (name === 'options' && 'secret' in value && value.secret === undefined) {
-    throw optionError('secret', 'is missing: is the environment variable set?')
-  }
-  return Object.fromEntries(Object.entries(value)
-    .filter(([, member]) => member !== undefined)
-    .map(([key, member]) => [key, nested.has(key) ? withoutUndefined(member, key) : member]))
-}
-
-const nested = new Set(['accessToken', 'refreshToken', 'cookies', 'revocation', 'jwks'])
-
-function isPlain (value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /**
@@ -214,7 +199,7 @@ function checkLifetimes (
 
 function resolveCookies (given: Exclude<NonNullable<Options['cookies']>, false>) {
   const secure = given.secure ?? true
-  const prefix = secure && given.domain === undefined ? '__Host-' : ''
+  const prefix = !secure ? '' : given.domain === undefined ? '__Host-' : '__Secure-'
   const cookies = {
     access: given.access ?? `${prefix}access`,
     refresh: given.refresh ?? `${prefix}refresh`,
@@ -225,7 +210,7 @@ function resolveCookies (given: Exclude<NonNullable<Options['cookies']>, false>)
   }
   for (const name of ['access', 'refresh'] as const) {
     if (!/^[\w!#$%&'*+.^`|~-]+$/.test(cookies[name])) throw optionError(`cookies.${name}`, 'must be a cookie name (RFC 6265 §4.1.1)')
-    if (/^__host-/i.test(cookies[name]) && prefix === '') throw optionError(`cookies.${name}`, 'must not begin with "__Host-" when "cookies.domain" is set or "cookies.secure" is false')
+    if (/^__host-/i.test(cookies[name]) && prefix !== '__Host-') throw optionError(`cookies.${name}`, 'must not begin with "__Host-" when "cookies.domain" is set or "cookies.secure" is false')
     if (/^__secure-/i.test(cookies[name]) && !secure) throw optionError(`cookies.${name}`, 'must not begin with "__Secure-" when "cookies.secure" is false')
   }
   if (cookies.access === cookies.refresh) throw optionError('cookies.refresh', 'must differ from "cookies.access"')

@@ -20,7 +20,7 @@ const floorOf = (file: string) => floors.findIndex((floor) => floor.endsWith('/'
 /** Rooms that do not know each other although one stands above the other. */
 const strangers = [['plugin/tokens/', 'plugin/stores/']] as const
 /** Of a store, the floors above know the contract only; `index.ts` picks the default one. */
-const contract = 'plugin/stores/store.ts'
+const contract = 'plugin/stores/session-store.ts'
 const doors = /^plugin\/(index|stores\/[\w-]+)\.ts$/
 
 const rules: Record<string, (found: Import) => boolean> = {
@@ -106,7 +106,7 @@ t.test('the rules find what breaks them', async (t) => {
   }
   const fine: [string, string][] = [
     ['plugin/index.ts', 'import { memoryStore } from "./stores/memory.ts"; export * from "./http/user.ts"'],
-    ['plugin/http/x.ts', 'import type {} from "@fastify/jwt"; import { type A } from "@fastify/cookie"; import { bounded } from "../sessions/available-store.ts"'],
+    ['plugin/http/x.ts', 'import type {} from "@fastify/jwt"; import { type A } from "@fastify/cookie"; import { TimedStore } from "../sessions/timed-store.ts"'],
     ['plugin/stores/sqlite.ts', 'import { isLive } from "./store.ts"; import { sql } from "./sqlite/sql.ts"'],
     ['plugin/errors.ts', '// import x from "./index.ts"\nconst text = \'import "./index.ts"\''],
     ['example-server/app.ts', 'import authenticate from "../plugin/index.ts"; import { sqliteStore } from "../plugin/stores/sqlite.ts"'],

@@ -27,6 +27,14 @@ async function createUsers (it: TestApp) {
   return { bob: await it.signIn('bearer', { sub: 'bob' }), alice: await it.signIn('cookie'), old, ended, gone }
 }
 
+t.test('with cookies: false, no cookie is read, whatever its name', async (t) => {
+  const it = await createApp({ plugin: { cookies: false } })
+  for (const cookie of ['null=1', 'undefined=1', '=1', '__Host-access=1', 'access=1']) {
+    t.strictSame(seen(await it.app.inject({ url: '/me', headers: { cookie } })), { ...passed, status: 401, code: 'AUTH_NO_CREDENTIALS', challenge: challenges.bare }, cookie)
+    t.strictSame((await it.app.inject({ url: '/maybe', headers: { cookie } })).json(), { user: null }, `${cookie}, optional`)
+  }
+})
+
 t.test('request.authenticate() has one answer for every Authorization, over a real socket, with and without a valid cookie', async (t) => {
   const it = await createApp()
   t.teardown(() => it.app.close())
@@ -138,17 +146,21 @@ t.test('request.authenticate() has one answer for every Authorization, over a re
   await t.test('two Cookie lines are one list', async (t) => {
     const [access, refresh] = alice.cookie.split('; ') as [string, string]
     t.strictSame(await get('/me', [['Cookie', refresh], ['Cookie', access]]), byCookie)
-    t.strictSame((await get('/me', [['Cookie', access], ['Cookie', access]])).answer, { ...invalid, cookies: [accessCleared] })
+    t.strictSame(await get('/me', [['Cookie', access], ['Cookie', access]]), byCookie)
+    t.strictSame((await get('/me', [['Cookie', access], ['Cookie', (await it.signIn('cookie', { sub: 'mallory' })).cookie]])).answer, { ...invalid, cookies: [accessCleared] })
   })
   t.strictSame(it.complaints(), [], 'nothing that a client sends is a complaint')
 })
 
 t.test('request.authenticate() has one answer for every cookie', async (t) => {
   const it = await createApp()
-  const { alice, old, ended } = await createUsers(it)
+  const { alice, old, ended, gone } = await createUsers(it)
+  const mallory = await it.signIn('cookie', { sub: 'mallory' })
   const forged = await (await createApp({ plugin: { secret: 'some other secret, of 32 bytes at least' } })).signIn('bearer')
   const access = (value: string, name = '__Host-access') => `${name}=${value}`
   const token = alice.access
+  const machines = await Promise.all([1, 2].map(() => it.app.accessTokens.sign({ sub: 'machine' })))
+  const eight = Array.from({ length: 8 }, (_, index) => access(`x${index}`))
   const user = { sub: 'alice', source: 'cookie', sessionId: alice.sessionId }
   const cleared: Seen = { ...invalid, cookies: [accessCleared] }
   type Nobody = Seen & { body: unknown }
@@ -172,9 +184,19 @@ t.test('request.authenticate() has one answer for every cookie', async (t) => {
     ['the name in another case', access(token, '__host-Access'), foreign, nobody],
     ['the name without its prefix', access(token, 'access'), foreign, nobody],
     ['a value that only contains the pair', `a=${access(token)}`, foreign, nobody],
-    ['twice, the same', `${access(token)}; ${access(token)}`, cleared],
-    ['twice, the first good', `${access(token)}; ${access('x')}`, cleared],
-    ['twice, the last good', `${access('x')}; ${access(token)}`, cleared],
+    ['twice, the same', `${access(token)}; ${access(token)}`, 'user'],
+    ['twice, the first good', `${access(token)}; ${access('x')}`, 'user'],
+    ['twice, the last good', `${access('x')}; ${access(token)}`, 'user'],
+    ['twice, the other forged', `${access(forged.access)}; ${access(token)}`, 'user'],
+    ['twice, the other of a session that has ended', `${access(ended.access)}; ${access(token)}`, 'user'],
+    ['of two sessions', `${access(token)}; ${access(mallory.access)}`, cleared],
+    ['of two sessions, one expired', `${access(old.access)}; ${access(token)}`, cleared],
+    ['two tokens without a session', `${access(machines[0]!)}; ${access(machines[1]!)}`, cleared],
+    ['twice, none of them ours', `${access('x')}; ${access(forged.access)}`, cleared],
+    ['twice, both of sessions that have ended', `${access(ended.access)}; ${access(gone.access)}`, { ...revoked, cookies: [accessCleared] }, { ...nobody, cookies: [accessCleared] }],
+    ['eight values, one good', [...eight.slice(1), access(token)].join('; '), 'user'],
+    ['nine values, one good', [...eight, access(token)].join('; '), cleared],
+    ['nine pairs of two values, one good', [...eight.map(() => access('x')), access(token)].join('; '), 'user'],
     ['malformed', access('x'), cleared],
     ['a refresh token', access(alice.refresh), cleared],
     ['forged', access(forged.access), cleared],
@@ -215,17 +237,18 @@ t.test('an Authorization that a hook of the host made something else than text i
   for (value of [null, 5, {}, false, ['Bearer x']]) t.strictSame(seen(await it.app.inject('/me')), foreign, JSON.stringify(value))
 })
 
-t.test('cookies are cleared with the attributes they were set with', async (t) => {
+t.test('cookies that are refused are cleared with the attributes they were set with, and at the other paths of the URL', async (t) => {
   const variants: [TestOptions['plugin'], string, string[]][] = [
     [{ cookies: { sameSite: 'strict' } }, '__Host-access', [clearing('__Host-access', 'HttpOnly; Secure; SameSite=Strict')]],
     [{ cookies: { sameSite: 'none', access: '__Secure-a' } }, '__Secure-a', [clearing('__Secure-a', 'HttpOnly; Secure; SameSite=None')]],
     [{ cookies: { secure: false } }, 'access', [clearing('access', 'HttpOnly; SameSite=Lax')]],
-    [{ cookies: { domain: 'example.com' } }, 'access', [clearing('access'), clearing('access', 'HttpOnly; Secure; SameSite=Lax', 'example.com')]]
+    [{ cookies: { domain: 'example.com' } }, '__Secure-access', [clearing('__Secure-access'), clearing('__Secure-access', 'HttpOnly; Secure; SameSite=Lax', 'example.com')]]
   ]
   for (const [plugin, name, lines] of variants) {
     const { app } = await createApp({ plugin: plugin! })
-    t.strictSame(setCookies(await app.inject({ url: '/me', headers: { cookie: `${name}=x` } })), lines)
-    t.strictSame(setCookies(await app.inject({ url: '/me', headers: { cookie: `${name}=x; ${name}=x` } })), lines)
+    // Browsers keep no other cookie with this prefix.
+    const elsewhere = name.startsWith('__Host-') ? [] : [lines[0]!.replace('Path=/', 'Path=/me')]
+    for (const cookie of [`${name}=x`, `${name}=x; ${name}=y`]) t.strictSame(setCookies(await app.inject({ url: '/me', headers: { cookie } })), [...lines, ...elsewhere], cookie)
   }
 })
 
@@ -373,7 +396,11 @@ t.test('cookies.renew lets authenticate() renew in place', async (t) => {
   await untouched('beside an Authorization of another scheme', ({ cookie }) => ({ cookie, authorization: 'DPoP x' }), foreign)
   await untouched('beside a malformed Authorization', ({ cookie }) => ({ cookie, authorization: 'Bearer' }), malformed)
   await untouched('from a forged access cookie', ({ refresh }) => ({ cookie: `__Host-access=x; __Host-refresh=${refresh}` }), { ...invalid, cookies: [accessCleared] })
-  await untouched('from two access cookies', ({ access, refresh }) => ({ cookie: `__Host-access=${access}; __Host-access=${access}; __Host-refresh=${refresh}` }), { ...invalid, cookies: [accessCleared] })
+  await untouched('from access cookies of two sessions', async ({ access, refresh }) => {
+    const other = await it.signIn('cookie', { sub: 'mallory' })
+    counted.find = counted.rotate = 0
+    return { cookie: `__Host-access=${access}; __Host-access=${other.access}; __Host-refresh=${refresh}` }
+  }, { ...invalid, cookies: [accessCleared] })
   await untouched('for an access cookie without a refresh cookie', ({ access }) => ({ cookie: `__Host-access=${access}` }), expired)
   await untouched('when the cookies name two sessions', async ({ access }) => {
     const other = await it.signIn('cookie', { sub: 'mallory' })
@@ -390,9 +417,10 @@ t.test('cookies.renew lets authenticate() renew in place', async (t) => {
   await t.test('and its failure shows the code of the refresh', async (t) => {
     const refused = { status: 401, challenge: challenges.refresh, cookies: bothCleared, cacheControl: null }
     const session = await fresh()
+    const other = await it.signIn('cookie', { sub: 'mallory' })
     const only = `__Host-refresh=${session.refresh}`
     const get = (cookie: string, url = '/me') => app.inject({ url, headers: { cookie } })
-    t.strictSame(seen(await get(`${only}; ${only}`)), { ...refused, code: 'AUTH_REFRESH_INVALID' }, 'the refresh cookie twice')
+    t.strictSame(seen(await get(`${only}; __Host-refresh=${other.refresh}`)), { ...refused, code: 'AUTH_REFRESH_INVALID' }, 'refresh cookies of two sessions')
     t.strictSame(seen(await get('__Host-refresh=x')), { ...refused, code: 'AUTH_REFRESH_INVALID' })
     const nobody = await get('__Host-refresh=x', '/maybe')
     t.strictSame({ ...seen(nobody), body: nobody.json() }, { ...passed, cookies: bothCleared, body: { user: null } }, 'optional: nobody, and the cookies are cleared')
@@ -405,7 +433,7 @@ t.test('cookies.renew lets authenticate() renew in place', async (t) => {
     }
     down = false
 
-    for (const from of [0, 1]) await memory.rotate(session.sessionId, { from, to: from + 1, minAgeMs: 0, idleMs: 1e9 })
+    for (const from of [0, 1]) await memory.rotate(session.sessionId, { from, to: from + 1, minAgeMs: 0, idleMs: 1e9, accessLifetimeSeconds: 600 })
     for (const url of ['/me', '/maybe']) t.strictSame(seen(await get(session.cookie, url)), { ...refused, code: 'AUTH_REFRESH_SUPERSEDED', cookies: [] })
     clock.advance(60)
     t.strictSame(seen(await get(session.cookie)), { ...refused, code: 'AUTH_REFRESH_REUSED' })

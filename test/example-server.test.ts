@@ -1,13 +1,15 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { generateKeyPairSync } from 'node:crypto'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import * as argon2 from '@node-rs/argon2'
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { addUser } from '../example-server/add-user.ts'
 import { ConfigError, readConfig } from '../example-server/config.ts'
 import { seedDemoUsers } from '../example-server/demo.ts'
 import { createInjected, spawnEntry, startServer } from './fixtures/example-server.ts'
+import { createFaultyStore, type MethodFault } from './fixtures/fault-store.ts'
 
 // Processes that start from TypeScript take their time on a busy machine.
 t.setTimeout(120_000)
@@ -55,6 +57,19 @@ async function login (app: FastifyInstance, username: string, given = password, 
 async function register (app: FastifyInstance, username: string): Promise<string> {
   const answer = await app.inject({ method: 'POST', url: '/auth/register', payload: { username, password } })
   return answer.json().id
+}
+
+/** An application whose session store can be told to fail where a session starts. */
+async function createFaulty (t: Test, fault: MethodFault) {
+  let faults = { isFaulty: false }
+  const { app } = await createInjected(t, {}, {
+    between (sound) {
+      const { store, state } = createFaultyStore(sound, 'insert', fault)
+      faults = state
+      return store
+    }
+  })
+  return { app, faults }
 }
 
 const outcome = (answer: LightMyRequestResponse) => [answer.statusCode, answer.json().code]
@@ -171,6 +186,8 @@ t.test('readConfig() names every variable that is wrong, one line each, and neve
     [{ TRUSTED_ORIGINS: 'null' }, /^TRUSTED_ORIGINS/],
     [{ TRUST_PROXY: '1' }, /^TRUST_PROXY must be/],
     [{ TRUST_PROXY: '10.0.0.0/33' }, /^TRUST_PROXY/],
+    ...['true', '0.0.0.0/0', '10.0.0.1, ::/0', '128.0.0.0/1', '::ffff:0:0/96', '::ffff:128.0.0.0/97', '2000::/3', '0::0/0', '::/64'].map((everyone): [Record<string, string>, RegExp] =>
+      [{ ...production, TRUST_PROXY: everyone }, /^TRUST_PROXY must not be everyone in production: .* the addresses or networks of your proxies, such as 10\.0\.0\.0\/8$/]),
     [{ COOKIE_SECURE: '0' }, /^COOKIE_SECURE must be true or false/],
     [{ ...production, COOKIE_SECURE: 'false' }, /^COOKIE_SECURE must not be false in production$/],
     [{ TLS_CERT_FILE: join(dir, 'none') }, /^TLS_CERT_FILE must be a file that can be read/],
@@ -217,6 +234,8 @@ t.test('readConfig() has the documented defaults, outside production and in it',
     logLevel: 'info',
     probeLogLevel: 'warn'
   })
+  for (const own of ['10.0.0.0/8', 'fc00::/7', '::ffff:10.0.0.0/104', 'loopback', '203.0.113.7', 'false']) t.doesNotThrow(() => readConfig({ ...production, TRUST_PROXY: own }), own)
+  t.match(readConfig({ TRUST_PROXY: 'true' }), { trustProxy: true })
   t.match(readConfig(production), { production: true, allowRegistration: false, cookieSecure: true })
   t.match(readConfig({ TRUST_PROXY: '10.0.0.1, fd00::/8, loopback', TRUSTED_ORIGINS: 'https://a.example,http://localhost:8080' }), {
     trustProxy: ['10.0.0.1', 'fd00::/8', 'loopback'],
@@ -412,6 +431,36 @@ t.test('too many that wait for a hash are told to come back, and the others are 
   t.equal(most, 2)
 })
 
+t.test('one address with 11 accounts and right passwords keeps nobody else waiting: it has a share of the queue, and turns', async (t) => {
+  let release = () => {}
+  const held = new Promise<void>((resolve) => { release = resolve })
+  const served: string[] = []
+  const { app, passwords } = await createInjected(t, {}, {
+    concurrency: 1,
+    hashing: {
+      hash: async () => 'none',
+      async verify (_hash, given) {
+        await held
+        served.push(String(given).split(' ', 1)[0]!)
+        return true
+      }
+    }
+  })
+  const waiting = async (count: number) => { while (passwords.load().waiting < count) await setImmediate() }
+  const flood = Array.from({ length: 220 }, async (_, index) => await login(app, `user${index % 11}`, 'mallory of 192.0.2.66', '192.0.2.66'))
+  const site = Array.from({ length: 60 }, async (_, index) => await login(app, `user${index}`, 'oscar of a site', `2001:db8:7:${index}::1`))
+  await waiting(60)
+  const others = ([['alice', '192.0.2.1'], ['bob', '192.0.2.2'], ['carol', '2001:db8:8::1']] as const).map(async ([name, address]) => await login(app, name, `${name} herself`, address))
+  await waiting(63)
+  release()
+  await Promise.all(others)
+  t.strictSame(served.slice(0, 6), ['mallory', 'mallory', 'oscar', 'alice', 'bob', 'carol'], 'one of each in turn, behind the one that was there first')
+  const outcomes = (await Promise.all([...flood, ...site])).map(({ statusCode }) => statusCode)
+  t.equal(outcomes.slice(0, 220).filter((status) => status === 503).length, 220 - 21, 'one runs and 20 wait of an address')
+  t.equal(outcomes.slice(220).filter((status) => status === 503).length, 60 - 40, '40 wait of a site')
+  t.strictSame(served.slice(6, 10), ['mallory', 'oscar', 'mallory', 'oscar'])
+})
+
 t.test('a hash that was made with weaker parameters is replaced at the next sign-in', async (t) => {
   const { app, database: { users }, passwords } = await createInjected(t)
   const passwordHash = await argon2.hash(password, { memoryCost: 8192, timeCost: 1 })
@@ -439,24 +488,117 @@ t.test('a cookie sign-in from another site is refused before a password is hashe
   t.equal((await trusting.app.inject({ method: 'POST', url: '/auth/login', headers: { origin: 'https://app.example.com' }, payload })).statusCode, 200)
 })
 
-t.test('changing the password needs the current one, and ends every other session', async (t) => {
+const changePassword = async (app: FastifyInstance, headers: Record<string, string>, current: string, next = 'a new password') => await app.inject({
+  method: 'POST', url: '/auth/password', headers, payload: { current_password: current, new_password: next }
+})
+const statusOf = async (app: FastifyInstance, headers: Record<string, string>) => (await app.inject({ url: '/me', headers })).statusCode
+const refresh = async (app: FastifyInstance, token: string) => await app.inject({ method: 'POST', url: '/auth/refresh', payload: { refresh_token: token } })
+
+t.test('changing the password needs the current one, starts a new session and ends every other, copies of the caller\'s too', async (t) => {
   const { app } = await createInjected(t)
   await register(app, 'bob')
-  const [here, elsewhere] = [(await login(app, 'bob')).json(), (await login(app, 'bob')).json()]
-  const change = async (current: string) => await app.inject({
-    method: 'POST', url: '/auth/password', headers: bearer(here), payload: { current_password: current, new_password: 'a new password' }
-  })
-  const me = async (tokens: Tokens) => (await app.inject({ url: '/me', headers: bearer(tokens) })).statusCode
-  t.strictSame(outcome(await change('wrong')), [403, 'PASSWORD_WRONG'])
-  t.equal(await me(elsewhere), 200)
-  t.equal((await change(password)).statusCode, 204)
-  t.equal(await me(elsewhere), 401)
-  t.equal(await me(here), 200)
+  const [here, elsewhere]: Tokens[] = [(await login(app, 'bob')).json(), (await login(app, 'bob')).json()]
+  t.strictSame(outcome(await changePassword(app, bearer(here!), 'wrong')), [403, 'PASSWORD_WRONG'])
+  t.strictSame([await statusOf(app, bearer(here!)), await statusOf(app, bearer(elsewhere!))], [200, 200])
+  const changed = await changePassword(app, bearer(here!), password)
+  t.equal(changed.statusCode, 200)
+  t.equal(changed.headers['cache-control'], 'no-store')
+  t.match(changed.json(), { access_token: /^eyJ/, token_type: 'Bearer', expires_in: 600, refresh_token: /^rt1\./, scope: 'notes:read notes:write' })
+  t.same(changed.cookies, [])
+  for (const tokens of [here!, elsewhere!]) {
+    t.equal(await statusOf(app, bearer(tokens)), 401)
+    t.strictSame(outcome(await refresh(app, tokens.refresh_token)), [401, 'AUTH_REFRESH_INVALID'])
+  }
+  const now: Tokens = changed.json()
+  t.equal(await statusOf(app, bearer(now)), 200)
+  t.equal((await refresh(app, now.refresh_token)).statusCode, 200)
+  t.equal((await app.inject({ url: '/auth/sessions', headers: bearer(now) })).json().length, 1)
   t.equal((await login(app, 'bob')).statusCode, 401, 'the old password is of no use')
   t.equal((await login(app, 'bob', 'a new password')).statusCode, 200)
-  for (let guess = 1; guess < 20; guess++) await change('wrong')
-  t.strictSame(outcome(await change('a new password')), [429, 'TOO_MANY_ATTEMPTS'], 'guessing is slowed here too')
   t.equal((await app.inject({ method: 'POST', url: '/auth/password', payload: { current_password: password, new_password: password } })).statusCode, 401)
+})
+
+t.test('a browser that changes the password gets both cookies anew, and a copy of the old ones is of no use', async (t) => {
+  const { app } = await createInjected(t)
+  await register(app, 'bob')
+  const [jar, copy] = [createJar(), createJar()]
+  const signedIn = await app.inject({ method: 'POST', url: '/auth/login', payload: { username: 'bob', password, transport: 'cookie' } })
+  const lines = [signedIn.headers['set-cookie'] ?? []].flat()
+  for (const { keep } of [jar, copy]) keep(lines)
+  const forged = await changePassword(app, { ...jar.header(), origin: 'https://evil.example' }, password)
+  t.strictSame(outcome(forged), [403, 'AUTH_CROSS_SITE'])
+  const changed = await changePassword(app, jar.header(), password)
+  t.equal(changed.statusCode, 200)
+  t.strictSame(Object.keys(changed.json()), ['session_id', 'expires_in'], 'no token in the body')
+  t.strictSame(changed.cookies.map(({ name }) => name).sort(), ['__Host-access', '__Host-refresh'])
+  jar.keep([changed.headers['set-cookie'] ?? []].flat())
+  t.strictSame([await statusOf(app, jar.header()), await statusOf(app, copy.header())], [200, 401])
+  t.equal((await app.inject({ method: 'POST', url: '/auth/refresh', headers: copy.header() })).statusCode, 401)
+  t.equal((await app.inject({ method: 'POST', url: '/auth/refresh', headers: jar.header() })).statusCode, 200)
+})
+
+t.test('a password change that fails after the hash was replaced is 503, and the same request again goes on from there', async (t) => {
+  const { app, faults } = await createFaulty(t, 'throws')
+  await register(app, 'bob')
+  const [here, thief]: Tokens[] = [(await login(app, 'bob')).json(), (await login(app, 'bob')).json()]
+  faults.isFaulty = true
+  const failed = await changePassword(app, bearer(here!), password)
+  t.strictSame([...outcome(failed), failed.headers['retry-after'] !== undefined], [503, 'AUTH_STORE_UNAVAILABLE', true])
+  faults.isFaulty = false
+  t.equal(await statusOf(app, bearer(thief!)), 200, 'nothing has ended yet')
+  t.strictSame(outcome(await changePassword(app, bearer(here!), password, 'another new password')), [403, 'PASSWORD_WRONG'], 'only the same one')
+  const again = await changePassword(app, bearer(here!), password)
+  t.equal(again.statusCode, 200)
+  t.equal(await statusOf(app, bearer(again.json())), 200)
+  for (const tokens of [here!, thief!]) {
+    t.equal(await statusOf(app, bearer(tokens)), 401)
+    t.strictSame(outcome(await refresh(app, tokens.refresh_token)), [401, 'AUTH_REFRESH_INVALID'])
+  }
+  t.equal((await login(app, 'bob', 'a new password')).statusCode, 200)
+})
+
+t.test('after a password change whose response was lost, every old session is dead and the new password signs in', async (t) => {
+  const { app, faults } = await createFaulty(t, 'succeeds, then throws')
+  await register(app, 'bob')
+  const [here, thief]: Tokens[] = [(await login(app, 'bob')).json(), (await login(app, 'bob')).json()]
+  faults.isFaulty = true
+  t.strictSame(outcome(await changePassword(app, bearer(here!), password)), [503, 'AUTH_STORE_UNAVAILABLE'])
+  faults.isFaulty = false
+  for (const tokens of [here!, thief!]) t.strictSame(outcome(await refresh(app, tokens.refresh_token)), [401, 'AUTH_REFRESH_INVALID'])
+  t.equal((await login(app, 'bob')).statusCode, 401)
+  const back = await login(app, 'bob', 'a new password')
+  t.equal(back.statusCode, 200)
+  t.equal(await statusOf(app, bearer(back.json())), 200)
+})
+
+t.test('of two password changes at the same time one wins, and the other is told that its current password is wrong', async (t) => {
+  const { app } = await createInjected(t)
+  await register(app, 'bob')
+  const [one, two]: Tokens[] = [(await login(app, 'bob')).json(), (await login(app, 'bob')).json()]
+  const chosen = ['the first new one', 'the second new one']
+  const changes = await Promise.all([changePassword(app, bearer(one!), password, chosen[0]), changePassword(app, bearer(two!), password, chosen[1])])
+  t.strictSame(changes.map(({ statusCode }) => statusCode).sort(), [200, 403])
+  const [winner, loser] = changes[0]!.statusCode === 200 ? [0, 1] as const : [1, 0] as const
+  t.strictSame(outcome(changes[loser]!), [403, 'PASSWORD_WRONG'])
+  t.equal(await statusOf(app, bearer(changes[winner]!.json())), 200)
+  t.equal((await login(app, 'bob', chosen[winner])).statusCode, 200)
+  t.equal((await login(app, 'bob', chosen[loser])).statusCode, 401)
+})
+
+t.test('guessing by the password change is slowed as at sign-in, whichever of the two passwords is guessed with', async (t) => {
+  for (const [current, next] of [
+    [(guess: number) => `a guess ${guess}`, () => 'a new password'],
+    [() => 'not the password', (guess: number) => `a guess ${guess}`],
+    [(guess: number) => `one guess ${guess}`, (guess: number) => `another guess ${guess}`]
+  ] as const) {
+    const { app } = await createInjected(t)
+    await register(app, 'bob')
+    const here: Tokens = (await login(app, 'bob')).json()
+    const codes = []
+    for (let guess = 0; guess < 12; guess++) codes.push((await changePassword(app, bearer(here), current(guess), next(guess))).json().code)
+    t.strictSame(codes, [...Array(10).fill('PASSWORD_WRONG'), ...Array(2).fill('TOO_MANY_ATTEMPTS')], '20 guesses, two in each request')
+    t.strictSame(outcome(await changePassword(app, bearer(here), password)), [429, 'TOO_MANY_ATTEMPTS'], 'not even the right one')
+  }
 })
 
 t.test('a password change during a sign-in with the old one ends that too', async (t) => {
@@ -478,7 +620,7 @@ t.test('a password change during a sign-in with the old one ends that too', asyn
   const slow = login(app, 'bob')
   await reached
   const payload = { current_password: password, new_password: 'a new password' }
-  t.equal((await app.inject({ method: 'POST', url: '/auth/password', headers: bearer(here), payload })).statusCode, 204)
+  t.equal((await app.inject({ method: 'POST', url: '/auth/password', headers: bearer(here), payload })).statusCode, 200)
   release()
   t.strictSame(outcome(await slow), [401, 'AUTH_REVOKED_TOKEN'])
 })
@@ -511,7 +653,7 @@ t.test('everyone sees and ends their own sessions, and nobody else\'s', async (t
 t.test('notes are their owner\'s alone, and there is an end to them', async (t) => {
   const { app, database } = await createInjected(t)
   const bobId = await register(app, 'bob')
-  await register(app, 'carol')
+  const carolId = await register(app, 'carol')
   const [bob, carol] = [(await login(app, 'bob')).json(), (await login(app, 'carol')).json()]
   const write = async (tokens: Tokens, text: string) => await app.inject({ method: 'POST', url: '/notes', headers: bearer(tokens), payload: { text } })
   const remove = async (tokens: Tokens, id: string) => await app.inject({ method: 'DELETE', url: `/notes/${id}`, headers: bearer(tokens) })
@@ -529,10 +671,13 @@ t.test('notes are their owner\'s alone, and there is an end to them', async (t) 
 
   for (let count = 0; count < 1000; count++) await database.notes.add(bobId, 'x')
   t.strictSame(outcome(await write(bob, 'one more')), [409, 'NOTES_FULL'])
-  t.equal((await write(carol, 'a first one')).statusCode, 201)
+  for (let count = 0; count < 99; count++) await database.notes.add(carolId, 'x'.repeat(10_000))
+  t.equal((await write(carol, 'x'.repeat(9_990))).statusCode, 201)
+  t.strictSame(outcome(await write(carol, '11 chars !!')), [409, 'NOTES_FULL'], 'a million characters in all')
+  t.equal((await write(carol, '10 chars !')).statusCode, 201)
 })
 
-t.test('admins, and only they, list the users and sign them out; a lost role is lost at the next refresh', async (t) => {
+t.test('admins, and only they, list the users and sign them out', async (t) => {
   const { app, config, database: { users }, passwords } = await createInjected(t, { DEMO_PASSWORD: password })
   await seedDemoUsers({ config, users, passwords })
   const [alice, admin] = [(await login(app, 'alice')).json(), (await login(app, 'admin')).json()]
@@ -584,6 +729,7 @@ t.test('the OpenAPI document shows the security of every protected route, and a 
       const statuses = Object.keys(route.responses)
       t.ok(statuses.some((status) => /^20\d$/.test(status)), `${name} says what success is`)
       if (protectedRoutes.has(name)) t.ok(statuses.includes('401') && statuses.includes('403'), `${name} says how it refuses`)
+      if (path.includes('{id}')) t.ok(statuses.includes('400'), `${name} says that an id can be malformed`)
       for (const [status, answer] of Object.entries<any>(route.responses)) {
         t.notMatch(answer.description, /^Default Response$/, `${name} ${status} is described`)
         if (status !== '204') t.ok(answer.content['application/json'].schema.type ?? answer.content['application/json'].schema.anyOf, `${name} ${status} has a schema`)

@@ -8,10 +8,13 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
 import { createAuthEvents } from '../example-server/auth-events.ts'
+import { networkOf } from '../example-server/client-network.ts'
 import { createLiveSockets } from '../example-server/live-sockets.ts'
 import { liveRoutes } from '../example-server/routes/live.ts'
 import authenticate from '../plugin/index.ts'
+import { createClock } from './fixtures/app.ts'
 import { createInjected } from './fixtures/example-server.ts'
+import { audience, makeKey, tokenOf } from './fixtures/issuer.ts'
 
 // A process that starts from TypeScript takes its time on a busy machine.
 t.setTimeout(120_000)
@@ -105,7 +108,7 @@ t.test('a session that ends between the check of the upgrade and the first look 
   t.teardown(() => app.close())
   const events = createAuthEvents()
   await app.register(authenticate, { issuer: 'https://api.example.com', secret: '0123456789abcdefghijklmnopqrstuv', onEvent: events.publish })
-  app.post('/login', async (_request, reply) => reply.signIn({ sub: 'bob', transport: 'bearer' }))
+  app.post('/login', async (_request, reply) => reply.signIn({ sub: 'bob', claims: { name: 'bob', roles: [] }, transport: 'bearer' }))
   app.addHook('preHandler', async ({ auth }) => { if (auth !== null) await app.sessions.revoke(auth.sessionId!) })
   await app.register(liveRoutes, { events, liveSockets: createLiveSockets() } as any)
   const host = await listen(app)
@@ -186,36 +189,97 @@ t.test('closing the server says goodbye to every socket, and waits for none that
   await closing
 })
 
-t.test('the recipe of docs/live-sign-out.md closes a socket when its session ends, as it stands there', async (t) => {
-  const code = /<!-- test: live -->\n```ts\n([^]*?)```/.exec(readFileSync('docs/live-sign-out.md', 'utf8'))?.[1] ?? ''
+/** Starts the recipe of docs/live-sign-out.md as it stands there, but for these replacements. */
+async function startRecipe (t: Test, replacements: Record<string, string> = {}) {
+  let code = /<!-- test: live -->\n```ts\n([^]*?)```/.exec(readFileSync('docs/live-sign-out.md', 'utf8'))?.[1] ?? ''
   const door = pathToFileURL('plugin/index.ts').href
-  const folder = t.testdir({ 'recipe.ts': code.replace("'fastify-authenticate'", `'${door}'`) })
+  for (const [text, replacement] of Object.entries({ "'fastify-authenticate'": `'${door}'`, ...replacements })) {
+    t.ok(code.includes(text), `the recipe has ${text}`)
+    code = code.replace(text, replacement)
+  }
+  const folder = t.testdir({ 'recipe.ts': code })
   const server = spawn(process.execPath, [...process.execArgv, join(folder, 'recipe.ts')], {
     env: { ...process.env, PORT: '0', AUTH_SECRET: '0123456789abcdef0123456789abcdef' }, stdio: ['ignore', 'pipe', 'inherit']
   })
   t.teardown(() => server.kill())
   const url = String((await once(server.stdout, 'data'))[0]).trim()
-  const { access_token: token } = await (await fetch(`${url}/login`, { method: 'POST' })).json() as { access_token: string }
-  const headers = { authorization: `Bearer ${token}` }
-  const socket = new WebSocket(`${url}/live`, { headers })
-  t.equal(String((await once(socket, 'message'))[0]), 'signed in')
-  const closed = once(socket, 'close')
-  await fetch(`${url}/logout`, { method: 'POST', headers })
-  const [status, reason] = await closed
-  t.strictSame([status, String(reason)], [4401, 'session-ended'])
+  return {
+    url,
+    async login (): Promise<Headers> {
+      const { access_token: token } = await (await fetch(`${url}/login`, { method: 'POST' })).json() as { access_token: string }
+      return { authorization: `Bearer ${token}` }
+    },
+    async open (headers: Headers) {
+      const socket = new WebSocket(`${url}/live`, { headers })
+      t.teardown(() => socket.terminate())
+      const heard: unknown[] = []
+      socket.on('message', (data: Buffer) => heard.push(String(data)))
+      const closed = once(socket, 'close').then(([code, reason]) => [...heard, [code, String(reason)]])
+      return { socket, first: Promise.race([once(socket, 'message').then(([data]) => String(data)), closed]), closed }
+    }
+  }
+}
+
+t.test('the recipe of docs/live-sign-out.md closes a socket when its session ends, as it stands there', async (t) => {
+  const { url, login, open } = await startRecipe(t)
+  const [ending, staying] = [await login(), await login()]
+  const [ended, stays] = [await open(ending), await open(staying)]
+  t.strictSame(await Promise.all([ended.first, stays.first]), ['signed in', 'signed in'])
+  await fetch(`${url}/logout`, { method: 'POST', headers: ending })
+  t.strictSame(await ended.closed, ['signed in', [4401, 'session-ended']])
+  await fetch(`${url}/logout`, { method: 'POST', headers: staying })
+  t.strictSame(await stays.closed, ['signed in', [4401, 'session-ended']], 'not before')
 })
 
-t.test('ping() cuts off the peer that has not answered since the last one', async (t) => {
-  class Peer extends EventEmitter {
-    readonly OPEN = 1
-    readonly readyState = 1
-    pings = 0
-    ping () { this.pings++ }
-    terminate () { this.emit('close') }
+t.test('the recipe of docs/live-sign-out.md keeps a socket open whose token lives for 30 days', async (t) => {
+  const day = 24 * 3600
+  const lifetimes = `accessToken: { lifetimeSeconds: ${30 * day}, maxLifetimeSeconds: ${30 * day} }, refreshToken: { idleSeconds: ${60 * day}, absoluteSeconds: ${90 * day} },`
+  const { url, login, open } = await startRecipe(t, { 'secret: process.env.AUTH_SECRET,': `secret: process.env.AUTH_SECRET, ${lifetimes}` })
+  const headers = await login()
+  const { first, closed } = await open(headers)
+  t.equal(await first, 'signed in')
+  await fetch(`${url}/logout`, { method: 'POST', headers })
+  t.strictSame(await closed, ['signed in', [4401, 'session-ended']], 'a timer that overflows would have said token-expired')
+})
+
+t.test('the recipe of docs/live-sign-out.md keeps a socket open that another issuer\'s token has opened', async (t) => {
+  const key = makeKey('ES256', 'ec')
+  const idp = 'https://idp.example.com'
+  const trusted = JSON.stringify([{ issuer: idp, audience, jwks: { keys: [key.jwk] }, algorithms: ['ES256'] }])
+  const { open } = await startRecipe(t, {
+    'const needs: Needs = {}': `const needs: Needs = { issuers: ['${idp}'] }`,
+    'secret: process.env.AUTH_SECRET,': `secret: process.env.AUTH_SECRET, trustedIssuers: ${trusted},`
+  })
+  const iat = Math.floor(Date.now() / 1000)
+  const { socket, first, closed } = await open({ authorization: `Bearer ${tokenOf(idp, key, { claims: { iat, exp: iat + 600 } })}` })
+  t.equal(await first, 'signed in')
+  const answered = once(socket, 'pong').then(() => 'open')
+  socket.ping()
+  t.equal(await Promise.race([answered, closed]), 'open', 'and stays')
+})
+
+/** What the server holds of a socket, without a connection. */
+class Peer extends EventEmitter {
+  readonly OPEN = 1
+  readyState = 1
+  pings = 0
+  readonly heard: unknown[] = []
+  ping () { this.pings++ }
+  send (data: string) { this.heard.push(JSON.parse(data)) }
+  close (code: number, reason: string) { this.heard.push([code, reason]); this.leave() }
+  terminate () { this.leave() }
+  leave () {
+    this.readyState = 3
+    this.emit('close')
   }
+}
+
+const holder = { sub: 'bob', site: '192.0.2.1', sessionId: null, expiresAt: Date.now() + 600_000 }
+
+t.test('ping() cuts off the peer that has not answered since the last one', async (t) => {
   const sockets = createLiveSockets()
   const [alive, gone] = [new Peer(), new Peer()]
-  for (const peer of [alive, gone]) sockets.add(peer as any, { sub: 'bob', sessionId: null, expiresAt: Date.now() + 600_000 })
+  for (const peer of [alive, gone]) sockets.add(peer as any, holder)
   sockets.ping()
   t.strictSame([alive.pings, gone.pings, sockets.count()], [1, 1, 2])
   alive.emit('pong')
@@ -223,4 +287,55 @@ t.test('ping() cuts off the peer that has not answered since the last one', asyn
   t.strictSame([alive.pings, gone.pings, sockets.count()], [2, 1, 1])
   alive.terminate()
   t.equal(sockets.count(), 0)
+})
+
+t.test('endSession() looks at the sockets of that session alone, however many others there are', async (t) => {
+  const sockets = createLiveSockets({ setTimer: () => () => {} })
+  let looks = 0
+  const peers = Array.from({ length: 400 }, (_, index) => {
+    const peer = new Peer()
+    sockets.add(peer as any, {
+      ...holder, sub: `user ${index}`, get sessionId () { looks++; return `session ${index >> 1}` }
+    })
+    Object.defineProperty(peer, 'readyState', { get () { looks++; return 1 }, set () {} })
+    return peer
+  })
+  looks = 0
+  for (let ended = 0; ended < 500; ended++) sockets.endSession(`elsewhere ${ended}`)
+  t.equal(looks, 0)
+  sockets.endSession('session 100')
+  t.equal(looks, 2)
+  t.strictSame(peers.flatMap(({ heard }, index) => heard.length > 0 ? [index] : []), [200, 201])
+  t.strictSame(peers[200]!.heard, [{ type: 'session-ended' }, [4401, 'session-ended']])
+})
+
+t.test('a token of 60 days ends its socket after 60 days, not at once because a timer overflows', async (t) => {
+  const day = 24 * 3600 * 1000
+  const clock = createClock()
+  let timer = { callback: () => {}, ms: NaN }
+  const sockets = createLiveSockets({ clock, setTimer: (callback, ms) => { timer = { callback, ms }; return () => {} } })
+  const peer = new Peer()
+  sockets.add(peer as any, { ...holder, expiresAt: clock() + 60 * day })
+  let passed = 0
+  while (peer.heard.length === 0) {
+    t.ok(timer.ms > 0 && timer.ms < 2 ** 31, `${timer.ms} ms fit into a timer`)
+    passed += timer.ms
+    clock.advance(timer.ms / 1000)
+    timer.callback()
+  }
+  t.equal(passed, 60 * day)
+  t.strictSame(peer.heard, [{ type: 'token-expired' }, [4401, 'token-expired']])
+})
+
+t.test('one site has 2000 sockets and no more, however many users it has and networks it comes from', async (t) => {
+  const sockets = createLiveSockets({ setTimer: () => () => {} })
+  const { site } = networkOf({ ip: '2001:db8:1:2::3' })
+  t.equal(networkOf({ ip: '2001:db8:1:ffff::3' }).site, site)
+  const peers = Array.from({ length: 2000 }, () => new Peer())
+  t.ok(peers.every((peer, index) => sockets.add(peer as any, { ...holder, sub: `user ${index}`, site })))
+  const more = () => sockets.add(new Peer() as any, { ...holder, sub: 'one more', site })
+  t.equal(more(), false)
+  t.ok(sockets.add(new Peer() as any, { ...holder, site: networkOf({ ip: '2001:db8:2::1' }).site }))
+  peers[0]!.leave()
+  t.ok(more(), 'a place that was left is free')
 })

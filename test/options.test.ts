@@ -27,6 +27,7 @@ t.test('every option: a wrong, empty, unknown or contradictory value stops the s
   const cookieName = 'must be a cookie name (RFC 6265 §4.1.1)'
   const publicLooking = 'looks like a public key or certificate, which everybody may know: a secret is needed'
   const missing = 'is missing: is the environment variable set?'
+  const lost = 'is undefined: give it a value, or leave it out'
   const from1 = 'must be a whole number >= 1: received'
   const range = (least: number, most: number) => `must be a whole number between ${least} and ${most}: received`
 
@@ -113,6 +114,7 @@ t.test('every option: a wrong, empty, unknown or contradictory value stops the s
     [{ accessToken: { type: null } }, 'accessToken.type', `${type} null`],
     [{ accessToken: { type: [] } }, 'accessToken.type', `${type} a list`],
     [{ accessToken: { type: ['JWT', ''] } }, 'accessToken.type.1', `${nonEmpty} ""`],
+    [{ accessToken: { claims: undefined } }, 'accessToken.claims', lost],
     [{ accessToken: { claims: {} } }, 'accessToken.claims', 'must be a schema of @sinclair/typebox 0.34'],
     [{ accessToken: { claims: null } }, 'accessToken.claims', 'must be a schema of @sinclair/typebox 0.34'],
     [{ accessToken: { claims: { type: 'object' } } }, 'accessToken.claims', 'must be a schema of @sinclair/typebox 0.34'],
@@ -122,15 +124,18 @@ t.test('every option: a wrong, empty, unknown or contradictory value stops the s
     [{ refreshToken: { idle: 1 } }, 'refreshToken.idle', 'is not an option'],
     [{ refreshToken: { idleSeconds: 0 } }, 'refreshToken.idleSeconds', `${from1} 0`],
     [{ refreshToken: { idleSeconds: 610 } }, 'refreshToken.idleSeconds', 'must be > "accessToken.lifetimeSeconds" + "refreshToken.retrySeconds" (610): it is 610'],
-    [{ refreshToken: { idleSeconds: 90 * day + 1 } }, 'refreshToken.idleSeconds', 'must be <= "refreshToken.absoluteSeconds" (7776000): it is 7776001'],
+    [{ refreshToken: { idleSeconds: 30 * day + 1 } }, 'refreshToken.idleSeconds', 'must be <= "refreshToken.absoluteSeconds" (2592000): it is 2592001'],
     [{ refreshToken: { absoluteSeconds: 0 } }, 'refreshToken.absoluteSeconds', `${from1} 0`],
     [{ refreshToken: { absoluteSeconds: day } }, 'refreshToken.idleSeconds', 'must be <= "refreshToken.absoluteSeconds" (86400): it is 1209600'],
     [{ refreshToken: { retrySeconds: -1 } }, 'refreshToken.retrySeconds', `${range(0, 60)} -1`],
     [{ refreshToken: { retrySeconds: 61 } }, 'refreshToken.retrySeconds', `${range(0, 60)} 61`],
     [{ refreshToken: { retrySeconds: 60 }, accessToken: { lifetimeSeconds: 60 } }, 'refreshToken.retrySeconds', 'must be < "accessToken.lifetimeSeconds" (60): it is 60'],
     [{ accessToken: { lifetimeSeconds: 10 } }, 'refreshToken.retrySeconds', 'must be < "accessToken.lifetimeSeconds" (10): it is 10'],
+    [{ refreshToken: { maxSessions: 0 } }, 'refreshToken.maxSessions', `${range(1, 10_000)} 0`],
+    [{ refreshToken: { maxSessions: 10_001 } }, 'refreshToken.maxSessions', `${range(1, 10_000)} 10001`],
     [{ refreshToken: { lateRetries: 0.5 } }, 'refreshToken.lateRetries', `${range(0, 100)} 0.5`],
     [{ refreshToken: { lateRetries: 101 } }, 'refreshToken.lateRetries', `${range(0, 100)} 101`],
+    [{ refreshToken: { claims: undefined } }, 'refreshToken.claims', lost],
     [{ refreshToken: { claims: {} } }, 'refreshToken.claims', 'must be a function: received an object'],
     [{ refreshToken: { claims: null } }, 'refreshToken.claims', 'must be a function: received null'],
 
@@ -161,21 +166,23 @@ t.test('every option: a wrong, empty, unknown or contradictory value stops the s
     ...['', '*', 'null', 'app.example.com', 'https://', 'https://a.example/', 'https://a.example/path', 'https://a.example?x', 'https://*.example.com', 'https://A.example', 'https://a.example:443', 'https://u@a.example', 'file:///x', 'data:x']
       .map((text): [Record<string, unknown>, string, string] => [{ trustedOrigins: ['https://ok.example', text] }, 'trustedOrigins.1', `${origin} ${JSON.stringify(text)}`]),
 
-    [{ store: {} }, 'store', 'must be a SessionStore'],
-    [{ store: 'memory' }, 'store', 'must be a SessionStore'],
-    [{ store: memoryStore }, 'store', 'must be a SessionStore'],
+    [{ store: {} }, 'store', 'must be a SessionStore, such as postgresStore(pool)'],
+    [{ store: 'memory' }, 'store', 'must be a SessionStore, such as postgresStore(pool)'],
+    [{ store: memoryStore }, 'store', 'must be a SessionStore, such as postgresStore(pool)'],
 
     [{ revocation: false }, 'revocation', 'must be an object: received false'],
     [{ revocation: { poll: 1 } }, 'revocation.poll', 'is not an option'],
     [{ revocation: { pollSeconds: 0 } }, 'revocation.pollSeconds', `${range(1, 3600)} 0`],
     [{ revocation: { pollSeconds: 3601 } }, 'revocation.pollSeconds', `${range(1, 3600)} 3601`],
     [{ revocation: { maxStalenessSeconds: 0 } }, 'revocation.maxStalenessSeconds', `${from1} 0`],
+    [{ revocation: { whenStale: undefined } }, 'revocation.whenStale', lost],
     [{ revocation: { whenStale: 'ignore' } }, 'revocation.whenStale', 'must be one of accept, refuse: received "ignore"'],
 
     [{ jwks: true }, 'jwks', 'must be false or an object: received true'],
     [{ jwks: { url: '/x' } }, 'jwks.url', 'is not an option'],
     [{ jwks: { path: 'jwks.json' } }, 'jwks.path', 'must start with "/": received "jwks.json"'],
     [{ jwks: { path: '' } }, 'jwks.path', 'must start with "/": received ""'],
+    [{ protect: undefined }, 'protect', lost],
     [{ protect: 'none' }, 'protect', 'must be one of declared, all: received "none"'],
     [{ protect: true }, 'protect', 'must be one of declared, all: received true'],
     [{ protect: null }, 'protect', 'must be one of declared, all: received null'],
@@ -198,7 +205,7 @@ t.test('every option: a wrong, empty, unknown or contradictory value stops the s
 })
 
 t.test('store: null is refused, and no silent fallback to memory', async (t) => {
-  await t.rejects(register({ ...base, store: null }), { message: 'Cannot register fastify-authenticate: "store" must be a SessionStore' })
+  await t.rejects(register({ ...base, store: null }), { message: 'Cannot register fastify-authenticate: "store" must be a SessionStore, such as postgresStore(pool)' })
 })
 
 t.test('in production, cookies.secure must not be false, and the memory store is warned of', async (t) => {
@@ -256,7 +263,7 @@ t.test('resolveSettings() fills in the defaults and freezes them', async (t) => 
     keysReloadSeconds: 300,
     trustedIssuers: [],
     accessToken: { lifetimeSeconds: 600, clockToleranceSeconds: 5, maxLifetimeSeconds: 86_400, type: 'at+jwt', types: ['at+jwt'], cacheSize: 10_000, claims: undefined },
-    refreshToken: { idleSeconds: 14 * day, absoluteSeconds: 90 * day, retrySeconds: 10, lateRetries: 4, claims: undefined },
+    refreshToken: { idleSeconds: 14 * day, absoluteSeconds: 30 * day, maxSessions: 100, retrySeconds: 10, lateRetries: 4, claims: undefined },
     cookies: { access: '__Host-access', refresh: '__Host-refresh', sameSite: 'lax', domain: undefined, renew: false, secure: true },
     revocation: { pollSeconds: 1, maxStalenessSeconds: 30, whenStale: 'accept' },
     jwks: { path: '/.well-known/jwks.json' },
@@ -269,17 +276,16 @@ t.test('resolveSettings() fills in the defaults and freezes them', async (t) => 
   for (const part of [settings.audience, settings.accessToken, settings.accessToken.types, settings.refreshToken, settings.cookies, settings.revocation, settings.jwks, resolveSettings(base)]) t.ok(Object.isFrozen(part))
 })
 
-t.test('an option that is undefined counts as absent', async (t) => {
+t.test('an option that is undefined counts as absent, where its default is as strict', async (t) => {
   const absent = {
     audience: undefined,
     keys: undefined,
-    accessToken: { lifetimeSeconds: undefined, clockToleranceSeconds: undefined, maxLifetimeSeconds: undefined, type: undefined, claims: undefined, cacheSize: undefined },
-    refreshToken: { idleSeconds: undefined, absoluteSeconds: undefined, retrySeconds: undefined, lateRetries: undefined, claims: undefined },
+    accessToken: { lifetimeSeconds: undefined, clockToleranceSeconds: undefined, maxLifetimeSeconds: undefined, type: undefined, cacheSize: undefined },
+    refreshToken: { idleSeconds: undefined, absoluteSeconds: undefined, maxSessions: undefined, retrySeconds: undefined, lateRetries: undefined },
     cookies: { access: undefined, refresh: undefined, sameSite: undefined, domain: undefined, secure: undefined, renew: undefined },
     trustedOrigins: undefined,
-    revocation: { pollSeconds: undefined, maxStalenessSeconds: undefined, whenStale: undefined },
+    revocation: { pollSeconds: undefined, maxStalenessSeconds: undefined },
     jwks: { path: undefined },
-    protect: undefined,
     realm: undefined,
     onEvent: undefined,
     clock: undefined
@@ -297,7 +303,7 @@ t.test('resolveSettings() keeps what the application says, and copies it', async
     secret: [secret],
     audience: ['a', 'b'],
     accessToken: { lifetimeSeconds: 60, clockToleranceSeconds: 0, maxLifetimeSeconds: 60, type: ['at+jwt', 'JWT'], claims, cacheSize: 0 },
-    refreshToken: { idleSeconds: 71, absoluteSeconds: 71, retrySeconds: 10, lateRetries: 0, claims: async () => null },
+    refreshToken: { idleSeconds: 71, absoluteSeconds: 71, maxSessions: 7, retrySeconds: 10, lateRetries: 0, claims: async () => null },
     cookies: { sameSite: 'strict' as const, domain: 'example.com' },
     trustedOrigins: ['https://app.example.com', 'http://localhost:5173', 'http://[::1]:3000'],
     revocation: { pollSeconds: 3600, maxStalenessSeconds: 1, whenStale: 'refuse' as const },
@@ -310,8 +316,8 @@ t.test('resolveSettings() keeps what the application says, and copies it', async
     issuer: 'urn:issuer',
     audience: ['a', 'b'],
     accessToken: { lifetimeSeconds: 60, types: ['at+jwt', 'JWT'], claims, cacheSize: 0 },
-    refreshToken: { idleSeconds: 71, absoluteSeconds: 71, lateRetries: 0, claims: given.refreshToken.claims },
-    cookies: { access: 'access', refresh: 'refresh', sameSite: 'strict', domain: 'example.com' },
+    refreshToken: { idleSeconds: 71, absoluteSeconds: 71, maxSessions: 7, lateRetries: 0, claims: given.refreshToken.claims },
+    cookies: { access: '__Secure-access', refresh: '__Secure-refresh', sameSite: 'strict', domain: 'example.com' },
     revocation: { pollSeconds: 3600, whenStale: 'refuse' },
     jwks: { path: '/keys' },
     protect: 'all',
@@ -322,6 +328,9 @@ t.test('resolveSettings() keeps what the application says, and copies it', async
   given.trustedOrigins.push('https://late.example')
   given.accessToken.lifetimeSeconds = 1
   t.strictSame([settings.audience, settings.trustedOrigins.size, settings.accessToken.lifetimeSeconds], [['a', 'b'], 3, 60], 'what the caller does later changes nothing')
+  t.strictSame(resolveSettings({ ...base, accessToken: { type: ['at+jwt'] } }).accessToken.types, ['at+jwt'], 'a list of one type')
   t.match(resolveSettings({ ...base, accessToken: { type: false }, cookies: false, jwks: false }), { accessToken: { types: null }, cookies: null, jwks: null })
   t.match(resolveSettings({ ...base, cookies: { secure: false } }).cookies, { access: 'access', refresh: 'refresh', secure: false })
+  t.match(resolveSettings({ ...base, cookies: { secure: false, domain: 'example.com' } }).cookies, { access: 'access', refresh: 'refresh', domain: 'example.com' })
+  t.match(resolveSettings({ ...base, cookies: { access: 'a', domain: 'example.com' } }).cookies, { access: 'a', refresh: '__Secure-refresh' })
 })

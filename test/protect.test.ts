@@ -5,7 +5,7 @@ import swagger from '@fastify/swagger'
 import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import t from 'tap'
-import authenticate, { AuthError } from '../plugin/index.ts'
+import authenticate, { AuthError, type AuthenticateOptions } from '../plugin/index.ts'
 import { challenges, createApp, issuer, secret, seen, setCookies, start, type Seen } from './fixtures/app.ts'
 
 const options = { issuer, secret }
@@ -133,20 +133,14 @@ t.test('protect: \'all\' lets 404s and the key route through, and nothing else',
   await app.close()
 })
 
-t.test('a route beside the plugin\'s context is out of its reach', async (t) => {
-  const app = fastify()
-  app.get('/outside', { config: { auth: true } }, async () => 'open')
-  app.register(async (scope) => {
-    scope.register(authenticate, options)
-    scope.get('/inside', { config: { auth: true } }, who)
-  })
-  app.register(async (sibling) => { sibling.get('/wrong', { config: { auth: { nonsense: true } as never } }, async () => 'open') })
-  await app.ready()
-  t.equal((await app.inject('/inside')).statusCode, 401)
-  t.strictSame([(await app.inject('/outside')).statusCode, (await app.inject('/wrong')).statusCode], [200, 200])
-})
-
+const isUndefined = (name: string) => `"${name}" is undefined: give it a value, or leave it out`
 const wrongNeeds: [unknown, string][] = [
+  [undefined, isUndefined('needs')],
+  [{ scopes: undefined }, isUndefined('scopes')],
+  [{ roles: undefined }, isUndefined('roles')],
+  [{ issuers: undefined }, isUndefined('issuers')],
+  [{ optional: undefined }, isUndefined('optional')],
+  [{ scopes: ['a'], roles: undefined }, isUndefined('roles')],
   [null, 'Needs must be true or an object such as { scopes: [\'notes:read\'], roles: [\'admin\'] }'],
   ['notes:read', 'Needs must be true or an object such as { scopes: [\'notes:read\'], roles: [\'admin\'] }'],
   [1, 'Needs must be true or an object such as { scopes: [\'notes:read\'], roles: [\'admin\'] }'],
@@ -191,6 +185,24 @@ t.test('a wrong config.auth stops the start, declared before the plugin or after
   }
 })
 
+t.test('{ roles: ROLES.typo } and { auth: RULES.typo } stop the start, under protect: \'all\' too', async (t) => {
+  const ROLES: Record<string, string[]> = { admin: ['admin'] }
+  const RULES: Record<string, object> = {}
+  for (const protect of ['declared', 'all'] as const) {
+    for (const [auth, name] of [[{ roles: ROLES.amdin }, 'roles'], [RULES.admin, 'needs']] as const) {
+      const wanted = { name: 'TypeError', message: `Wrong "config.auth" of the route /admin: ${isUndefined(name)}` }
+      const route = { config: { auth: auth as never }, handler: async () => 'let in' }
+      const before = fastify()
+      before.get('/admin', route)
+      before.register(authenticate, { ...options, protect })
+      await t.rejects(async () => await before.ready(), wanted, `declared before the plugin, ${protect}`)
+      const after = fastify()
+      await after.register(authenticate, { ...options, protect })
+      t.throws(() => after.get('/admin', route), wanted, `declared after the plugin, ${protect}`)
+    }
+  }
+})
+
 t.test('request.authenticate() with wrong needs is a fault of the application, and lets nobody pass', async (t) => {
   let needs: unknown
   const it = await createApp({ after: (app) => app.get('/', async (request) => { await request.authenticate(needs as never); return 'passed' }) })
@@ -200,10 +212,43 @@ t.test('request.authenticate() with wrong needs is a fault of the application, a
     const response = await it.app.inject({ url: '/', headers: bearer(access) })
     t.match(response.json(), { statusCode: 500, message }, JSON.stringify(wrong))
   }
-  for (const right of [undefined, true, {}, { scopes: undefined }]) {
+  for (const right of [true, {}]) {
     needs = right
     t.equal((await it.app.inject({ url: '/', headers: bearer(access) })).body, 'passed', JSON.stringify(right))
   }
+})
+
+t.test('app.sessions refuses a member that is undefined or unknown, and ends nothing then', async (t) => {
+  const it = await createApp()
+  const { sessionId, access } = await it.signIn('bearer')
+  const { list, revoke, revokeAll } = it.app.sessions as unknown as Record<string, (...given: unknown[]) => Promise<unknown>>
+  const text = (name: string) => `"${name}" must be a non-empty string`
+  const rows: [string, () => Promise<unknown>, string][] = [
+    ['revoke: sub undefined', () => revoke!(sessionId, { sub: undefined }), isUndefined('sub')],
+    ['revoke: options undefined', () => revoke!(sessionId, undefined), isUndefined('options')],
+    ...[null, '', 7, ['alice']].map((sub): typeof rows[0] => [`revoke: sub ${JSON.stringify(sub)}`, () => revoke!(sessionId, { sub }), text('sub')]),
+    ['revoke: a typo', () => revoke!(sessionId, { subject: 'mallory' }), '"subject" is not an option here: expected sub'],
+    ...[null, 'mallory', ['mallory']].map((given): typeof rows[0] => [`revoke: ${JSON.stringify(given)}`, () => revoke!(sessionId, given), '"options" must be an object']),
+    ['revokeAll: except undefined', () => revokeAll!('alice', { except: undefined }), isUndefined('except')],
+    ['revokeAll: options undefined', () => revokeAll!('alice', undefined), isUndefined('options')],
+    ...['', 7, [sessionId]].map((except): typeof rows[0] => [`revokeAll: except ${JSON.stringify(except)}`, () => revokeAll!('alice', { except }), text('except')]),
+    ['revokeAll: a typo', () => revokeAll!('alice', { expect: sessionId }), '"expect" is not an option here: expected except'],
+    ['revokeAll: nobody', () => revokeAll!(undefined), text('sub')],
+    ['list: nobody', () => list!(undefined), text('sub')]
+  ]
+  for (const [what, call, message] of rows) await t.rejects(call(), { name: 'TypeError', message }, what)
+  t.strictSame(it.events(), [])
+  t.equal((await it.app.inject({ url: '/me', headers: bearer(access) })).statusCode, 200, 'the session lives')
+
+  t.equal(await it.app.sessions.revoke(sessionId, { sub: 'mallory' }), false)
+  t.equal(await it.app.sessions.revoke(sessionId, { sub: 'alice' }), true)
+  const [one, two] = [(await it.signIn('bearer')).sessionId, (await it.signIn('bearer')).sessionId]
+  t.equal(await it.app.sessions.revoke(one), true, 'without options, whoever\'s it is')
+  t.equal(await it.app.sessions.revokeAll('alice', { except: two }), 0)
+  t.equal(await it.app.sessions.revokeAll('alice', { except: null }), 1, 'null keeps none')
+  await it.signIn('bearer')
+  t.equal(await it.app.sessions.revokeAll('alice', {}), 1)
+  t.equal(await it.app.sessions.revokeAll('alice'), 0)
 })
 
 t.test('needs: all scopes, any one role, of the own issuer', async (t) => {
@@ -276,6 +321,20 @@ t.test('request.user and request.auth are null before each attempt', async (t) =
   t.strictSame((await it.app.inject({ url: '/failing', headers: bearer(access) })).json(), [{ user: 'alice', auth: 'header' }, { user: null, auth: null }])
 })
 
+t.test('request.auth.user is the same object as request.user, and null goes for both', async (t) => {
+  const it = await createApp({
+    after (app) {
+      app.get('/same', { config: { auth: true } }, async ({ user, auth }) => ({ same: auth.user === user, sub: auth.user.sub }))
+      app.get('/optional', { config: { auth: { optional: true } } }, async ({ user, auth }) => ({ same: (auth?.user ?? null) === user, sub: auth?.user.sub ?? null }))
+    }
+  })
+  const { access } = await it.signIn('bearer')
+  for (const found of ['verified', 'from the cache']) {
+    for (const url of ['/same', '/optional']) t.strictSame((await it.app.inject({ url, headers: bearer(access) })).json(), { same: true, sub: 'alice' }, `${url} ${found}`)
+  }
+  t.strictSame((await it.app.inject('/optional')).json(), { same: true, sub: null })
+})
+
 t.test('the host\'s own @fastify/jwt and @fastify/cookie work beside the plugin, in any order', async (t) => {
   const hosts = {
     jwt: (app: FastifyInstance) => app.register(jwt, { secret: 'the secret of the host', cookie: { cookieName: '__Host-access', signed: false } }),
@@ -320,7 +379,8 @@ t.test('two sibling contexts have two issuers', async (t) => {
   const scopes: FastifyInstance[] = []
   for (const [prefix, name] of [['/one', 'https://one.example'], ['/two', 'https://two.example']] as const) {
     await app.register(async (scope) => {
-      await scope.register(authenticate, { issuer: name, secret, keys: [{ key: generateKeyPairSync('ed25519').privateKey, kid: name }] })
+      const cookies = { access: `access${prefix.replace('/', '-')}`, refresh: `refresh${prefix.replace('/', '-')}` }
+      await scope.register(authenticate, { issuer: name, secret, keys: [{ key: generateKeyPairSync('ed25519').privateKey, kid: name }], cookies })
       scope.get('/me', { config: { auth: true } }, who)
       scope.get('/auth', { onRequest: [scope.authenticate] }, async ({ auth }) => auth!.issuer)
       scopes.push(scope)
@@ -339,6 +399,31 @@ t.test('two sibling contexts have two issuers', async (t) => {
   }
   t.equal((await app.inject('/.well-known/jwks.json')).statusCode, 404)
   await app.close()
+})
+
+t.test('two contexts of one application never share a cookie name', async (t) => {
+  type Cookies = AuthenticateOptions['cookies']
+  const start = async (...contexts: (Cookies | undefined)[]) => {
+    const app = fastify()
+    contexts.forEach((cookies, index) => {
+      app.register(async (scope) => { await scope.register(authenticate, { issuer: `https://${index}.example`, secret, cookies }) }, { prefix: `/${index}` })
+    })
+    await app.ready()
+    await app.close()
+  }
+  const message = (option: string, name: string) => `Cannot register fastify-authenticate: "cookies.${option}" must differ from the cookie names of this application's other registrations: "${name}" is taken. Choose another name, or set "cookies" to false in one of them`
+  const refused: [Cookies | undefined, Cookies | undefined, string, string][] = [
+    [undefined, undefined, 'access', '__Host-access'],
+    [{}, { access: 'a' }, 'refresh', '__Host-refresh'],
+    [{ access: 'a', refresh: 'b' }, { access: 'b', refresh: 'c' }, 'access', 'b'],
+    [{ domain: 'a.example', access: 'a' }, { access: 'b', refresh: '__Secure-refresh' }, 'refresh', '__Secure-refresh']
+  ]
+  for (const [one, two, option, name] of refused) await t.rejects(start(one, two), { name: 'TypeError', message: message(option, name) })
+  await t.rejects(start({}, { access: 'a', refresh: 'b' }, {}), { message: message('access', '__Host-access') }, 'nor do the first and the third')
+  await start(undefined, false, false)
+  await start(undefined, { access: 'a', refresh: 'b' }, { domain: 'example.com' })
+  await start({ access: 'a', refresh: 'b' }, { access: 'A', refresh: 'B' })
+  await start(undefined)
 })
 
 t.test('registering twice fails, with the remedy', async (t) => {
@@ -470,8 +555,8 @@ t.test('the OpenAPI document', async (t) => {
     const { paths, app } = await build({ declared: false, schemes: { mine: { type: 'http', scheme: 'basic' } }, warnings })
     t.equal(paths['/plain']!.get.security, undefined)
     t.strictSame(paths['/own-security']!.get.security, [{ mine: [] }])
-    t.match(Object.keys(paths['/plain']!.get.responses), ['401', '403'])
-    t.strictSame(warnings, ['The OpenAPI document shows no security: give app.securitySchemes to @fastify/swagger as openapi.components.securitySchemes'])
+    t.strictSame(Object.keys(paths['/plain']!.get.responses), ['200', '401', '403'])
+    t.strictSame(warnings, ['The OpenAPI document shows no security: give app.securitySchemes to @fastify/swagger as openapi.components.securitySchemes, or declare "bearerAuth" in swagger.securityDefinitions'])
     t.equal((await app.inject('/plain')).statusCode, 401, 'and the route is protected all the same')
   })
 

@@ -31,6 +31,11 @@ t.test('the application of the README signs in, authenticates, signs out and ref
   const get = (path: string, token: string) => fetch(origin + path, { headers: { authorization: `Bearer ${token}` } })
 
   t.equal((await signIn('looking-glass')).status, 401)
+  t.equal((await fetch(`${origin}/login`, { method: 'POST' })).status, 400, 'without a body')
+  for (const body of ['{}', 'null', '[]', '{"username":"alice"}', '{"username":"alice","password":{}}']) {
+    const response = await fetch(`${origin}/login`, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+    t.equal(response.status, 400, body)
+  }
   const { access_token: token } = await (await signIn('wonderland')).json() as { access_token: string }
   const me = await get('/me', token)
   t.equal(me.status, 200)

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 
 /** Runs the compiler; resolves to what it complains about. */
 function tsc (cwd: string, ...args: string[]): Promise<string[]> {
@@ -16,12 +16,24 @@ function tsc (cwd: string, ...args: string[]): Promise<string[]> {
   })
 }
 
+t.test('the claims that the example server declares are those of its own program, not of the other tests', async (t) => {
+  const declaresClaims = async (project: string) => await new Promise<boolean>((resolve, reject) => {
+    execFile(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', project, '--listFilesOnly'], { cwd: root }, (error, stdout) => {
+      if (error) reject(error)
+      else resolve(stdout.includes('/example-server/schemas.ts'))
+    })
+  })
+  t.strictSame(await Promise.all(['.', 'example-server'].map(declaresClaims)), [false, true], 'see CONTRIBUTING.md')
+})
+
 t.test('the types survive in the package as it is published', async (t) => {
   const application = readFileSync(join(root, 'test/types/application.ts'), 'utf8')
   const compilerOptions = { target: 'es2023', lib: ['es2023'], module: 'nodenext', types: ['node'], strict: true, exactOptionalPropertyTypes: true, noEmit: true }
   const folder = t.testdir({
     'package.json': JSON.stringify({ type: 'module' }),
-    'tsconfig.json': JSON.stringify({ compilerOptions: { ...compilerOptions, skipLibCheck: false }, files: ['application.ts', 'claims.ts', 'wrong.ts'] }),
+    // Claims are declared for a whole program: the application without any is a program of its own.
+    'tsconfig.json': JSON.stringify({ compilerOptions: { ...compilerOptions, skipLibCheck: false }, files: ['claims.ts', 'wrong.ts'] }),
+    'tsconfig.application.json': JSON.stringify({ compilerOptions, files: ['application.ts'] }),
     'application.ts': application.replace('../../plugin/index.ts', 'fastify-authenticate'),
     'claims.ts': `
       import fastify from 'fastify'
@@ -40,8 +52,28 @@ t.test('the types survive in the package as it is published', async (t) => {
         user.tenant
         // @ts-expect-error -- no such role
         user.roles.includes('root')
+        auth.user.roles satisfies readonly ('user' | 'admin')[]
         const { roles } = await request.authenticate()
         return roles satisfies readonly ('user' | 'admin')[]
+      })
+
+      fastify().post('/login', async (_request, reply) => {
+        const alice = { sub: 'alice', transport: 'bearer' } as const
+        await reply.signIn({ ...alice, claims: { roles: ['admin'] } })
+        await reply.signIn({ ...alice, claims: { roles: [], plan: 'free' }, scope: 'notes:read' })
+        // @ts-expect-error -- every user has roles
+        await reply.signIn(alice)
+        // @ts-expect-error -- every user has roles
+        await reply.signIn({ ...alice, claims: { plan: 'free' } })
+        // @ts-expect-error -- no such role
+        await reply.signIn({ ...alice, claims: { roles: ['root'] } })
+        // @ts-expect-error -- no such claim
+        await reply.signIn({ ...alice, claims: { roles: [], tenant: 'x' } })
+        await fastify().accessTokens.sign({ sub: 'robot', claims: { roles: ['user'] } })
+        // @ts-expect-error -- every user has roles
+        await fastify().accessTokens.sign({ sub: 'robot' })
+        // @ts-expect-error -- no such role
+        return await fastify().accessTokens.sign({ sub: 'robot', claims: { roles: ['root'] } })
       })
     `,
     // Each line is a mistake that must be found: if nothing were typed, nothing would be.
@@ -63,7 +95,7 @@ t.test('the types survive in the package as it is published', async (t) => {
   t.strictSame(await tsc(root, '-p', 'plugin', '--outDir', join(installed, 'dist'), '--emitDeclarationOnly', '--sourceMap', 'false'), [], 'the package builds')
   t.notMatch(application, /fastify-authenticate'/, 'the sources are not what is tested here')
 
-  const complaints = await tsc(folder)
+  const complaints = (await Promise.all([tsc(folder, '-p', 'tsconfig.application.json'), tsc(folder)])).flat()
   const ours = complaints.filter((line) => /^(application|claims|wrong)\.ts|fastify-authenticate/.test(line))
   t.strictSame(ours.map((line) => line.replace(/^(\w+\.ts)\((\d+),\d+\): error (TS\d+):.*$/, '$1 $2 $3')), [
     'wrong.ts 4 TS2322', 'wrong.ts 4 TS2339', 'wrong.ts 5 TS18047', 'wrong.ts 6 TS2339', 'wrong.ts 7 TS2345', 'wrong.ts 8 TS2345', 'wrong.ts 9 TS2339', 'wrong.ts 10 TS2345'

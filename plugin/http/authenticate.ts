@@ -8,21 +8,20 @@ import type { Emit } from '../events.ts'
 import type { Settings } from '../settings.ts'
 import type { Revocations } from '../sessions/revocations.ts'
 import type { AccessToken, AccessTokens } from '../tokens/access-token.ts'
-import type { RefreshTokens } from '../tokens/refresh-token.ts'
+import { chooseAccessCookie } from './access-cookies.ts'
 import type { Challenge } from './challenge.ts'
-import type { Cookies } from './cookies.ts'
 import { isPresented, isToken68, readCredentials, type Credentials, type Presented } from './credentials.ts'
 import { canActByCookie, isUpgrade, type AssertSameSite } from './cross-site.ts'
 import { ownToken } from './named-session.ts'
-import { assertMeets, checkNeeds, meets, type CheckedNeeds, type Needs } from './needs.ts'
+import { assertMeets, meets, readNeeds, type CheckedNeeds, type Needs } from './needs.ts'
+import type { SessionCookies } from './session-cookies.ts'
 import type { Auth, User } from './user.ts'
 
 export interface AuthenticateParts {
   readonly settings: Settings
   readonly accessTokens: AccessTokens
-  readonly refreshTokens: RefreshTokens
   readonly revocations: Revocations
-  readonly cookies: Cookies | null
+  readonly sessionCookies: SessionCookies | null
   readonly assertSameSite: AssertSameSite
   readonly challenge: Challenge
   readonly emit: Emit
@@ -38,13 +37,13 @@ export interface Authenticator {
 }
 
 export function createAuthenticator (parts: AuthenticateParts): Authenticator {
-  const { settings, accessTokens, refreshTokens, revocations, cookies, assertSameSite, challenge, emit, renew } = parts
+  const { settings, accessTokens, revocations, sessionCookies, assertSameSite, challenge, emit, renew } = parts
   const accessCookie = settings.cookies?.access ?? null
 
   return {
     recognize (request, needs) {
       const credentials = readCredentials(request.raw, accessCookie)
-      const known = recall(request, credentials)
+      const known = recall(request, credentials, needs)
       return known !== null && meets(known, needs, settings.issuer) ? admit(request, credentials, known) : null
     },
 
@@ -54,7 +53,7 @@ export function createAuthenticator (parts: AuthenticateParts): Authenticator {
       slots.auth = null
       const credentials = readCredentials(request.raw, accessCookie)
       try {
-        const verified = recall(request, credentials) ?? await identify(request, credentials, needs)
+        const verified = recall(request, credentials, needs) ?? await identify(request, credentials, needs)
         if (verified === null) return null
         assertMeets(verified, needs, settings.issuer)
         return admit(request, credentials, verified)
@@ -70,9 +69,9 @@ export function createAuthenticator (parts: AuthenticateParts): Authenticator {
    * What most requests bring: a token that has verified before, is still valid and not revoked, in the header or in a
    * cookie that needs no cross-site check here. All others take the long way, which says why it refuses.
    */
-  function recall (request: FastifyRequest, credentials: Credentials): AccessToken | null {
+  function recall (request: FastifyRequest, credentials: Credentials, { issuers }: CheckedNeeds): AccessToken | null {
     if (!isPresented(credentials)) return null
-    const known = accessTokens.recall(credentials.token)
+    const known = accessTokens.recall(credentials.token, issuers)
     const isGood = known !== null && revocations.isCurrent(known) && (credentials.kind === 'header' || !canActByCookie(request))
     return isGood ? known : null
   }
@@ -82,20 +81,30 @@ export function createAuthenticator (parts: AuthenticateParts): Authenticator {
     switch (credentials.kind) {
       case 'foreign': throw refusal('AUTH_NO_CREDENTIALS', 'an Authorization of another scheme or shape')
       case 'malformed': throw refusal('AUTH_MALFORMED_CREDENTIALS', credentials.detail)
-      case 'ambiguous':
-        cookies?.clear(request, ['access'])
-        throw refusal('AUTH_INVALID_TOKEN', 'the access cookie came twice')
-      case 'none': {
-        const renewed = await renewedByCookie(request, null, needs.optional)
-        if (renewed === null && !needs.optional) throw refusal('AUTH_NO_CREDENTIALS', 'nothing was presented')
-        return renewed
-      }
+      case 'none': return await byRefreshCookie(request, needs)
       case 'header': return revocations.assertCurrent(await accessTokens.verify(credentials.token, needs.issuers))
-      case 'cookie': return await byCookie(request, credentials, needs)
+      default: return await byCookies(request, needs)
     }
   }
 
-  async function byCookie (request: FastifyRequest, { token }: Presented, { issuers, optional }: CheckedNeeds): Promise<AccessToken | null> {
+  /** Another application's cookies count as absent: applications on one host, or on its parent domain, share a jar. */
+  async function byCookies (request: FastifyRequest, needs: CheckedNeeds): Promise<AccessToken | null> {
+    const { access, areTooMany } = sessionCookies!.readAccess(request)
+    if (access.length === 0 && !areTooMany) return await byRefreshCookie(request, needs)
+    const chosen = areTooMany ? null : await chooseAccessCookie(access, { accessTokens, revocations })
+    if (chosen !== null) return await byCookie(request, chosen, needs)
+    sessionCookies!.clearEverywhere(request, ['access'])
+    throw refusal('AUTH_INVALID_TOKEN', 'several access cookies, of which none counts')
+  }
+
+  /** Without an access cookie, a renewal can still tell who it is. */
+  async function byRefreshCookie (request: FastifyRequest, { optional }: CheckedNeeds): Promise<AccessToken | null> {
+    const renewed = await renewedByCookie(request, null, optional)
+    if (renewed === null && !optional) throw refusal('AUTH_NO_CREDENTIALS', 'nothing was presented')
+    return renewed
+  }
+
+  async function byCookie (request: FastifyRequest, token: string, { issuers, optional }: CheckedNeeds): Promise<AccessToken | null> {
     try {
       const verified = await accessTokens.verify(token, issuers)
       if (canActByCookie(request)) assertSameSite(request)
@@ -107,7 +116,7 @@ export function createAuthenticator (parts: AuthenticateParts): Authenticator {
         const renewed = await renewedByCookie(request, own, optional)
         if (renewed !== null) return renewed
       }
-      if (error.code === 'AUTH_INVALID_TOKEN') cookies?.clear(request, ['access'])
+      if (error.code === 'AUTH_INVALID_TOKEN') sessionCookies?.clear(request, ['access'])
       if (error.code === 'AUTH_REVOKED_TOKEN' && own !== null) clearEnded(request, own)
       if (optional && (error.code === 'AUTH_EXPIRED_TOKEN' || error.code === 'AUTH_REVOKED_TOKEN')) return null
       throw error
@@ -128,18 +137,21 @@ export function createAuthenticator (parts: AuthenticateParts): Authenticator {
   /** A session that has ended takes its refresh cookie along, but not that of another session. */
   function clearEnded (request: FastifyRequest, { sessionId }: AccessToken): void {
     const hasEnded = sessionId !== null && revocations.hasEnded(sessionId)
-    const isOfRefresh = cookies?.read(request, 'refresh').some((text) => refreshTokens.read(text)?.sessionId === sessionId)
-    cookies?.clear(request, hasEnded && isOfRefresh ? ['access', 'refresh'] : ['access'])
+    const isOfRefresh = sessionCookies?.read(request).refresh.some(({ token }) => token.sessionId === sessionId)
+    sessionCookies?.clear(request, hasEnded && isOfRefresh ? ['access', 'refresh'] : ['access'])
   }
 }
 
 interface Slots { user: User | null, auth: Auth | null }
 
-function admit (request: FastifyRequest, credentials: Credentials, { claims, sessionId }: AccessToken): User {
+function admit (request: FastifyRequest, credentials: Credentials, verified: AccessToken): User {
+  const { sessionId, scopes, roles } = verified
+  const claims = verified.claims as User
+  const user = verified.user as User
   const slots = request as Slots
-  slots.auth = { source: sourceOf(credentials) ?? 'cookie', sessionId, issuer: claims.iss, claims: claims as User }
-  slots.user = claims as User
-  return claims as User
+  slots.auth = { source: sourceOf(credentials) ?? 'cookie', sessionId, issuer: claims.iss, claims, user, scopes, roles }
+  slots.user = user
+  return user
 }
 
 /** Asked of headers that were refused: a token that verifies is one. */
@@ -149,22 +161,26 @@ function isNoToken (credentials: Credentials): boolean {
 
 function sourceOf (credentials: Credentials): Presented['kind'] | null {
   if (credentials.kind === 'malformed') return 'header'
+  if (credentials.kind === 'several') return 'cookie'
   return isPresented(credentials) ? credentials.kind : null
 }
 
 /** Needs that may be optional may yield nobody. */
-type UserFor<N> = 'optional' extends keyof N ? N['optional'] extends false | undefined ? User : User | null : User
+type IfOptional<N, Caller> = 'optional' extends keyof N ? N['optional'] extends false | undefined ? Caller : Caller | null : Caller
+type UserFor<N> = IfOptional<N, User>
 
 /** The explicit form, `request.authenticate(needs)`; ill-typed needs are a TypeError. */
 export function createRequestAuthenticate ({ authenticate }: Authenticator) {
-  return async function requestAuthenticate<const N extends Needs = Record<never, never>> (this: FastifyRequest, needs?: N): Promise<UserFor<N>> {
-    return await authenticate(this, checkNeeds(needs)) as UserFor<N>
+  return async function requestAuthenticate<const N extends Needs = Record<never, never>> (
+    this: FastifyRequest, ...given: [needs?: N]
+  ): Promise<UserFor<N>> {
+    return await authenticate(this, readNeeds(given)) as UserFor<N>
   }
 }
 
 /** Non-null where the route's `config.auth` says that nobody passes without a user. */
 type RouteAuth<ContextConfig> = ContextConfig extends { auth: infer Declared }
-  ? Declared extends false | { optional: true } ? Auth | null : Auth
+  ? Declared extends false ? Auth | null : IfOptional<Declared, Auth>
   : Auth | null
 
 // `RouteSchema`, for inside `declare module` the name `FastifySchema` means something else wherever `@fastify/swagger` is.

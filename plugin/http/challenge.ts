@@ -1,4 +1,5 @@
-import type { FastifyInstance } from 'fastify'
+import type { IncomingMessage } from 'node:http'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import { AuthError, refusals, type RefusalCode } from '../errors.ts'
 
 /** Codes whose challenge tells people why, RFC 6750 §3.1. */
@@ -28,6 +29,23 @@ export function addRefusalHook (app: FastifyInstance): void {
   app.addHook('onError', async function answerRefusal (request, reply, error) {
     if (!(error instanceof AuthError)) return
     reply.headers(error.headers)
+    if (isHandedOver(request.raw)) closeAfter(reply)
     request.log.info({ code: error.code, detail: error.detail }, 'refused')
   })
+}
+
+/** Whether Node has emitted `upgrade` for a request. It does not serve such a connection any more. */
+function isHandedOver (request: IncomingMessage & { readonly upgrade?: boolean | null }): boolean {
+  return request.upgrade === true
+}
+
+/**
+ * Closes the connection of an upgrade once its refusal is sent. `@fastify/websocket` does it only for routes of its own
+ * context, and only if its hooks ran before the refusal. An open connection would keep the server from closing.
+ */
+function closeAfter (reply: FastifyReply): void {
+  reply.header('connection', 'close')
+  const { raw } = reply
+  const { socket } = raw
+  raw.once('finish', () => socket?.destroySoon())
 }

@@ -1,8 +1,9 @@
 import type { FastifyRequest } from 'fastify'
 import { refusal } from '../errors.ts'
 import type { CookieSettings } from '../settings.ts'
-import type { Deliverable, Grant } from '../sessions/sessions.ts'
-import { describeLargest } from '../tokens/access-token.ts'
+import type { AssertFits, Grant } from '../sessions/sessions.ts'
+import { describeLargest } from '../tokens/app-claims.ts'
+import { scopesSentTo, type CookieScope } from './cookie-scopes.ts'
 import type { CookieAttributes, CookieSerializer } from './cookie-serializer.ts'
 import { cookieValues } from './credentials.ts'
 import { outgoingOf } from './outgoing.ts'
@@ -11,9 +12,15 @@ import { outgoingOf } from './outgoing.ts'
 const maxAgeLimitSeconds = 400 * 24 * 3600
 /** Name, value and attributes together; browsers drop what is larger, without a word. */
 const maxCookieLength = 4096
+/** `Set-Cookie` lines that clear one cookie. */
+const maxClearingLines = 8
+/** Of these, the lines for scopes that are hardly ever used, of which there can be any number. */
+const unlikelyLines = 2
 
 export type CookieKind = 'access' | 'refresh'
 export type Cookies = ReturnType<typeof createCookies>
+
+const bothKinds: readonly CookieKind[] = ['access', 'refresh']
 
 /** The two cookies of a session. One set of attributes makes both the cookies that set and those that clear. */
 export function createCookies ({ access, refresh, sameSite, domain, secure }: CookieSettings, serialize: CookieSerializer) {
@@ -21,7 +28,19 @@ export function createCookies ({ access, refresh, sameSite, domain, secure }: Co
   const attributes = { httpOnly: true, secure, sameSite, path: '/', encode: (value: string) => value }
   const own = domain === undefined ? attributes : { ...attributes, domain }
   // A host-only cookie of the same name, left by an earlier configuration, would shadow the shared one.
-  const variants = domain === undefined ? [attributes] : [attributes, own]
+  const ownScopes: CookieScope[] = [undefined, ...domain === undefined ? [] : [domain]].map((domain) => ({ domain, path: '/' }))
+  /** Of an access cookie, without the token. */
+  const attributesLength = serialize(access, '', { ...own, maxAge: maxAgeLimitSeconds }).length
+  let turn = 0
+
+  /**
+   * Refuses a token whose cookie browsers would drop.
+   * @throws AuthError AUTH_TOKEN_TOO_LARGE
+   */
+  const assertFits: AssertFits = (tokenLength, claims) => {
+    const length = attributesLength + tokenLength
+    if (length > maxCookieLength) throw refusal('AUTH_TOKEN_TOO_LARGE', `its cookie would be ${length} bytes, and browsers drop more than ${maxCookieLength}. ${describeLargest(claims)}`)
+  }
 
   return {
     /** The non-empty values that the request carries under a name, raw and unverified. */
@@ -34,19 +53,37 @@ export function createCookies ({ access, refresh, sameSite, domain, secure }: Co
       put(request, 'refresh', refreshToken, { ...own, maxAge })
     },
 
-    clear (request: FastifyRequest, kinds: readonly CookieKind[] = ['access', 'refresh']): void {
-      for (const kind of kinds) {
-        for (const variant of variants) put(request, kind, '', { ...variant, maxAge: 0, expires: new Date(0) })
-      }
+    /** Where this plugin sets them. */
+    clear (request: FastifyRequest, kinds: readonly CookieKind[] = bothKinds): void {
+      for (const kind of kinds) for (const scope of ownScopes) clearAt(request, kind, scope)
     },
 
-    deliverable: ((token, claims) => {
-      const { length } = serialize(access, token, { ...own, maxAge: maxAgeLimitSeconds })
-      if (length > maxCookieLength) throw refusal('AUTH_TOKEN_TOO_LARGE', `its cookie would be ${length} bytes, and browsers drop more than ${maxCookieLength}. ${describeLargest(claims)}`)
-    }) satisfies Deliverable
+    /** Wherever a browser may have them from: other software and earlier configurations set other paths and domains. */
+    clearEverywhere (request: FastifyRequest, kinds: readonly CookieKind[] = bothKinds): void {
+      for (const kind of kinds) for (const scope of scopesOf(request, names[kind])) clearAt(request, kind, scope)
+    },
+
+    assertFits
+  }
+
+  /** At most {@link maxClearingLines}. Where there are more scopes, the unlikely ones take turns. */
+  function scopesOf (request: FastifyRequest, name: string): CookieScope[] {
+    // Browsers keep no other cookie with this prefix, RFC 6265bis §4.1.3.2.
+    if (/^__host-/i.test(name)) return ownScopes
+    const isOwn = ({ domain, path }: CookieScope) => ownScopes.some((own) => own.domain === domain && own.path === path)
+    const scopes = [...ownScopes, ...scopesSentTo(request).filter((scope) => !isOwn(scope))]
+    if (scopes.length <= maxClearingLines) return scopes
+    const unlikely = scopes.splice(maxClearingLines - unlikelyLines)
+    const from = turn++ * unlikelyLines % unlikely.length
+    return [...scopes, ...[...unlikely, ...unlikely].slice(from, from + unlikelyLines)]
+  }
+
+  function clearAt (request: FastifyRequest, kind: CookieKind, scope: CookieScope): void {
+    const { domain, path } = scope
+    put(request, kind, '', { ...attributes, path, ...domain === undefined ? undefined : { domain }, maxAge: 0, expires: new Date(0) })
   }
 
   function put (request: FastifyRequest, kind: CookieKind, value: string, options: CookieAttributes): void {
-    outgoingOf(request).cookies.set(`${names[kind]};${options.domain ?? ''}`, serialize(names[kind], value, options))
+    outgoingOf(request).cookies.set(`${names[kind]};${options.domain ?? ''};${options.path}`, serialize(names[kind], value, options))
   }
 }

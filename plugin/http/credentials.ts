@@ -15,8 +15,8 @@ export type Credentials =
   /** An `Authorization` of a scheme or shape that is not ours: it was meant, so the cookie is not consulted. */
   | { readonly kind: 'foreign' }
   | { readonly kind: 'malformed', readonly detail: string }
-  /** The access cookie more than once: which one the browser meant cannot be known. */
-  | { readonly kind: 'ambiguous' }
+  /** Several access cookies of different values, in the browser's order. */
+  | { readonly kind: 'several', readonly tokens: readonly string[] }
 
 export function isPresented (credentials: Credentials): credentials is Presented {
   return credentials.kind === 'header' || credentials.kind === 'cookie'
@@ -72,8 +72,10 @@ function hasTwo (rawHeaders: readonly string[]): boolean {
 function readCookie (header: string | undefined, name: string | null): Credentials {
   if (header === undefined || name === null) return { kind: 'none' }
   const values = cookieValues(header, name)
-  if (values.length > 1) return { kind: 'ambiguous' }
-  return values.length === 1 ? { kind: 'cookie', token: values[0]! } : { kind: 'none' }
+  const [token] = values
+  if (token === undefined) return { kind: 'none' }
+  const isOne = values.length === 1 || values.every((value) => value === token)
+  return isOne ? { kind: 'cookie', token } : { kind: 'several', tokens: values }
 }
 
 /** All non-empty values of a cookie, raw: percent-decoding would give one token several spellings. */

@@ -1,31 +1,87 @@
 import { subscribe } from 'node:diagnostics_channel'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, RouteOptions } from 'fastify'
 
-/** A route that says who may call it. */
+/** A route, or a not-found handler, of an application. */
 export interface Declaration {
-  readonly url: string
-  readonly config: { readonly auth?: unknown }
+  readonly kind: 'route' | 'not-found handler'
+  /** Fastify reads the options after all hooks have seen them, so they are read as late as possible here too. */
+  readonly options: RouteOptions | { readonly config?: { readonly auth?: unknown } }
   /** The instance it was declared on: the plugin's own, a child's, or one out of its reach. */
   readonly instance: FastifyInstance
 }
 
-const declared = new WeakMap<object, Declaration[]>()
+interface Application {
+  /** By their options: a route that is announced twice counts once. */
+  readonly declarations: Map<object, Declaration>
+  /** The contexts in which the plugin is registered. */
+  readonly contexts: FastifyInstance[]
+}
+
+const applications = new WeakMap<FastifyInstance, Application>()
 
 /**
  * The plugin's hooks protect routes that were declared before the plugin ran (registered without `await`, say), but no
- * hook of Fastify shows them: a mistake in their `config.auth` would come to light with the first request. Fastify
- * announces every new instance on this documented channel, so that all declarations can be checked at the start.
+ * hook of Fastify shows them. Fastify announces every new instance on this documented channel, so that all declarations
+ * can be checked at the start.
  */
-subscribe('fastify.initialization', (message) => {
-  const root = (message as { fastify: FastifyInstance }).fastify
-  const list: Declaration[] = []
-  declared.set(root.server, list)
-  root.addHook('onRoute', function remember (this: FastifyInstance, { url, config }) {
-    if (config !== undefined && 'auth' in config) list.push({ url, config, instance: this })
+subscribe('fastify.initialization', (message) => { applicationOf((message as { fastify: FastifyInstance }).fastify) })
+
+/** What is known of an application; of one that existed before this file was loaded, what comes from now on. */
+function applicationOf (instance: FastifyInstance): Application {
+  const root = rootOf(instance)
+  let application = applications.get(root)
+  if (application === undefined) {
+    applications.set(root, application = { declarations: new Map(), contexts: [] })
+    watch(root, application)
+  }
+  return application
+}
+
+/** Fastify makes every context an heir of its parent. */
+function rootOf (instance: FastifyInstance): FastifyInstance {
+  const parent = Object.getPrototypeOf(instance) as FastifyInstance
+  return typeof parent.addHook === 'function' ? rootOf(parent) : instance
+}
+
+function watch (root: FastifyInstance, { declarations }: Application): void {
+  watchRoutes(root, declarations)
+  // No hook announces not-found handlers.
+  const setNotFoundHandler = root.setNotFoundHandler as (...input: unknown[]) => FastifyInstance
+  root.setNotFoundHandler = function rememberNotFoundHandler (this: FastifyInstance, ...input: unknown[]) {
+    const [options] = input
+    if (typeof options === 'object' && options !== null) declarations.set(options, { kind: 'not-found handler', options, instance: this })
+    return setNotFoundHandler.apply(this, input)
+  } as FastifyInstance['setNotFoundHandler']
+}
+
+function watchRoutes (app: FastifyInstance, declarations: Application['declarations']): void {
+  app.addHook('onRoute', function remember (this: FastifyInstance, options) {
+    declarations.set(options, { kind: 'route', options, instance: this })
   })
-})
+}
+
+/** Notes that the plugin is registered here, and sees what is declared here from now on in any case. */
+export function addContext (app: FastifyInstance): void {
+  const { contexts, declarations } = applicationOf(app)
+  contexts.push(app)
+  watchRoutes(app, declarations)
+}
 
 /** The declarations on this instance and its descendants. */
 export function declarationsWithin (app: FastifyInstance): Declaration[] {
-  return (declared.get(app.server) ?? []).filter(({ instance }) => instance === app || Object.prototype.isPrototypeOf.call(app, instance))
+  return allDeclarations(app).filter(({ instance }) => isWithin(app, instance))
+}
+
+/** The declarations of the same application that no registration of the plugin reaches. */
+export function declarationsOutside (app: FastifyInstance): Declaration[] {
+  const { contexts } = applicationOf(app)
+  return allDeclarations(app).filter(({ instance }) => !contexts.some((context) => isWithin(context, instance)))
+}
+
+function allDeclarations (app: FastifyInstance): Declaration[] {
+  return [...applicationOf(app).declarations.values()]
+}
+
+function isWithin (app: FastifyInstance, instance: FastifyInstance): boolean {
+  return instance === app || Object.prototype.isPrototypeOf.call(app, instance)
 }

@@ -1,8 +1,12 @@
 import { refusal } from '../errors.ts'
 import type { Settings } from '../settings.ts'
 import type { Revocations } from '../sessions/revocations.ts'
-import { checkOwnClaims, checkScope, tokenEntryId, type AccessTokens } from '../tokens/access-token.ts'
-import type { User } from './user.ts'
+import { isStorable } from '../sessions/sign-in-input.ts'
+import { tokenEntryId, type AccessTokens } from '../tokens/access-token.ts'
+import { checkOwnClaims, checkScope } from '../tokens/app-claims.ts'
+import { assertKnown } from './arguments.ts'
+import { assertMeets, readTokenNeeds, type TokenNeeds } from './needs.ts'
+import type { ClaimsInput, User } from './user.ts'
 
 /** Ours have 22; a store's index has its limits. */
 const maxJtiLength = 256
@@ -21,12 +25,13 @@ export function createMachineTokens ({ settings, accessTokens, revocations }: {
      * @param input.lifetimeSeconds default `accessToken.lifetimeSeconds`, at most `accessToken.maxLifetimeSeconds`
      * @throws TypeError, RangeError; AuthError AUTH_TOKEN_TOO_LARGE
      */
-    async sign ({ sub, scope, claims = {}, lifetimeSeconds = accessToken.lifetimeSeconds }: {
+    async sign (input: {
       readonly sub: string
       readonly scope?: string | undefined
-      readonly claims?: Readonly<Record<string, unknown>> | undefined
       readonly lifetimeSeconds?: number | undefined
-    }): Promise<string> {
+    } & ClaimsInput): Promise<string> {
+      assertKnown(input, ['sub', 'scope', 'claims', 'lifetimeSeconds'])
+      const { sub, scope, claims = {}, lifetimeSeconds = accessToken.lifetimeSeconds } = input
       if (typeof sub !== 'string' || sub === '') throw new TypeError('"sub" must be a non-empty string')
       if (!Number.isSafeInteger(lifetimeSeconds) || lifetimeSeconds < 1 || lifetimeSeconds > accessToken.maxLifetimeSeconds) {
         throw new RangeError(`"lifetimeSeconds" must be a whole number between 1 and ${accessToken.maxLifetimeSeconds}`)
@@ -37,11 +42,21 @@ export function createMachineTokens ({ settings, accessTokens, revocations }: {
 
     /**
      * Checks a token that came by another way (a socket's first message, a job's payload) as `authenticate()` would.
-     * @throws AuthError AUTH_INVALID_TOKEN, AUTH_EXPIRED_TOKEN, AUTH_REVOKED_TOKEN, AUTH_STORE_UNAVAILABLE
+     * Resolves to what `request.user` would be.
+     * ```ts
+     * const user = await app.accessTokens.verify(token, { scopes: ['jobs:run'] })
+     * ```
+     * @param given the needs of `authenticate()` but `optional`. Default: a token of our own issuer
+     * @throws TypeError for unknown, ill-typed or `undefined` needs
+     * @throws AuthError AUTH_INVALID_TOKEN, AUTH_EXPIRED_TOKEN, AUTH_REVOKED_TOKEN, AUTH_INSUFFICIENT_SCOPE,
+     * AUTH_INSUFFICIENT_ROLE, AUTH_STORE_UNAVAILABLE, AUTH_KEYS_UNAVAILABLE
      */
-    async verify (token: string): Promise<User> {
+    async verify (token: string, ...given: [needs?: TokenNeeds]): Promise<User> {
+      const needs = readTokenNeeds(given)
       if (typeof token !== 'string') throw refusal('AUTH_INVALID_TOKEN', 'the token is no string')
-      return revocations.assertCurrent(await accessTokens.verify(token)).claims as User
+      const verified = revocations.assertCurrent(await accessTokens.verify(token, needs.issuers))
+      assertMeets(verified, needs, issuer)
+      return verified.user as User
     },
 
     /**
@@ -50,9 +65,11 @@ export function createMachineTokens ({ settings, accessTokens, revocations }: {
      */
     async revoke (jti: string, exp: number): Promise<void> {
       if (typeof jti !== 'string' || jti === '' || jti.length > maxJtiLength) throw new TypeError(`"jti" must be a string of 1 to ${maxJtiLength} characters`)
+      // An entry that no store can take would keep those from being written that wait with it.
+      if (!isStorable(jti)) throw new TypeError('"jti" must be well-formed Unicode without U+0000')
       const latest = clock() / 1000 + accessToken.maxLifetimeSeconds
       if (!Number.isSafeInteger(exp) || exp > latest) throw new RangeError('"exp" must be whole seconds since the epoch, within "accessToken.maxLifetimeSeconds" from now')
-      await revocations.publish({ kind: 'token', id: tokenEntryId(issuer, jti), until: exp * 1000 })
+      await revocations.revokeEverywhere({ kind: 'token', id: tokenEntryId(issuer, jti), until: exp * 1000 })
     }
   }
 }

@@ -1,10 +1,9 @@
-import type { FastifyRequest } from 'fastify'
-import { AuthError } from '../errors.ts'
-import type { Sessions } from '../sessions/sessions.ts'
+import { AuthError, refusal } from '../errors.ts'
 import type { AccessToken, AccessTokens } from '../tokens/access-token.ts'
-import type { Cookies } from './cookies.ts'
+import type { PresentedCookies } from './session-cookies.ts'
 
-export type NamedByCookies = (request: FastifyRequest) => Promise<string[]>
+/** An honest browser's cookies name one session, or two after a mishap: further ones were planted. */
+const maxSessions = 4
 
 /** An access token of ours that is valid in everything but `exp`; `null` for any other text. */
 export function ownToken (accessTokens: AccessTokens, text: string): AccessToken | null {
@@ -16,20 +15,40 @@ export function ownToken (accessTokens: AccessTokens, text: string): AccessToken
   }
 }
 
-export function sessionOf (accessTokens: AccessTokens, text: string): string | null {
-  return ownToken(accessTokens, text)?.sessionId ?? null
+/** The sessions that a request's cookies name, at most {@link maxSessions}. */
+export interface NamedSessions {
+  /** By a good signature. */
+  readonly ids: readonly string[]
+  /** Refresh tokens with a good mac, for sessions that are not among `ids`: the store knows whether they are the session's. */
+  readonly refreshTokens: readonly string[]
+  /** Why the list may be incomplete, `null` if it is complete. It must not be taken for "there is nothing to end". */
+  readonly problem: AuthError | null
 }
 
-/** The sessions that a request's two cookies name: none, one, or two that differ. */
-export function createNamedByCookies ({ sessions, accessTokens, cookies }: {
-  sessions: Sessions
-  accessTokens: AccessTokens
-  cookies: Cookies | null
-}): NamedByCookies {
-  return async function namedByCookies (request) {
-    if (cookies === null) return []
-    const byAccess = cookies.read(request, 'access').map((text) => sessionOf(accessTokens, text))
-    const byRefresh = await Promise.all(cookies.read(request, 'refresh').map((text) => sessions.named(text)))
-    return [...new Set([...byAccess, ...byRefresh])].filter((id) => id !== null)
+/** Reads which sessions the cookies name, for ending them. What cannot be read as ours names none. */
+export async function namedByCookies (presented: PresentedCookies, accessTokens: AccessTokens): Promise<NamedSessions> {
+  const { ids: signed, problem } = await signedSessions(presented.access, accessTokens)
+  const all = new Set([...signed, ...presented.refresh.map(({ token }) => token.sessionId)])
+  const chosen = new Set([...all].slice(0, maxSessions))
+  const areTooMany = presented.areTooMany || all.size > maxSessions
+  return {
+    ids: signed.filter((id) => chosen.has(id)),
+    refreshTokens: presented.refresh.filter(({ token: { sessionId } }) => chosen.has(sessionId) && !signed.includes(sessionId)).map(({ text }) => text),
+    problem: areTooMany ? refusal('AUTH_MALFORMED_CREDENTIALS', 'the cookies name too many sessions, or have too many values') : problem
   }
+}
+
+async function signedSessions (tokens: readonly string[], accessTokens: AccessTokens): Promise<{ ids: readonly string[], problem: AuthError | null }> {
+  const ids = new Set<string>()
+  let problem: AuthError | null = null
+  for (const token of tokens) {
+    try {
+      const id = await accessTokens.namedSession(token)
+      if (id !== null) ids.add(id)
+    } catch (error) {
+      if (!(error instanceof AuthError)) throw error
+      if (error.code !== 'AUTH_INVALID_TOKEN') problem = error
+    }
+  }
+  return { ids: [...ids], problem }
 }

@@ -1,22 +1,26 @@
 import { refusal } from '../errors.ts'
 import type { AccessToken } from '../tokens/access-token.ts'
 import { isScopeToken } from '../tokens/claims.ts'
+import { assertDefined, undefinedMember } from './arguments.ts'
 
-/** What a caller must have. */
+/** What a caller must have. A member that is present and `undefined` is a TypeError: a typo must not admit everyone. */
 export interface Needs {
   /** All of these scopes (RFC 6749 §3.3). */
-  readonly scopes?: readonly string[] | undefined
+  readonly scopes?: readonly string[]
   /** Any one of these, in the claim `roles`. */
-  readonly roles?: readonly string[] | undefined
+  readonly roles?: readonly string[]
   /** Whose tokens are taken. Default: only our own. */
-  readonly issuers?: readonly string[] | undefined
+  readonly issuers?: readonly string[]
   /** A caller who presents nothing, or a cookie that has merely expired or ended, is `null` instead of refused. */
-  readonly optional?: boolean | undefined
+  readonly optional?: boolean
   /** Not an option: the list is `scopes`. */
   readonly scope?: never
   /** Not an option: the list is `roles`. */
   readonly role?: never
 }
+
+/** What `app.accessTokens.verify()` asks of a token. There is always a token, so nothing is optional. */
+export type TokenNeeds = Omit<Needs, 'optional'> & { readonly optional?: never }
 
 /** Needs that were checked once, when a route was defined. */
 export interface CheckedNeeds {
@@ -32,15 +36,33 @@ export const noNeeds: CheckedNeeds = Object.freeze({ scopes: [], roles: [], issu
 
 /** @throws TypeError that names the member: an unknown or ill-typed need must not pass as no need */
 export function checkNeeds (needs: unknown): CheckedNeeds {
-  if (needs === undefined || needs === true) return noNeeds
+  if (needs === undefined) throw new TypeError(undefinedMember('needs'))
+  if (needs === true) return noNeeds
   if (typeof needs !== 'object' || needs === null || Array.isArray(needs)) throw new TypeError('Needs must be true or an object such as { scopes: [\'notes:read\'], roles: [\'admin\'] }')
   const given = needs as Record<string, unknown>
   const unknown = Object.keys(given).find((name) => name !== 'optional' && !(lists as readonly string[]).includes(name))
   if (unknown !== undefined) throw new TypeError(`"${unknown}" is not a need: scopes, roles, issuers and optional are`)
+  assertDefined(given)
   if (given.optional !== undefined && typeof given.optional !== 'boolean') throw new TypeError('"optional" must be true or false')
   for (const name of lists) checkList(name, given[name])
   const { scopes = [], roles = [], issuers = null, optional = false } = given as Partial<CheckedNeeds>
   return Object.freeze({ scopes: [...scopes], roles: [...roles], issuers: issuers && [...issuers], optional })
+}
+
+/**
+ * The needs of a call whose argument can be left out: `authenticate()` is not `authenticate(undefined)`.
+ * @throws TypeError as {@link checkNeeds}
+ */
+export function readNeeds (given: readonly unknown[]): CheckedNeeds {
+  return given.length === 0 ? noNeeds : checkNeeds(given[0])
+}
+
+/** @throws TypeError as {@link checkNeeds}, and for `optional` */
+export function readTokenNeeds (given: readonly unknown[]): CheckedNeeds {
+  const [needs] = given
+  const hasOptional = typeof needs === 'object' && needs !== null && 'optional' in needs
+  if (hasOptional) throw new TypeError('"optional" is not a need of verify(): scopes, roles and issuers are')
+  return readNeeds(given)
 }
 
 function checkList (name: typeof lists[number], list: unknown): void {

@@ -1,8 +1,9 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Settings } from '../settings.ts'
 import type { Authenticator } from './authenticate.ts'
-import { declarationsWithin } from './declarations.ts'
+import { addContext, declarationsWithin } from './declarations.ts'
 import { checkNeeds, noNeeds, type CheckedNeeds, type Needs } from './needs.ts'
+import { assertReached } from './reach.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -25,7 +26,8 @@ export function createNeedsOfRoute (protect: Settings['protect']): NeedsOfRoute 
   return function needsOfRoute (config) {
     const known = checked.get(config)
     if (known !== undefined) return known
-    const needs = config.auth === undefined ? undeclared : config.auth === false ? null : checkNeeds(config.auth)
+    // Present and undefined is a mistake, which checkNeeds() refuses: `{ auth: RULES.typo }` must not open a route.
+    const needs = !('auth' in config) ? undeclared : config.auth === false ? null : checkNeeds(config.auth)
     checked.set(config, needs)
     return needs
   }
@@ -43,8 +45,11 @@ export function protectRoutes (app: FastifyInstance, { authenticator: { recogniz
     const slots = request as { user: unknown, auth: unknown }
     slots.user ??= null
     slots.auth ??= null
-    const needs = needsOfRoute(request.routeOptions.config)
-    if (needs !== null && !request.is404 && !isKnown(request, needs)) return authenticate(request, needs)
+    const { config } = request.routeOptions
+    const needs = needsOfRoute(config)
+    // A not-found handler with `config.auth` stops the start, unless it was set before this file was loaded.
+    const isExempt = request.is404 && !('auth' in config)
+    if (needs !== null && !isExempt && !isKnown(request, needs)) return authenticate(request, needs)
     done()
     return undefined
   })
@@ -59,8 +64,10 @@ export function protectRoutes (app: FastifyInstance, { authenticator: { recogniz
 
   // A wrong declaration fails where it stands, as far as it comes after the plugin; the others fail `ready()`.
   app.addHook('onRoute', ({ url, config }) => check(url, config ?? {}))
+  addContext(app)
   app.addHook('onReady', async function checkDeclarations () {
-    for (const { url, config } of declarationsWithin(app)) check(url, config)
+    for (const { options } of declarationsWithin(app)) if ('url' in options) check(options.url, options.config ?? {})
+    assertReached(app)
   })
 
   function check (url: string, config: RouteConfig): void {

@@ -1,7 +1,7 @@
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply } from 'fastify'
 import type { Grant } from '../sessions/sessions.ts'
-import type { Cookies } from './cookies.ts'
-import { outgoingOf } from './outgoing.ts'
+import { carryByRaw, outgoingOf } from './outgoing.ts'
+import type { SessionCookies } from './session-cookies.ts'
 
 /** RFC 6749 §5.1. */
 export interface BearerResponse {
@@ -20,8 +20,9 @@ export interface CookieResponse {
   readonly expires_in: number
 }
 
-export function respondBearer (request: FastifyRequest, grant: Grant): BearerResponse {
-  outgoingOf(request).cacheControl = 'no-store'
+export function respondBearer (reply: FastifyReply, grant: Grant): BearerResponse {
+  outgoingOf(reply.request).cacheControl = 'no-store'
+  carryByRaw(reply)
   return {
     access_token: grant.accessToken,
     token_type: 'Bearer',
@@ -31,8 +32,9 @@ export function respondBearer (request: FastifyRequest, grant: Grant): BearerRes
   }
 }
 
-export function respondCookie (request: FastifyRequest, cookies: Cookies, grant: Grant): CookieResponse {
-  outgoingOf(request).cacheControl = 'no-store'
-  cookies.set(request, grant)
+export function respondCookie (reply: FastifyReply, cookies: SessionCookies, grant: Grant): CookieResponse {
+  outgoingOf(reply.request).cacheControl = 'no-store'
+  cookies.set(reply.request, grant)
+  carryByRaw(reply)
   return { session_id: grant.sessionId, expires_in: grant.expiresIn }
 }

@@ -1,9 +1,11 @@
 // What compiles and what must not. `tsc` checks this file twice: against the sources, with the rest of the tests, and
 // against the package as it is published (test/types.test.ts). Nothing runs it.
 import fastify from 'fastify'
-import authenticate, { AuthError, type Auth, type AuthEvent, type BearerResponse, type CookieResponse, type Needs, type RefusalCode, type SessionStore, type SessionSummary, type User } from '../../plugin/index.ts'
+import authenticate, { AuthError, type Auth, type AuthEvent, type BearerResponse, type CookieResponse, type Needs, type RefusalCode, type SessionStore, type SessionSummary, type TokenNeeds, type User } from '../../plugin/index.ts'
 
 declare const store: SessionStore
+declare const isOpen: boolean
+declare const someNeeds: Needs
 
 const app = fastify()
 app.register(authenticate, { issuer: 'https://api.example.com', secret: 'a secret' })
@@ -23,6 +25,9 @@ app.get('/declared', { config: { auth: true } }, async ({ user, auth }) => {
   auth.sessionId satisfies string | null
   auth.source satisfies 'header' | 'cookie'
   auth.claims satisfies User
+  auth.user satisfies User
+  auth.scopes satisfies readonly string[]
+  auth.roles satisfies readonly string[]
   user.sub satisfies string
   // @ts-expect-error -- claims are frozen
   user.sub = 'mallory'
@@ -34,6 +39,20 @@ app.get('/optional', { config: { auth: { optional: true } } }, async ({ auth }) 
   auth satisfies Auth | null
   // @ts-expect-error -- there may be nobody
   return auth.sessionId
+})
+app.get('/optional/user', { config: { auth: { optional: true } } }, async ({ auth }) => {
+  auth?.user.sub satisfies string | undefined
+  // @ts-expect-error -- there may be nobody
+  return auth.user.sub
+})
+app.get('/required', { config: { auth: { optional: false, scopes: ['notes:read'] } } }, async ({ auth }) => auth.user.sub satisfies string)
+app.get('/either', { config: { auth: { optional: isOpen } } }, async ({ auth }) => {
+  // @ts-expect-error -- there may be nobody
+  return auth.user.sub
+})
+app.get('/needs', { config: { auth: someNeeds } }, async ({ auth }) => {
+  // @ts-expect-error -- these needs may be optional
+  return auth.user.sub
 })
 app.get('/exempt', { config: { auth: false } }, async ({ auth }) => {
   // @ts-expect-error -- there may be nobody
@@ -49,6 +68,12 @@ app.get('/typo', { config: { auth: { scope: 'notes:read' } } }, async () => {})
 app.get('/typo', { config: { auth: { role: ['admin'] } } }, async () => {})
 // @ts-expect-error -- a list is needed
 app.get('/typo', { config: { auth: { scopes: 'notes:read' } } }, async () => {})
+// @ts-expect-error -- undefined is no need
+app.get('/typo', { config: { auth: { roles: undefined } } }, async () => {})
+// @ts-expect-error -- undefined is no declaration
+app.get('/typo', { config: { auth: undefined } }, async () => {})
+// @ts-expect-error -- undefined would open every route
+app.register(authenticate, { issuer: 'x', secret: 'y', protect: undefined })
 
 app.get('/explicit', async (request) => {
   const user = await request.authenticate()
@@ -68,6 +93,8 @@ app.get('/explicit', async (request) => {
   await request.authenticate({ role: 'admin' })
   // @ts-expect-error -- a list is needed
   await request.authenticate({ scopes: 'notes:read' })
+  // @ts-expect-error -- undefined is no need
+  await request.authenticate({ issuers: undefined })
 })
 
 // A hook from a decorator leaves the route's own types alone.
@@ -95,11 +122,26 @@ app.post('/login', async (_request, reply) => {
 export async function administer (): Promise<SessionSummary[]> {
   await app.sessions.revoke('id', { sub: 'alice' }) satisfies boolean
   await app.sessions.revokeAll('alice', { except: 'id' }) satisfies number
+  await app.sessions.revokeAll('alice', { except: null })
+  // @ts-expect-error -- undefined would end anybody's session
+  await app.sessions.revoke('id', { sub: undefined })
+  // @ts-expect-error -- undefined would end all
+  await app.sessions.revokeAll('alice', { except: undefined })
+  // @ts-expect-error -- a typo
+  await app.sessions.revoke('id', { subject: 'alice' })
   // @ts-expect-error -- starting a session is the reply's
   await app.sessions.start
   const token: string = await app.accessTokens.sign({ sub: 'robot', lifetimeSeconds: 60 })
   const claims: User = await app.accessTokens.verify(token)
+  await app.accessTokens.verify(token, { scopes: ['a'], roles: ['b'], issuers: ['https://idp.example.com'] } satisfies TokenNeeds)
+  // @ts-expect-error -- a token that was given must be valid
+  await app.accessTokens.verify(token, { optional: true })
+  // @ts-expect-error -- undefined is no need
+  await app.accessTokens.verify(token, { scopes: undefined })
   await app.accessTokens.revoke('jti', claims.exp)
+  await app.accessTokens.sign({ sub: 'robot', claims: { anything: ['goes', 'where', 'no', 'claims', 'are', 'declared'] } })
+  // @ts-expect-error -- claims are an object
+  await app.accessTokens.sign({ sub: 'robot', claims: 'admin' })
   // @ts-expect-error -- exp is seconds, not a date
   await app.accessTokens.revoke('jti', new Date())
   app.keys.jwks().keys satisfies unknown[]
