@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http'
+import { setTimeout } from 'node:timers/promises'
 import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
 import swagger from '@fastify/swagger'
@@ -34,16 +35,19 @@ import { sessionsRoutes } from './routes/sessions.ts'
 import { OwnClaims } from './schemas.ts'
 import { readSecret } from './secrets.ts'
 import { securityHeaders } from './security-headers.ts'
-import { createAssertEncrypted, describePlainHttp, type AssertEncrypted } from './transport-security.ts'
+import { createAssertEncrypted, describePlainHttp, describeTrustedClients, type AssertEncrypted } from './transport-security.ts'
 
 export interface AppParts {
   readonly config: Config
   readonly database: Database
   readonly passwords: Passwords
+  /** For tests; the machine's by default. */
+  readonly clock?: (() => number) | undefined
+  readonly wait?: ((ms: number) => Promise<unknown>) | undefined
 }
 
 /** What every file of `routes/` gets. */
-export interface RouteParts extends AppParts {
+export interface RouteParts extends Pick<AppParts, 'config' | 'database' | 'passwords'> {
   readonly attempt: Attempts
   readonly assertEncrypted: AssertEncrypted
   readonly events: AuthEvents
@@ -58,7 +62,7 @@ const routes = [
 
 /** The application, ready to be listened with or injected into. Closing it closes the database. */
 export async function createApp (parts: AppParts): Promise<FastifyInstance> {
-  const { config, database, passwords } = parts
+  const { config, database, passwords, clock = Date.now, wait = setTimeout } = parts
   const app = Fastify({
     logger: loggerOptions(config.logLevel),
     trustProxy: config.trustProxy,
@@ -117,10 +121,20 @@ export async function createApp (parts: AppParts): Promise<FastifyInstance> {
   })
   await app.register(swaggerUi, { routePrefix: '/docs' })
 
-  const routeParts: RouteParts = { ...parts, attempt: createAttempts(app), assertEncrypted: createAssertEncrypted(config), events, liveSockets, metrics }
+  const routeParts: RouteParts = {
+    config,
+    database,
+    passwords,
+    attempt: createAttempts(app, { knownAddresses: database.knownAddresses, clock, wait }),
+    assertEncrypted: createAssertEncrypted(config),
+    events,
+    liveSockets,
+    metrics
+  }
   for (const plugin of routes) await app.register(plugin, routeParts)
-  const plainHttp = describePlainHttp(config)
-  if (plainHttp !== null) app.log.warn(plainHttp)
+  for (const warning of [describePlainHttp(config), describeTrustedClients(config)]) {
+    if (warning !== null) app.log.warn(warning)
+  }
   return app
 }
 

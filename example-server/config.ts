@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
 import { isPassword } from './password-rule.ts'
-import { flag, host, issuer, oneOf, origins, postgresUrl, proxies, redisUrl, text, whole, type Environment, type Kind } from './variables.ts'
+import {
+  flag, host, issuer, oneOf, origins, postgresUrl, proxies, redisUrl, text, trustsClients, whole, type Environment, type Kind
+} from './variables.ts'
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 
@@ -68,6 +70,11 @@ export function readConfig (env: Environment = process.env) {
   required('AUTH_SECRET')
   const cookieSecure = read('COOKIE_SECURE', flag, true)
   if (production && !cookieSecure) problems.push('COOKIE_SECURE must not be false in production')
+  const trustProxy = read('TRUST_PROXY', proxies, false)
+  if (production && trustsClients(trustProxy)) {
+    problems.push('TRUST_PROXY must not be everyone in production: ' +
+      'name only the addresses or networks of your proxies, such as 10.0.0.0/8')
+  }
   const logLevel = read('LOG_LEVEL', oneOf(logLevels), 'info')
   const accessTokenSeconds = read('ACCESS_TOKEN_SECONDS', whole(1, 86_400), 600)
 
@@ -77,7 +84,7 @@ export function readConfig (env: Environment = process.env) {
     host: read('HOST', host, '127.0.0.1'),
     port: read('PORT', whole(0, 65_535), 3000),
     tls: readTls(reader),
-    trustProxy: read('TRUST_PROXY', proxies, false),
+    trustProxy,
     issuer: read('AUTH_ISSUER', issuer, 'http://localhost:3000'),
     /** `null`: made once and kept in `dataDir`, outside production. */
     secret: read('AUTH_SECRET', secret, null),

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
 import type { SessionStore } from '../plugin/index.ts'
+import type { KnownAddresses } from './known-addresses.ts'
 import type { Notes } from './notes.ts'
 import { Refusal } from './refusals.ts'
 import type { Users } from './users.ts'
@@ -13,10 +14,11 @@ export interface DatabaseConfig {
   readonly redisUrl: string | null
 }
 
-/** Where users and notes are, and sessions unless Redis has them: one of `sqlite/` and `postgres/`. */
+/** Where users, their known addresses and notes are, and sessions unless Redis has them: one of `sqlite/` and `postgres/`. */
 export interface Tables {
   readonly users: Users
   readonly notes: Notes
+  readonly knownAddresses: KnownAddresses
   /** Resolves when it has been asked something and has answered. */
   ping (): Promise<void>
   /** Makes its tables if need be. */
@@ -39,6 +41,7 @@ export async function openDatabase (config: DatabaseConfig): Promise<Database> {
   return {
     users: tables.users,
     notes: tables.notes,
+    knownAddresses: tables.knownAddresses,
     sessions,
     redis: cache?.redis ?? null,
     async ping () { await Promise.all([tables.ping(), sessions.find('none').catch(refuse)]) },

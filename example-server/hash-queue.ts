@@ -1,3 +1,5 @@
+import type { Network } from './client-network.ts'
+import { createFairQueue } from './fair-queue.ts'
 import { Refusal } from './refusals.ts'
 
 interface Waiting {
@@ -5,21 +7,35 @@ interface Waiting {
   readonly giveUp: (refusal: Refusal) => void
 }
 
+export interface HashQueueOptions {
+  readonly concurrency: number
+  /** How many may wait in all, of one address, and of one site. */
+  readonly maxWaiting: number
+  readonly maxWaitingOfAddress: number
+  readonly maxWaitingOfSite: number
+}
+
 /**
- * Lets a few works run at a time and a bounded number wait, first come, first served. Hashing is slow and large on
- * purpose: without a bound, a crowd (or one attacker) would take all memory and every thread.
+ * Lets a few works run at a time and a bounded number wait, served in turn by where they come from. Hashing is slow and
+ * large on purpose: without a bound, a crowd would take all memory and every thread, and without shares one client would
+ * keep everybody else waiting, with right passwords too.
  */
-export function createHashQueue ({ concurrency, maxWaiting }: { concurrency: number, maxWaiting: number }) {
-  const waiting: Waiting[] = []
+export function createHashQueue ({ concurrency, maxWaiting, maxWaitingOfAddress, maxWaitingOfSite }: HashQueueOptions) {
+  const waiting = createFairQueue<Waiting>()
   let running = 0
 
-  async function turn (): Promise<void> {
+  function isFull (from: Network): boolean {
+    const { site, address } = waiting.sizeOf(from)
+    return waiting.size() >= maxWaiting || address >= maxWaitingOfAddress || site >= maxWaitingOfSite
+  }
+
+  async function turn (from: Network): Promise<void> {
     if (running < concurrency) {
       running++
       return
     }
-    if (waiting.length >= maxWaiting) throw new Refusal('BUSY')
-    await new Promise<void>((resolve, reject) => waiting.push({ enter: resolve, giveUp: reject }))
+    if (isFull(from)) throw new Refusal('BUSY')
+    await new Promise<void>((resolve, reject) => waiting.push({ enter: resolve, giveUp: reject }, from))
   }
 
   /** Hands the place over to the next one, so that nobody can jump in between. */
@@ -30,9 +46,9 @@ export function createHashQueue ({ concurrency, maxWaiting }: { concurrency: num
   }
 
   return {
-    /** @throws Refusal BUSY when too many wait */
-    async inTurn<T> (work: () => Promise<T>): Promise<T> {
-      await turn()
+    /** @throws Refusal BUSY when too many wait, in all or from there */
+    async inTurn<T> (from: Network, work: () => Promise<T>): Promise<T> {
+      await turn(from)
       try {
         return await work()
       } finally {
@@ -42,9 +58,9 @@ export function createHashQueue ({ concurrency, maxWaiting }: { concurrency: num
 
     /** Refuses those who wait as BUSY: for a process that ends, and would leave them without an answer. */
     turnAway (): void {
-      for (const { giveUp } of waiting.splice(0)) giveUp(new Refusal('BUSY'))
+      for (const { giveUp } of waiting.clear()) giveUp(new Refusal('BUSY'))
     },
 
-    load: () => ({ running, waiting: waiting.length })
+    load: () => ({ running, waiting: waiting.size() })
   }
 }

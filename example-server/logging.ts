@@ -1,17 +1,15 @@
 import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
 import type { AuthEvent } from '../plugin/index.ts'
+import { loggedPath } from './logged-path.ts'
 
-/** Where people put tokens, rightly encoded or not, and passwords (`http://user:password@host/`). */
-const besidePath = /^[a-z]+:\/\/[^/]*|(?:[?#;]|%3f).*/gi
-
-/** Requests without what they carry: no headers, no body, and of the address only the path. */
+/** Requests without what they carry: no headers, no body, and of the address only the path, without tokens. */
 export function loggerOptions (level: string) {
   return {
     level,
     serializers: {
       req: (request: FastifyRequest) => ({
         method: request.method,
-        url: request.url.replace(besidePath, ''),
+        url: loggedPath(request.url),
         remoteAddress: request.ip
       })
     },
@@ -23,8 +21,15 @@ export function loggerOptions (level: string) {
 /** Worth somebody's attention. */
 const alarms = new Set<AuthEvent['type']>(['session-reused', 'store-rolled-back', 'feed-stale', 'keys-not-reloaded'])
 
-export function logEvents (log: FastifyBaseLogger) {
+/** Two tabs reach 2 or 3. Somebody with a copy of the tokens may be refreshing along. */
+const suspiciousStreak = 6
+
+export function logEvents (log: Pick<FastifyBaseLogger, 'debug' | 'warn'>) {
   return function onEvent (event: AuthEvent): void {
-    log[alarms.has(event.type) ? 'warn' : 'debug']({ event }, event.type)
+    log[isAlarm(event) ? 'warn' : 'debug']({ event }, event.type)
   }
+}
+
+function isAlarm (event: AuthEvent): boolean {
+  return alarms.has(event.type) || (event.type === 'session-coalesced' && event.streak >= suspiciousStreak)
 }

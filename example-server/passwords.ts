@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import * as argon2 from '@node-rs/argon2'
+import type { Network } from './client-network.ts'
 import { createHashQueue } from './hash-queue.ts'
 
 /** argon2id, the package's default, with OWASP's second choice of parameters (19 MiB, two passes). */
@@ -17,6 +18,12 @@ export interface PasswordOptions {
   readonly maxWaiting?: number
 }
 
+/** More than the people behind one address who sign in at the same moment, and a tenth of the queue. */
+const shares = { maxWaitingOfAddress: 20, maxWaitingOfSite: 40 }
+
+/** For passwords that the server hashes on its own, such as those of the demo users. */
+const here: Network = { address: 'here', site: 'here' }
+
 export type Passwords = Awaited<ReturnType<typeof createPasswords>>
 
 export async function createPasswords (options: PasswordOptions = {}) {
@@ -25,7 +32,7 @@ export async function createPasswords (options: PasswordOptions = {}) {
     concurrency = Math.max(1, Math.min(4, availableParallelism() - 1)),
     maxWaiting = 200
   } = options
-  const { inTurn, turnAway, load } = createHashQueue({ concurrency, maxWaiting })
+  const { inTurn, turnAway, load } = createHashQueue({ concurrency, maxWaiting, ...shares })
   // Nobody's: what the passwords of unknown users are compared with, so that they cost and take the same.
   const nobodys = await hashing.hash(randomBytes(32), parameters)
 
@@ -35,11 +42,13 @@ export async function createPasswords (options: PasswordOptions = {}) {
     /** Refuses those who wait. */
     turnAway,
 
-    hash: async (password: string): Promise<string> => await inTurn(() => hashing.hash(password, parameters)),
+    async hash (password: string, from = here): Promise<string> {
+      return await inTurn(from, () => hashing.hash(password, parameters))
+    },
 
     /** Whether the password is the one of the hash; for `null` (an unknown user) the same work, and false. */
-    async verify (password: string, hash: string | null): Promise<boolean> {
-      const matches = await inTurn(() => hashing.verify(hash ?? nobodys, password))
+    async verify (password: string, { hash, from }: { hash: string | null, from: Network }): Promise<boolean> {
+      const matches = await inTurn(from, () => hashing.verify(hash ?? nobodys, password))
       return hash !== null && matches
     },
 

@@ -114,6 +114,9 @@ export const badBody = {
   415: Problem('The body is no JSON')
 }
 
+/** What every route with an id in its path may respond. */
+export const badId = { 400: Problem('The id, or the Authorization header, is malformed') }
+
 /** What every route that needs the database may answer. */
 export const unavailable = { 503: Problem('The database does not answer: see Retry-After') }
 

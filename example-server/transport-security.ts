@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { Config } from './config.ts'
 import { Refusal } from './refusals.ts'
+import { trustsClients } from './variables.ts'
 
 export type AssertEncrypted = (request: Pick<FastifyRequest, 'protocol'>) => Promise<void>
 
@@ -13,6 +14,13 @@ export function createAssertEncrypted ({ production }: Pick<Config, 'production'
   return async function assertEncrypted (request) {
     if (production && request.protocol !== 'https') throw new Refusal('HTTPS_REQUIRED')
   }
+}
+
+/** What to say at the start if clients can claim any address; in production such a configuration is refused. */
+export function describeTrustedClients ({ trustProxy }: Pick<Config, 'trustProxy'>): string | null {
+  if (!trustsClients(trustProxy)) return null
+  return 'TRUST_PROXY trusts every client: each can invent its address (X-Forwarded-For) and so escape the limits on ' +
+    'guessing. Name the addresses of your proxies instead'
 }
 
 /** What to say at the start where nobody will be able to sign in. */

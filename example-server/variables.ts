@@ -71,6 +71,31 @@ function all (given: string, fits: (entry: string) => boolean): string[] | undef
   return entries.every(fits) ? entries : undefined
 }
 
+/** Wider than any private network: 10.0.0.0/8 and fc00::/7 are the widest (RFC 1918, RFC 4193). */
+const shortestPrefix = { ipv4: 8, ipv6: 7 }
+const mapped = { address: '::ffff:0:0', prefix: 96 }
+
+/** Whether clients are among the proxies, so that each can claim any address and that it came by https. */
+export function trustsClients (trustProxy: boolean | readonly string[]): boolean {
+  return typeof trustProxy === 'boolean' ? trustProxy : trustProxy.some(isTooWide)
+}
+
+function isTooWide (entry: string): boolean {
+  const [address = '', text] = entry.split('/')
+  if (text === undefined) return false
+  const prefix = Number(text)
+  if (isIP(address) === 4) return prefix < shortestPrefix.ipv4
+  // Fastify compares IPv4 clients with IPv6 networks too, as mapped addresses.
+  const hasIpv4 = contains({ address, prefix }, mapped.address) || contains(mapped, address)
+  return prefix < (hasIpv4 ? mapped.prefix + shortestPrefix.ipv4 : shortestPrefix.ipv6)
+}
+
+function contains (network: { address: string, prefix: number }, address: string): boolean {
+  const list = new BlockList()
+  list.addSubnet(network.address, network.prefix, 'ipv6')
+  return list.check(address, 'ipv6')
+}
+
 function isNetwork (entry: string): boolean {
   if (['loopback', 'linklocal', 'uniquelocal'].includes(entry)) return true
   const [address = '', prefix] = entry.split('/')

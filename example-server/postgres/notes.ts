@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mostNotes, type Note, type Notes } from '../notes.ts'
+import { mostNotes, mostNotesLength, type Note, type Notes } from '../notes.ts'
 import type { Query } from './query.ts'
 
 const columns = 'id, text, created_at AS "createdAt"'
@@ -10,7 +10,9 @@ export function createNotes (query: Query): Notes {
 
     async add (userId, text) {
       const [note = null] = await query<Note>(`INSERT INTO notes (id, user_id, text) SELECT $1, id, $3 FROM users
-        WHERE id = $2 AND (SELECT count(*) FROM notes WHERE user_id = $2) < ${mostNotes} RETURNING ${columns}`, [randomUUID(), userId, text])
+        WHERE id = $2 AND (
+          SELECT count(*) < ${mostNotes} AND coalesce(sum(length(text)), 0) + length($3) <= ${mostNotesLength} FROM notes WHERE user_id = $2
+        ) RETURNING ${columns}`, [randomUUID(), userId, text])
       return note
     },
 

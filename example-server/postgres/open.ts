@@ -3,6 +3,7 @@ import { postgresStore } from '../../plugin/stores/postgres.ts'
 import type { Tables } from '../database.ts'
 import { Refusal } from '../refusals.ts'
 import type { UsersOptions } from '../users.ts'
+import { createKnownAddresses } from './known-addresses.ts'
 import { createNotes } from './notes.ts'
 import { createQuery } from './query.ts'
 import { migrate } from './schema.ts'
@@ -41,6 +42,7 @@ export async function openPostgres (url: string, options: UsersOptions): Promise
   return {
     users,
     notes: createNotes(query),
+    knownAddresses: createKnownAddresses(query),
     openSessions: () => postgresStore(pool),
     async ping () { await users.byId('nobody') },
     async close () {

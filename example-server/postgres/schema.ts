@@ -21,7 +21,15 @@ const schemaSteps = {
       text text NOT NULL,
       created_at timestamptz NOT NULL DEFAULT clock_timestamp()
     );
-    CREATE INDEX notes_of_user ON notes (user_id, number);`
+    CREATE INDEX notes_of_user ON notes (user_id, number);`,
+  '002-known-addresses': `
+    CREATE TABLE known_addresses (
+      user_id text NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+      address text NOT NULL,
+      seen_at timestamptz NOT NULL,
+      PRIMARY KEY (user_id, address)
+    );
+    CREATE INDEX known_addresses_by_age ON known_addresses (seen_at);`
 }
 
 /** Any number will do, if only it is the same on all nodes, and not the one of the session store. */

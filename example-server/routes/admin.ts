@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import type { RouteParts } from '../app.ts'
 import { Refusal } from '../refusals.ts'
-import { ById, Done, Problem, unavailable, User } from '../schemas.ts'
+import { badId, ById, Done, Problem, unavailable, User } from '../schemas.ts'
 
 export const adminRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function admin (app, { database: { users } }) {
   app.get('/admin/users', {
@@ -16,7 +16,7 @@ export const adminRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function
       summary: 'Sign a user out everywhere',
       tags: ['admin'],
       params: ById,
-      response: { 204: Done('All sessions of the user have ended'), 404: Problem('There is no such user'), ...unavailable }
+      response: { 204: Done('All sessions of the user have ended'), 404: Problem('There is no such user'), ...badId, ...unavailable }
     }
   }, async (request, reply) => {
     const { id } = request.params

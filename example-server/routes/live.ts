@@ -1,6 +1,7 @@
 import websocket from '@fastify/websocket'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { RouteParts } from '../app.ts'
+import { networkOf } from '../client-network.ts'
 import type { Ending } from '../live-sockets.ts'
 import { Refusal } from '../refusals.ts'
 
@@ -47,7 +48,8 @@ export const liveRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function 
       const { sub, exp } = request.user
       const { sessionId } = request.auth!
       const expiresAt = exp * 1000
-      if (!liveSockets.add(socket, { sub, sessionId, expiresAt })) return socket.close(tryAgainLater, 'too-many-sockets')
+      const { site } = networkOf(request)
+      if (!liveSockets.add(socket, { sub, site, sessionId, expiresAt })) return socket.close(tryAgainLater, 'too-many-sockets')
       try {
         // Once more, now that its end would be heard of: the session may have ended since the first time.
         await request.authenticate()

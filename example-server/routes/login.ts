@@ -1,12 +1,17 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { RouteParts } from '../app.ts'
+import { networkOf, type Network } from '../client-network.ts'
 import { Refusal } from '../refusals.ts'
 import { badBody, limited, Login, Problem, SignedIn, strictBody } from '../schemas.ts'
+import { sessionStart } from '../session-start.ts'
 import type { User } from '../users.ts'
 
-/** What the plugin keeps of a device's name. */
-const mostOfDevice = 200
+interface Given {
+  readonly username: string
+  readonly password: string
+  readonly from: Network
+}
 
 export const loginRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function login (app, { config, database: { users }, passwords, attempt, assertEncrypted, metrics }) {
   // RFC 9110 §15.5.2: a 401 says how to get in.
@@ -34,16 +39,10 @@ export const loginRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function
     if (transport === 'cookie') reply.assertSameSite()
     // Before the hash is read: should the password change meanwhile, this login is refused.
     const authenticatedAt = Date.now()
-    const user = await attempt(request, username, async () => await identify(username, password))
+    const given = { username, password, from: networkOf(request) }
+    const user = await attempt(request, username, async () => await identify(given))
     if (user === null) throw new Refusal('LOGIN_FAILED', challenge)
-    return await reply.signIn({
-      sub: user.id,
-      claims: { name: user.name, roles: user.roles },
-      scope: user.scope,
-      device: request.headers['user-agent']?.slice(0, mostOfDevice),
-      transport,
-      authenticatedAt
-    })
+    return await reply.signIn({ ...sessionStart(user, request), transport, authenticatedAt })
   })
 
   /** A form of another site, which needs no cookie to sign its visitors in: told so before its body is read, which can be no JSON. */
@@ -52,12 +51,12 @@ export const loginRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function
   }
 
   /** Unknown users and wrong passwords are one and the same, in what is answered and in what it costs. */
-  async function identify (username: string, password: string): Promise<User | null> {
+  async function identify ({ username, password, from }: Given): Promise<User | null> {
     const user = await users.byName(username)
-    const isRight = await passwords.verify(password, user?.passwordHash ?? null)
+    const isRight = await passwords.verify(password, { hash: user?.passwordHash ?? null, from })
     if (user === null || !isRight) return null
     if (passwords.isWeak(user.passwordHash)) {
-      await users.replacePasswordHash(user.id, { from: user.passwordHash, to: await passwords.hash(password) })
+      await users.replacePasswordHash(user.id, { from: user.passwordHash, to: await passwords.hash(password, from) })
     }
     return user
   }

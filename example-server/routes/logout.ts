@@ -2,8 +2,9 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { RouteParts } from '../app.ts'
 import { badBody, Done, OptionalRefreshToken, Problem, strictBody, unavailable } from '../schemas.ts'
 
-export const logoutRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function logout (app) {
+export const logoutRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function logout (app, { assertEncrypted }) {
   app.post('/auth/logout', {
+    onRequest: assertEncrypted,
     validatorCompiler: strictBody,
     schema: {
       summary: 'Sign out',
@@ -12,7 +13,8 @@ export const logoutRoutes: FastifyPluginAsyncTypebox<RouteParts> = async functio
       body: OptionalRefreshToken,
       response: {
         204: Done('Signed out: the access tokens are refused from now on'),
-        403: Problem('By cookie: the request came from another site'),
+        401: Problem('The Authorization header cannot be read: nothing was ended'),
+        403: Problem('By cookie: the request came from another site. In production: it came over plain http'),
         ...unavailable,
         ...badBody
       }

@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import type { RouteParts } from '../app.ts'
 import { Refusal } from '../refusals.ts'
-import { badBody, ById, Done, NewNote, Note, Problem, strictBody, unavailable } from '../schemas.ts'
+import { badBody, badId, ById, Done, NewNote, Note, Problem, strictBody, unavailable } from '../schemas.ts'
 
 export const notesRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function notesPlugin (app, { database: { notes } }) {
   app.get('/notes', {
@@ -31,7 +31,7 @@ export const notesRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function
       summary: 'Delete a note',
       tags: ['notes'],
       params: ById,
-      response: { 204: Done('Deleted'), 404: Problem('None of the caller\'s notes'), ...unavailable }
+      response: { 204: Done('Deleted'), 404: Problem('None of the caller\'s notes'), ...badId, ...unavailable }
     }
   }, async (request, reply) => {
     if (!await notes.remove(request.user.sub, request.params.id)) throw new Refusal('NOT_FOUND')

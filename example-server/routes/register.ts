@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { RouteParts } from '../app.ts'
 import { createRegistrationLimit } from '../attempts.ts'
+import { networkOf } from '../client-network.ts'
 import { assertUncommon } from '../common-passwords.ts'
 import { Refusal } from '../refusals.ts'
 import { badBody, limited, Problem, Registration, strictBody, User } from '../schemas.ts'
@@ -27,7 +28,7 @@ export const registerRoutes: FastifyPluginAsyncTypebox<RouteParts> = async funct
     if (!config.allowRegistration) throw new Refusal('REGISTRATION_CLOSED')
     await assertUncommon(password, { username })
     if (await users.byName(username) !== null) throw new Refusal('USERNAME_TAKEN')
-    const user = await users.add({ name: username, passwordHash: await passwords.hash(password) })
+    const user = await users.add({ name: username, passwordHash: await passwords.hash(password, networkOf(request)) })
     // Somebody was faster.
     if (user === null) throw new Refusal('USERNAME_TAKEN')
     return await reply.code(201).send({ ...user, username: user.name })

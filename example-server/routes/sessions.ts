@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import type { RouteParts } from '../app.ts'
 import { Refusal } from '../refusals.ts'
-import { ById, Done, Problem, Session, unavailable } from '../schemas.ts'
+import { badId, ById, Done, Problem, Session, unavailable } from '../schemas.ts'
 
 export const sessionsRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function sessions (app) {
   app.get('/auth/sessions', {
@@ -23,7 +23,7 @@ export const sessionsRoutes: FastifyPluginAsyncTypebox<RouteParts> = async funct
       summary: 'Sign a device out',
       tags: ['sessions'],
       params: ById,
-      response: { 204: Done('Signed out'), 404: Problem('None of the caller\'s sessions'), ...unavailable }
+      response: { 204: Done('Signed out'), 404: Problem('None of the caller\'s sessions'), ...badId, ...unavailable }
     }
   }, async (request, reply) => {
     if (!await app.sessions.revoke(request.params.id, { sub: request.user.sub })) throw new Refusal('NOT_FOUND')

@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import type { SqliteDatabase } from '../../plugin/stores/sqlite.ts'
-import { mostNotes, type Note, type Notes } from '../notes.ts'
+import { mostNotes, mostNotesLength, type Note, type Notes } from '../notes.ts'
 import { prepare } from './statement.ts'
 
 export function createNotes (database: SqliteDatabase): Notes {
   const list = prepare(database, 'SELECT id, text, created_at FROM notes WHERE user_id = :userId ORDER BY created_at, rowid')
   const insert = prepare(database, `INSERT INTO notes (id, user_id, text, created_at) SELECT :id, id, :text, :now FROM users
-    WHERE id = :userId AND (SELECT count(*) FROM notes WHERE user_id = :userId) < ${mostNotes}`)
+    WHERE id = :userId AND (
+      SELECT count(*) < ${mostNotes} AND coalesce(sum(length(text)), 0) + length(:text) <= ${mostNotesLength} FROM notes WHERE user_id = :userId
+    )`)
   const remove = prepare(database, 'DELETE FROM notes WHERE id = :id AND user_id = :userId')
 
   return {

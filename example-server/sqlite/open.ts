@@ -5,6 +5,7 @@ import { sqliteStore } from '../../plugin/stores/sqlite.ts'
 import type { Tables } from '../database.ts'
 import { Refusal } from '../refusals.ts'
 import type { UsersOptions } from '../users.ts'
+import { createKnownAddresses } from './known-addresses.ts'
 import { createNotes } from './notes.ts'
 import { migrate } from './schema.ts'
 import { createUsers } from './users.ts'
@@ -31,6 +32,7 @@ export async function openSqlite (dataDir: string, options: UsersOptions): Promi
   return {
     users,
     notes: createNotes(database),
+    knownAddresses: createKnownAddresses(database),
     openSessions () {
       wait(patienceMs.start)
       const store = sqliteStore(database)

@@ -18,7 +18,15 @@ const schemaSteps = {
       text TEXT NOT NULL,
       created_at INTEGER NOT NULL
     ) STRICT;
-    CREATE INDEX notes_of_user ON notes (user_id, created_at);`
+    CREATE INDEX notes_of_user ON notes (user_id, created_at);`,
+  '002-known-addresses': `
+    CREATE TABLE known_addresses (
+      user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+      address TEXT NOT NULL,
+      seen_at INTEGER NOT NULL,
+      PRIMARY KEY (user_id, address)
+    ) STRICT;
+    CREATE INDEX known_addresses_by_age ON known_addresses (seen_at);`
 }
 
 export function migrate (database: SqliteDatabase): void {
