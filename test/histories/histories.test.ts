@@ -1,0 +1,109 @@
+import t, { type Test } from 'tap'
+import { brokenStores } from '../fixtures/history-broken-stores.ts'
+import type { BrokenStore } from '../fixtures/history-broken-stores.ts'
+import { skips, storeNames } from '../fixtures/place.ts'
+import { check } from './check.ts'
+import { databaseNames } from './databases.ts'
+import type { History } from './history.ts'
+import type { RecordOptions } from './record.ts'
+import { recordHistory } from './record.ts'
+
+t.setTimeout(300_000)
+// Most of the time is spent waiting for sessions to become old enough.
+t.jobs = 3
+
+const seed = Number(process.env.HISTORY_SEED ?? Date.now() % 1_000_000)
+
+// For what was started here: a signal alone does not stop it.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+
+/** Says what was found, with the operations around it. */
+function assertAsPromised (t: Test, history: History): void {
+  const violations = check(history)
+  for (const { sentence, excerpt } of violations.slice(0, 5)) t.comment(`${sentence}\n${excerpt}`)
+  t.strictSame(violations.map(({ sentence }) => sentence), [], `${history.operations.length} operations, seed ${seed}`)
+}
+
+for (const store of databaseNames) {
+  const skip = store === 'memory' ? false : skips[store === 'redis-failover' ? 'redis' : store]
+  const name = `what clients see of three nodes over ${store} that fails is what is promised`
+  t.test(name, { skip, buffered: true }, async (t) => {
+    const history = await recordHistory(store, { seconds: 5, operations: 500, seed, inProcesses: store === 'sqlite' })
+    assertAsPromised(t, history)
+    t.ok(history.faults.some(({ kind }) => kind !== 'busy machine'), 'something went wrong meanwhile')
+    t.ok(history.operations.filter(({ outcome }) => outcome?.status === 200).length > 100)
+  })
+}
+
+for (const store of storeNames) {
+  const name = `sessions over ${store} that are refreshed and swept as they expire are alive or gone, nothing between`
+  t.test(name, { skip: skips[store], buffered: true }, async (t) => {
+    const history = await recordHistory(store, {
+      seconds: 6,
+      operations: 160,
+      seed,
+      only: ['expiring'],
+      faults: 'none',
+      inProcesses: false,
+      policy: { idleSeconds: 4, lifetimeSeconds: 2 }
+    })
+    assertAsPromised(t, history)
+    t.ok(history.operations.some(({ call, outcome }) => call.do === 'refresh' && outcome !== null))
+  })
+}
+
+interface Noticed {
+  readonly by: RegExp
+  readonly only: NonNullable<RecordOptions['only']>
+  readonly policy?: RecordOptions['policy']
+  readonly faults?: string
+}
+
+const tooLate = /^a sign-in succeeds whose password was read before all sessions were ended$/
+const notMadeUpFor = /^a(n access| refresh) token is (accepted|exchanged) after recovery, although its session ended/
+const acceptedElsewhere = /^an access token is accepted by a node that has read the log since its session ended$/
+const exchangedAfterEnd = /^a refresh token is exchanged after its session ended$/
+
+const noticed: Record<BrokenStore, Noticed> = {
+  'rotates without comparing': { by: /^a refresh returns neither the same token nor its successor$/, only: ['tabs'] },
+  'rotates at any age': { by: /^a token is exchanged before retrySeconds have passed$/, only: ['sign-out in a race'] },
+  'does not count late retries': {
+    by: /^more late retries are served than allowed$/, only: ['late retries'], policy: { lateRetries: 1 }
+  },
+  'returns from revoke() without revoking': { by: exchangedAfterEnd, only: ['brief'] },
+  'revokes after it has responded': { by: exchangedAfterEnd, only: ['brief'] },
+  'does not log what revoke() revoked': { by: acceptedElsewhere, only: ['brief', 'honest'] },
+  'forgets revokeAll() for sign-ins under way': { by: tooLate, only: ['several devices'] },
+  'revokes nothing in revokeAll()': { by: exchangedAfterEnd, only: ['several devices'] },
+  'spares nobody in revokeAll()': { by: /^a session has ended that nobody ended$/, only: ['several devices'] },
+  'ignores appendRevocations()': { by: notMadeUpFor, only: ['brief'], faults: 'store throws' },
+  'finds revoked sessions alive': { by: exchangedAfterEnd, only: ['brief'] },
+  'lists revoked sessions': { by: /^a session is listed after it ended$/, only: ['several devices'] },
+  'loses a session now and then': { by: /^a session has ended that nobody ended$/, only: ['honest'] },
+  'fails now and then': { by: /^the store is unavailable, and nothing is wrong with it$/, only: ['honest'] },
+  'returns a session of another': { by: /^a session has ended that nobody ended$/, only: ['honest'] },
+  'stops reading the log': { by: /^a node does not read the log any more after all faults are over$/, only: ['honest'] }
+}
+
+/** A busy machine can miss the moment at which it would show. */
+const rounds = 5
+/** Side by side, so that nobody idles while sessions become old enough to be rotated. */
+const lanes = 6
+
+t.test('the checker notices a store that', { buffered: true }, async (t) => {
+  t.strictSame(Object.keys(noticed).sort(), Object.keys(brokenStores).sort())
+  const left = Object.entries(noticed)
+  await Promise.all(Array.from({ length: lanes }, async () => {
+    for (let next = left.pop(); next !== undefined; next = left.pop()) {
+      const [broken, { by, ...options }] = next
+      let sentences: string[] = []
+      for (let round = 0; round < rounds && !sentences.some((sentence) => by.test(sentence)); round++) {
+        const history = await recordHistory('memory', {
+          seconds: 4, operations: 150, seed: seed + round, faults: 'none', broken: broken as BrokenStore, ...options
+        })
+        sentences = check(history).map(({ sentence }) => sentence)
+      }
+      t.ok(sentences.some((sentence) => by.test(sentence)), `${broken}: ${[...new Set(sentences)].join('; ')}`)
+    }
+  }))
+})
