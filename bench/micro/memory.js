@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { createSigner } from 'fast-jwt'
 import { memoryStore } from '../../dist/stores/memory.js'
 import { given } from '../given.js'
-import { revokedFeed } from '../revoked-feed.js'
+import { revokedLog } from '../revoked-log.js'
 import { answer } from './answer.js'
 import { capture } from './captured.js'
 import { claims, scope } from './session.js'
@@ -38,8 +38,8 @@ async function bytesPerToken () {
 
 async function bytesPerRevocation () {
   const open = async (count) => {
-    const { readFeed, loaded } = revokedFeed(count)
-    await capture({ store: { ...memoryStore(), readFeed } })
+    const { readRevocations, loaded } = revokedLog(count)
+    await capture({ store: { ...memoryStore(), readRevocations } })
     await loaded
   }
   await open(1000)

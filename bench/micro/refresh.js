@@ -2,7 +2,7 @@ import { createHmac, createSecretKey } from 'node:crypto'
 import { given } from '../given.js'
 import { answer } from './answer.js'
 import { capture } from './captured.js'
-import { claims, device, rotate, scope, session } from './session.js'
+import { claims, device, inserting, rotate, scope, session } from './session.js'
 
 const { place, users, secret } = given
 const { open } = await import(`./stores/${place.store}.js`)
@@ -15,7 +15,7 @@ const ids = []
 for (let user = 0; user < users; user++) {
   const { refresh_token: token } = await reply.signIn({ sub: `user-${user}`, transport: 'bearer', claims, scope, device })
   tokens.push(token)
-  const { row } = await store.insert(session(user), { end: [], lifetimeSeconds: 600 })
+  const { row } = await store.insert(session(user), inserting)
   ids.push(row.id)
 }
 

@@ -2,6 +2,8 @@ import { createHash, randomBytes } from 'node:crypto'
 
 export const idleMs = 14 * 24 * 3600 * 1000
 export const claims = { roles: ['editor'] }
+export const issuer = 'https://api.example.com'
+export const inserting = { issuers: [issuer], revoke: [], maxSessions: 100, lifetimeSeconds: 600 }
 export const scope = 'notes:read notes:write'
 export const device = 'Firefox on Linux'
 
@@ -14,6 +16,7 @@ export function idOf (number) {
 export function session (number) {
   return {
     id: idOf(number),
+    issuer,
     sub: `user-${number}`,
     salt: randomBytes(16).toString('base64url'),
     device,
@@ -27,6 +30,6 @@ export function session (number) {
 
 /** Rotates the session as a refresh would have its store do. */
 export async function rotate (store, id, generation) {
-  const { applied } = await store.rotate(id, { from: generation, to: generation + 1, minAgeMs: 0, idleMs })
+  const { applied } = await store.rotate(id, { from: generation, to: generation + 1, minAgeMs: 0, idleMs, accessLifetimeSeconds: 600 })
   if (!applied) throw new Error('The session was not rotated')
 }

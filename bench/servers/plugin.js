@@ -2,11 +2,11 @@ import fastify from 'fastify'
 import authenticate from '../../dist/index.js'
 import { memoryStore } from '../../dist/stores/memory.js'
 import { given } from '../given.js'
-import { revokedFeed } from '../revoked-feed.js'
+import { revokedLog } from '../revoked-log.js'
 import { listen } from './listen.js'
 
 const { issuer, audience, secret, key, revocations = 0, cacheSize } = given
-const { readFeed, loaded } = revokedFeed(revocations)
+const { readRevocations, loaded } = revokedLog(revocations)
 const app = fastify()
 await app.register(authenticate, {
   issuer,
@@ -14,7 +14,7 @@ await app.register(authenticate, {
   secret,
   keys: [key],
   accessToken: { cacheSize },
-  store: { ...memoryStore(), readFeed }
+  store: { ...memoryStore(), readRevocations }
 })
 app.get('/me', { config: { auth: true } }, async (request) => ({ sub: request.user.sub }))
 await app.ready()

@@ -1,6 +1,6 @@
 import { Pool } from 'pg'
 import { postgresStore } from '../../../dist/stores/postgres.js'
-import { idOf, session } from '../session.js'
+import { idOf, inserting, session } from '../session.js'
 
 /** `idOf()` and `session().sub`, in SQL. */
 const idSql = "rtrim(translate(encode(substring(sha256(convert_to(number::text, 'UTF8')) for 16), 'base64'), '+/', '-_'), '=')"
@@ -20,7 +20,7 @@ export async function open ({ host, user, database }, schema) {
     store,
     /** The first by the store, the others as copies of it, for many at once are inserted within the database. */
     async fill (count) {
-      await store.insert(session(1), { end: [], lifetimeSeconds: 600 })
+      await store.insert(session(1), inserting)
       const columns = await copiedColumns()
       const values = columns.map((name) => ({ id: idSql, sub: subSql })[name] ?? name)
       await pool.query(`INSERT INTO ${table} (${columns}) SELECT ${values} FROM ${table}, generate_series(2, $1::int) AS number WHERE id = $2`, [count, idOf(1)])

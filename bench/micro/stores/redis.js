@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis'
 import { redisStore } from '../../../dist/stores/redis.js'
-import { session } from '../session.js'
+import { inserting, session } from '../session.js'
 
 const atOnce = 500
 
@@ -12,7 +12,7 @@ export async function open ({ path }, name) {
     async fill (count) {
       for (let number = 1; number <= count; number += atOnce) {
         const length = Math.min(atOnce, count + 1 - number)
-        await Promise.all(Array.from({ length }, (_, index) => store.insert(session(number + index), { end: [], lifetimeSeconds: 600 })))
+        await Promise.all(Array.from({ length }, (_, index) => store.insert(session(number + index), inserting)))
       }
     },
     async bytes () {

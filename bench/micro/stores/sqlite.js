@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { sqliteStore } from '../../../dist/stores/sqlite.js'
-import { idOf, session } from '../session.js'
+import { idOf, inserting, session } from '../session.js'
 
 const { DatabaseSync } = await import(isBuiltin('node:sqlite') ? 'node:sqlite' : '@photostructure/sqlite')
 
@@ -12,7 +12,7 @@ export async function open ({ folder }, name) {
     store,
     /** The first by the store, the others as copies of it, for each insert of the store waits for the disk. */
     async fill (count) {
-      await store.insert(session(1), { end: [], lifetimeSeconds: 600 })
+      await store.insert(session(1), inserting)
       const database = new DatabaseSync(file)
       database.exec('PRAGMA cache_size = -500000')
       const columns = database.prepare('PRAGMA table_info(auth_sessions)').all().map(({ name }) => name)
