@@ -106,6 +106,7 @@ export function createSessions (parts: SessionParts) {
       const { row, storeTime, revoked, evicted, more } = inserted
       markRevoked(revoked)
       markRevoked(evicted, 'max-sessions')
+      revokeMissing(revoke.filter((id) => !revoked.some((session) => session.id === id)))
       if (more) trimmer.add({ issuers, sub })
       knownSessions.remember(row)
       emit({ type: 'session-started', sub: row.sub, sessionId: row.id, transport })
@@ -188,6 +189,13 @@ export function createSessions (parts: SessionParts) {
   /** What the store has lost lives on in access tokens: they are revoked for as long as any may be valid. */
   async function revokeUnknown (sessionId: string, store: TimedStore): Promise<void> {
     await revocations.revokeEverywhere({ kind: 'session', id: sessionId, until: revocations.longestUntil() }, store)
+  }
+
+  /** Sessions that were to end and that the store did not find: it may have lost them, and their access tokens live on. */
+  function revokeMissing (ids: readonly string[]): void {
+    for (const id of ids) {
+      if (!revocations.hasEnded(id)) revocations.revokeLocally({ kind: 'session', id, until: revocations.longestUntil() })
+    }
   }
 
   /** A session that is to end is refused here from now on, whether or not the store can be told. */

@@ -429,3 +429,27 @@ t.test('a store that is away starts with one warning that names the reason and w
     await it.app.close()
   }
 })
+
+t.test('a cookie sign-in ends the session of the cookies though the store has lost it', async (t) => {
+  const clock = createClock()
+  const before = await createApp({ plugin: { clock, store: memoryStore({ clock }) } })
+  const store = memoryStore({ clock })
+  const here = await createApp({ plugin: { store, clock } })
+  const lost = await before.signIn('cookie')
+  const onlyAccess = await before.signIn('cookie')
+  for (const { access } of [lost, onlyAccess]) t.equal(await me(here, access), 200)
+  const signIn = (cookie: string) => here.signIn('cookie', {}, { cookie })
+  await signIn(lost.cookie)
+  await signIn(`__Host-access=${onlyAccess.access}`)
+  for (const { access } of [lost, onlyAccess]) t.equal(await me(here, access), 'AUTH_REVOKED_TOKEN')
+})
+
+t.test('a cookie sign-in over a session that has ended writes nothing more', async (t) => {
+  const it = await createApp()
+  const { cookie, access, sessionId } = await it.signIn('cookie')
+  await logout(it, access)
+  const { cursor } = await it.store.readRevocations(null, 10)
+  const next = await it.signIn('cookie', {}, { cookie })
+  t.equal(await me(it, next.access), 200)
+  t.strictSame((await it.store.readRevocations(cursor, 10)).entries, [], sessionId)
+})
