@@ -78,7 +78,7 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
     onRevoked: (sessions) => { for (const { id, until } of sessions) revocations.confirmed({ kind: 'session', id, until }) }
   })
   const sessionParts: SessionParts = {
-    settings, store: timedStore, storeClock, nodeClock, accessTokens, refreshTokens, knownSessions: createKnownSessions(), revocations, trimmer, emit
+    settings, store: timedStore, storeClock, accessLifetime, nodeClock, accessTokens, refreshTokens, knownSessions: createKnownSessions(), revocations, trimmer, emit
   }
   const sessions = createSessions(sessionParts)
   const refresh = createRefresh(sessionParts, sessions)

@@ -34,11 +34,10 @@ type Refused = (attempt: Attempt) => Promise<never>
 
 /** Exchanges a refresh token: what `rotation.ts` decides is carried out by one atomic store call. */
 export function createRefresh (parts: SessionParts, sessions: Sessions) {
-  const { settings, store: sharedStore, storeClock, refreshTokens, knownSessions, revocations, emit } = parts
+  const { settings, store: sharedStore, accessLifetime, refreshTokens, knownSessions, revocations, emit } = parts
   const { retrySeconds, lateRetries, idleSeconds, claims: currentClaims } = settings.refreshToken
   const policy = { retryMs: retrySeconds * 1000, lateRetries }
   const idleMs = idleSeconds * 1000
-  const accessLifetimeSeconds = () => settings.accessToken.lifetimeSeconds + Math.ceil(storeClock.aheadMs / 1000)
 
   /** A verdict without an outcome here does not compile. */
   const outcomes = {
@@ -59,13 +58,13 @@ export function createRefresh (parts: SessionParts, sessions: Sessions) {
         retries: row.retries,
         keepRetries: recentRetries(row, now),
         idleMs,
-        accessLifetimeSeconds: accessLifetimeSeconds()
+        accessLifetimeSeconds: accessLifetime()
       }),
       event: ({ row }) => ({ type: 'session-retried', ...named(row) })
     },
     'roll-forward': {
       write: ({ row, token, store }) => store.rotate(row.id, {
-        from: row.generation, to: token.generation, minAgeMs: 0, idleMs, accessLifetimeSeconds: accessLifetimeSeconds()
+        from: row.generation, to: token.generation, minAgeMs: 0, idleMs, accessLifetimeSeconds: accessLifetime()
       }),
       event: ({ row }) => ({ type: 'store-rolled-back', ...named(row) })
     },
@@ -171,7 +170,7 @@ export function createRefresh (parts: SessionParts, sessions: Sessions) {
 
   async function rotate ({ sessionId, generation }: RefreshToken, store: TimedStore): Promise<CompareAndSetResult> {
     return await store.rotate(sessionId, {
-      from: generation, to: generation + 1, minAgeMs: policy.retryMs, idleMs, accessLifetimeSeconds: accessLifetimeSeconds()
+      from: generation, to: generation + 1, minAgeMs: policy.retryMs, idleMs, accessLifetimeSeconds: accessLifetime()
     })
   }
 }

@@ -32,7 +32,9 @@ export type AssertFits = (tokenLength: number, claims: Readonly<Record<string, u
 export interface SessionParts {
   readonly settings: Settings
   readonly store: TimedStore
-  readonly storeClock: Pick<StoreClock, 'now' | 'aheadMs'>
+  readonly storeClock: Pick<StoreClock, 'now'>
+  /** How long a token that is signed now may be valid by the store's clock, in seconds. */
+  readonly accessLifetime: () => number
   /** This node's own clock, by which applications tell when a credential was read. */
   readonly nodeClock: () => number
   readonly accessTokens: AccessTokens
@@ -55,14 +57,13 @@ function ownIssuers ({ issuer }: Pick<Settings, 'issuer'>): readonly string[] {
 
 /** Starts, lists and ends logins. How a login is carried on is `refresh.ts`. */
 export function createSessions (parts: SessionParts) {
-  const { settings, storeClock, nodeClock, accessTokens, refreshTokens, knownSessions, revocations, trimmer, emit } = parts
+  const { settings, storeClock, accessLifetime, nodeClock, accessTokens, refreshTokens, knownSessions, revocations, trimmer, emit } = parts
   const { issuer, accessToken: { lifetimeSeconds }, refreshToken: { idleSeconds, absoluteSeconds, maxSessions } } = settings
   const issuers = ownIssuers(settings)
 
   return {
     issueTokens,
     assertIssuable,
-    revokeOrRefuse,
 
     /** The store for one request: pass it to all calls that the request makes, so that they share one time limit. */
     begin: (): TimedStore => parts.store.withDeadline(),
@@ -157,11 +158,6 @@ export function createSessions (parts: SessionParts) {
       // None of them can be refreshed any more. Waited for as long as a request waits, and done in any case.
       return revoked.length + await store.bounded(() => trimmer.add({ issuers, sub })).catch(() => 0)
     }
-  }
-
-  /** How long a token that is signed now may be valid by the store's clock. */
-  function accessLifetime (): number {
-    return lifetimeSeconds + Math.ceil(storeClock.aheadMs / 1000)
   }
 
   /**
