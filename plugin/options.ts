@@ -152,6 +152,9 @@ export interface Options {
   readonly clock?: (() => number) | undefined
 }
 
+/** What is said of a member that is present and `undefined` where it restricts. */
+export const undefinedProblem = 'is undefined: give it a value, or leave it out'
+
 /** The one way in which a wrong option is reported: it stops the start and is named. */
 export function optionError (name: string, problem: string): TypeError {
   return new TypeError(`Cannot register fastify-authenticate: "${name}" ${problem}`)
@@ -178,7 +181,7 @@ export function withoutUndefined (value: unknown, parent = ''): unknown {
 function assertDispensable (name: string): void {
   // An environment variable, usually.
   if (name === 'secret') throw optionError(name, 'is missing: is the environment variable set?')
-  if (restricting.has(name)) throw optionError(name, 'is undefined: give it a value, or leave it out')
+  if (restricting.has(name)) throw optionError(name, undefinedProblem)
 }
 
 function isPlain (value: unknown): value is Record<string, unknown> {

@@ -1,6 +1,8 @@
+import { undefinedProblem } from '../options.ts'
+
 /** What is said of a member, or an argument, that is present and `undefined`. */
 export function undefinedMember (name: string): string {
-  return `"${name}" is undefined: give it a value, or leave it out`
+  return `"${name}" ${undefinedProblem}`
 }
 
 /**

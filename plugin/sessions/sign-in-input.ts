@@ -1,3 +1,4 @@
+import { undefinedProblem } from '../options.ts'
 import { checkOwnClaims, checkScope } from '../tokens/app-claims.ts'
 
 export interface SignInInput {
@@ -26,7 +27,7 @@ export function checkSignIn (input: SignInInput) {
   const { sub, claims = {}, scope, device, authenticatedAt, revokeOthers = false } = input
   // Both restrict: a value that got lost must not leave out what it asks for.
   const lost = (['authenticatedAt', 'revokeOthers'] as const).find((name) => name in input && input[name] === undefined)
-  if (lost !== undefined) throw new TypeError(`"${lost}" is undefined: give it a value, or leave it out`)
+  if (lost !== undefined) throw new TypeError(`"${lost}" ${undefinedProblem}`)
   if (!isStorable(sub)) throw new TypeError(`"sub" must be a non-empty, well-formed string of at most ${maxSubBytes} bytes`)
   if (authenticatedAt !== undefined && !Number.isFinite(authenticatedAt)) throw new TypeError('"authenticatedAt" must be a time in milliseconds')
   if (typeof revokeOthers !== 'boolean') throw new TypeError('"revokeOthers" must be true or false')
