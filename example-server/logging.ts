@@ -19,7 +19,7 @@ export function loggerOptions (level: string) {
 }
 
 /** Worth somebody's attention. */
-const alarms = new Set<AuthEvent['type']>(['session-reused', 'store-rolled-back', 'feed-stale', 'keys-not-reloaded'])
+const alarms = new Set<AuthEvent['type']>(['refresh-token-reused', 'store-rolled-back', 'feed-stale', 'keys-not-reloaded'])
 
 /** Two tabs reach 2 or 3. Somebody with a copy of the tokens may be refreshing along. */
 const suspiciousStreak = 6
@@ -31,5 +31,5 @@ export function logEvents (log: Pick<FastifyBaseLogger, 'debug' | 'warn'>) {
 }
 
 function isAlarm (event: AuthEvent): boolean {
-  return alarms.has(event.type) || (event.type === 'session-coalesced' && event.streak >= suspiciousStreak)
+  return alarms.has(event.type) || (event.type === 'refresh-coalesced' && event.streak >= suspiciousStreak)
 }

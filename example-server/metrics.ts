@@ -11,7 +11,7 @@ collectDefaultMetrics({ register: processRegistry })
 
 /** What a refresh came to, by what the plugin tells of it; what it refuses, by the code. */
 const refreshes: Partial<Record<AuthEvent['type'], string>> = {
-  'session-refreshed': 'rotated', 'session-coalesced': 'coalesced', 'session-retried': 'retried', 'store-rolled-back': 'rolled_back'
+  'session-refreshed': 'rotated', 'refresh-coalesced': 'coalesced', 'refresh-retried': 'retried', 'store-rolled-back': 'rolled_back'
 }
 const refusedRefreshes: Partial<Record<string, string>> = {
   AUTH_REFRESH_REUSED: 'reused',

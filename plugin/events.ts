@@ -7,18 +7,18 @@ import type { RefusalCode } from './errors.ts'
 export type AuthEvent =
   | { readonly type: 'session-started', readonly sub: string, readonly sessionId: string, readonly transport: 'bearer' | 'cookie' }
   /**
-   * `session-refreshed`: a refresh token was exchanged for the next one. `session-retried`: the previous one came back
+   * `session-refreshed`: a refresh token was exchanged for the next one. `refresh-retried`: the previous one came back
    * after `retrySeconds`, as if its response had been lost. Its successor was returned, and `lateRetries` counts it.
    */
-  | { readonly type: 'session-refreshed' | 'session-retried', readonly sub: string, readonly sessionId: string }
+  | { readonly type: 'session-refreshed' | 'refresh-retried', readonly sub: string, readonly sessionId: string }
   /**
    * A refresh token was presented within `retrySeconds` of a rotation or of sign-in: the current one was returned.
    * `streak` counts the generations in a row that were presented again within `retrySeconds` of their rotation; 0 while
    * none was. Two tabs do that now and then. A thief who follows the victim does it every time.
    */
-  | { readonly type: 'session-coalesced', readonly sub: string, readonly sessionId: string, readonly streak: number }
+  | { readonly type: 'refresh-coalesced', readonly sub: string, readonly sessionId: string, readonly streak: number }
   /** An old refresh token came back: the session has been ended. Worth an alarm. */
-  | { readonly type: 'session-reused', readonly sub: string, readonly sessionId: string }
+  | { readonly type: 'refresh-token-reused', readonly sub: string, readonly sessionId: string }
   /** A session was ended, here or by another process: close what it has open. */
   | { readonly type: 'session-revoked', readonly sessionId: string, readonly reason: RevocationReason }
   /** A refresh token was newer than its row: the store has lost writes. */

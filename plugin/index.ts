@@ -15,10 +15,10 @@ import { createCookies } from './http/cookies.ts'
 import { createAssertSameSite } from './http/cross-site.ts'
 import { documentRoutes } from './http/document.ts'
 import { serveJwks } from './http/jwks.ts'
-import { createMachineTokens } from './http/machine-tokens.ts'
-import { noNeeds } from './http/needs.ts'
+import { createAccessTokenApi } from './http/machine-tokens.ts'
+import { noRequirements } from './http/requirements.ts'
 import { createSecuritySchemes } from './http/openapi.ts'
-import { addOutgoingHook, addReplyHook } from './http/outgoing.ts'
+import { addResponseHook, addReplyHook } from './http/response-state.ts'
 import { createNeedsOfRoute, protectRoutes } from './http/protect.ts'
 import { createRenew, createReplyRefresh } from './http/refresh.ts'
 import { createSessionApi } from './http/session-api.ts'
@@ -75,7 +75,7 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
     store: timedStore,
     maxSessions: settings.refreshToken.maxSessions,
     accessLifetime,
-    onRevoked: (sessions) => { for (const { id, until } of sessions) revocations.confirmed({ kind: 'session', id, until }) }
+    onRevoked: (sessions) => { for (const { id, until } of sessions) revocations.record({ kind: 'session', id, until }) }
   })
   const sessionParts: SessionParts = {
     settings, store: timedStore, storeClock, accessLifetime, nodeClock, accessTokens, refreshTokens, knownSessions: createKnownSessions(), revocations, trimmer, emit
@@ -100,19 +100,19 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
   app.decorateReply('signOut', createSignOut(replyParts))
   app.decorateReply('assertSameSite', function () { assertSameSite(this.request) })
   app.decorate('authenticate', async function authenticateHook (request) {
-    await authenticator.authenticate(request as FastifyRequest, noNeeds)
+    await authenticator.authenticate(request as FastifyRequest, noRequirements)
   })
   app.decorate('sessions', createSessionApi(sessions))
-  app.decorate('accessTokens', createMachineTokens(replyParts))
+  app.decorate('accessTokens', createAccessTokenApi(replyParts))
   app.decorate('keys', { jwks: () => keys.current().jwks(), reload: keys.reload })
   app.decorate('securitySchemes', securitySchemes)
 
   if (settings.cookies?.renew) addReplyHook(app)
-  addOutgoingHook(app)
+  addResponseHook(app)
   addRefusalHook(app)
   protectRoutes(app, { authenticator, needsOfRoute })
   documentRoutes(app, needsOfRoute, securitySchemes)
-  if (settings.jwks && keys.mayPublish()) serveJwks(app, settings.jwks.path, keys)
+  if (settings.jwks && keys.hasPublicKeys()) serveJwks(app, settings.jwks.path, keys)
 
   const sweeper = setInterval(async () => {
     try {
@@ -176,7 +176,7 @@ declare module 'fastify' {
     /** A subject's logins: list them, end one, end all. */
     sessions: ReturnType<typeof createSessionApi>
     /** Tokens without a session, for machines; checking tokens outside requests; revoking one token. */
-    accessTokens: ReturnType<typeof createMachineTokens>
+    accessTokens: ReturnType<typeof createAccessTokenApi>
     /** The public keys as they are published, and asking an async `keys` now: resolves to whether its list was taken. */
     keys: Pick<KeySource, 'reload'> & Pick<Keyring, 'jwks'>
     /** For `@fastify/swagger`: `openapi: { components: { securitySchemes: app.securitySchemes } }`. */
@@ -199,7 +199,7 @@ export default fp(authenticatePlugin, { fastify: '5.x', name: 'fastify-authentic
 export * from './http/user.ts'
 export { AuthError, type RefusalCode } from './errors.ts'
 export type { AuthEvent } from './events.ts'
-export type { Needs, TokenNeeds } from './http/needs.ts'
+export type { Needs, TokenNeeds } from './http/requirements.ts'
 export type { SignIn } from './http/sign-in.ts'
 export type { BearerResponse, CookieResponse } from './http/token-response.ts'
 export type { KeyOption, SessionInfo } from './options.ts'

@@ -5,7 +5,7 @@ import { request as httpsRequest } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { FastifyServerOptions } from 'fastify'
 import t from 'tap'
-import { isFromOwnSite, type Seen as Look } from '../plugin/http/cross-site.ts'
+import { isFromOwnSite, type RequestOrigin as Look } from '../plugin/http/cross-site.ts'
 import { createApp, seen, setCookies, type Seen, type TestApp } from './fixtures/app.ts'
 
 const own = { origin: undefined, secFetchSite: undefined, host: 'api.example.com', protocol: 'https' }

@@ -1,7 +1,7 @@
 import { createSecretKey, generateKeyPairSync, randomBytes, type KeyObject } from 'node:crypto'
 import t from 'tap'
 import { algorithms, needOf, type Algorithm } from '../plugin/tokens/algorithms.ts'
-import { createJwt } from '../plugin/tokens/jwt.ts'
+import { createSigner } from '../plugin/tokens/signer.ts'
 import { readKey } from '../plugin/tokens/key.ts'
 
 const modulusLengths = [2048, 2056, 3072]
@@ -29,7 +29,7 @@ for (const alg of Object.keys(algorithms) as Algorithm[]) {
   t.test(`encodedLength() is the exact length of what sign() returns: ${alg}`, async (t) => {
     for (const key of keysFor(alg)) {
       for (const [kid, type] of [['k', 'at+jwt'], ['a "longer" kid, ключ', 'JWT']] as const) {
-        const signer = await createJwt(readKey({ key, alg, kid }, 'keys.0'), type)
+        const signer = await createSigner(readKey({ key, alg, kid }, 'keys.0'), type)
         for (const [name, claims] of Object.entries(claimSets)) {
           t.equal(signer.encodedLength(claims), signer.sign({ ...claims }).length, name)
         }

@@ -304,7 +304,7 @@ t.test('a reload that retires no key forgets no token; a kid that comes to mean 
   let list: KeyOption[] = [entry(a, 'active')]
   const { source } = await createSource(async () => list)
   let forgotten = 0
-  source.onSwap(() => forgotten++)
+  source.onRetire(() => forgotten++)
   const rows: [string, KeyOption[], number][] = [
     ['the same list', [entry(a, 'active')], 0],
     ['one more', [entry(a, 'active'), entry(b, 'next')], 0],

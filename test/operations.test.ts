@@ -185,8 +185,8 @@ t.test('every case of a refresh has its own count, and a feed that is silent sho
   const events = createAuthEvents()
   const passwords = await createPasswords()
   const metrics = createMetrics({ events, passwords, liveSockets: createLiveSockets() })
-  for (const type of ['session-refreshed', 'session-retried', 'store-rolled-back'] as const) events.publish({ type, sub: 'bob', sessionId: 'x' })
-  events.publish({ type: 'session-coalesced', sub: 'bob', sessionId: 'x', streak: 1 })
+  for (const type of ['session-refreshed', 'refresh-retried', 'store-rolled-back'] as const) events.publish({ type, sub: 'bob', sessionId: 'x' })
+  events.publish({ type: 'refresh-coalesced', sub: 'bob', sessionId: 'x', streak: 1 })
   const codes = ['AUTH_REFRESH_REUSED', 'AUTH_REFRESH_SUPERSEDED', 'AUTH_REFRESH_INVALID', 'AUTH_NO_CREDENTIALS', 'AUTH_STORE_UNAVAILABLE', 'AUTH_CROSS_SITE']
   for (const code of codes) await metrics.refreshRefused({} as any, {} as any, { code })
   events.publish({ type: 'keys-not-reloaded', reason: 'unreadable' })
@@ -205,11 +205,11 @@ t.test('the log warns of a session whose tokens are presented twice six times in
   const lines: [string, string][] = []
   const level = (name: string) => (_members: object, text: string) => { lines.push([name, text]) }
   const onEvent = logEvents({ debug: level('debug'), warn: level('warn') } as any)
-  for (const streak of [0, 1, 5, 6, 7]) onEvent({ type: 'session-coalesced', sub: 'bob', sessionId: 'x', streak })
-  onEvent({ type: 'session-reused', sub: 'bob', sessionId: 'x' })
+  for (const streak of [0, 1, 5, 6, 7]) onEvent({ type: 'refresh-coalesced', sub: 'bob', sessionId: 'x', streak })
+  onEvent({ type: 'refresh-token-reused', sub: 'bob', sessionId: 'x' })
   t.strictSame(lines, [
-    ...['debug', 'debug', 'debug', 'warn', 'warn'].map((name) => [name, 'session-coalesced']),
-    ['warn', 'session-reused']
+    ...['debug', 'debug', 'debug', 'warn', 'warn'].map((name) => [name, 'refresh-coalesced']),
+    ['warn', 'refresh-token-reused']
   ])
 })
 

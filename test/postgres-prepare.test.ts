@@ -21,7 +21,7 @@ const ending = { lifetimeSeconds: 600 }
 const inserting = { issuers: [issuer, ''], revoke: [], maxSessions: 100, ...ending }
 const rotation = { from: 0, to: 1, minAgeMs: 0, idleMs: hourMs, accessLifetimeSeconds: 600 }
 const newSession = (id: string): NewSession => ({
-  id, issuer, sub: 'user', salt: 'salt', device: null, scope: null, claims: {}, accessLifetimeSeconds: 600, idleMs: hourMs, absoluteMs: 24 * hourMs
+  id, issuer, sub: 'user', sessionKey: 'sessionKey', device: null, scope: null, claims: {}, accessLifetimeSeconds: 600, idleMs: hourMs, absoluteMs: 24 * hourMs
 })
 
 t.setTimeout(120_000)
@@ -177,7 +177,7 @@ t.test('prepare()', { skip }, async (t) => {
       ${sessionTables} ${firstFunctions};
       INSERT INTO auth_schema (step) VALUES ('001-sessions'), ('002-functions')`)
     const insertOld = (id: string, sub: string, idleMs = hourMs) => client.query(
-      "SELECT auth_insert($1, $2, 'salt', NULL, NULL, '{}', 600, $3, 100000000, '{}', NULL, 600)", [id, sub, idleMs])
+      "SELECT auth_insert($1, $2, 'sessionKey', NULL, NULL, '{}', 600, $3, 100000000, '{}', NULL, 600)", [id, sub, idleMs])
     for (const id of ['a', 'b', 'revoked']) await insertOld(id, 'user')
     await insertOld('expired', 'user', -1)
     await insertOld('elsewhere', 'signed out')

@@ -16,7 +16,7 @@ const inserting: InsertOptions = { issuers: [issuer], revoke: [], maxSessions: 1
 const rotation = { from: 0, to: 1, minAgeMs: 0, idleMs: hourMs, accessLifetimeSeconds: 600 }
 const subject = (sub: string) => ({ issuers: [issuer], sub })
 const newSession = (given: Partial<NewSession> = {}): NewSession => ({
-  id: randomUUID(), issuer, sub: 'user', salt: 'salt', device: null, scope: null, claims: {}, accessLifetimeSeconds: 600, idleMs: hourMs, absoluteMs: 24 * hourMs, ...given
+  id: randomUUID(), issuer, sub: 'user', sessionKey: 'sessionKey', device: null, scope: null, claims: {}, accessLifetimeSeconds: 600, idleMs: hourMs, absoluteMs: 24 * hourMs, ...given
 })
 const times = <T>(count: number, call: (index: number) => T) => Array.from({ length: count }, (_, index) => call(index))
 const pick = <T>(items: readonly T[]) => items[Math.floor(Math.random() * items.length)]!

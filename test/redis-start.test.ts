@@ -231,7 +231,7 @@ t.test('a store works on what version 1 of the schema left', skipWithoutRedis, a
   const { admin, connect } = await serve(t)
   const store = await connect('ioredis')
   const { storeTime: now } = await store.prepare!()
-  const pieces = JSON.stringify(['salt', null, null, {}])
+  const pieces = JSON.stringify(['sessionKey', null, null, {}])
   const both = { ...inserting, issuers: ['https://issuer.example', ''] }
   const subject = { issuers: both.issuers, sub: 'user' }
   async function insertOld (id: string, rotatedAt: number): Promise<void> {
@@ -276,7 +276,7 @@ t.test('an index of version 1 that is too long for one step takes effect in one,
       redis.call('HSET', KEYS[1] .. 's' .. id, 's', 'user', 'g', 0, 'c', id, 'r', id, 'i', ARGV[1], 'a', ARGV[1], 't', 600, '0', ARGV[2])
       redis.call('PEXPIREAT', KEYS[1] .. 's' .. id, ARGV[1])
       redis.call('ZADD', KEYS[1] .. 'u:user', ARGV[1], id)
-    end`, 1, '{auth}:', idle, JSON.stringify(['salt', null, null, {}]))
+    end`, 1, '{auth}:', idle, JSON.stringify(['sessionKey', null, null, {}]))
   const subject = { issuers: ['', 'https://issuer.example'], sub: 'user' }
   const trimmed = await store.trim(subject, { maxSessions: 100, ...ending })
   t.strictSame([trimmed.revoked.length, trimmed.more], [1000, true])

@@ -227,8 +227,8 @@ t.test('reply.signOut() ends the session that is named, and succeeds where there
   const logout = (headers: Record<string, string>, payload?: object) => app.inject({ method: 'POST', url: '/logout', headers, ...(payload && { payload }) })
   const foreign = await (await createApp({ plugin: { issuer: 'https://other.example' } })).signIn('cookie')
   const forged = await (await createApp({ plugin: { secret: 'some other secret, of 32 bytes at least' } })).signIn('cookie')
-  const mint = async (id: string, generation: number, salt?: string) =>
-    createRefreshTokens({ issuer } as Settings, readSecrets(secret)).mint(id, generation, salt ?? (await store.find(id)).row!.salt)
+  const mint = async (id: string, generation: number, sessionKey?: string) =>
+    createRefreshTokens({ issuer } as Settings, readSecrets(secret)).issue(id, generation, sessionKey ?? (await store.find(id)).row!.sessionKey)
 
   type Named = (one: SignedIn, two: SignedIn) => { headers?: Record<string, string>, body?: unknown } | Promise<{ headers?: Record<string, string>, body?: unknown }>
   const rows: [string, Named, ('one' | 'two')[], boolean][] = [
@@ -255,8 +255,8 @@ t.test('reply.signOut() ends the session that is named, and succeeds where there
     ['by a malformed body', () => ({ body: 'x' }), [], false],
     ['by an empty body', () => ({ body: '' }), [], false],
     ['by a body with a bad mac', (one) => ({ body: `${one.refresh.slice(0, -4)}AAAA` }), [], false],
-    ['by a body with the secret but no salt', async (one) => ({ body: await mint(one.sessionId, 0, 'no salt of ours') }), [], false],
-    ['by an unknown session', async () => ({ body: await mint('A'.repeat(22), 0, 'salt') }), [], false],
+    ['by a body with the secret but no session key', async (one) => ({ body: await mint(one.sessionId, 0, 'no session key of ours') }), [], false],
+    ['by an unknown session', async () => ({ body: await mint('A'.repeat(22), 0, 'sessionKey') }), [], false],
     ['by a malformed body, a cookie beside it', (one) => ({ body: 'x', headers: { cookie: one.cookie } }), [], false]
   ]
   for (const [name, named, ends, clears] of rows) {

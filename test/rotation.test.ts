@@ -18,8 +18,8 @@ const retryMs = 10_000
 const otherSecret = 'another secret, of 32 bytes at least'
 
 /** Mints a refresh token as the plugin does, from whatever somebody may have got hold of. */
-function mint (id: string, generation: number, salt: string, { by = secret, as = issuer } = {}): string {
-  return createRefreshTokens({ issuer: as } as Settings, readSecrets(by)).mint(id, generation, salt)
+function mint (id: string, generation: number, sessionKey: string, { by = secret, as = issuer } = {}): string {
+  return createRefreshTokens({ issuer: as } as Settings, readSecrets(by)).issue(id, generation, sessionKey)
 }
 
 type Transport = 'bearer' | 'cookie'
@@ -62,7 +62,7 @@ t.test('decide() has one verdict for every token and row', async (t) => {
     id: 'session',
     issuer,
     sub: 'alice',
-    salt: 'salt',
+    sessionKey: 'sessionKey',
     generation: 5,
     repeatedGeneration: null,
     repeatStreak: 0,
@@ -143,18 +143,18 @@ interface Case {
 
 const idleSeconds = 14 * day
 const absoluteSeconds = 30 * day
-const reuse = { answer: 'AUTH_REFRESH_REUSED', row: (now: number) => ({ revokedAt: now }), events: ['session-reused', 'session-revoked', 'token-refused'] } as const
+const reuse = { answer: 'AUTH_REFRESH_REUSED', row: (now: number) => ({ revokedAt: now }), events: ['refresh-token-reused', 'session-revoked', 'token-refused'] } as const
 const invalid = { answer: 'AUTH_REFRESH_INVALID', events: ['token-refused'] } as const
 const superseded = { answer: 'AUTH_REFRESH_SUPERSEDED', events: ['token-refused'] } as const
 
 const cases: readonly Case[] = [
-  { name: 'bad mac', present: (row) => mint(row.id, 0, row.salt).slice(0, -3) + 'AAA', at: 60, ...invalid },
-  { name: 'a stolen database mints nothing', present: (row) => mint(row.id, 0, row.salt, { by: otherSecret }), at: 60, ...invalid },
-  { name: 'a leaked secret mints nothing without the salt', present: (row) => mint(row.id, 0, 'no salt of ours'), at: 60, ...invalid },
-  { name: 'a leaked secret ends nothing without the salt', rotated: [60, 120], present: (row) => mint(row.id, 0, 'no salt of ours'), at: 600, ...invalid },
-  { name: 'a leaked secret rolls nothing forward without the salt', present: (row) => mint(row.id, 9, 'no salt of ours'), at: 60, ...invalid },
-  { name: 'another issuer over the same secret', present: (row) => mint(row.id, 0, row.salt, { as: 'https://other.example.com' }), at: 60, ...invalid },
-  { name: 'unknown session', present: (row) => mint('A'.repeat(22), 0, row.salt), at: 60, ...invalid },
+  { name: 'bad mac', present: (row) => mint(row.id, 0, row.sessionKey).slice(0, -3) + 'AAA', at: 60, ...invalid },
+  { name: 'a stolen database mints nothing', present: (row) => mint(row.id, 0, row.sessionKey, { by: otherSecret }), at: 60, ...invalid },
+  { name: 'a leaked secret mints nothing without the session key', present: (row) => mint(row.id, 0, 'no session key of ours'), at: 60, ...invalid },
+  { name: 'a leaked secret ends nothing without the session key', rotated: [60, 120], present: (row) => mint(row.id, 0, 'no session key of ours'), at: 600, ...invalid },
+  { name: 'a leaked secret rolls nothing forward without the session key', present: (row) => mint(row.id, 9, 'no session key of ours'), at: 60, ...invalid },
+  { name: 'another issuer over the same secret', present: (row) => mint(row.id, 0, row.sessionKey, { as: 'https://other.example.com' }), at: 60, ...invalid },
+  { name: 'unknown session', present: (row) => mint('A'.repeat(22), 0, row.sessionKey), at: 60, ...invalid },
   { name: 'revoked, d = 0', revoked: 30, present: 0, at: 31, ...invalid },
   { name: 'revoked, d = 1 within G', rotated: [30], revoked: 31, present: 0, at: 32, ...invalid },
   { name: 'revoked, d = 2', rotated: [30, 60], revoked: 90, present: 0, at: 120, ...invalid },
@@ -166,14 +166,14 @@ const cases: readonly Case[] = [
   { name: 'd = 0, near the absolute expiry, which no idle expiry passes', rotated: [10 * day, 20 * day], present: 2, at: 25 * day, answer: 3, row: (now) => ({ generation: 3, rotatedAt: now, idleExpiresAt: now + 5 * day * 1000 }), events: ['session-refreshed'] },
   { name: 'd = 0 at exactly G', present: 0, at: 10, answer: 1, row: (now, idle) => ({ generation: 1, rotatedAt: now, idleExpiresAt: idle }), events: ['session-refreshed'] },
   { name: 'd = 0 after rotations and retries, which stay counted', rotated: [60, 120], retried: [200, 300], present: 2, at: 400, answer: 3, row: (now, idle) => ({ generation: 3, rotatedAt: now, idleExpiresAt: idle }), events: ['session-refreshed'] },
-  { name: 'd = 0 within G of sign-in', present: 0, at: 9, answer: 0, events: ['session-coalesced'] },
-  { name: 'd = 0 within G of a rotation', rotated: [60], present: 1, at: 69, answer: 1, events: ['session-coalesced'] },
-  { name: 'd = 1 within G of the rotation', rotated: [60], present: 0, at: 69, answer: 1, row: () => ({ repeatedGeneration: 0, repeatStreak: 1 }), events: ['session-coalesced'] },
-  { name: 'd = 1 within G of the last counted late retry', rotated: [60], retried: [100], present: 0, at: 109, answer: 1, row: () => ({ repeatedGeneration: 0, repeatStreak: 1 }), events: ['session-coalesced'] },
-  { name: 'd = 1 within G of the last late retry of the day', rotated: [60], retried: [100, 200], present: 0, at: 209, answer: 1, row: () => ({ repeatedGeneration: 0, repeatStreak: 1 }), events: ['session-coalesced'] },
-  { name: 'd = 1 at exactly G: one retry counted', rotated: [60], present: 0, at: 70, answer: 1, row: (now, idle) => ({ retries: [now], idleExpiresAt: idle }), events: ['session-retried'] },
-  { name: 'd = 1 later: another one counted', rotated: [60], retried: [100], present: 0, at: 110, answer: 1, row: (now, idle) => ({ retries: [now - 10_000, now], idleExpiresAt: idle }), events: ['session-retried'] },
-  { name: 'd = 1 later, the limit reached a day ago: what is older is forgotten', rotated: [60], retried: [100, 200], present: 0, at: 100 + day, answer: 1, row: (now, idle) => ({ retries: [now - day * 1000 + 100_000, now], idleExpiresAt: idle }), events: ['session-retried'] },
+  { name: 'd = 0 within G of sign-in', present: 0, at: 9, answer: 0, events: ['refresh-coalesced'] },
+  { name: 'd = 0 within G of a rotation', rotated: [60], present: 1, at: 69, answer: 1, events: ['refresh-coalesced'] },
+  { name: 'd = 1 within G of the rotation', rotated: [60], present: 0, at: 69, answer: 1, row: () => ({ repeatedGeneration: 0, repeatStreak: 1 }), events: ['refresh-coalesced'] },
+  { name: 'd = 1 within G of the last counted late retry', rotated: [60], retried: [100], present: 0, at: 109, answer: 1, row: () => ({ repeatedGeneration: 0, repeatStreak: 1 }), events: ['refresh-coalesced'] },
+  { name: 'd = 1 within G of the last late retry of the day', rotated: [60], retried: [100, 200], present: 0, at: 209, answer: 1, row: () => ({ repeatedGeneration: 0, repeatStreak: 1 }), events: ['refresh-coalesced'] },
+  { name: 'd = 1 at exactly G: one retry counted', rotated: [60], present: 0, at: 70, answer: 1, row: (now, idle) => ({ retries: [now], idleExpiresAt: idle }), events: ['refresh-retried'] },
+  { name: 'd = 1 later: another one counted', rotated: [60], retried: [100], present: 0, at: 110, answer: 1, row: (now, idle) => ({ retries: [now - 10_000, now], idleExpiresAt: idle }), events: ['refresh-retried'] },
+  { name: 'd = 1 later, the limit reached a day ago: what is older is forgotten', rotated: [60], retried: [100, 200], present: 0, at: 100 + day, answer: 1, row: (now, idle) => ({ retries: [now - day * 1000 + 100_000, now], idleExpiresAt: idle }), events: ['refresh-retried'] },
   { name: 'd = 1 later, the limit reached', rotated: [60], retried: [100, 200], present: 0, at: 99 + day, ...reuse },
   { name: 'd = 2 within G', rotated: [60, 120], present: 0, at: 129, ...superseded },
   { name: 'd = 3 within G', rotated: [60, 120, 180], present: 0, at: 189, ...superseded },
@@ -204,7 +204,7 @@ async function bring ({ store, clock }: TestApp, id: string, began: number, { ro
 
 for (const { name, warm, claims } of [
   { name: 'reads the row first', warm: false, claims: undefined },
-  { name: 'knows the salt already', warm: true, claims: undefined },
+  { name: 'knows the session key already', warm: true, claims: undefined },
   { name: 'asks the application for claims', warm: true, claims: async () => ({}) }
 ]) {
   t.test(`reply.refresh() answers every case, and leaves its row as it should be, when it ${name}`, async (t) => {
@@ -227,7 +227,7 @@ async function check (t: Test, it: TestApp, row: Case, transport: Transport, war
   const now = began + row.at * 1000
   clock.set(now)
   const before = await rowOf(store, sessionId)
-  const token = typeof row.present === 'number' ? mint(sessionId, row.present, before.salt) : row.present(before)
+  const token = typeof row.present === 'number' ? mint(sessionId, row.present, before.sessionKey) : row.present(before)
   it.events()
 
   const response = await present(it, token, transport)
@@ -244,7 +244,7 @@ async function check (t: Test, it: TestApp, row: Case, transport: Transport, war
   t.equal(response.statusCode, 200)
   t.equal(response.headers['cache-control'], 'no-store')
   const tokens = tokensOf(response, transport)
-  t.equal(tokens.refresh, mint(sessionId, row.answer, before.salt))
+  t.equal(tokens.refresh, mint(sessionId, row.answer, before.sessionKey))
   const exp = Math.min(now / 1000 + 600, before.absoluteExpiresAt / 1000)
   const { jti, ...claims } = claimsOf(tokens.access)
   t.strictSame(claims, { iss: issuer, aud: issuer, sub: 'alice', iat: now / 1000, exp, sid: sessionId, scope: 'notes:read', roles: ['user'] })
@@ -281,7 +281,7 @@ t.test('reply.refresh() refuses what is no refresh token without asking the stor
   const it = await createApp({ plugin: { store } })
   const { refresh, access, sessionId } = await it.signIn('bearer')
   const [, id, , mac] = refresh.split('.')
-  const { salt } = await rowOf(memory, sessionId)
+  const { sessionKey } = await rowOf(memory, sessionId)
   it.clock.advance(60)
 
   await t.test('of the wrong shape or mac', async (t) => {
@@ -291,7 +291,7 @@ t.test('reply.refresh() refuses what is no refresh token without asking the stor
       'x', '.', '...', 'rt1', access, `rt2.${id}.0.${mac}`, `RT1.${id}.0.${mac}`, `rt1.${id}.${mac}`, `rt1.${id}.1.${mac}`, `rt1.${id}.00.${mac}`, `rt1.${id}.+0.${mac}`,
       `rt1.${id}.-0.${mac}`, `rt1.${id}.0x0.${mac}`, `rt1.${id}.0e0.${mac}`, `rt1.${id}.9007199254740993.${mac}`, `rt1.${id}..${mac}`, `rt1.${id}.0.${mac}.`, `rt1.${id}.0.${mac}=`,
       `rt1.${id}.0.${mac}A`, `rt1.${id}.0.${mac!.slice(0, -1)}`, `rt1.${id}.0.`, `rt1.${id}A.0.${mac}`, `rt1.${'A'.repeat(22)}.0.${mac}`, `rt1..0.${mac}`, spareBits, ` ${refresh} `.trim() + 'x', `rt1.${id}.0.${'A'.repeat(300)}`,
-      mint(id!, 0, salt, { by: otherSecret })
+      mint(id!, 0, sessionKey, { by: otherSecret })
     ]
     for (const text of shapes) {
       for (const transport of ['bearer', 'cookie'] as const) {
@@ -516,13 +516,13 @@ t.test('refreshToken.claims is asked before every access token that a refresh mi
   await t.test('for every verdict that mints, and for none that refuses', async (t) => {
     answer = async () => ({ claims: { asked: asked.length } })
     const session = await it.signIn('bearer', given)
-    const { salt } = await rowOf(store, session.sessionId)
+    const { sessionKey } = await rowOf(store, session.sessionId)
     asked.splice(0)
     for (const [seconds, generation, verdict, askedThen] of [
       [1, 0, 'return-current', 1], [60, 0, 'rotate', 2], [1, 0, 'return-successor', 3], [60, 0, 'count-retry', 4], [60, 3, 'roll-forward', 5], [1, 0, 'superseded', 5], [60, 0, 'reuse', 5], [1, 3, 'invalid', 5]
     ] as const) {
       it.clock.advance(seconds)
-      const response = await present(it, mint(session.sessionId, generation, salt), 'bearer')
+      const response = await present(it, mint(session.sessionId, generation, sessionKey), 'bearer')
       t.equal(asked.length, askedThen, verdict)
       if (response.statusCode === 200) t.equal(claimsOf(response.json().access_token).asked, askedThen)
     }
@@ -542,10 +542,10 @@ t.test('the option secret rolls over: [old, new], [new, old], [new]', async (t) 
 
   const first = await old.signIn('bearer')
   const second = (await exchange(oldNew, first.refresh)).json()
-  t.equal(second.refresh_token, mint(first.sessionId, 1, (await rowOf(store, first.sessionId)).salt), 'the first one mints')
+  t.equal(second.refresh_token, mint(first.sessionId, 1, (await rowOf(store, first.sessionId)).sessionKey), 'the first one mints')
   t.equal((await exchange(onlyNew, second.refresh_token)).statusCode, 401, 'too early')
   const third = (await exchange(newOld, second.refresh_token)).json()
-  t.equal(third.refresh_token, mint(first.sessionId, 2, (await rowOf(store, first.sessionId)).salt, { by: otherSecret }))
+  t.equal(third.refresh_token, mint(first.sessionId, 2, (await rowOf(store, first.sessionId)).sessionKey, { by: otherSecret }))
   const fourth = (await exchange(oldNew, third.refresh_token)).json()
   t.equal(typeof fourth.refresh_token, 'string', 'nodes of both steps live side by side')
   const fifth = (await exchange(newOld, fourth.refresh_token)).json()
@@ -599,23 +599,23 @@ t.test('fifty parallel refreshes of one token are one rotation and one successor
     const memory = memoryStore({ clock })
     const it = await createApp({ plugin: { clock, store: slow(memory), refreshToken: { ...(claims && { claims }) } } })
     const { sessionId } = await it.signIn('bearer')
-    const { salt } = await rowOf(memory, sessionId)
+    const { sessionKey } = await rowOf(memory, sessionId)
 
     for (const generation of [0, 1]) {
       clock.advance(60)
-      t.strictSame(await race(it, mint(sessionId, generation, salt)), {
-        statuses: [200], successors: [mint(sessionId, generation + 1, salt)], events: ['1 session-refreshed', '49 session-coalesced']
+      t.strictSame(await race(it, mint(sessionId, generation, sessionKey)), {
+        statuses: [200], successors: [mint(sessionId, generation + 1, sessionKey)], events: ['1 session-refreshed', '49 refresh-coalesced']
       })
       t.match(await rowOf(memory, sessionId), { generation: generation + 1, retries: [], revokedAt: null })
     }
     clock.advance(60)
-    t.strictSame(await race(it, mint(sessionId, 1, salt)), {
-      statuses: [200], successors: [mint(sessionId, 2, salt)], events: ['1 session-retried', '49 session-coalesced']
+    t.strictSame(await race(it, mint(sessionId, 1, sessionKey)), {
+      statuses: [200], successors: [mint(sessionId, 2, sessionKey)], events: ['1 refresh-retried', '49 refresh-coalesced']
     }, 'late retries are counted once')
     t.match(await rowOf(memory, sessionId), { generation: 2, retries: [clock()], revokedAt: null })
     clock.advance(60)
-    t.strictSame(await race(it, mint(sessionId, 7, salt)), {
-      statuses: [200], successors: [mint(sessionId, 7, salt)], events: ['1 store-rolled-back', '49 session-coalesced']
+    t.strictSame(await race(it, mint(sessionId, 7, sessionKey)), {
+      statuses: [200], successors: [mint(sessionId, 7, sessionKey)], events: ['1 store-rolled-back', '49 refresh-coalesced']
     }, 'the row is raised once')
   }
 })

@@ -252,7 +252,7 @@ t.test('one request ends at most four sessions and reads at most eight values of
   await t.test('eight refresh tokens of one session, of which one is the row\'s', async (t) => {
     const [one] = await sessions(1)
     const others = createRefreshTokens({ issuer } as Settings, readSecrets(secret))
-    const tokens = Array.from({ length: 7 }, (_, index) => others.mint(one!.sessionId, 100 + index, 'not the salt'))
+    const tokens = Array.from({ length: 7 }, (_, index) => others.issue(one!.sessionId, 100 + index, 'not the salt'))
     counted.calls()
     t.strictSame(await logout(it, refreshOf(...tokens, one!.refresh)), { ...done, cookies: cleared })
     t.ok(counted.calls().length <= 9)

@@ -24,7 +24,7 @@ const newSession = (given: Partial<NewSession> = {}): NewSession => ({
   id: 'session',
   issuer,
   sub: 'user',
-  salt: 'salt',
+  sessionKey: 'sessionKey',
   device: null,
   scope: null,
   claims: {},
@@ -152,7 +152,7 @@ t.test('a call that fails among others that are committed with it fails alone', 
   t.strictSame(idsOf((await store.list(user, { limit: 10 })).rows), ['a', 'b', 'c'])
 
   // It fails after it has revoked another session: that must not stay.
-  const halfway = store.insert(newSession({ id: 'd', salt: null as never }), { ...inserting, revoke: ['a'] })
+  const halfway = store.insert(newSession({ id: 'd', sessionKey: null as never }), { ...inserting, revoke: ['a'] })
   const results2 = await Promise.allSettled([store.revoke('b', ending), halfway, store.revoke('c', ending)])
   t.strictSame(results2.map(({ status }) => status), ['fulfilled', 'rejected', 'fulfilled'])
   t.strictSame(idsOf((await store.list(user, { limit: 10 })).rows), ['a'])
@@ -249,8 +249,8 @@ t.test('sqliteStore() takes over the sessions, revocations and revokeAll() times
   const columns = '(id, sub, salt, generation, created_at, rotated_at, retries, idle_expires_at, absolute_expires_at, access_lifetime_seconds, revoked_at, revoked_until, claims)'
   database.exec(`${firstSchema}
     INSERT INTO auth_sessions ${columns} VALUES
-      ('live', 'user', 'salt', 3, 1000, 2000, '[1500]', 900000, 900000, 10, NULL, NULL, '{"a":1}'),
-      ('ended', 'user', 'salt', 0, 1000, 1000, '[]', 900000, 900000, 10, 3000, 73000, '{}');
+      ('live', 'user', 'sessionKey', 3, 1000, 2000, '[1500]', 900000, 900000, 10, NULL, NULL, '{"a":1}'),
+      ('ended', 'user', 'sessionKey', 0, 1000, 1000, '[]', 900000, 900000, 10, 3000, 73000, '{}');
     INSERT INTO auth_feed (mark, kind, id, until) VALUES ('mark', 'session', 'ended', 73000);
     INSERT INTO auth_revoked_all VALUES ('user', 3000)`)
   const store = sqliteStore(database, { clock: () => now })
@@ -259,7 +259,7 @@ t.test('sqliteStore() takes over the sessions, revocations and revokeAll() times
     id: 'live',
     issuer: '',
     sub: 'user',
-    salt: 'salt',
+    sessionKey: 'sessionKey',
     generation: 3,
     createdAt: 1000,
     rotatedAt: 2000,

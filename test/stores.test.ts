@@ -15,7 +15,7 @@ const newSession = (given: Partial<NewSession> = {}): NewSession => ({
   id: 'session',
   issuer: '',
   sub: 'user',
-  salt: 'salt',
+  sessionKey: 'sessionKey',
   device: null,
   scope: null,
   claims: {},

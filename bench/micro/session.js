@@ -18,7 +18,7 @@ export function session (number) {
     id: idOf(number),
     issuer,
     sub: `user-${number}`,
-    salt: randomBytes(16).toString('base64url'),
+    sessionKey: randomBytes(16).toString('base64url'),
     device,
     scope,
     claims,

@@ -8,7 +8,7 @@ interface Candidate {
 
 export interface ChooseParts {
   readonly accessTokens: Pick<AccessTokens, 'readOwn'>
-  readonly revocations: Pick<Revocations, 'hasEnded'>
+  readonly revocations: Pick<Revocations, 'isSessionRevoked'>
 }
 
 /**
@@ -21,7 +21,7 @@ export async function chooseAccessCookie (values: readonly string[], { accessTok
   if (values.length === 1) return values[0]!
   const read = await Promise.all(values.map(async (text) => ({ text, verified: await accessTokens.readOwn(text) })))
   const own = read.filter((candidate): candidate is Candidate => candidate.verified !== null)
-  const live = own.filter(({ verified: { sessionId } }) => sessionId === null || !revocations.hasEnded(sessionId))
+  const live = own.filter(({ verified: { sessionId } }) => sessionId === null || !revocations.isSessionRevoked(sessionId))
   if (live.length === 0) return own[0]?.text ?? null
   return nameOneSession(live) ? latest(live).text : null
 }

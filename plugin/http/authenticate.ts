@@ -11,9 +11,9 @@ import type { AccessToken, AccessTokens } from '../tokens/access-token.ts'
 import { chooseAccessCookie } from './access-cookies.ts'
 import type { Challenge } from './challenge.ts'
 import { isPresented, isToken68, readCredentials, type Credentials, type Presented } from './credentials.ts'
-import { canActByCookie, isUpgrade, type AssertSameSite } from './cross-site.ts'
-import { ownToken } from './named-session.ts'
-import { assertMeets, meets, readNeeds, type CheckedNeeds, type Needs } from './needs.ts'
+import { needsCrossSiteCheck, isUpgrade, type AssertSameSite } from './cross-site.ts'
+import { verifyIgnoringExpiry } from './request-sessions.ts'
+import { assertSatisfies, satisfies, readRequirements, type Requirements, type Needs } from './requirements.ts'
 import type { SessionCookies } from './session-cookies.ts'
 import type { Auth, User } from './user.ts'
 
@@ -31,9 +31,9 @@ export interface AuthenticateParts {
 
 export interface Authenticator {
   /** Reads the credentials, checks them, sets `request.user` and `request.auth`: or refuses. */
-  authenticate (request: FastifyRequest, needs: CheckedNeeds): Promise<User | null>
+  authenticate (request: FastifyRequest, needs: Requirements): Promise<User | null>
   /** The same at once, for most callers: `null` is no answer, but a question for {@link authenticate}. */
-  recognize (request: FastifyRequest, needs: CheckedNeeds): User | null
+  authenticateCached (request: FastifyRequest, needs: Requirements): User | null
 }
 
 export function createAuthenticator (parts: AuthenticateParts): Authenticator {
@@ -41,10 +41,10 @@ export function createAuthenticator (parts: AuthenticateParts): Authenticator {
   const accessCookie = settings.cookies?.access ?? null
 
   return {
-    recognize (request, needs) {
+    authenticateCached (request, needs) {
       const credentials = readCredentials(request.raw, accessCookie)
-      const known = recall(request, credentials, needs)
-      return known !== null && meets(known, needs, settings.issuer) ? admit(request, credentials, known) : null
+      const known = fromCache(request, credentials, needs)
+      return known !== null && satisfies(known, needs, settings.issuer) ? setUser(request, credentials, known) : null
     },
 
     async authenticate (request, needs) {
@@ -53,10 +53,10 @@ export function createAuthenticator (parts: AuthenticateParts): Authenticator {
       slots.auth = null
       const credentials = readCredentials(request.raw, accessCookie)
       try {
-        const verified = recall(request, credentials, needs) ?? await identify(request, credentials, needs)
+        const verified = fromCache(request, credentials, needs) ?? await verify(request, credentials, needs)
         if (verified === null) return null
-        assertMeets(verified, needs, settings.issuer)
-        return admit(request, credentials, verified)
+        assertSatisfies(verified, needs, settings.issuer)
+        return setUser(request, credentials, verified)
       } catch (thrown) {
         const error = isNoToken(credentials) ? refusal('AUTH_MALFORMED_CREDENTIALS', 'not exactly one token68') : thrown
         if (error instanceof AuthError && error.code !== 'AUTH_CROSS_SITE') emit({ type: 'token-refused', code: error.code, detail: error.detail, source: sourceOf(credentials) })
@@ -69,26 +69,26 @@ export function createAuthenticator (parts: AuthenticateParts): Authenticator {
    * What most requests bring: a token that has verified before, is still valid and not revoked, in the header or in a
    * cookie that needs no cross-site check here. All others take the long way, which says why it refuses.
    */
-  function recall (request: FastifyRequest, credentials: Credentials, { issuers }: CheckedNeeds): AccessToken | null {
+  function fromCache (request: FastifyRequest, credentials: Credentials, { issuers }: Requirements): AccessToken | null {
     if (!isPresented(credentials)) return null
-    const known = accessTokens.recall(credentials.token, issuers)
-    const isGood = known !== null && revocations.isCurrent(known) && (credentials.kind === 'header' || !canActByCookie(request))
+    const known = accessTokens.fromCache(credentials.token, issuers)
+    const isGood = known !== null && revocations.isValid(known) && (credentials.kind === 'header' || !needsCrossSiteCheck(request))
     return isGood ? known : null
   }
 
   /** The verified token; `null` for a caller who may be nobody, and is. */
-  async function identify (request: FastifyRequest, credentials: Credentials, needs: CheckedNeeds): Promise<AccessToken | null> {
+  async function verify (request: FastifyRequest, credentials: Credentials, needs: Requirements): Promise<AccessToken | null> {
     switch (credentials.kind) {
       case 'foreign': throw refusal('AUTH_NO_CREDENTIALS', 'an Authorization of another scheme or shape')
       case 'malformed': throw refusal('AUTH_MALFORMED_CREDENTIALS', credentials.detail)
       case 'none': return await byRefreshCookie(request, needs)
-      case 'header': return revocations.assertCurrent(await accessTokens.verify(credentials.token, needs.issuers))
+      case 'header': return revocations.assertNotRevoked(await accessTokens.verify(credentials.token, needs.issuers))
       default: return await byCookies(request, needs)
     }
   }
 
   /** Another application's cookies count as absent: applications on one host, or on its parent domain, share a jar. */
-  async function byCookies (request: FastifyRequest, needs: CheckedNeeds): Promise<AccessToken | null> {
+  async function byCookies (request: FastifyRequest, needs: Requirements): Promise<AccessToken | null> {
     const { access, areTooMany } = sessionCookies!.readAccess(request)
     if (access.length === 0 && !areTooMany) return await byRefreshCookie(request, needs)
     const chosen = areTooMany ? null : await chooseAccessCookie(access, { accessTokens, revocations })
@@ -98,20 +98,20 @@ export function createAuthenticator (parts: AuthenticateParts): Authenticator {
   }
 
   /** Without an access cookie, a renewal can still tell who it is. */
-  async function byRefreshCookie (request: FastifyRequest, { optional }: CheckedNeeds): Promise<AccessToken | null> {
+  async function byRefreshCookie (request: FastifyRequest, { optional }: Requirements): Promise<AccessToken | null> {
     const renewed = await renewedByCookie(request, null, optional)
     if (renewed === null && !optional) throw refusal('AUTH_NO_CREDENTIALS', 'nothing was presented')
     return renewed
   }
 
-  async function byCookie (request: FastifyRequest, token: string, { issuers, optional }: CheckedNeeds): Promise<AccessToken | null> {
+  async function byCookie (request: FastifyRequest, token: string, { issuers, optional }: Requirements): Promise<AccessToken | null> {
     try {
       const verified = await accessTokens.verify(token, issuers)
-      if (canActByCookie(request)) assertSameSite(request)
-      return revocations.assertCurrent(verified)
+      if (needsCrossSiteCheck(request)) assertSameSite(request)
+      return revocations.assertNotRevoked(verified)
     } catch (error) {
       if (!(error instanceof AuthError)) throw error
-      const own = ownToken(accessTokens, token)
+      const own = verifyIgnoringExpiry(accessTokens, token)
       if (error.code === 'AUTH_EXPIRED_TOKEN' && own !== null) {
         const renewed = await renewedByCookie(request, own, optional)
         if (renewed !== null) return renewed
@@ -127,7 +127,7 @@ export function createAuthenticator (parts: AuthenticateParts): Authenticator {
     if (!settings.cookies?.renew || isUpgrade(request)) return null
     try {
       const token = await renew(request, expired)
-      return token === null ? null : revocations.assertCurrent(await accessTokens.verify(token))
+      return token === null ? null : revocations.assertNotRevoked(await accessTokens.verify(token))
     } catch (error) {
       if (optional && error instanceof AuthError && error.code === 'AUTH_REFRESH_INVALID') return null
       throw error
@@ -136,7 +136,7 @@ export function createAuthenticator (parts: AuthenticateParts): Authenticator {
 
   /** A session that has ended takes its refresh cookie along, but not that of another session. */
   function clearEnded (request: FastifyRequest, { sessionId }: AccessToken): void {
-    const hasEnded = sessionId !== null && revocations.hasEnded(sessionId)
+    const hasEnded = sessionId !== null && revocations.isSessionRevoked(sessionId)
     const isOfRefresh = sessionCookies?.read(request).refresh.some(({ token }) => token.sessionId === sessionId)
     sessionCookies?.clear(request, hasEnded && isOfRefresh ? ['access', 'refresh'] : ['access'])
   }
@@ -144,7 +144,7 @@ export function createAuthenticator (parts: AuthenticateParts): Authenticator {
 
 interface Slots { user: User | null, auth: Auth | null }
 
-function admit (request: FastifyRequest, credentials: Credentials, verified: AccessToken): User {
+function setUser (request: FastifyRequest, credentials: Credentials, verified: AccessToken): User {
   const { sessionId, scopes, roles } = verified
   const claims = verified.claims as User
   const user = verified.user as User
@@ -174,7 +174,7 @@ export function createRequestAuthenticate ({ authenticate }: Authenticator) {
   return async function requestAuthenticate<const N extends Needs = Record<never, never>> (
     this: FastifyRequest, ...given: [needs?: N]
   ): Promise<UserFor<N>> {
-    return await authenticate(this, readNeeds(given)) as UserFor<N>
+    return await authenticate(this, readRequirements(given)) as UserFor<N>
   }
 }
 

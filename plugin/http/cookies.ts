@@ -1,12 +1,12 @@
 import type { FastifyRequest } from 'fastify'
 import { refusal } from '../errors.ts'
 import type { CookieSettings } from '../settings.ts'
-import type { AssertFits, Grant } from '../sessions/sessions.ts'
+import type { AssertFits, TokenSet } from '../sessions/sessions.ts'
 import { describeLargest } from '../tokens/app-claims.ts'
 import { scopesSentTo, type CookieScope } from './cookie-scopes.ts'
 import type { CookieAttributes, CookieSerializer } from './cookie-serializer.ts'
 import { cookieValues } from './credentials.ts'
-import { outgoingOf } from './outgoing.ts'
+import { responseState } from './response-state.ts'
 
 /** Browsers keep a cookie no longer, RFC 6265bis §5.5. */
 const maxAgeLimitSeconds = 400 * 24 * 3600
@@ -47,7 +47,7 @@ export function createCookies ({ access, refresh, sameSite, domain, secure }: Co
     read: (request: Pick<FastifyRequest, 'raw'>, kind: CookieKind): string[] => cookieValues(request.raw.headers.cookie, names[kind]),
 
     /** Both live as long as the session, so that an expired access token can be told from an absent one. */
-    set (request: FastifyRequest, { accessToken, refreshToken, sessionExpiresIn }: Grant): void {
+    set (request: FastifyRequest, { accessToken, refreshToken, sessionExpiresIn }: TokenSet): void {
       const maxAge = Math.min(sessionExpiresIn, maxAgeLimitSeconds)
       put(request, 'access', accessToken, { ...own, maxAge })
       put(request, 'refresh', refreshToken, { ...own, maxAge })
@@ -84,6 +84,6 @@ export function createCookies ({ access, refresh, sameSite, domain, secure }: Co
   }
 
   function put (request: FastifyRequest, kind: CookieKind, value: string, options: CookieAttributes): void {
-    outgoingOf(request).cookies.set(`${names[kind]};${options.domain ?? ''};${options.path}`, serialize(names[kind], value, options))
+    responseState(request).cookies.set(`${names[kind]};${options.domain ?? ''};${options.path}`, serialize(names[kind], value, options))
   }
 }

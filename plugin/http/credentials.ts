@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { maxTokenLength } from '../tokens/compact.ts'
+import { maxTokenLength } from '../tokens/jws.ts'
 
 /** A token, and where it stood. */
 export interface Presented {

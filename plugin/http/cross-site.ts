@@ -3,7 +3,7 @@ import { refusal } from '../errors.ts'
 import type { Emit } from '../events.ts'
 
 /** What a request tells of where it came from. */
-export interface Seen {
+export interface RequestOrigin {
   readonly origin: string | undefined
   readonly secFetchSite: string | undefined
   readonly host: string
@@ -15,15 +15,15 @@ export interface Seen {
  * Whether a cookie-authenticated request may act. The first rule that matches decides; a request with neither header
  * comes from no browser. `same-site` is not enough: another port of one host is same-site, and need not be ours.
  */
-export function isFromOwnSite (seen: Seen, trustedOrigins: ReadonlySet<string>): boolean {
-  const { origin, secFetchSite } = seen
+export function isFromOwnSite (request: RequestOrigin, trustedOrigins: ReadonlySet<string>): boolean {
+  const { origin, secFetchSite } = request
   if (origin !== undefined && trustedOrigins.has(origin)) return true
   if (secFetchSite !== undefined) return secFetchSite === 'same-origin' || secFetchSite === 'none'
-  return origin === undefined || isOwnOrigin(origin, seen)
+  return origin === undefined || isOwnOrigin(origin, request)
 }
 
 /** `null` (a sandboxed frame, a file) is nobody's own. */
-function isOwnOrigin (origin: string, { host, protocol }: Seen): boolean {
+function isOwnOrigin (origin: string, { host, protocol }: RequestOrigin): boolean {
   if (!URL.canParse(origin)) return false
   const theirs = new URL(origin)
   const own = `${theirs.protocol}//${host}`
@@ -33,7 +33,7 @@ function isOwnOrigin (origin: string, { host, protocol }: Seen): boolean {
 const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /** Methods that change nothing need no check; an upgrade opens a channel that could. */
-export function canActByCookie (request: FastifyRequest): boolean {
+export function needsCrossSiteCheck (request: FastifyRequest): boolean {
   return !safeMethods.has(request.method) || isUpgrade(request)
 }
 
@@ -45,14 +45,14 @@ export type AssertSameSite = (request: FastifyRequest) => void
 
 export function createAssertSameSite (trustedOrigins: ReadonlySet<string>, emit: Emit): AssertSameSite {
   return function assertSameSite (request) {
-    const seen = look(request)
-    if (isFromOwnSite(seen, trustedOrigins)) return
-    emit({ type: 'cross-site-refused', origin: seen.origin ?? null, host: seen.host })
-    throw refusal('AUTH_CROSS_SITE', `from ${JSON.stringify(seen.origin ?? seen.secFetchSite)} to ${JSON.stringify(seen.host)}`)
+    const origin = readRequestOrigin(request)
+    if (isFromOwnSite(origin, trustedOrigins)) return
+    emit({ type: 'cross-site-refused', origin: origin.origin ?? null, host: origin.host })
+    throw refusal('AUTH_CROSS_SITE', `from ${JSON.stringify(origin.origin ?? origin.secFetchSite)} to ${JSON.stringify(origin.host)}`)
   }
 }
 
-function look (request: FastifyRequest): Seen {
+function readRequestOrigin (request: FastifyRequest): RequestOrigin {
   const { origin, 'sec-fetch-site': secFetchSite } = request.raw.headers
   // `ips` exists exactly where `trustProxy` is set; without it, only a TLS socket of our own makes the scheme certain.
   const certain = request.ips !== undefined || request.protocol === 'https'

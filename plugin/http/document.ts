@@ -1,6 +1,6 @@
 import type { FastifyInstance, RouteOptions } from 'fastify'
-import { declarationsWithin } from './declarations.ts'
-import type { CheckedNeeds } from './needs.ts'
+import { routesWithin } from './route-registry.ts'
+import type { Requirements } from './requirements.ts'
 import { refusalSchema, refusalsOf, securityOf, type DocumentedSchema } from './openapi.ts'
 import type { NeedsOfRoute } from './protect.ts'
 
@@ -31,7 +31,7 @@ export function documentRoutes (app: FastifyInstance, needsOfRoute: NeedsOfRoute
   app.addHook('onRoute', function documentRoute (this: FastifyInstance, route) { document(this, route) })
   // Again for the routes that were declared before the plugin or before `@fastify/swagger`.
   app.addHook('onReady', async function documentAllRoutes () {
-    for (const { options, instance } of declarationsWithin(app)) if ('url' in options) document(instance, options)
+    for (const { options, instance } of routesWithin(app)) if ('url' in options) document(instance, options)
   })
 }
 
@@ -94,7 +94,7 @@ function withProtection ({ swagger: build, log }: Documenter, routes: Protected)
 
 interface RouteSchema {
   readonly route: RouteOptions
-  readonly needs: CheckedNeeds
+  readonly needs: Requirements
   readonly schema: DocumentedSchema
 }
 
@@ -105,7 +105,7 @@ function schemasOf (routes: Protected, extent: Extent): RouteSchema[] {
   })
 }
 
-function documented (given: DocumentedSchema, needs: CheckedNeeds, schemes: readonly string[], responses: boolean): DocumentedSchema {
+function documented (given: DocumentedSchema, needs: Requirements, schemes: readonly string[], responses: boolean): DocumentedSchema {
   // A copy, by which the operation is found again in the document.
   const security = given.security === undefined ? securityOf(needs, schemes) : [...given.security]
   return {
@@ -115,7 +115,7 @@ function documented (given: DocumentedSchema, needs: CheckedNeeds, schemes: read
   }
 }
 
-function withRefusals (response: object, needs: CheckedNeeds): object {
+function withRefusals (response: object, needs: Requirements): object {
   const refusals = Object.entries(refusalsOf(needs, response)).map(([status, description]) => [status, { ...refusalSchema, description }])
   return { ...response, ...Object.fromEntries(refusals) }
 }
@@ -140,7 +140,7 @@ interface OpenApiDocument {
 function addRefusals (document: unknown, schemas: readonly RouteSchema[]): void {
   if (typeof document !== 'object' || document === null) return
   const { swagger, paths = {} } = document as OpenApiDocument
-  const needsBySecurity = new Map<unknown, CheckedNeeds>(schemas.map(({ schema, needs }) => [schema.security, needs]))
+  const needsBySecurity = new Map<unknown, Requirements>(schemas.map(({ schema, needs }) => [schema.security, needs]))
   for (const operation of Object.values(paths).flatMap((path) => Object.values(path))) {
     const needs = operation?.security === undefined ? undefined : needsBySecurity.get(operation.security)
     if (needs === undefined) continue

@@ -2,17 +2,17 @@ import { refusal } from '../errors.ts'
 import type { Settings } from '../settings.ts'
 import type { Revocations } from '../sessions/revocations.ts'
 import { isStorable } from '../sessions/sign-in-input.ts'
-import { tokenEntryId, type AccessTokens } from '../tokens/access-token.ts'
-import { checkOwnClaims, checkScope } from '../tokens/app-claims.ts'
+import { tokenRevocationId, type AccessTokens } from '../tokens/access-token.ts'
+import { checkAppClaims, checkScope } from '../tokens/app-claims.ts'
 import { assertKnown } from './arguments.ts'
-import { assertMeets, readTokenNeeds, type TokenNeeds } from './needs.ts'
+import { assertSatisfies, readTokenRequirements, type TokenNeeds } from './requirements.ts'
 import type { ClaimsInput, User } from './user.ts'
 
 /** Ours have 22; a store's index has its limits. */
 const maxJtiLength = 256
 
 /** `app.accessTokens`: tokens for machines that have no session, and tokens that come by another way than a request. */
-export function createMachineTokens ({ settings, accessTokens, revocations }: {
+export function createAccessTokenApi ({ settings, accessTokens, revocations }: {
   settings: Settings
   accessTokens: AccessTokens
   revocations: Revocations
@@ -37,7 +37,7 @@ export function createMachineTokens ({ settings, accessTokens, revocations }: {
         throw new RangeError(`"lifetimeSeconds" must be a whole number between 1 and ${accessToken.maxLifetimeSeconds}`)
       }
       const iat = Math.floor(clock() / 1000)
-      return accessTokens.mint({ sub, scope: checkScope(scope), claims: checkOwnClaims(claims) }, { iat, exp: iat + lifetimeSeconds })
+      return accessTokens.sign({ sub, scope: checkScope(scope), claims: checkAppClaims(claims) }, { iat, exp: iat + lifetimeSeconds })
     },
 
     /**
@@ -52,10 +52,10 @@ export function createMachineTokens ({ settings, accessTokens, revocations }: {
      * AUTH_INSUFFICIENT_ROLE, AUTH_STORE_UNAVAILABLE, AUTH_KEYS_UNAVAILABLE
      */
     async verify (token: string, ...given: [needs?: TokenNeeds]): Promise<User> {
-      const needs = readTokenNeeds(given)
+      const needs = readTokenRequirements(given)
       if (typeof token !== 'string') throw refusal('AUTH_INVALID_TOKEN', 'the token is no string')
-      const verified = revocations.assertCurrent(await accessTokens.verify(token, needs.issuers))
-      assertMeets(verified, needs, issuer)
+      const verified = revocations.assertNotRevoked(await accessTokens.verify(token, needs.issuers))
+      assertSatisfies(verified, needs, issuer)
       return verified.user as User
     },
 
@@ -69,7 +69,7 @@ export function createMachineTokens ({ settings, accessTokens, revocations }: {
       if (!isStorable(jti)) throw new TypeError('"jti" must be well-formed Unicode without U+0000')
       const latest = clock() / 1000 + accessToken.maxLifetimeSeconds
       if (!Number.isSafeInteger(exp) || exp > latest) throw new RangeError('"exp" must be whole seconds since the epoch, within "accessToken.maxLifetimeSeconds" from now')
-      await revocations.revokeEverywhere({ kind: 'token', id: tokenEntryId(issuer, jti), until: exp * 1000 })
+      await revocations.revokeEverywhere({ kind: 'token', id: tokenRevocationId(issuer, jti), until: exp * 1000 })
     }
   }
 }

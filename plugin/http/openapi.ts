@@ -1,5 +1,5 @@
 import type { Settings } from '../settings.ts'
-import type { CheckedNeeds } from './needs.ts'
+import type { Requirements } from './requirements.ts'
 
 /** `reply.json()` of a refusal; open, because an application may send more. */
 export const refusalSchema = {
@@ -28,18 +28,18 @@ export interface DocumentedSchema {
 }
 
 /** One alternative for each scheme, and "nobody" where the needs are optional; `undefined` without schemes. */
-export function securityOf (needs: CheckedNeeds, schemes: readonly string[]): object[] | undefined {
+export function securityOf (needs: Requirements, schemes: readonly string[]): object[] | undefined {
   return schemes.length === 0 ? undefined : [...schemes.map((name) => ({ [name]: [] })), ...(needs.optional ? [{}] : [])]
 }
 
 /** What the document says about the refusals that the application does not describe itself, by their status. */
-export function refusalsOf (needs: CheckedNeeds, described: object): Record<string, string> {
+export function refusalsOf (needs: Requirements, described: object): Record<string, string> {
   const isDescribed = (status: string) => [status, '4xx', '4XX', 'default'].some((name) => name in described)
   const descriptions = { 401: 'Authentication is required', 403: forbidden(needs) }
   return Object.fromEntries(Object.entries(descriptions).filter(([status]) => !isDescribed(status)))
 }
 
-function forbidden ({ scopes, roles }: CheckedNeeds): string {
+function forbidden ({ scopes, roles }: Requirements): string {
   const needed = [
     scopes.length > 0 ? `the scopes ${scopes.join(', ')}` : '',
     roles.length > 0 ? `one of the roles ${roles.join(', ')}` : ''

@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Settings } from '../settings.ts'
 import type { Authenticator } from './authenticate.ts'
-import { addContext, declarationsWithin } from './declarations.ts'
-import { checkNeeds, noNeeds, type CheckedNeeds, type Needs } from './needs.ts'
+import { addContext, routesWithin } from './route-registry.ts'
+import { checkRequirements, noRequirements, type Requirements, type Needs } from './requirements.ts'
 import { assertReached } from './reach.ts'
 
 declare module 'fastify' {
@@ -16,18 +16,18 @@ interface RouteConfig {
   readonly auth?: unknown
 }
 
-export type NeedsOfRoute = (config: RouteConfig) => CheckedNeeds | null
+export type NeedsOfRoute = (config: RouteConfig) => Requirements | null
 
 /** What a route's `config` asks of its callers, `null` for nothing; checked once for each config object. */
 export function createNeedsOfRoute (protect: Settings['protect']): NeedsOfRoute {
-  const undeclared = protect === 'all' ? noNeeds : null
-  const checked = new WeakMap<RouteConfig, CheckedNeeds | null>()
+  const undeclared = protect === 'all' ? noRequirements : null
+  const checked = new WeakMap<RouteConfig, Requirements | null>()
 
   return function needsOfRoute (config) {
     const known = checked.get(config)
     if (known !== undefined) return known
     // Present and undefined is a mistake, which checkNeeds() refuses: `{ auth: RULES.typo }` must not open a route.
-    const needs = !('auth' in config) ? undeclared : config.auth === false ? null : checkNeeds(config.auth)
+    const needs = !('auth' in config) ? undeclared : config.auth === false ? null : checkRequirements(config.auth)
     checked.set(config, needs)
     return needs
   }
@@ -37,7 +37,7 @@ export function createNeedsOfRoute (protect: Settings['protect']): NeedsOfRoute 
  * One hook for the whole context that reads the route's own config: it covers routes declared before and after, in
  * children, under prefixes, and the HEAD routes that Fastify adds. A hook injected route by route would miss some.
  */
-export function protectRoutes (app: FastifyInstance, { authenticator: { recognize, authenticate }, needsOfRoute }: { authenticator: Authenticator, needsOfRoute: NeedsOfRoute }): void {
+export function protectRoutes (app: FastifyInstance, { authenticator: { authenticateCached: recognize, authenticate }, needsOfRoute }: { authenticator: Authenticator, needsOfRoute: NeedsOfRoute }): void {
   // With `done` for callers who are known at once, and a promise for Fastify to wait for in every other case: what is
   // thrown, be it `undefined`, is a refusal then.
   app.addHook('onRequest', function authenticateRoute (request, _reply, done): Promise<unknown> | undefined {
@@ -54,7 +54,7 @@ export function protectRoutes (app: FastifyInstance, { authenticator: { recogniz
     return undefined
   })
 
-  function isKnown (request: FastifyRequest, needs: CheckedNeeds): boolean {
+  function isKnown (request: FastifyRequest, needs: Requirements): boolean {
     try {
       return recognize(request, needs) !== null
     } catch {
@@ -66,7 +66,7 @@ export function protectRoutes (app: FastifyInstance, { authenticator: { recogniz
   app.addHook('onRoute', ({ url, config }) => check(url, config ?? {}))
   addContext(app)
   app.addHook('onReady', async function checkDeclarations () {
-    for (const { options } of declarationsWithin(app)) if ('url' in options) check(options.url, options.config ?? {})
+    for (const { options } of routesWithin(app)) if ('url' in options) check(options.url, options.config ?? {})
     assertReached(app)
   })
 

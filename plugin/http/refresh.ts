@@ -3,17 +3,17 @@ import { AuthError, refusal } from '../errors.ts'
 import type { Emit } from '../events.ts'
 import type { createRefresh } from '../sessions/refresh.ts'
 import type { Revocations } from '../sessions/revocations.ts'
-import type { Grant } from '../sessions/sessions.ts'
+import type { TokenSet } from '../sessions/sessions.ts'
 import type { AccessToken } from '../tokens/access-token.ts'
 import type { Challenge } from './challenge.ts'
-import { canActByCookie, type AssertSameSite } from './cross-site.ts'
-import { canCarry, carryByRaw, outgoingOf, replyOf } from './outgoing.ts'
+import { needsCrossSiteCheck, type AssertSameSite } from './cross-site.ts'
+import { canSetHeaders, carryByRaw, responseState, replyOf } from './response-state.ts'
 import type { PresentedCookies, PresentedRefreshToken, SessionCookies } from './session-cookies.ts'
 import { respondBearer, respondCookie, type BearerResponse, type CookieResponse } from './token-response.ts'
 
 export interface RefreshParts {
   readonly refresh: ReturnType<typeof createRefresh>
-  readonly revocations: Pick<Revocations, 'hasEnded'>
+  readonly revocations: Pick<Revocations, 'isSessionRevoked'>
   readonly sessionCookies: SessionCookies | null
   readonly assertSameSite: AssertSameSite
   readonly challenge: Challenge
@@ -31,7 +31,7 @@ export function createReplyRefresh (parts: RefreshParts) {
     const { request } = reply
     const presented = sessionCookies?.read(request)
     if (!sessionCookies || !presented?.hasRefresh) throw refusal('AUTH_NO_CREDENTIALS', 'no refresh token was presented')
-    if (!canCarry(reply)) throw new TypeError('refresh() by cookie must be called before the response\'s headers are sent')
+    if (!canSetHeaders(reply)) throw new TypeError('refresh() by cookie must be called before the response\'s headers are sent')
     assertSameSite(request)
     return respondCookie(reply, sessionCookies, await exchangeCookie(request, presented, { ...parts, sessionCookies }))
   }
@@ -61,7 +61,7 @@ export function createRenew (parts: RefreshParts) {
     const known = attempts.get(request)
     if (known !== undefined) return await known
     const reply = replyOf(request)
-    if (sessionCookies === null || !canCarry(reply)) return null
+    if (sessionCookies === null || !canSetHeaders(reply)) return null
     const attempt = exchange({ request, reply, expired, sessionCookies })
     attempts.set(request, attempt)
     return await attempt
@@ -70,10 +70,10 @@ export function createRenew (parts: RefreshParts) {
   async function exchange ({ request, reply, expired, sessionCookies }: Attempt): Promise<string | null> {
     const presented = sessionCookies.read(request)
     if (!presented.hasRefresh || !areOf(presented, expired)) return null
-    if (canActByCookie(request)) assertSameSite(request)
+    if (needsCrossSiteCheck(request)) assertSameSite(request)
     const grant = await exchangeCookie(request, presented, { ...parts, sessionCookies })
     sessionCookies.set(request, grant)
-    outgoingOf(request).cacheControl = 'private, no-store'
+    responseState(request).cacheControl = 'private, no-store'
     carryByRaw(reply)
     return grant.accessToken
   }
@@ -93,7 +93,7 @@ function areOf ({ refresh }: PresentedCookies, expired: AccessToken | null): boo
 }
 
 /** Cookies that can never work again are cleared, those that may yet are kept. */
-async function exchangeCookie (request: FastifyRequest, presented: PresentedCookies, { refresh, revocations, sessionCookies }: RefreshParts & { sessionCookies: SessionCookies }): Promise<Grant> {
+async function exchangeCookie (request: FastifyRequest, presented: PresentedCookies, { refresh, revocations, sessionCookies }: RefreshParts & { sessionCookies: SessionCookies }): Promise<TokenSet> {
   const candidates = withoutEnded(presented.refresh, revocations)
   if (presented.areTooMany || !nameOneSession(candidates)) {
     sessionCookies.clearEverywhere(request)
@@ -109,7 +109,7 @@ async function exchangeCookie (request: FastifyRequest, presented: PresentedCook
 
 /** A leftover of a session that has ended does not count beside another's. */
 function withoutEnded (tokens: readonly PresentedRefreshToken[], revocations: RefreshParts['revocations']): readonly PresentedRefreshToken[] {
-  const live = tokens.filter(({ token }) => !revocations.hasEnded(token.sessionId))
+  const live = tokens.filter(({ token }) => !revocations.isSessionRevoked(token.sessionId))
   return live.length > 0 ? live : tokens
 }
 

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import type { Grant } from '../sessions/sessions.ts'
+import type { TokenSet } from '../sessions/sessions.ts'
 import type { AccessTokens } from '../tokens/access-token.ts'
 import type { RefreshToken, RefreshTokens } from '../tokens/refresh-token.ts'
 import type { CookieKind, Cookies } from './cookies.ts'
@@ -66,7 +66,7 @@ export function createSessionCookies ({ cookies, accessTokens, refreshTokens }: 
     read,
 
     /** Sets both; where one came more than once, the others of its name are cleared, so that the new one stands alone. */
-    set (request: FastifyRequest, grant: Grant): void {
+    set (request: FastifyRequest, grant: TokenSet): void {
       const repeated = kinds.filter((kind) => cookies.read(request, kind).length > 1)
       if (repeated.length > 0 && !read(request).isForeign) cookies.clearEverywhere(request, repeated)
       cookies.set(request, grant)

@@ -8,8 +8,8 @@ import type { AccessTokens } from '../tokens/access-token.ts'
 import { assertKnown } from './arguments.ts'
 import type { Challenge } from './challenge.ts'
 import type { AssertSameSite } from './cross-site.ts'
-import { namedByCookies } from './named-session.ts'
-import { canCarry, carryByRaw } from './outgoing.ts'
+import { sessionsInCookies } from './request-sessions.ts'
+import { canSetHeaders, carryByRaw } from './response-state.ts'
 import type { SessionCookies } from './session-cookies.ts'
 import { respondBearer, respondCookie, type BearerResponse, type CookieResponse } from './token-response.ts'
 import type { ClaimsInput } from './user.ts'
@@ -42,7 +42,7 @@ export function createSignIn ({ settings, sessions, accessTokens, sessionCookies
   async function byCookie (reply: FastifyReply, input: SignIn): Promise<CookieResponse> {
     const { request } = reply
     if (sessionCookies === null) throw new TypeError('signIn() with transport "cookie" needs the option "cookies"')
-    if (!canCarry(reply)) throw new TypeError('signIn() with transport "cookie" must be called before the response\'s headers are sent')
+    if (!canSetHeaders(reply)) throw new TypeError('signIn() with transport "cookie" must be called before the response\'s headers are sent')
     if (!input.crossSite) assertSameSite(request)
     warnOfPlainHttp(request)
     const store = sessions.begin()
@@ -54,13 +54,13 @@ export function createSignIn ({ settings, sessions, accessTokens, sessionCookies
   /** Whoever's session the cookies name: leaving it alive would let a planted cookie decide (session fixation). */
   async function sessionsToEnd (reply: FastifyReply, cookies: SessionCookies, store: TimedStore): Promise<readonly string[]> {
     const presented = cookies.read(reply.request)
-    const { ids, refreshTokens, problem } = await namedByCookies(presented, accessTokens)
+    const { ids, refreshTokens, problem } = await sessionsInCookies(presented, accessTokens)
     if (problem !== null) {
       cookies.clearEverywhere(reply.request)
       carryByRaw(reply)
       throw problem
     }
-    const named = await Promise.all(refreshTokens.map((text) => sessions.named(text, store)))
+    const named = await Promise.all(refreshTokens.map((text) => sessions.findSession(text, store)))
     return [...new Set([...ids, ...named])].filter((id) => id !== null)
   }
 

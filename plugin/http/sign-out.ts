@@ -6,8 +6,8 @@ import type { AccessTokens } from '../tokens/access-token.ts'
 import type { Challenge } from './challenge.ts'
 import { isToken68, readCredentials } from './credentials.ts'
 import type { AssertSameSite } from './cross-site.ts'
-import { namedByCookies } from './named-session.ts'
-import { carryByRaw } from './outgoing.ts'
+import { sessionsInCookies } from './request-sessions.ts'
+import { carryByRaw } from './response-state.ts'
 import type { PresentedCookies, SessionCookies } from './session-cookies.ts'
 
 export interface SignOutParts {
@@ -27,7 +27,7 @@ export function createSignOut ({ sessions, accessTokens, sessionCookies, assertS
   async function end (reply: FastifyReply, refreshToken: unknown): Promise<void> {
     if (refreshToken === undefined) return await endByRequest(reply)
     if (typeof refreshToken !== 'string') throw refusal('AUTH_MALFORMED_CREDENTIALS', 'the refresh token is no string')
-    await sessions.endNamed(refreshToken)
+    await sessions.endByRefreshToken(refreshToken)
   }
 
   async function endByRequest (reply: FastifyReply): Promise<void> {
@@ -44,7 +44,7 @@ export function createSignOut ({ sessions, accessTokens, sessionCookies, assertS
   async function endByHeader (token: string): Promise<void> {
     if (!isToken68(token)) throw refusal('AUTH_MALFORMED_CREDENTIALS', 'not exactly one token68')
     const id = await accessTokens.namedSession(token)
-    if (id !== null) await sessions.end(id)
+    if (id !== null) await sessions.signOut(id)
   }
 
   async function endByCookies (reply: FastifyReply): Promise<void> {
@@ -55,9 +55,9 @@ export function createSignOut ({ sessions, accessTokens, sessionCookies, assertS
     // First, so that the browser forgets them even if the store cannot be told.
     clearCookies(request, presented.areTooMany)
     carryByRaw(reply)
-    const { ids, refreshTokens, problem } = await namedByCookies(presented, accessTokens)
+    const { ids, refreshTokens, problem } = await sessionsInCookies(presented, accessTokens)
     const store = sessions.begin()
-    const results = await Promise.allSettled([...ids.map((id) => sessions.end(id, store)), ...refreshTokens.map((text) => sessions.endNamed(text, store))])
+    const results = await Promise.allSettled([...ids.map((id) => sessions.signOut(id, store)), ...refreshTokens.map((text) => sessions.endByRefreshToken(text, store))])
     for (const result of results) if (result.status === 'rejected') throw result.reason
     if (problem !== null) throw problem
   }

@@ -1,6 +1,6 @@
 import type { FastifyReply } from 'fastify'
-import type { Grant } from '../sessions/sessions.ts'
-import { carryByRaw, outgoingOf } from './outgoing.ts'
+import type { TokenSet } from '../sessions/sessions.ts'
+import { carryByRaw, responseState } from './response-state.ts'
 import type { SessionCookies } from './session-cookies.ts'
 
 /** RFC 6749 §5.1. */
@@ -20,8 +20,8 @@ export interface CookieResponse {
   readonly expires_in: number
 }
 
-export function respondBearer (reply: FastifyReply, grant: Grant): BearerResponse {
-  outgoingOf(reply.request).cacheControl = 'no-store'
+export function respondBearer (reply: FastifyReply, grant: TokenSet): BearerResponse {
+  responseState(reply.request).cacheControl = 'no-store'
   carryByRaw(reply)
   return {
     access_token: grant.accessToken,
@@ -32,8 +32,8 @@ export function respondBearer (reply: FastifyReply, grant: Grant): BearerRespons
   }
 }
 
-export function respondCookie (reply: FastifyReply, cookies: SessionCookies, grant: Grant): CookieResponse {
-  outgoingOf(reply.request).cacheControl = 'no-store'
+export function respondCookie (reply: FastifyReply, cookies: SessionCookies, grant: TokenSet): CookieResponse {
+  responseState(reply.request).cacheControl = 'no-store'
   cookies.set(reply.request, grant)
   carryByRaw(reply)
   return { session_id: grant.sessionId, expires_in: grant.expiresIn }

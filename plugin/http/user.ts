@@ -13,18 +13,18 @@ import type { StandardClaims } from '../tokens/claims.ts'
 export interface AuthTypes {}
 
 /** The application's own claims: what it declared in {@link AuthTypes}, else anything. */
-export type OwnClaims = AuthTypes extends { claims: infer Claims } ? Claims : { readonly [claim: string]: unknown }
+export type AppClaims = AuthTypes extends { claims: infer Claims } ? Claims : { readonly [claim: string]: unknown }
 
 /** What starts a session or signs a token must name all claims that the application declared as required. */
-export type ClaimsInput = Readonly<Record<never, never>> extends OwnClaims
-  ? { readonly claims?: Readonly<OwnClaims> | undefined }
-  : { readonly claims: Readonly<OwnClaims> }
+export type ClaimsInput = Readonly<Record<never, never>> extends AppClaims
+  ? { readonly claims?: Readonly<AppClaims> | undefined }
+  : { readonly claims: Readonly<AppClaims> }
 
 /**
  * The verified claims of the caller, deep-frozen. `scope` and `roles` of another issuer's token are what
  * `trustedIssuers[].map` returned, or absent. `sub` is unique only within its `iss`.
  */
-export type User = Readonly<StandardClaims> & Readonly<OwnClaims>
+export type User = Readonly<StandardClaims> & Readonly<AppClaims>
 
 /** How the caller was authenticated. */
 export interface Auth {

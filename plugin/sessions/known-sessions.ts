@@ -4,7 +4,7 @@ import { createTokenCache } from '../tokens/token-cache.ts'
 const rememberedSessions = 10_000
 
 /** What never changes in a session's row. */
-export type KnownSession = Pick<SessionRow, 'id' | 'sub' | 'salt' | 'scope' | 'claims'>
+export type KnownSession = Pick<SessionRow, 'id' | 'sub' | 'sessionKey' | 'scope' | 'claims'>
 
 export type KnownSessions = ReturnType<typeof createKnownSessions>
 
@@ -14,6 +14,6 @@ export function createKnownSessions () {
 
   return {
     get: cache.get,
-    remember: ({ id, sub, salt, scope, claims }: SessionRow): void => cache.set(id, { id, sub, salt, scope, claims })
+    remember: ({ id, sub, sessionKey, scope, claims }: SessionRow): void => cache.set(id, { id, sub, sessionKey, scope, claims })
   }
 }

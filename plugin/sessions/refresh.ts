@@ -1,12 +1,12 @@
 import { refusal, type AuthError } from '../errors.ts'
 import type { AuthEvent } from '../events.ts'
 import type { CompareAndSetResult, SessionRow } from '../stores/session-store.ts'
-import { checkOwnClaims, checkScope } from '../tokens/app-claims.ts'
+import { checkAppClaims, checkScope } from '../tokens/app-claims.ts'
 import { scopesOf } from '../tokens/claims.ts'
 import type { RefreshToken } from '../tokens/refresh-token.ts'
 import type { SessionInfo } from '../options.ts'
 import { decide, recentRetries, streakAt, type Verdict } from './rotation.ts'
-import type { AssertFits, Grant, SessionParts, Sessions } from './sessions.ts'
+import type { AssertFits, TokenSet, SessionParts, Sessions } from './sessions.ts'
 import type { TimedStore } from './timed-store.ts'
 
 /** A loser of a race reads what the winner wrote and decides again; more often than this is not a race. */
@@ -46,11 +46,11 @@ export function createRefresh (parts: SessionParts, sessions: Sessions) {
       event: ({ row }) => ({ type: 'session-refreshed', ...named(row) })
     },
     'return-current': {
-      event: ({ row }) => ({ type: 'session-coalesced', ...named(row), streak: row.repeatStreak })
+      event: ({ row }) => ({ type: 'refresh-coalesced', ...named(row), streak: row.repeatStreak })
     },
     'return-successor': {
       write: countRepeat,
-      event: (_attempt, row) => ({ type: 'session-coalesced', ...named(row), streak: row.repeatStreak })
+      event: (_attempt, row) => ({ type: 'refresh-coalesced', ...named(row), streak: row.repeatStreak })
     },
     'count-retry': {
       write: ({ row, now, store }) => store.countRetry(row.id, {
@@ -60,7 +60,7 @@ export function createRefresh (parts: SessionParts, sessions: Sessions) {
         idleMs,
         accessLifetimeSeconds: accessLifetime()
       }),
-      event: ({ row }) => ({ type: 'session-retried', ...named(row) })
+      event: ({ row }) => ({ type: 'refresh-retried', ...named(row) })
     },
     'roll-forward': {
       write: ({ row, token, store }) => store.rotate(row.id, {
@@ -71,8 +71,8 @@ export function createRefresh (parts: SessionParts, sessions: Sessions) {
     superseded: async () => { throw refusal('AUTH_REFRESH_SUPERSEDED', 'two or more generations old, a moment after a rotation') },
     reuse: async ({ row, store }) => {
       // First: the alarm must not depend on the write that follows.
-      emit({ type: 'session-reused', ...named(row) })
-      await sessions.end(row.id, store)
+      emit({ type: 'refresh-token-reused', ...named(row) })
+      await sessions.signOut(row.id, store)
       throw refusal('AUTH_REFRESH_REUSED', 'an old refresh token came back')
     },
     invalid: async () => { throw invalid('the session has ended or expired') }
@@ -85,15 +85,15 @@ export function createRefresh (parts: SessionParts, sessions: Sessions) {
    * AUTH_STORE_UNAVAILABLE, AUTH_TOKEN_TOO_LARGE
    * @throws TypeError for what `refreshToken.claims` returned
    */
-  return async function refresh (text: string, { assertFits }: { assertFits: AssertFits }): Promise<Grant> {
+  return async function refresh (text: string, { assertFits }: { assertFits: AssertFits }): Promise<TokenSet> {
     const token = refreshTokens.read(text)
     if (token === null) throw invalid('the shape or the mac is wrong')
-    if (revocations.hasEnded(token.sessionId)) throw invalid('the session was ended')
+    if (revocations.isSessionRevoked(token.sessionId)) throw invalid('the session was ended')
     const store = sharedStore.withDeadline()
     let { row, storeTime, applied } = await firstLook(token, store, assertFits)
     for (let race = 0; race < maxRaces; race++) {
       if (row === null) throw invalid('there is no such session')
-      assertProved(token, row.salt)
+      assertProved(token, row.sessionKey)
       knownSessions.remember(row)
       const attempt: Attempt = { token, store, row, now: storeTime }
       const outcome: Outcome | Refused = outcomes[applied ? 'rotate' : decide(row, token.generation, storeTime, policy)]
@@ -116,7 +116,7 @@ export function createRefresh (parts: SessionParts, sessions: Sessions) {
    */
   async function firstLook (token: RefreshToken, store: TimedStore, assertFits: AssertFits): Promise<CompareAndSetResult> {
     const known = knownSessions.get(token.sessionId)
-    if (known !== undefined) assertProved(token, known.salt)
+    if (known !== undefined) assertProved(token, known.sessionKey)
     if (known === undefined || currentClaims || !isIssuable(known, assertFits)) return { ...await store.find(token.sessionId), applied: false }
     return await rotate(token, store)
   }
@@ -130,8 +130,8 @@ export function createRefresh (parts: SessionParts, sessions: Sessions) {
     }
   }
 
-  function assertProved (token: RefreshToken, salt: string): void {
-    if (!refreshTokens.proves(token, salt)) throw invalid('the second half of the mac is wrong')
+  function assertProved (token: RefreshToken, sessionKey: string): void {
+    if (!refreshTokens.matches(token, sessionKey)) throw invalid('the second half of the mac is wrong')
   }
 
   /** What the new access token carries: known to fit into it and into the response before anything is written. */
@@ -142,7 +142,7 @@ export function createRefresh (parts: SessionParts, sessions: Sessions) {
     } catch (error) {
       if (!(error instanceof TypeError)) throw error
       // Signed in under an earlier schema: no refresh can ever mend that, signing in again does.
-      await sessions.end(row.id, store)
+      await sessions.signOut(row.id, store)
       throw invalid('the claims of the sign-in do not match "accessToken.claims" any more')
     }
     return row
@@ -151,11 +151,11 @@ export function createRefresh (parts: SessionParts, sessions: Sessions) {
   async function askClaims (row: SessionRow, store: TimedStore, assertFits: AssertFits): Promise<Content> {
     const current = await store.bounded(() => currentClaims!(sessionInfo(row)))
     if (current === null) {
-      await sessions.end(row.id, store)
+      await sessions.signOut(row.id, store)
       throw invalid('the application ended the session')
     }
     if (typeof current !== 'object') throw new TypeError('"refreshToken.claims" must return { claims?, scope? }, or null to end the session: is a "return" missing?')
-    const claims = current.claims === undefined ? row.claims : checkOwnClaims(current.claims)
+    const claims = current.claims === undefined ? row.claims : checkAppClaims(current.claims)
     const content = { claims, scope: narrowed(row.scope, current.scope) }
     sessions.assertIssuable({ ...row, ...content }, assertFits)
     return content
@@ -179,7 +179,7 @@ function named ({ id, sub }: SessionRow): { sub: string, sessionId: string } {
   return { sub, sessionId: id }
 }
 
-/** Nothing else of the row: its salt, above all, is not the application's business. */
+/** Nothing else of the row: its session key, above all, is not the application's business. */
 function sessionInfo ({ id, sub, device, scope, claims }: SessionRow): SessionInfo {
   return { id, sub, device, scope, claims }
 }

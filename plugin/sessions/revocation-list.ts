@@ -1,5 +1,5 @@
 import type { Revocation } from '../stores/session-store.ts'
-import { tokenEntryId, type AccessToken } from '../tokens/access-token.ts'
+import { tokenRevocationId, type AccessToken } from '../tokens/access-token.ts'
 
 /** What is revoked and could still be presented: asking costs a map look-up at most. */
 export class RevocationList {
@@ -17,9 +17,9 @@ export class RevocationList {
   }
 
   isRevoked (token: AccessToken): boolean {
-    if (token.clearedAt === this.#version) return false
+    if (token.checkedAtVersion === this.#version) return false
     if (this.#isListed(token)) return true
-    token.clearedAt = this.#version
+    token.checkedAtVersion = this.#version
     return false
   }
 
@@ -41,6 +41,6 @@ export class RevocationList {
 
   /** By its session, or by itself. */
   #isListed ({ sessionId, claims: { iss, jti } }: AccessToken): boolean {
-    return (sessionId !== null && this.#untils.session.has(sessionId)) || (jti !== undefined && this.#untils.token.has(tokenEntryId(iss, jti)))
+    return (sessionId !== null && this.#untils.session.has(sessionId)) || (jti !== undefined && this.#untils.token.has(tokenRevocationId(iss, jti)))
   }
 }

@@ -62,19 +62,19 @@ export class Revocations {
    * Passes a verified token on, unless it was revoked: what verification from memory cannot know by itself.
    * @throws AuthError AUTH_REVOKED_TOKEN; AUTH_STORE_UNAVAILABLE when the list is stale and `whenStale` is `refuse`
    */
-  assertCurrent (verified: AccessToken): AccessToken {
+  assertNotRevoked (verified: AccessToken): AccessToken {
     if (this.#list.isRevoked(verified)) throw refusal('AUTH_REVOKED_TOKEN', 'the token or its session was revoked')
     if (this.#mustRefuseAll()) throw refusal('AUTH_STORE_UNAVAILABLE', 'the revocation list is stale')
     return verified
   }
 
-  /** Whether {@link assertCurrent} would pass the token on. */
-  isCurrent (verified: AccessToken): boolean {
+  /** Whether {@link assertNotRevoked} would pass the token on. */
+  isValid (verified: AccessToken): boolean {
     return !this.#list.isRevoked(verified) && !this.#mustRefuseAll()
   }
 
   /** Whether this process knows that a session has ended, even if the store does not yet, or no longer. */
-  hasEnded (sessionId: string): boolean {
+  isSessionRevoked (sessionId: string): boolean {
     return this.#list.isSessionRevoked(sessionId)
   }
 
@@ -82,7 +82,7 @@ export class Revocations {
    * A call of the store has revoked this, and logged it: refused here from now on. A store whose clock was set back
    * reckons from too early a time: then the entry is written again with the end that this process' tokens need.
    */
-  confirmed (entry: Revocation, reason: RevocationReason = null): void {
+  record (entry: Revocation, reason: RevocationReason = null): void {
     if (this.#record(entry, reason)) this.#pending.expect(entry, this.#reading)
     const { now, accessLifetime } = this.#parts
     const isStoreBehind = now() - this.#storeNow() > marginMs

@@ -14,7 +14,7 @@ import type { TimedStore } from './timed-store.ts'
 import type { Trimmer } from './trimmer.ts'
 
 /** Tokens for one session, signed for its row. */
-export interface Grant {
+export interface TokenSet {
   readonly sessionId: string
   readonly sub: string
   readonly scope: string | null
@@ -78,14 +78,14 @@ export function createSessions (parts: SessionParts) {
       readonly assertFits: AssertFits
       readonly transport: 'bearer' | 'cookie'
       readonly store?: TimedStore | undefined
-    }): Promise<Grant> {
+    }): Promise<TokenSet> {
       const { sub, claims, scope, device, authenticatedAt, revokeOthers } = checkSignIn(input)
       if (authenticatedAt !== undefined && authenticatedAt < nodeClock() - rememberedMs) throw refusal('AUTH_REVOKED_TOKEN', 'the credential was read more than a day ago')
       const session: NewSession = {
         id: randomBytes(16).toString('base64url'),
         issuer,
         sub,
-        salt: randomBytes(16).toString('base64url'),
+        sessionKey: randomBytes(16).toString('base64url'),
         device,
         scope,
         claims,
@@ -118,12 +118,12 @@ export function createSessions (parts: SessionParts) {
      * Ends a session: before this resolves, its access tokens are refused in this process. When the store fails, they
      * are refused all the same, the store is told later, and this throws AUTH_STORE_UNAVAILABLE.
      */
-    end: (sessionId: string, store = parts.store): Promise<void> => revokeOrRefuse(sessionId, async () => {
+    signOut: (sessionId: string, store = parts.store): Promise<void> => revokeOrRefuse(sessionId, async () => {
       if (!await revoke(sessionId, {}, store)) await revokeUnknown(sessionId, store)
     }),
 
     /** The same for the session that a refresh token of any generation names; what is not a token of ours ends nothing. */
-    async endNamed (text: string, store = parts.store): Promise<void> {
+    async endByRefreshToken (text: string, store = parts.store): Promise<void> {
       const token = refreshTokens.read(text)
       if (token === null || isKnownForgery(token)) return
       await revokeOrRefuse(token.sessionId, async () => {
@@ -134,7 +134,7 @@ export function createSessions (parts: SessionParts) {
     },
 
     /** The session that a refresh token of any generation names, `null` if none does. A lost one counts. */
-    async named (text: string, store = parts.store): Promise<string | null> {
+    async findSession (text: string, store = parts.store): Promise<string | null> {
       const token = refreshTokens.read(text)
       return token === null || await ownership(token, store) === 'not ours' ? null : token.sessionId
     },
@@ -167,13 +167,13 @@ export function createSessions (parts: SessionParts) {
   async function ownership (token: RefreshToken, store: TimedStore): Promise<'ours' | 'lost' | 'not ours'> {
     const { row } = await store.find(token.sessionId)
     if (row === null) return 'lost'
-    return refreshTokens.proves(token, row.salt) ? 'ours' : 'not ours'
+    return refreshTokens.matches(token, row.sessionKey) ? 'ours' : 'not ours'
   }
 
   /** Known without asking the store: nothing may end here because it is away. */
   function isKnownForgery (token: RefreshToken): boolean {
     const known = knownSessions.get(token.sessionId)
-    return known !== undefined && !refreshTokens.proves(token, known.salt)
+    return known !== undefined && !refreshTokens.matches(token, known.sessionKey)
   }
 
   async function revoke (sessionId: string, options: { sub?: string, issuers?: readonly string[] }, store: TimedStore): Promise<boolean> {
@@ -190,7 +190,7 @@ export function createSessions (parts: SessionParts) {
   /** Sessions that were to end and that the store did not find: it may have lost them, and their access tokens live on. */
   function revokeMissing (ids: readonly string[]): void {
     for (const id of ids) {
-      if (!revocations.hasEnded(id)) revocations.revokeLocally({ kind: 'session', id, until: revocations.longestUntil() })
+      if (!revocations.isSessionRevoked(id)) revocations.revokeLocally({ kind: 'session', id, until: revocations.longestUntil() })
     }
   }
 
@@ -206,11 +206,11 @@ export function createSessions (parts: SessionParts) {
 
   /** From here on, this process refuses the sessions' access tokens. */
   function markRevoked (revoked: readonly RevokedSession[], reason: RevocationReason = null): void {
-    for (const { id, until } of revoked) revocations.confirmed({ kind: 'session', id, until }, reason)
+    for (const { id, until } of revoked) revocations.record({ kind: 'session', id, until }, reason)
   }
 
   /** Tokens for what the row says, never valid for longer than the row and the session. */
-  function issueTokens (row: SessionRow, storeTime: number, subject: Pick<SessionRow, 'claims' | 'scope'>): Grant {
+  function issueTokens (row: SessionRow, storeTime: number, subject: Pick<SessionRow, 'claims' | 'scope'>): TokenSet {
     const now = storeClock.now()
     const iat = Math.floor(now / 1000)
     const aheadSeconds = Math.floor(Math.max(0, now - storeTime) / 1000)
@@ -221,8 +221,8 @@ export function createSessions (parts: SessionParts) {
       sessionId: row.id,
       sub: row.sub,
       scope,
-      accessToken: accessTokens.mint({ sub: row.sub, sid: row.id, scope, claims }, { iat, exp }),
-      refreshToken: refreshTokens.mint(row.id, row.generation, row.salt),
+      accessToken: accessTokens.sign({ sub: row.sub, sid: row.id, scope, claims }, { iat, exp }),
+      refreshToken: refreshTokens.issue(row.id, row.generation, row.sessionKey),
       expiresIn: exp - iat,
       sessionExpiresIn: Math.floor((row.idleExpiresAt - storeTime) / 1000)
     }

@@ -1,5 +1,5 @@
 import { undefinedProblem } from '../options.ts'
-import { checkOwnClaims, checkScope } from '../tokens/app-claims.ts'
+import { checkAppClaims, checkScope } from '../tokens/app-claims.ts'
 
 export interface SignInInput {
   /** Whose session it is: a non-empty, well-formed string of at most 1000 bytes. */
@@ -31,7 +31,7 @@ export function checkSignIn (input: SignInInput) {
   if (!isStorable(sub)) throw new TypeError(`"sub" must be a non-empty, well-formed string of at most ${maxSubBytes} bytes`)
   if (authenticatedAt !== undefined && !Number.isFinite(authenticatedAt)) throw new TypeError('"authenticatedAt" must be a time in milliseconds')
   if (typeof revokeOthers !== 'boolean') throw new TypeError('"revokeOthers" must be true or false')
-  return { sub, claims: checkOwnClaims(claims), scope: checkScope(scope), device: checkDevice(device), authenticatedAt, revokeOthers }
+  return { sub, claims: checkAppClaims(claims), scope: checkScope(scope), device: checkDevice(device), authenticatedAt, revokeOthers }
 }
 
 /**

@@ -36,7 +36,7 @@ function isRevokeMany ({ revoked, more, storeTime }: Record<string, unknown>): b
 }
 
 function isRow (row: unknown): boolean {
-  return isObject(row) && typeof row.id === 'string' && typeof row.sub === 'string' && typeof row.issuer === 'string' && typeof row.salt === 'string' &&
+  return isObject(row) && typeof row.id === 'string' && typeof row.sub === 'string' && typeof row.issuer === 'string' && typeof row.sessionKey === 'string' &&
     Number.isSafeInteger(row.generation) && Number.isFinite(row.rotatedAt) && Array.isArray(row.retries) &&
     Number.isFinite(row.idleExpiresAt) && Number.isFinite(row.absoluteExpiresAt) && Number.isFinite(row.accessLifetimeSeconds) &&
     (row.revokedAt === null || Number.isFinite(row.revokedAt)) && isObject(row.claims)

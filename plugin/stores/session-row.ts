@@ -7,7 +7,7 @@ export interface SessionRow {
   /** The `sub` of its access tokens: unique only within an issuer. */
   readonly sub: string
   /** Key of the second half of the refresh token's mac: base64url, random for each session. */
-  readonly salt: string
+  readonly sessionKey: string
   /** Number of rotations. The refresh token of this generation is the current one. Starts at 0. */
   readonly generation: number
   readonly createdAt: number
@@ -38,7 +38,7 @@ export interface NewSession {
   readonly id: string
   readonly issuer: string
   readonly sub: string
-  readonly salt: string
+  readonly sessionKey: string
   readonly device: string | null
   readonly scope: string | null
   readonly claims: Readonly<Record<string, unknown>>

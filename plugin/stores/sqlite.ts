@@ -198,7 +198,7 @@ export function sqliteStore (database: SqliteDatabase, options: SqliteStoreOptio
 }
 
 function bindSession (session: NewSession) {
-  const { id, issuer, sub, salt, device, scope, accessLifetimeSeconds, idleMs, absoluteMs } = session
+  const { id, issuer, sub, sessionKey, device, scope, accessLifetimeSeconds, idleMs, absoluteMs } = session
   const claims = JSON.stringify(session.claims)
-  return { id: text(id), issuer: text(issuer), sub, salt, device, scope, claims, accessLifetimeSeconds, idleMs, absoluteMs }
+  return { id: text(id), issuer: text(issuer), sub, salt: sessionKey, device, scope, claims, accessLifetimeSeconds, idleMs, absoluteMs }
 }

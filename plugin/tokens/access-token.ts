@@ -4,24 +4,24 @@ import type { Settings } from '../settings.ts'
 import { describeLargest } from './app-claims.ts'
 import { hasPassed, rolesOf, scopesOf } from './claims.ts'
 import { deepFreeze } from './deep-freeze.ts'
-import { maxTokenLength, parseCompact } from './compact.ts'
+import { maxTokenLength, decodeJws } from './jws.ts'
 import type { KeySource } from './key-source.ts'
-import { createOwnTokens, type Opened, type OwnClaims } from './own-token.ts'
+import { createLocalVerifier, type ParsedToken, type TokenClaims } from './local-verifier.ts'
 import { createTokenCache } from './token-cache.ts'
 import type { Rights, TrustedIssuer } from './trusted-issuer.ts'
 
 /** A token that has verified completely, but for revocation, which can come later. */
 export interface AccessToken {
   /** As they were signed. Deep-frozen: what one request sees, no other request has changed. */
-  readonly claims: OwnClaims
+  readonly claims: TokenClaims
   /** The claims that the application sees as the user: another issuer's `scope` and `roles` are what `map` says. */
-  readonly user: OwnClaims
+  readonly user: TokenClaims
   /** `null` for tokens without a session: machines', and other issuers', whatever their `sid` says. */
   readonly sessionId: string | null
   readonly scopes: readonly string[]
   readonly roles: readonly string[]
   /** A note of the list of revocations to itself: when it last had nothing against this token. */
-  clearedAt: number
+  checkedAtVersion: number
 }
 
 /** Says that this text is a valid token of its issuer, and nothing of whether that issuer's tokens are wanted. */
@@ -40,7 +40,7 @@ type Found = Pick<Remembered, 'verified' | 'isOwn'> & { readonly recheckAt: numb
 /** Another issuer's keys can go without a word: what they signed is checked anew after this long. */
 const recheckMs = 5 * 60_000
 
-export interface Mintable {
+export interface TokenInput {
   readonly sub: string
   readonly sid?: string | undefined
   readonly scope?: string | null | undefined
@@ -51,22 +51,22 @@ export interface Mintable {
 export type AccessTokens = ReturnType<typeof createAccessTokens>
 
 /** Mints and checks access tokens: JWTs after RFC 9068, signed as compact JWS. */
-export function createAccessTokens (settings: Settings, keys: Pick<KeySource, 'current' | 'lookAgain' | 'hasFailed' | 'onSwap'>, trustedIssuers: readonly TrustedIssuer[] = [], nodeClock = settings.clock) {
+export function createAccessTokens (settings: Settings, keys: Pick<KeySource, 'current' | 'reloadForUnknownKid' | 'hasFailed' | 'onRetire'>, trustedIssuers: readonly TrustedIssuer[] = [], nodeClock = settings.clock) {
   const { issuer, audience, clock, accessToken: { clockToleranceSeconds, cacheSize } } = settings
-  const own = createOwnTokens(settings, keys)
+  const own = createLocalVerifier(settings, keys)
   const cache = createTokenCache<Remembered>(cacheSize)
   const aud = audience.length === 1 ? audience[0] : audience
   const trusted = new Map<unknown, TrustedIssuer>(trustedIssuers.map((other) => [other.issuer, other]))
-  keys.onSwap(() => cache.clear())
+  keys.onRetire(() => cache.clear())
 
   return {
-    recall,
+    fromCache: fromCache,
 
     /**
      * Signs an access token that is valid from `iat` to `exp`, whole seconds.
      * @throws AuthError AUTH_TOKEN_TOO_LARGE when nobody could present it; its `detail` names the large claims
      */
-    mint (input: Mintable, times: { iat: number, exp: number }): string {
+    sign (input: TokenInput, times: { iat: number, exp: number }): string {
       const payload = payloadOf(input, { ...times, jti: newJti() })
       assertIssuable(input, payload)
       return keys.current().active.sign(payload)
@@ -76,7 +76,7 @@ export function createAccessTokens (settings: Settings, keys: Pick<KeySource, 'c
      * The length of the token that {@link mint} would sign, without signing it.
      * @throws as `mint()`
      */
-    measure (input: Mintable): number {
+    measure (input: TokenInput): number {
       const iat = Math.floor(clock() / 1000)
       return assertIssuable(input, payloadOf(input, { iat, exp: iat + 1, jti: jtiOfAnyToken }))
     },
@@ -88,17 +88,17 @@ export function createAccessTokens (settings: Settings, keys: Pick<KeySource, 'c
      * @throws AuthError AUTH_INVALID_TOKEN, AUTH_EXPIRED_TOKEN; AUTH_KEYS_UNAVAILABLE while a key source is down
      */
     async verify (token: string, issuers: readonly string[] | null = null): Promise<AccessToken> {
-      const known = recall(token, issuers)
+      const known = fromCache(token, issuers)
       if (known !== null) return known
       const other = issuerOf(token)
       if (other === null) {
-        const opened = own.open(token)
-        await findKey(opened, token)
-        const verified = ownToken(own.check(opened, { now: clock(), allowExpired: false }))
+        const parsed = own.parse(token)
+        await ensureKey(parsed, token)
+        const verified = ownToken(own.check(parsed, { now: clock(), allowExpired: false }))
         return remember(token, { verified, isOwn: true, recheckAt: Infinity })
       }
       if (!issuers?.includes(other.issuer)) throw refusal('AUTH_INVALID_TOKEN', 'tokens of this issuer are not taken here')
-      const claims = await other.check(token, parseCompact(token), nodeClock)
+      const claims = await other.check(token, decodeJws(token), nodeClock)
       const verified = issuersToken(claims, other)
       return remember(token, { verified, isOwn: false, recheckAt: (nodeClock() + recheckMs) / 1000 })
     },
@@ -118,63 +118,63 @@ export function createAccessTokens (settings: Settings, keys: Pick<KeySource, 'c
      * its key is one of ours
      */
     async namedSession (token: string): Promise<string | null> {
-      const opened = own.open(token)
+      const parsed = own.parse(token)
       // Before the keys are loaded again: no key of ours makes it ours.
       if (claimedIssuer(token) !== issuer) throw refusal('AUTH_INVALID_TOKEN', 'iss is not the issuer')
-      await findKey(opened, token)
-      return own.namedSession(opened, clock())
+      await ensureKey(parsed, token)
+      return own.namedSession(parsed, clock())
     },
 
     /** A token of ours that is valid in everything but, perhaps, `exp`; `null` for any other. */
     async readOwn (token: string): Promise<AccessToken | null> {
       if (claimedIssuer(token) !== issuer) return null
       try {
-        if (!own.knowsKey(own.open(token))) await keys.lookAgain()
-        return verifyExpired(token)
+        if (!own.hasKey(own.parse(token))) await keys.reloadForUnknownKid()
+        return verifyIgnoringExpiry(token)
       } catch (error) {
         if (error instanceof AuthError) return null
         throw error
       }
     },
 
-    verifyExpired
+    verifyIgnoringExpiry: verifyIgnoringExpiry
   }
 
   /**
    * Asks the key source again for a key that is not known here. While that fails, nobody can say that a token which
    * claims to be ours is not.
    */
-  async function findKey (opened: Opened, token: string): Promise<void> {
-    if (own.knowsKey(opened)) return
-    await keys.lookAgain()
-    const isUncertain = !own.knowsKey(opened) && keys.hasFailed() && claimedIssuer(token) === issuer
+  async function ensureKey (parsed: ParsedToken, token: string): Promise<void> {
+    if (own.hasKey(parsed)) return
+    await keys.reloadForUnknownKid()
+    const isUncertain = !own.hasKey(parsed) && keys.hasFailed() && claimedIssuer(token) === issuer
     if (isUncertain) throw refusal('AUTH_KEYS_UNAVAILABLE', 'no key fits alg and kid, and the last load of "keys" failed')
   }
 
   /** Our own tokens only: one that is valid in everything but `exp`. */
-  function verifyExpired (token: string): AccessToken {
-    return ownToken(own.check(own.open(token), { now: clock(), allowExpired: true }))
+  function verifyIgnoringExpiry (token: string): AccessToken {
+    return ownToken(own.check(own.parse(token), { now: clock(), allowExpired: true }))
   }
 
   /** What a token says of its issuer, unverified; `undefined` for what is not a token. */
   function claimedIssuer (token: string): unknown {
     try {
-      return parseCompact(token).payload.iss
+      return decodeJws(token).payload.iss
     } catch (error) {
       if (error instanceof AuthError) return undefined
       throw error
     }
   }
 
-  function payloadOf ({ sub, sid, scope, claims }: Mintable, { iat, exp, jti }: { iat: number, exp: number, jti: string }) {
+  function payloadOf ({ sub, sid, scope, claims }: TokenInput, { iat, exp, jti }: { iat: number, exp: number, jti: string }) {
     const payload: Record<string, unknown> = { ...claims, iss: issuer, aud, sub, exp, iat, jti }
     if (sid !== undefined) payload.sid = sid
     if (scope) payload.scope = scope
     return payload
   }
 
-  function assertIssuable ({ claims }: Mintable, payload: Record<string, unknown>): number {
-    if (!own.fits(payload)) throw new TypeError('The claims do not match "accessToken.claims": a token with them would be refused')
+  function assertIssuable ({ claims }: TokenInput, payload: Record<string, unknown>): number {
+    if (!own.matchesSchema(payload)) throw new TypeError('The claims do not match "accessToken.claims": a token with them would be refused')
     const length = keys.current().active.encodedLength(payload)
     if (length > maxTokenLength) throw refusal('AUTH_TOKEN_TOO_LARGE', `the token would be over ${maxTokenLength} bytes. ${describeLargest(claims)}`)
     return length
@@ -183,14 +183,14 @@ export function createAccessTokens (settings: Settings, keys: Pick<KeySource, 'c
   /** The trusted issuer that a token says it is of. */
   function issuerOf (token: string): TrustedIssuer | null {
     if (trusted.size === 0) return null
-    return trusted.get(parseCompact(token).payload.iss) ?? null
+    return trusted.get(decodeJws(token).payload.iss) ?? null
   }
 
   /**
    * A token that has verified before and would again, except for revocation; `null` for any other: see `verify()`.
    * @param issuers which other issuers' tokens are wanted now: an earlier caller may have wanted others
    */
-  function recall (token: string, issuers: readonly string[] | null = null): AccessToken | null {
+  function fromCache (token: string, issuers: readonly string[] | null = null): AccessToken | null {
     const known = cache.get(token)
     if (known === undefined) return null
     // The store's clock has nothing to do with other issuers' tokens.
@@ -220,13 +220,13 @@ function isWanted ({ isOwn, verified }: Remembered, issuers: readonly string[] |
   return isOwn || (issuers !== null && issuers.includes(verified.claims.iss))
 }
 
-function ownToken (claims: OwnClaims): AccessToken {
+function ownToken (claims: TokenClaims): AccessToken {
   deepFreeze(claims)
   return accessToken({ claims, user: claims, sessionId: claims.sid ?? null })
 }
 
 /** Frozen before `map` is asked: `claims` stay as they were signed. */
-function issuersToken (claims: OwnClaims, { map }: TrustedIssuer): AccessToken {
+function issuersToken (claims: TokenClaims, { map }: TrustedIssuer): AccessToken {
   deepFreeze(claims)
   const { scope: _scope, roles: _roles, ...others } = claims
   const rights: Rights = map(claims)
@@ -237,10 +237,10 @@ function issuersToken (claims: OwnClaims, { map }: TrustedIssuer): AccessToken {
 function accessToken ({ claims, user, sessionId }: Pick<AccessToken, 'claims' | 'user' | 'sessionId'>): AccessToken {
   const scopes = Object.freeze(scopesOf(user.scope))
   const roles = Object.freeze(rolesOf(user.roles))
-  return { claims, user, sessionId, scopes, roles, clearedAt: -1 }
+  return { claims, user, sessionId, scopes, roles, checkedAtVersion: -1 }
 }
 
 /** Encodings are malleable even under a good signature: a token is revoked by who issued it and its `jti`, never by its text. */
-export function tokenEntryId (iss: string, jti: string): string {
+export function tokenRevocationId (iss: string, jti: string): string {
   return `${iss} ${jti}`
 }

@@ -4,7 +4,7 @@ import { isScopeToken, reservedClaims } from './claims.ts'
  * Refuses claims that an application may not set, or that are no JSON.
  * @throws TypeError that names the claim
  */
-export function checkOwnClaims (claims: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+export function checkAppClaims (claims: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   // What is signed is what JSON makes of them: a `toJSON` has its say before they are looked at.
   const json = JSON.stringify(claims) ?? 'null'
   // Text cannot look like a member here: its own quotation marks are escaped.

@@ -1,7 +1,7 @@
 import { refusal } from '../errors.ts'
 import { isAlgorithm, type Algorithm } from './algorithms.ts'
-import { parseCompact, type Segments } from './compact.ts'
-import { ownCopy } from './own-copy.ts'
+import { decodeJws, type Segments } from './jws.ts'
+import { flatCopy } from './flat-copy.ts'
 
 /** Headers that change what is signed or how: nothing here understands them, so nothing accepts them. */
 const refusedHeaders = ['crit', 'b64', 'zip', 'enc']
@@ -53,14 +53,14 @@ export function createHeaders () {
     read (token: string, segments: Segments): ReadHeader {
       // Comparing a few texts is quicker than hashing one.
       for (const { text, read } of known) if (text === segments.header) return read
-      const { header } = parseCompact(token)
+      const { header } = decodeJws(token)
       return { hint: readKeyHint(header), header, isKnown: false }
     },
 
     /** Only for a good signature: who cannot sign cannot fill the memory either. */
     remember (segments: Segments, read: ReadHeader): void {
       if (read.isKnown) return
-      known.unshift({ text: ownCopy(segments.header), read: { ...read, isKnown: true } })
+      known.unshift({ text: flatCopy(segments.header), read: { ...read, isKnown: true } })
       known.length = Math.min(known.length, rememberedHeaders)
     }
   }

@@ -77,9 +77,9 @@ export async function createKeySource ({ settings, secrets, emit, monotonic = ()
     current: (): Keyring => keyring,
     reload,
     /** Whether there are public keys to publish, or may come to be. */
-    mayPublish: (): boolean => load !== null || keyring.jwks().keys.length > 0,
+    hasPublicKeys: (): boolean => load !== null || keyring.jwks().keys.length > 0,
     /** Looks for a key that a token names, or waits for a look that is under way; true when it brought a list. */
-    async lookAgain (): Promise<boolean> {
+    async reloadForUnknownKid (): Promise<boolean> {
       if (load === null) return false
       if (running !== undefined) return await running
       if (monotonic() - lookedAt < cooldownMs) return false
@@ -89,7 +89,7 @@ export async function createKeySource ({ settings, secrets, emit, monotonic = ()
     /** Whether the last load failed: then a key that is not known here may exist all the same. */
     hasFailed: (): boolean => hasFailed,
     /** Calls back when a key has gone: what was verified with it must be forgotten. */
-    onSwap: (forget: () => void): void => { forgetters.push(forget) },
+    onRetire: (forget: () => void): void => { forgetters.push(forget) },
     close: (): void => { if (timer) clearInterval(timer) }
   }
 }

@@ -1,6 +1,6 @@
 import { optionError, type KeyOption } from '../options.ts'
 import type { Algorithm } from './algorithms.ts'
-import { createJwt, type Jwt } from './jwt.ts'
+import { createSigner, type Signer } from './signer.ts'
 import { canSign, readKey, secretKey, type Key } from './key.ts'
 
 /** Trying every key of an algorithm is bounded, when a token names no `kid`. */
@@ -8,11 +8,11 @@ const maxKeysOfOneAlgorithm = 8
 
 /** The keys in force: one signs, all verify. */
 export interface Keyring {
-  readonly active: Jwt
+  readonly active: Signer
   readonly keys: readonly Key[]
   readonly kids: readonly string[]
   /** The keys that a header may mean: the one that `kid` names, if its algorithm is `alg`; without `kid`, all of `alg`. */
-  candidates (alg: Algorithm, kid: string | undefined): readonly Jwt[]
+  candidates (alg: Algorithm, kid: string | undefined): readonly Signer[]
   /** RFC 7517 §5: the public halves, `next` keys included; never a secret. */
   jwks (): { keys: NonNullable<Key['publicJwk']>[] }
 }
@@ -32,7 +32,7 @@ export async function createKeyring (options: readonly KeyOption[], secrets: rea
     ? [...secrets.map((secret, index) => secretKey(secret, { state: index === 0 ? 'active' : 'previous' })), ...keys]
     : keys
   checkUnique(all)
-  const jwts = await Promise.all(all.map((key) => createJwt(key, type)))
+  const jwts = await Promise.all(all.map((key) => createSigner(key, type)))
   const active = jwts.find(({ key }) => key.state === 'active')
   if (active === undefined) throw optionError('secret', 'is missing: there is no key that signs')
   return index(jwts, active)
@@ -58,7 +58,7 @@ function checkUnique (keys: readonly Key[]): void {
   }
 }
 
-function index (jwts: readonly Jwt[], active: Jwt): Keyring {
+function index (jwts: readonly Signer[], active: Signer): Keyring {
   const byKid = new Map(jwts.map((jwt) => [jwt.key.kid, jwt]))
   const byAlgorithm = new Map(jwts.map(({ key: { alg } }) => [alg, jwts.filter(({ key }) => key.alg === alg)]))
   const published = jwts.map(({ key }) => key.publicJwk).filter((jwk) => jwk !== null)

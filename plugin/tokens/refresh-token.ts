@@ -6,8 +6,8 @@ import { derive } from './secret.ts'
 export interface RefreshToken {
   readonly sessionId: string
   readonly generation: number
-  /** The second half of the mac, to be compared with what the row's salt yields. */
-  readonly proof: Buffer
+  /** The second half of the mac, to be compared with what the row's session key yields. */
+  readonly sessionMac: Buffer
 }
 
 const maxLength = 256
@@ -19,7 +19,7 @@ export type RefreshTokens = ReturnType<typeof createRefreshTokens>
 
 /**
  * `rt1.<session id>.<generation>.<mac>`. The mac's first half is keyed by the server's secret and costs no look-up;
- * its second half is keyed by the random salt of the session's row. So neither a stolen database nor a leaked
+ * its second half is keyed by the random session key of the session's row. So neither a stolen database nor a leaked
  * secret alone mints a refresh token, and a forged one never reaches the database.
  */
 export function createRefreshTokens ({ issuer }: Settings, secrets: readonly Buffer[]) {
@@ -27,34 +27,34 @@ export function createRefreshTokens ({ issuer }: Settings, secrets: readonly Buf
   const keys = secrets.map((secret) => createSecretKey(derive(secret, `refresh token ${issuer}`, 32)))
 
   return {
-    mint (sessionId: string, generation: number, salt: string): string {
-      const text = named(sessionId, generation)
-      return `${text}.${Buffer.concat([half(keys[0]!, text), half(salt, text)]).toString('base64url')}`
+    issue (sessionId: string, generation: number, sessionKey: string): string {
+      const text = signedPart(sessionId, generation)
+      return `${text}.${Buffer.concat([mac(keys[0]!, text), mac(sessionKey, text)]).toString('base64url')}`
     },
 
     /** Reads a token and checks its first half, in constant time for each secret; `null` for whatever is not ours. */
     read (token: string): RefreshToken | null {
       if (token.length > maxLength) return null
-      const [version, sessionId = '', digits = '', mac = '', ...rest] = token.split('.')
+      const [version, sessionId = '', digits = '', encodedMac = '', ...rest] = token.split('.')
       const generation = Number(digits)
       if (version !== 'rt1' || !idShape.test(sessionId) || !generationShape.test(digits) || !Number.isSafeInteger(generation) || rest.length > 0) return null
-      const bytes = Buffer.from(mac, 'base64url')
-      if (bytes.length !== 2 * halfBytes || bytes.toString('base64url') !== mac) return null
-      const text = named(sessionId, generation)
+      const bytes = Buffer.from(encodedMac, 'base64url')
+      if (bytes.length !== 2 * halfBytes || bytes.toString('base64url') !== encodedMac) return null
+      const text = signedPart(sessionId, generation)
       const first = bytes.subarray(0, halfBytes)
-      return keys.some((key) => timingSafeEqual(half(key, text), first)) ? { sessionId, generation, proof: bytes.subarray(halfBytes) } : null
+      return keys.some((key) => timingSafeEqual(mac(key, text), first)) ? { sessionId, generation, sessionMac: bytes.subarray(halfBytes) } : null
     },
 
-    /** Whether the token's second half is the one that a row with this salt yields. */
-    proves: ({ sessionId, generation, proof }: RefreshToken, salt: string): boolean =>
-      timingSafeEqual(half(salt, named(sessionId, generation)), proof)
+    /** Whether the token's second half is the one that a row with this session key yields. */
+    matches: ({ sessionId, generation, sessionMac }: RefreshToken, sessionKey: string): boolean =>
+      timingSafeEqual(mac(sessionKey, signedPart(sessionId, generation)), sessionMac)
   }
 }
 
-function named (sessionId: string, generation: number): string {
+function signedPart (sessionId: string, generation: number): string {
   return `rt1.${sessionId}.${generation}`
 }
 
-function half (key: KeyObject | string, text: string): Buffer {
+function mac (key: KeyObject | string, text: string): Buffer {
   return createHmac('sha256', key).update(text).digest().subarray(0, halfBytes)
 }

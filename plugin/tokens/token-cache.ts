@@ -1,4 +1,4 @@
-import { ownCopy } from './own-copy.ts'
+import { flatCopy } from './flat-copy.ts'
 
 /**
  * Keeps what was verified, by exact text, in a bounded map. The oldest half goes when it is full: two generations are
@@ -53,7 +53,7 @@ export function createTokenCache<T> (size: number): TokenCache<T> {
     },
     set (text, value) {
       if (half === 0) return
-      const copy = ownCopy(text)
+      const copy = flatCopy(text)
       put(copy.slice(-tailLength), { text: copy, value })
     },
     delete (text) {

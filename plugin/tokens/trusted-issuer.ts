@@ -4,9 +4,9 @@ import { optionError, type TrustedIssuerOption } from '../options.ts'
 import type { Settings } from '../settings.ts'
 import { isAlgorithm, needOf, type Algorithm } from './algorithms.ts'
 import { checkClaims, isRoles, scopesOf, type StandardClaims } from './claims.ts'
-import type { Compact } from './compact.ts'
+import type { DecodedJws } from './jws.ts'
 import { checkHeader, mediaTypes, readKeyHint } from './header.ts'
-import { createJwt, type Jwt } from './jwt.ts'
+import { createSigner, type Signer } from './signer.ts'
 import { readKey, type Key } from './key.ts'
 import { createRemoteKeys, isSafeUrl, type PublishedKey, type RemoteKeys, type RemoteTiming } from './remote-keys.ts'
 
@@ -34,7 +34,7 @@ export interface TrustedIssuer {
    * the keys, which can take seconds to fetch.
    * @throws AuthError AUTH_INVALID_TOKEN, AUTH_EXPIRED_TOKEN, AUTH_KEYS_UNAVAILABLE
    */
-  check (token: string, parsed: Compact, clock: () => number): Promise<Readonly<Record<string, unknown>> & StandardClaims>
+  check (token: string, parsed: DecodedJws, clock: () => number): Promise<Readonly<Record<string, unknown>> & StandardClaims>
 }
 
 /**
@@ -53,14 +53,14 @@ function createTrustedIssuer (option: TrustedIssuerOption, { name, clockToleranc
   const keys = jwks === undefined ? createRemoteKeys({ issuer, jwksUri, ...timing }) : fixedKeys(jwks.keys, algorithms, `${name}.jwks`)
   const jwtOf = createJwtCache()
 
-  async function candidates (alg: Algorithm, kid: string | undefined): Promise<readonly Jwt[]> {
+  async function candidates (alg: Algorithm, kid: string | undefined): Promise<readonly Signer[]> {
     const found = await fitting(await keys.get(), alg, kid)
     return found.length > 0 ? found : await fitting(await keys.get({ anew: true }), alg, kid)
   }
 
-  async function fitting (published: readonly PublishedKey[], alg: Algorithm, kid: string | undefined): Promise<readonly Jwt[]> {
+  async function fitting (published: readonly PublishedKey[], alg: Algorithm, kid: string | undefined): Promise<readonly Signer[]> {
     const named = published.filter((jwk) => mayBe(jwk, alg) && (kid === undefined || jwk.kid === kid)).slice(0, maxRead)
-    const jwts: Jwt[] = []
+    const jwts: Signer[] = []
     for (const jwk of named) {
       const jwt = await jwtOf(jwk, alg)
       if (jwt !== null && jwts.push(jwt) === maxCandidates) break
@@ -141,9 +141,9 @@ function mayBe (jwk: PublishedKey | null, alg: Algorithm): boolean {
 
 /** Verifiers are made when a token first asks for a key: a large set costs nothing until then. */
 function createJwtCache () {
-  const made = new WeakMap<object, Map<Algorithm, Promise<Jwt | null>>>()
+  const made = new WeakMap<object, Map<Algorithm, Promise<Signer | null>>>()
 
-  return function jwtOf (jwk: PublishedKey, alg: Algorithm): Promise<Jwt | null> {
+  return function jwtOf (jwk: PublishedKey, alg: Algorithm): Promise<Signer | null> {
     let byAlgorithm = made.get(jwk)
     if (byAlgorithm === undefined) made.set(jwk, byAlgorithm = new Map())
     let jwt = byAlgorithm.get(alg)
@@ -152,9 +152,9 @@ function createJwtCache () {
   }
 }
 
-async function makeJwt (jwk: PublishedKey, alg: Algorithm): Promise<Jwt | null> {
+async function makeJwt (jwk: PublishedKey, alg: Algorithm): Promise<Signer | null> {
   const key = readPublished(jwk, alg)
-  return key && await createJwt(key, 'JWT')
+  return key && await createSigner(key, 'JWT')
 }
 
 /** `null` for a key that is not fit for its use: secret, private, weak, for encryption, for another algorithm. */

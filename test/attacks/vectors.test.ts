@@ -4,8 +4,8 @@ import { resolve } from 'node:path'
 import t from 'tap'
 import { AuthError, type KeyOption } from '../../plugin/index.ts'
 import { createAccessTokens } from '../../plugin/tokens/access-token.ts'
-import { parseCompact } from '../../plugin/tokens/compact.ts'
-import { createJwt } from '../../plugin/tokens/jwt.ts'
+import { decodeJws } from '../../plugin/tokens/jws.ts'
+import { createSigner } from '../../plugin/tokens/signer.ts'
 import { readKey } from '../../plugin/tokens/key.ts'
 import { createKeyring } from '../../plugin/tokens/keyring.ts'
 import { readSecrets } from '../../plugin/tokens/secret.ts'
@@ -30,7 +30,7 @@ function loaded (key: unknown, alg?: string): string {
 /** What strict parsing says against a token; `null` when it has nothing to say. */
 function parsed (token: string): string | null {
   try {
-    parseCompact(token)
+    decodeJws(token)
     return null
   } catch (error) {
     return (error as AuthError).detail
@@ -38,7 +38,7 @@ function parsed (token: string): string | null {
 }
 
 async function verifies (key: unknown, token: string, alg?: string): Promise<boolean> {
-  const jwt = await createJwt(readKey({ key: key as KeyOption['key'], alg }, 'key'), 'JWT')
+  const jwt = await createSigner(readKey({ key: key as KeyOption['key'], alg }, 'key'), 'JWT')
   return jwt.verify(token) !== null
 }
 
@@ -196,7 +196,7 @@ t.test('PyJWT: good and odd JWKs', { skip }, async (t) => {
     t.equal(loaded({ ...json(`pyjwt-jwks/jwk_${file}.json`), alg }), `"key.key" is no key for ${alg}`, `${file} cannot pass for ${alg}`)
   }
   for (const kind of ['ec_key_P-256', 'ec_key_P-384', 'ec_key_P-521', 'okp_key_Ed25519', 'rsa_key']) {
-    const signer = await createJwt(readKey({ key: JSON.parse(read(`pyjwt-jwks/jwk_${kind}.json`)) }, 'key'), 'JWT')
+    const signer = await createSigner(readKey({ key: JSON.parse(read(`pyjwt-jwks/jwk_${kind}.json`)) }, 'key'), 'JWT')
     const other = kind === 'rsa_key' ? 'rsa_pub' : kind.replace('key', 'pub')
     t.equal(await verifies(json(`pyjwt-jwks/jwk_${other}.json`), signer.sign({ sub: 'alice' })), true, `what ${kind} signs, ${other} verifies`)
   }

@@ -7,7 +7,7 @@ import { TimedStore } from '../../plugin/sessions/timed-store.ts'
 import { resolveSettings, type Settings } from '../../plugin/settings.ts'
 import { memoryStore } from '../../plugin/stores/memory.ts'
 import type { Revocation } from '../../plugin/stores/session-store.ts'
-import { tokenEntryId, type AccessToken } from '../../plugin/tokens/access-token.ts'
+import { tokenRevocationId, type AccessToken } from '../../plugin/tokens/access-token.ts'
 import { createClock, issuer, secret, start } from '../fixtures/app.ts'
 
 const lifetimeSeconds = 600
@@ -36,7 +36,7 @@ function createNode ({ clock = createClock(), store: memory = memoryStore({ cloc
   })
   const accepts = ({ sid = null, jti, iss = issuer }: { sid?: string | null, jti?: string, iss?: string }) => {
     try {
-      return revocations.assertCurrent({ sessionId: sid, claims: { iss, jti } } as never) && true
+      return revocations.assertNotRevoked({ sessionId: sid, claims: { iss, jti } } as never) && true
     } catch (error) {
       return (error as AuthError).code
     }
@@ -62,25 +62,25 @@ const logOf = async (store: SessionStore) => (await store.readRevocations(null, 
 
 t.test('assertCurrent() passes on what is not revoked, by session or by issuer and jti', async (t) => {
   const { revocations, accepts, events } = await serving()
-  revocations.confirmed(session('s1'))
-  revocations.confirmed({ kind: 'token', id: `${issuer} j1`, until: start + 100_000 })
+  revocations.record(session('s1'))
+  revocations.record({ kind: 'token', id: `${issuer} j1`, until: start + 100_000 })
   const results = [{ sid: 's1' }, { sid: 's2', jti: 'j2' }, { jti: 'j1' }, { sid: 's2', jti: 'j1' }, { jti: 's1' }, { sid: 'j1' }, { iss: 'https://other.example', jti: 'j1' }, {}].map(accepts)
   t.strictSame(results, ['AUTH_REVOKED_TOKEN', true, 'AUTH_REVOKED_TOKEN', 'AUTH_REVOKED_TOKEN', true, true, true, true])
   t.strictSame(events(), [revokedEvent('s1')])
-  revocations.confirmed(session('s1'))
-  revocations.confirmed(session('s1', start + 200_000))
+  revocations.record(session('s1'))
+  revocations.record(session('s1', start + 200_000))
   t.strictSame(events(), [], 'told once')
 })
 
 t.test('a token that was found valid is refused from the moment that it or its session is revoked', async (t) => {
   const { revocations, store, poll } = await serving()
-  const token = (sessionId: string, jti: string) => ({ sessionId, claims: { iss: issuer, jti }, clearedAt: -1 }) as AccessToken
+  const token = (sessionId: string, jti: string) => ({ sessionId, claims: { iss: issuer, jti }, checkedAtVersion: -1 }) as AccessToken
   const tokens = [token('s1', 'j1'), token('s2', 'j2'), token('s3', 'j3'), token('s4', 'j4')]
-  const current = () => tokens.map((one) => revocations.isCurrent(one))
+  const current = () => tokens.map((one) => revocations.isValid(one))
   t.strictSame([current(), current()], [[true, true, true, true], [true, true, true, true]])
-  revocations.confirmed(session('s1'))
+  revocations.record(session('s1'))
   t.strictSame([current(), current()], [[false, true, true, true], [false, true, true, true]], 'by this process')
-  revocations.confirmed({ kind: 'token', id: tokenEntryId(issuer, 'j2'), until: start + 100_000 })
+  revocations.record({ kind: 'token', id: tokenRevocationId(issuer, 'j2'), until: start + 100_000 })
   t.strictSame(current(), [false, false, true, true])
   await store.appendRevocations([session('s3')], { lifetimeSeconds })
   await poll()
@@ -171,7 +171,7 @@ for (const whenStale of ['accept', 'refuse'] as const) {
     t.strictSame(events(), [])
     time.set(30_001)
     t.equal(accepts({ sid: 'a' }), stale)
-    revocations.confirmed(session('b', clock() + 1000))
+    revocations.record(session('b', clock() + 1000))
     t.equal(accepts({ sid: 'b' }), 'AUTH_REVOKED_TOKEN', 'what is known is known')
     await poll()
     const told = [revokedEvent('b'), { type: 'feed-stale', silentMs: 30_001 }]
@@ -192,7 +192,7 @@ function replaceable (clock: () => number) {
   return { store: live, replace: () => { current = memoryStore({ clock }); return current } }
 }
 
-const row = (id: string) => ({ id, issuer, sub: 'alice', salt: 'x', device: null, scope: null, claims: {}, accessLifetimeSeconds: 600, idleMs: 1e7, absoluteMs: 1e7 })
+const row = (id: string) => ({ id, issuer, sub: 'alice', sessionKey: 'x', device: null, scope: null, claims: {}, accessLifetimeSeconds: 600, idleMs: 1e7, absoluteMs: 1e7 })
 const inserting = { issuers: [issuer], revoke: [], maxSessions: 10, lifetimeSeconds }
 
 t.test('poll() reads a log whole that does not resume, and gives back what it has lost', async (t) => {
@@ -262,7 +262,7 @@ t.test('a sign-out that a failover lost is written again by the node that did it
   const node = await serving({ clock, store })
   await store.insert(row('s'), inserting)
   const { revoked } = await store.revoke('s', { lifetimeSeconds })
-  node.revocations.confirmed({ kind: 'session', id: 's', until: revoked!.until })
+  node.revocations.record({ kind: 'session', id: 's', until: revoked!.until })
   replace()
   await store.insert(row('s'), inserting)
   await node.poll()
@@ -362,7 +362,7 @@ t.test('what the log has shown is not expected again, nor written again', async 
   })
   await node.memory.appendRevocations([session('s')], { lifetimeSeconds })
   await node.poll()
-  node.revocations.confirmed(session('s'))
+  node.revocations.record(session('s'))
   node.revocations.revokeLocally(session('s', start + 1000))
   for (let turn = 0; turn < 4; turn++) await node.poll()
   t.strictSame(writes, [])
@@ -431,9 +431,9 @@ t.test('close() tries again although a try is under way, which fails', async (t)
 
 t.test('the list is rid of what cannot be presented any more, once a minute', async (t) => {
   const { revocations, accepts, clock, time, poll } = await serving()
-  revocations.confirmed(session('short', start + 10_000))
-  revocations.confirmed(session('long', start + 100_000))
-  revocations.confirmed(session('long', start + 20_000))
+  revocations.record(session('short', start + 10_000))
+  revocations.record(session('long', start + 100_000))
+  revocations.record(session('long', start + 20_000))
   clock.advance(50)
   time.set(59_999)
   await poll()
@@ -457,7 +457,7 @@ t.test('a clock that is set ahead for a moment, while the store is away, revives
       }
     })
   })
-  revocations.confirmed(session('signed out'))
+  revocations.record(session('signed out'))
   down = true
   clock.set(start + 3_600_000)
   time.set(60_000)

@@ -37,7 +37,7 @@ t.test('a subject has at most `maxSessions` sessions: one more ends the least re
 t.test('sessions beyond `maxSessions`, from before it was set, end in batches, and nobody waits for them', async (t) => {
   const clock = createClock()
   const store = memoryStore({ clock })
-  const session = (index: number) => ({ id: `old-${index}`, issuer: '', sub: 'alice', salt: 'x', device: null, scope: null, claims: {}, accessLifetimeSeconds: 600, idleMs: hourMs, absoluteMs: hourMs })
+  const session = (index: number) => ({ id: `old-${index}`, issuer: '', sub: 'alice', sessionKey: 'x', device: null, scope: null, claims: {}, accessLifetimeSeconds: 600, idleMs: hourMs, absoluteMs: hourMs })
   for (let index = 0; index < 2100; index++) await store.insert(session(index), { issuers: [issuer, ''], revoke: [], maxSessions: 1e9, lifetimeSeconds: 600 })
   clock.advance(1)
   const it = await createApp({ plugin: { store, clock, refreshToken: { maxSessions: 2 } } })
@@ -50,7 +50,7 @@ t.test('sessions beyond `maxSessions`, from before it was set, end in batches, a
 t.test('app.sessions.revokeAll() ends all of a subject\'s sessions in one step, and the access tokens of thousands soon after', async (t) => {
   const clock = createClock()
   const store = memoryStore({ clock })
-  const session = (index: number) => ({ id: `old-${index}`, issuer, sub: 'alice', salt: 'x', device: null, scope: null, claims: {}, accessLifetimeSeconds: 600, idleMs: hourMs, absoluteMs: hourMs })
+  const session = (index: number) => ({ id: `old-${index}`, issuer, sub: 'alice', sessionKey: 'x', device: null, scope: null, claims: {}, accessLifetimeSeconds: 600, idleMs: hourMs, absoluteMs: hourMs })
   let calls = 0
   const counting: SessionStore = { ...store, trim: (...args) => { calls++; return store.trim(...args) } }
   const it = await createApp({ plugin: { store: counting, clock } })
@@ -69,7 +69,7 @@ t.test('app.sessions.revokeAll() ends all of a subject\'s sessions in one step, 
 t.test('a store that goes away after revokeAll() has taken effect: what is left is logged when it is back', async (t) => {
   const clock = createClock()
   const store = memoryStore({ clock })
-  const session = (index: number) => ({ id: `old-${index}`, issuer, sub: 'alice', salt: 'x', device: null, scope: null, claims: {}, accessLifetimeSeconds: 600, idleMs: hourMs, absoluteMs: hourMs })
+  const session = (index: number) => ({ id: `old-${index}`, issuer, sub: 'alice', sessionKey: 'x', device: null, scope: null, claims: {}, accessLifetimeSeconds: 600, idleMs: hourMs, absoluteMs: hourMs })
   for (let index = 0; index < 1001; index++) await store.insert(session(index), { issuers: [issuer], revoke: [], maxSessions: 1e9, lifetimeSeconds: 600 })
   let failures = 1
   const failing: SessionStore = { ...store, trim: async (...args) => { if (failures-- > 0) throw new Error('down'); return await store.trim(...args) } }
@@ -102,7 +102,7 @@ t.test('a revokeAll() whose rest is added while an earlier rest is being logged 
   const clock = createClock()
   const store = memoryStore({ clock })
   const insert = async (prefix: string, count: number) => {
-    const session = (index: number) => ({ id: `${prefix}-${index}`, issuer, sub: 'alice', salt: 'x', device: null, scope: null, claims: {}, accessLifetimeSeconds: 600, idleMs: hourMs, absoluteMs: hourMs })
+    const session = (index: number) => ({ id: `${prefix}-${index}`, issuer, sub: 'alice', sessionKey: 'x', device: null, scope: null, claims: {}, accessLifetimeSeconds: 600, idleMs: hourMs, absoluteMs: hourMs })
     for (let index = 0; index < count; index++) await store.insert(session(index), { issuers: [issuer], revoke: [], maxSessions: 1e9, lifetimeSeconds: 600 })
   }
   const gate: { open?: () => void } = {}
@@ -289,7 +289,7 @@ t.test('the theft of a refresh token is told before the write that ends the sess
   down = true
   const response = await refresh(it, stolen)
   t.strictSame([response.statusCode, response.json().code], [503, 'AUTH_STORE_UNAVAILABLE'])
-  t.match(it.events()[0], { type: 'session-reused', sub: 'alice', sessionId })
+  t.match(it.events()[0], { type: 'refresh-token-reused', sub: 'alice', sessionId })
   t.equal(await me(it, access), 'AUTH_REVOKED_TOKEN', 'refused here at once')
   down = false
   t.equal((await refresh(it, token)).json().code, 'AUTH_REFRESH_INVALID', 'the thief does not refresh on here')
@@ -298,7 +298,7 @@ t.test('the theft of a refresh token is told before the write that ends the sess
 /** Refreshes as the victim, and then with the same token as a thief who waits for that. */
 t.test('a token that is presented twice for each generation shows as a growing streak', async (t) => {
   const it = await createApp()
-  const streaks = () => it.events().filter((event): event is AuthEvent & { type: 'session-coalesced' } => event.type === 'session-coalesced').map(({ streak }) => streak)
+  const streaks = () => it.events().filter((event): event is AuthEvent & { type: 'refresh-coalesced' } => event.type === 'refresh-coalesced').map(({ streak }) => streak)
   const session = await it.signIn('bearer')
   let token = session.refresh
   let writes = 0

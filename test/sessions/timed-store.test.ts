@@ -52,7 +52,7 @@ t.test('every result tells the clock the store\'s time, with when the call was s
 t.test('a custom store that returns something else than it promises is a TypeError that names the method', async (t) => {
   const now = start
   const row = {
-    id: 's', sub: 'a', issuer: 'i', salt: 'x', generation: 0, rotatedAt: now, retries: [], idleExpiresAt: now, absoluteExpiresAt: now, accessLifetimeSeconds: 600, revokedAt: null, claims: {}
+    id: 's', sub: 'a', issuer: 'i', sessionKey: 'x', generation: 0, rotatedAt: now, retries: [], idleExpiresAt: now, absoluteExpiresAt: now, accessLifetimeSeconds: 600, revokedAt: null, claims: {}
   }
   const inserted = { row, revoked: [], evicted: [], more: false, storeTime: now }
   const entry = { kind: 'session', id: 's', until: now }

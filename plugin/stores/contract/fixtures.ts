@@ -40,7 +40,7 @@ export function newSession (given: Partial<NewSession> = {}): NewSession {
     id: random(),
     issuer,
     sub: random(),
-    salt: random(),
+    sessionKey: random(),
     device: null,
     scope: null,
     claims: {},

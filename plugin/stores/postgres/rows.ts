@@ -9,7 +9,7 @@ export function toRow (of: Columns): SessionRow | null {
     id: String(of.id),
     issuer: String(of.issuer),
     sub: String(of.sub),
-    salt: String(of.salt),
+    sessionKey: String(of.salt),
     generation: Number(of.generation),
     createdAt: Number(of.created_at),
     rotatedAt: Number(of.rotated_at),

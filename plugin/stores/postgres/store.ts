@@ -65,9 +65,9 @@ export function createPostgresStore (pool: PostgresPool, options: { schema: stri
     },
 
     async insert (session, { issuers, revoke, revokeOthers = false, maxSessions, authenticatedAge, lifetimeSeconds }) {
-      const { id, issuer, sub, salt, device, scope, claims, accessLifetimeSeconds, idleMs, absoluteMs } = session
+      const { id, issuer, sub, sessionKey, device, scope, claims, accessLifetimeSeconds, idleMs, absoluteMs } = session
       const columns = await queryOne(sql.insert, () => [
-        id, issuer, sub, salt, device === null ? null : JSON.stringify(device), scope, JSON.stringify(claims),
+        id, issuer, sub, sessionKey, device === null ? null : JSON.stringify(device), scope, JSON.stringify(claims),
         accessLifetimeSeconds, idleMs, absoluteMs, issuers, revoke, revokeOthers,
         limitOf(maxSessions), toAge(authenticatedAge?.()), lifetimeSeconds, maxBatch
       ])

@@ -9,8 +9,8 @@ const longestInPieces = 4096
  * What no script looks at, as JSON in pieces: the fields `0`, `1`, … of the hash. JSON escapes what UTF-8 cannot hold
  * (lone surrogates), and no piece ends within a character.
  */
-export function toPieces ({ salt, device, scope, claims }: Pick<NewSession, 'salt' | 'device' | 'scope' | 'claims'>): string[] {
-  const json = JSON.stringify([salt, device, scope, claims])
+export function toPieces ({ sessionKey, device, scope, claims }: Pick<NewSession, 'sessionKey' | 'device' | 'scope' | 'claims'>): string[] {
+  const json = JSON.stringify([sessionKey, device, scope, claims])
   if (json.length > longestInPieces) return [json]
   const pieces: string[] = []
   const room = new Uint8Array(pieceBytes)
@@ -32,12 +32,12 @@ export function toRow (id: string, flat: unknown): SessionRow | null {
   const optional = (name: string) => fields.has(name) ? number(name) : null
   let json = ''
   for (let index = 0; fields.has(String(index)); index++) json += text(String(index))
-  const [salt, device, scope, claims] = JSON.parse(json) as [string, string | null, string | null, Record<string, unknown>]
+  const [sessionKey, device, scope, claims] = JSON.parse(json) as [string, string | null, string | null, Record<string, unknown>]
   return {
     id,
     issuer: fields.get('o') ?? '',
     sub: text('s'),
-    salt,
+    sessionKey,
     generation: number('g'),
     createdAt: number('c'),
     rotatedAt: number('r'),

@@ -23,7 +23,7 @@ export function toRow (columns: unknown): KeptRow | null {
       id: String(of.id),
       issuer: String(of.issuer),
       sub: String(of.sub),
-      salt: String(of.salt),
+      sessionKey: String(of.salt),
       generation: Number(of.generation),
       createdAt: Number(of.created_at),
       rotatedAt: Number(of.rotated_at),

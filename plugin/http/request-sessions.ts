@@ -6,9 +6,9 @@ import type { PresentedCookies } from './session-cookies.ts'
 const maxSessions = 4
 
 /** An access token of ours that is valid in everything but `exp`; `null` for any other text. */
-export function ownToken (accessTokens: AccessTokens, text: string): AccessToken | null {
+export function verifyIgnoringExpiry (accessTokens: AccessTokens, text: string): AccessToken | null {
   try {
-    return accessTokens.verifyExpired(text)
+    return accessTokens.verifyIgnoringExpiry(text)
   } catch (error) {
     if (error instanceof AuthError) return null
     throw error
@@ -16,7 +16,7 @@ export function ownToken (accessTokens: AccessTokens, text: string): AccessToken
 }
 
 /** The sessions that a request's cookies name, at most {@link maxSessions}. */
-export interface NamedSessions {
+export interface CookieSessions {
   /** By a good signature. */
   readonly ids: readonly string[]
   /** Refresh tokens with a good mac, for sessions that are not among `ids`: the store knows whether they are the session's. */
@@ -26,7 +26,7 @@ export interface NamedSessions {
 }
 
 /** Reads which sessions the cookies name, for ending them. What cannot be read as ours names none. */
-export async function namedByCookies (presented: PresentedCookies, accessTokens: AccessTokens): Promise<NamedSessions> {
+export async function sessionsInCookies (presented: PresentedCookies, accessTokens: AccessTokens): Promise<CookieSessions> {
   const { ids: signed, problem } = await signedSessions(presented.access, accessTokens)
   const all = new Set([...signed, ...presented.refresh.map(({ token }) => token.sessionId)])
   const chosen = new Set([...all].slice(0, maxSessions))

@@ -2,7 +2,7 @@ import { subscribe } from 'node:diagnostics_channel'
 import type { FastifyInstance, RouteOptions } from 'fastify'
 
 /** A route, or a not-found handler, of an application. */
-export interface Declaration {
+export interface RegisteredRoute {
   readonly kind: 'route' | 'not-found handler'
   /** Fastify reads the options after all hooks have seen them, so they are read as late as possible here too. */
   readonly options: RouteOptions | { readonly config?: { readonly auth?: unknown } }
@@ -12,7 +12,7 @@ export interface Declaration {
 
 interface Application {
   /** By their options: a route that is announced twice counts once. */
-  readonly declarations: Map<object, Declaration>
+  readonly routes: Map<object, RegisteredRoute>
   /** The contexts in which the plugin is registered. */
   readonly contexts: FastifyInstance[]
 }
@@ -31,7 +31,7 @@ function applicationOf (instance: FastifyInstance): Application {
   const root = rootOf(instance)
   let application = applications.get(root)
   if (application === undefined) {
-    applications.set(root, application = { declarations: new Map(), contexts: [] })
+    applications.set(root, application = { routes: new Map(), contexts: [] })
     watch(root, application)
   }
   return application
@@ -43,43 +43,43 @@ function rootOf (instance: FastifyInstance): FastifyInstance {
   return typeof parent.addHook === 'function' ? rootOf(parent) : instance
 }
 
-function watch (root: FastifyInstance, { declarations }: Application): void {
-  watchRoutes(root, declarations)
+function watch (root: FastifyInstance, { routes: routes }: Application): void {
+  watchRoutes(root, routes)
   // No hook announces not-found handlers.
   const setNotFoundHandler = root.setNotFoundHandler as (...input: unknown[]) => FastifyInstance
   root.setNotFoundHandler = function rememberNotFoundHandler (this: FastifyInstance, ...input: unknown[]) {
     const [options] = input
-    if (typeof options === 'object' && options !== null) declarations.set(options, { kind: 'not-found handler', options, instance: this })
+    if (typeof options === 'object' && options !== null) routes.set(options, { kind: 'not-found handler', options, instance: this })
     return setNotFoundHandler.apply(this, input)
   } as FastifyInstance['setNotFoundHandler']
 }
 
-function watchRoutes (app: FastifyInstance, declarations: Application['declarations']): void {
+function watchRoutes (app: FastifyInstance, routes: Application['routes']): void {
   app.addHook('onRoute', function remember (this: FastifyInstance, options) {
-    declarations.set(options, { kind: 'route', options, instance: this })
+    routes.set(options, { kind: 'route', options, instance: this })
   })
 }
 
 /** Notes that the plugin is registered here, and sees what is declared here from now on in any case. */
 export function addContext (app: FastifyInstance): void {
-  const { contexts, declarations } = applicationOf(app)
+  const { contexts, routes: routes } = applicationOf(app)
   contexts.push(app)
-  watchRoutes(app, declarations)
+  watchRoutes(app, routes)
 }
 
 /** The declarations on this instance and its descendants. */
-export function declarationsWithin (app: FastifyInstance): Declaration[] {
-  return allDeclarations(app).filter(({ instance }) => isWithin(app, instance))
+export function routesWithin (app: FastifyInstance): RegisteredRoute[] {
+  return allRoutes(app).filter(({ instance }) => isWithin(app, instance))
 }
 
 /** The declarations of the same application that no registration of the plugin reaches. */
-export function declarationsOutside (app: FastifyInstance): Declaration[] {
+export function routesOutside (app: FastifyInstance): RegisteredRoute[] {
   const { contexts } = applicationOf(app)
-  return allDeclarations(app).filter(({ instance }) => !contexts.some((context) => isWithin(context, instance)))
+  return allRoutes(app).filter(({ instance }) => !contexts.some((context) => isWithin(context, instance)))
 }
 
-function allDeclarations (app: FastifyInstance): Declaration[] {
-  return [...applicationOf(app).declarations.values()]
+function allRoutes (app: FastifyInstance): RegisteredRoute[] {
+  return [...applicationOf(app).routes.values()]
 }
 
 function isWithin (app: FastifyInstance, instance: FastifyInstance): boolean {

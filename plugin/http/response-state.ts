@@ -2,24 +2,24 @@ import type { OutgoingHttpHeader } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 /** What the response to a request must carry, gathered while it is handled and written once, just before it is sent. */
-interface Outgoing {
+interface ResponseState {
   /** `Set-Cookie` lines by name, domain and path: the last value of a cookie wins. */
   readonly cookies: Map<string, string>
   cacheControl: 'no-store' | 'private, no-store' | null
 }
 
-const outgoing = new WeakMap<FastifyRequest, Outgoing>()
+const outgoing = new WeakMap<FastifyRequest, ResponseState>()
 const replies = new WeakMap<FastifyRequest, FastifyReply>()
 const watched = new WeakSet<FastifyReply['raw']>()
 
-export function outgoingOf (request: FastifyRequest): Outgoing {
+export function responseState (request: FastifyRequest): ResponseState {
   let state = outgoing.get(request)
   if (state === undefined) outgoing.set(request, state = { cookies: new Map(), cacheControl: null })
   return state
 }
 
 /** The hook that writes our response headers, after the host's handlers and under its error handler too. */
-export function addOutgoingHook (app: FastifyInstance): void {
+export function addResponseHook (app: FastifyInstance): void {
   // With `done`, because it runs for every response, and nearly all have nothing to write: a promise would cost more.
   app.addHook('onSend', function writeOutgoing (request, reply, _payload, done) {
     const state = outgoing.get(request)
@@ -43,7 +43,7 @@ export function replyOf (request: FastifyRequest): FastifyReply | undefined {
 }
 
 /** Whether headers can still be added to a response. */
-export function canCarry (reply: FastifyReply | undefined): reply is FastifyReply {
+export function canSetHeaders (reply: FastifyReply | undefined): reply is FastifyReply {
   return reply !== undefined && !reply.raw.headersSent
 }
 
@@ -57,7 +57,7 @@ export function carryByRaw ({ raw, request }: FastifyReply): void {
   const writeHead = raw.writeHead as (...args: unknown[]) => FastifyReply['raw']
   raw.writeHead = function writeHeadWithOutgoing (...args: unknown[]) {
     raw.writeHead = writeHead as typeof raw.writeHead
-    const ours = take(outgoingOf(request))
+    const ours = take(responseState(request))
     if (ours.length === 0) return writeHead.apply(raw, args)
     // With names of their own, `writeHead()` would replace what was set before: they are merged with ours instead.
     const headers = args.at(-1)
@@ -71,7 +71,7 @@ export function carryByRaw ({ raw, request }: FastifyReply): void {
 const setCookie = 'set-cookie'
 
 /** The headers that are due, which are not due again. */
-function take (state: Outgoing): [string, string | string[]][] {
+function take (state: ResponseState): [string, string | string[]][] {
   const { cookies, cacheControl } = state
   const headers: [string, string | string[]][] = []
   if (cacheControl !== null) headers.push(['cache-control', cacheControl])

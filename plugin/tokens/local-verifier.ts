@@ -2,33 +2,33 @@ import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { refusal } from '../errors.ts'
 import type { Settings } from '../settings.ts'
 import { checkClaims, isWholeSeconds, type StandardClaims } from './claims.ts'
-import { assertStrict, parseCompact, splitCompact, type Segments } from './compact.ts'
+import { assertStrict, decodeJws, splitJws, type Segments } from './jws.ts'
 import { checkHeader, createHeaders, mediaTypes, type ReadHeader } from './header.ts'
 import type { KeySource } from './key-source.ts'
 
-export type OwnClaims = Readonly<Record<string, unknown>> & StandardClaims
+export type TokenClaims = Readonly<Record<string, unknown>> & StandardClaims
 
 /** A token taken apart, with the key that it names. Nothing in it has been verified yet. */
-export interface Opened {
+export interface ParsedToken {
   readonly token: string
   readonly segments: Segments
   readonly read: ReadHeader
 }
 
 /** Checks tokens that this server, or another one with its keys, has signed. */
-export function createOwnTokens (settings: Settings, keys: Pick<KeySource, 'current'>) {
+export function createLocalVerifier (settings: Settings, keys: Pick<KeySource, 'current'>) {
   const { issuer, audience, accessToken: { type, clockToleranceSeconds, maxLifetimeSeconds, claims: schema } } = settings
   const policy = { issuer, audience, clockToleranceSeconds, maxLifetimeSeconds, fractions: false }
-  const matches = schema ? TypeCompiler.Compile(schema) : null
+  const validator = schema ? TypeCompiler.Compile(schema) : null
   const types = mediaTypes(type)
   const headers = createHeaders()
 
-  const candidatesOf = ({ read: { hint: { alg, kid } } }: Opened) => keys.current().candidates(alg, kid)
+  const candidatesOf = ({ read: { hint: { alg, kid } } }: ParsedToken) => keys.current().candidates(alg, kid)
 
   /** The claims that a good signature stands under. They come parsed from the library that checked it: once is enough. */
-  function signedClaims (opened: Opened, mediaTypes: ReadonlySet<string> | null): Record<string, unknown> {
-    const { token, segments, read } = opened
-    const candidates = candidatesOf(opened)
+  function signedClaims (parsed: ParsedToken, mediaTypes: ReadonlySet<string> | null): Record<string, unknown> {
+    const { token, segments, read } = parsed
+    const candidates = candidatesOf(parsed)
     if (candidates.length === 0) throw refusal('AUTH_INVALID_TOKEN', 'no key fits alg and kid')
     if (!read.isKnown) checkHeader(read.header, mediaTypes)
     for (const jwt of candidates) {
@@ -38,29 +38,29 @@ export function createOwnTokens (settings: Settings, keys: Pick<KeySource, 'curr
       return claims
     }
     // Is it the signature? What has no shape does not verify either.
-    parseCompact(token)
+    decodeJws(token)
     throw refusal('AUTH_INVALID_TOKEN', 'the signature is wrong')
   }
 
   return {
     /** Whether claims are as the application's schema says. */
-    fits: (claims: Readonly<Record<string, unknown>>): boolean => matches === null || matches.Check(claims),
+    matchesSchema: (claims: Readonly<Record<string, unknown>>): boolean => validator === null || validator.Check(claims),
 
     /** @throws AuthError AUTH_INVALID_TOKEN for what is no token, or has a header that none of ours has */
-    open (token: string): Opened {
-      const segments = splitCompact(token)
+    parse (token: string): ParsedToken {
+      const segments = splitJws(token)
       return { token, segments, read: headers.read(token, segments) }
     },
 
     /** Whether the header names a key that is in force. */
-    knowsKey: (opened: Opened): boolean => candidatesOf(opened).length > 0,
+    hasKey: (parsed: ParsedToken): boolean => candidatesOf(parsed).length > 0,
 
     /** @throws AuthError AUTH_INVALID_TOKEN, AUTH_EXPIRED_TOKEN */
-    check (opened: Opened, at: { now: number, allowExpired: boolean }): OwnClaims {
-      const claims = signedClaims(opened, types)
-      headers.remember(opened.segments, opened.read)
+    check (parsed: ParsedToken, at: { now: number, allowExpired: boolean }): TokenClaims {
+      const claims = signedClaims(parsed, types)
+      headers.remember(parsed.segments, parsed.read)
       checkClaims(claims, policy, at)
-      if (!this.fits(claims)) throw refusal('AUTH_INVALID_TOKEN', 'the claims do not fit "accessToken.claims"')
+      if (!this.matchesSchema(claims)) throw refusal('AUTH_INVALID_TOKEN', 'the claims do not fit "accessToken.claims"')
       return claims
     },
 
@@ -70,8 +70,8 @@ export function createOwnTokens (settings: Settings, keys: Pick<KeySource, 'curr
      * more than `maxLifetimeSeconds` ago, whose session no access token can belong to any more.
      * @throws AuthError AUTH_INVALID_TOKEN
      */
-    namedSession (opened: Opened, now: number): string | null {
-      const { iss, exp, sid } = signedClaims(opened, null)
+    namedSession (parsed: ParsedToken, now: number): string | null {
+      const { iss, exp, sid } = signedClaims(parsed, null)
       if (iss !== issuer) throw refusal('AUTH_INVALID_TOKEN', 'iss is not the issuer')
       if (!isWholeSeconds(exp)) throw refusal('AUTH_INVALID_TOKEN', 'exp must be an integer')
       if (sid !== undefined && typeof sid !== 'string') throw refusal('AUTH_INVALID_TOKEN', 'sid must be a string')

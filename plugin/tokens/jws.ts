@@ -5,7 +5,7 @@ import { refusal } from '../errors.ts'
 export const maxTokenLength = 8192
 
 /** A JWS in compact serialization (RFC 7515 §7.1), taken apart. Nothing in it has been verified yet. */
-export interface Compact {
+export interface DecodedJws {
   readonly header: Readonly<Record<string, unknown>>
   readonly payload: Readonly<Record<string, unknown>>
 }
@@ -18,7 +18,7 @@ export interface Segments {
 }
 
 /** @throws AuthError AUTH_INVALID_TOKEN for what is too long, or has not three segments */
-export function splitCompact (token: string): Segments {
+export function splitJws (token: string): Segments {
   if (token.length > maxTokenLength) throw refusal('AUTH_INVALID_TOKEN', 'the token is longer than 8 KiB')
   const first = token.indexOf('.')
   const second = token.indexOf('.', first + 1)
@@ -31,8 +31,8 @@ export function splitCompact (token: string): Segments {
  * bits), valid UTF-8, JSON objects.
  * @throws AuthError AUTH_INVALID_TOKEN
  */
-export function parseCompact (token: string): Compact {
-  const segments = splitCompact(token)
+export function decodeJws (token: string): DecodedJws {
+  const segments = splitJws(token)
   const header = parseObject(segments.header, 'header')
   const payload = parseObject(segments.payload, 'payload')
   decode(segments.signature, 'signature')
@@ -40,7 +40,7 @@ export function parseCompact (token: string): Compact {
 }
 
 /**
- * The rest of the strictness of {@link parseCompact}, for a token of base64url's alphabet, without padding, whose payload
+ * The rest of the strictness of {@link decodeJws}, for a token of base64url's alphabet, without padding, whose payload
  * is a JSON object: `fast-jwt` has seen to that before it looked at the signature.
  * @throws AuthError AUTH_INVALID_TOKEN
  */

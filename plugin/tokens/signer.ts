@@ -4,7 +4,7 @@ import { base64urlLength, signatureBytes } from './encoded-length.ts'
 import type { Key } from './key.ts'
 
 /** One key at work: signs claims into a compact JWS, and checks signatures. */
-export interface Jwt {
+export interface Signer {
   readonly key: Key
   sign (claims: Record<string, unknown>): string
   /**
@@ -22,7 +22,7 @@ export interface Jwt {
  *
  * Its cache stays off (it can store failures as successes) and it judges no time: `claims.ts` does.
  */
-export async function createJwt (key: Key, type: string): Promise<Jwt> {
+export async function createSigner (key: Key, type: string): Promise<Signer> {
   const instance = fastify()
   await instance.register(jwt, {
     secret: key.secret ?? { public: key.publicPem!, ...(key.privatePem ? { private: key.privatePem } : undefined) } as { public: string, private: string },
