@@ -1,3 +1,4 @@
 import neostandard from 'neostandard'
 
-export default neostandard({ ts: true, env: ['browser'], ignores: ['dist/**', '.tap/**'] })
+// Prettier decides how code looks.
+export default neostandard({ ts: true, noStyle: true, env: ['browser'], ignores: ['dist/**', '.tap/**'] })

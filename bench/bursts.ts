@@ -8,7 +8,7 @@ export interface Burst {
 
 /** What is measured: one burst after another. */
 export interface Contestant {
-  burst (): Promise<Burst>
+  burst(): Promise<Burst>
 }
 
 export interface Figure {
@@ -27,12 +27,12 @@ export interface Comparison {
   readonly bursts: number
 }
 
-export function median (values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   return quantile(values, 0.5)
 }
 
 /** Between two values, in proportion. */
-function quantile (values: readonly number[], share: number): number {
+function quantile(values: readonly number[], share: number): number {
   if (values.length === 0) throw new RangeError('There is no median of nothing')
   const sorted = [...values].sort((one, another) => one - another)
   const place = (sorted.length - 1) * share
@@ -44,14 +44,14 @@ function quantile (values: readonly number[], share: number): number {
  * A burst of the reference, then by turns one of the subject and one of the reference: whatever slows the machine down
  * for longer than three bursts slows both down, so that the ratio holds where times do not.
  */
-export async function alternate (subject: Contestant, reference: Contestant, turns: number): Promise<Burst[]> {
+export async function alternate(subject: Contestant, reference: Contestant, turns: number): Promise<Burst[]> {
   const bursts = [await reference.burst()]
   for (let turn = 0; turn < turns; turn++) bursts.push(await subject.burst(), await reference.burst())
   return bursts
 }
 
 /** @param series results of {@link alternate} */
-export function compare (series: readonly (readonly Burst[])[]): Comparison {
+export function compare(series: readonly (readonly Burst[])[]): Comparison {
   const subjects = series.flatMap((bursts) => bursts.filter((_, index) => index % 2 === 1))
   const references = series.flatMap((bursts) => bursts.filter((_, index) => index % 2 === 0))
   const ratiosOf = (of: (burst: Burst) => number) => series.flatMap((bursts) => ratios(bursts.map(of)))
@@ -65,18 +65,18 @@ export function compare (series: readonly (readonly Burst[])[]): Comparison {
   }
 }
 
-function ratios (costs: readonly number[]): number[] {
-  return costs.flatMap((cost, index) => index % 2 === 1 ? [cost / ((costs[index - 1]! + costs[index + 1]!) / 2)] : [])
+function ratios(costs: readonly number[]): number[] {
+  return costs.flatMap((cost, index) => (index % 2 === 1 ? [cost / ((costs[index - 1]! + costs[index + 1]!) / 2)] : []))
 }
 
-function figure (bursts: readonly Burst[]): Figure {
+function figure(bursts: readonly Burst[]): Figure {
   return { cpuMicros: median(bursts.map(cpuOf)), wallMicros: median(bursts.map(wallOf)) }
 }
 
-function cpuOf ({ cpuMicros, operations }: Burst): number {
+function cpuOf({ cpuMicros, operations }: Burst): number {
   return cpuMicros / operations
 }
 
-function wallOf ({ wallMicros, operations }: Burst): number {
+function wallOf({ wallMicros, operations }: Burst): number {
   return wallMicros / operations
 }

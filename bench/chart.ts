@@ -29,22 +29,26 @@ const style = `
   }`
 
 /** Horizontal bars on a logarithmic scale that begins at 1, as SVG. */
-export function drawChart (title: string, bars: readonly Bar[]): string {
+export function drawChart(title: string, bars: readonly Bar[]): string {
   const most = Math.max(...bars.map(({ value }) => value))
   const end = ticks.find((tick) => tick >= most) ?? most
   const height = top + bars.length * rowHeight + 12
-  const position = (value: number) => left + (width - left - right) * Math.log(Math.max(value, 1)) / Math.log(end)
+  const position = (value: number) => left + ((width - left - right) * Math.log(Math.max(value, 1))) / Math.log(end)
 
-  const lines = ticks.filter((tick) => tick <= end).map((tick) => {
-    const x = position(tick).toFixed(1)
-    return `<line class="line" x1="${x}" x2="${x}" y1="${top - 6}" y2="${height - 8}"/><text class="axis" x="${x}" y="${top - 12}" text-anchor="middle">${tick}×</text>`
-  })
+  const lines = ticks
+    .filter((tick) => tick <= end)
+    .map((tick) => {
+      const x = position(tick).toFixed(1)
+      return `<line class="line" x1="${x}" x2="${x}" y1="${top - 6}" y2="${height - 8}"/><text class="axis" x="${x}" y="${top - 12}" text-anchor="middle">${tick}×</text>`
+    })
   const rows = bars.map(({ label, value, own }, index) => {
     const y = top + index * rowHeight
     const barEnd = position(value)
-    return `<text x="${left - 10}" y="${y + 15}" text-anchor="end">${escape(label)}</text>` +
+    return (
+      `<text x="${left - 10}" y="${y + 15}" text-anchor="end">${escape(label)}</text>` +
       `<rect class="${own ? 'own' : 'other'}" x="${left}" y="${y + 3}" width="${Math.max(barEnd - left, 1).toFixed(1)}" height="${rowHeight - 8}" rx="2"/>` +
       `<text x="${(barEnd + 6).toFixed(1)}" y="${y + 15}">${value.toFixed(2)}</text>`
+    )
   })
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${escape(title)}">`,
@@ -56,6 +60,6 @@ export function drawChart (title: string, bars: readonly Bar[]): string {
   ].join('\n')
 }
 
-function escape (text: string): string {
+function escape(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;')
 }

@@ -9,11 +9,11 @@ export type StoreName = 'memory' | 'sqlite' | 'redis' | 'postgres'
 /** A private database of each kind that is installed here, with the settings that it comes with. */
 export interface Database {
   /** What a measured process opens it by. */
-  readonly place: { readonly store: StoreName, readonly [name: string]: string }
-  stop (): Promise<void>
+  readonly place: { readonly store: StoreName; readonly [name: string]: string }
+  stop(): Promise<void>
 }
 
-export async function startDatabases (): Promise<Database[]> {
+export async function startDatabases(): Promise<Database[]> {
   const folder = mkdtempSync(join(tmpdir(), 'bench-'))
   const databases: Database[] = [
     { place: { store: 'memory' }, stop: async () => {} },

@@ -4,7 +4,7 @@ export interface Effort {
   /** How long one burst lasts, roughly. */
   readonly burstMs: number
   /** Before the first burst, so that the compiler has done its work: so many operations, or so much processor time. */
-  readonly warmUp: { readonly operations: number, readonly cpuMs: number }
+  readonly warmUp: { readonly operations: number; readonly cpuMs: number }
   /** Bursts of a subject at a stretch, by turns with its reference. */
   readonly turns: number
   /** How often it is every subject's turn. */
@@ -13,9 +13,9 @@ export interface Effort {
   readonly coldCacheSize: number
   readonly revocations: readonly number[]
   /** Sessions in a store that holds few, and in one that holds many. */
-  readonly sessions: { readonly few: number, readonly many: number }
+  readonly sessions: { readonly few: number; readonly many: number }
   /** How many are held in memory to find out what one takes. */
-  readonly held: { readonly tokens: number, readonly revocations: number }
+  readonly held: { readonly tokens: number; readonly revocations: number }
   readonly starts: number
 }
 

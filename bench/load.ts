@@ -16,25 +16,27 @@ export interface Answer {
  * Sends requests that were serialized before, and counts answers by their length instead of reading them: the client
  * must cost less than any server. All answers of a route are equally long.
  */
-export async function createLoad (port: number) {
-  const sockets = await Promise.all(Array.from({ length: connections }, async () => {
-    const socket = connect({ host: '127.0.0.1', port, noDelay: true })
-    await once(socket, 'connect')
-    // It is closed then, which is noticed.
-    socket.on('error', () => {})
-    return socket
-  }))
+export async function createLoad(port: number) {
+  const sockets = await Promise.all(
+    Array.from({ length: connections }, async () => {
+      const socket = connect({ host: '127.0.0.1', port, noDelay: true })
+      await once(socket, 'connect')
+      // It is closed then, which is noticed.
+      socket.on('error', () => {})
+      return socket
+    })
+  )
 
   return {
     /**
      * Sends `count` requests and resolves when all are answered. `next` yields the request to send.
      * @throws Error for an answer of another status, or that does not come
      */
-    async send (count: number, next: () => Buffer, { status, length }: Answer): Promise<void> {
+    async send(count: number, next: () => Buffer, { status, length }: Answer): Promise<void> {
       let unsent = count
       let open = count
 
-      function ask (socket: Socket): number {
+      function ask(socket: Socket): number {
         const batch = Array.from({ length: Math.min(unsent, pipelined) }, next)
         unsent -= batch.length
         if (batch.length > 0) socket.write(batch.length === 1 ? batch[0]! : Buffer.concat(batch))
@@ -56,8 +58,10 @@ export async function createLoad (port: number) {
           socket.on('close', () => settle(new Error('the server hung up')))
           socket.on('data', (bytes) => {
             // Where an answer begins in these bytes, it must say what is expected.
-            for (let start = (length - received % length) % length; start + 12 <= bytes.length; start += length) {
-              if (bytes.compare(status, 0, 3, start + 9, start + 12) !== 0) return settle(new Error(`answered ${bytes.subarray(start, start + 400)}`))
+            for (let start = (length - (received % length)) % length; start + 12 <= bytes.length; start += length) {
+              if (bytes.compare(status, 0, 3, start + 9, start + 12) !== 0) {
+                return settle(new Error(`answered ${bytes.subarray(start, start + 400)}`))
+              }
             }
             received += bytes.length
             if (received < asked * length) return
@@ -70,14 +74,14 @@ export async function createLoad (port: number) {
       })
     },
 
-    close (): void {
+    close(): void {
       for (const socket of sockets) socket.destroy()
     }
   }
 }
 
 /** Asks once, to learn what to expect. */
-export async function learnAnswer (port: number, request: Buffer): Promise<Answer> {
+export async function learnAnswer(port: number, request: Buffer): Promise<Answer> {
   const socket = connect({ host: '127.0.0.1', port })
   socket.write(request)
   let text = ''

@@ -8,8 +8,10 @@ export interface Memory {
   readonly revocation: number
 }
 
-export async function measureMemory ({ held }: Effort): Promise<Memory> {
-  const { ready, stop } = await startMicro('memory.js', { issuer, audience, secret, key: keyOf('HS256'), held }, ['--expose-gc'])
+export async function measureMemory({ held }: Effort): Promise<Memory> {
+  const { ready, stop } = await startMicro('memory.js', { issuer, audience, secret, key: keyOf('HS256'), held }, [
+    '--expose-gc'
+  ])
   await stop()
   return ready as Memory
 }

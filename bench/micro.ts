@@ -6,7 +6,7 @@ import { startProcess } from './process.ts'
 export type Micro = Awaited<ReturnType<typeof startMicro>>
 
 /** A measured process without a server: it runs the cases that it knows, as often as it is asked. */
-export async function startMicro (file: string, given: object, execArgv: readonly string[] = []) {
+export async function startMicro(file: string, given: object, execArgv: readonly string[] = []) {
   const { ready, ask, stop } = await startProcess(`micro/${file}`, given, execArgv)
   return {
     ready,

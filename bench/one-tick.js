@@ -7,7 +7,7 @@ import { createHook } from 'node:async_hooks'
  * much it allocates while it starts, and of luck: both would pass for properties of what is measured.
  */
 const hook = createHook({
-  init (_id, type, _trigger, resource) {
+  init(_id, type, _trigger, resource) {
     if (type === 'TickObject') globalThis.oneTick = resource
   }
 }).enable()

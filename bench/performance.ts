@@ -8,13 +8,17 @@ import type { Results } from './results.ts'
 const title = 'Processor time of a request, against the bare Fastify route (logarithmic)'
 
 /** The text of `docs/performance.md`. */
-export function describePerformance (results: Results): string {
+export function describePerformance(results: Results): string {
   const { protectedRoute, verification, stores, memory, startUp, effort } = results
   const { few, many } = effort.sessions
   return `# Performance
 
 Made from \`bench/results.json\` by \`npm run bench:report\`; \`npm run bench\` measures. This was a ${effort.name} run on
-${results.date}, with Node ${results.node} on ${results.platform}, ${results.cores} cores of ${results.processor}. The others: ${Object.entries(results.versions).map(([name, version]) => `${name} ${version}`).join(', ')}.
+${results.date}, with Node ${results.node} on ${results.platform}, ${results.cores} cores of ${results.processor}. The others: ${Object.entries(
+    results.versions
+  )
+    .map(([name, version]) => `${name} ${version}`)
+    .join(', ')}.
 
 ## How it is measured
 
@@ -43,7 +47,15 @@ route asks it.
 
 ## Goals
 
-${table(['goal', 'limit', 'measured', ''], goalsOf(results).map((goal) => [goal.what, `≤ ${show(goal.limit, goal.unit)}`, show(goal.value, goal.unit), verdictOn(goal)]))}
+${table(
+  ['goal', 'limit', 'measured', ''],
+  goalsOf(results).map((goal) => [
+    goal.what,
+    `≤ ${show(goal.limit, goal.unit)}`,
+    show(goal.value, goal.unit),
+    verdictOn(goal)
+  ])
+)}
 
 What is missed, and why:
 
@@ -63,10 +75,13 @@ What is missed, and why:
 
 ![${title}](performance.svg)
 
-${table(['', 'CPU per request', 'CPU against bare', 'middle half', 'requests per second', 'rate against bare'], [
-  ...protectedRoute.plugin.map((row) => routeRow({ ...row, name: `this plugin: ${row.name}` })),
-  ...protectedRoute.peers.map(routeRow)
-])}
+${table(
+  ['', 'CPU per request', 'CPU against bare', 'middle half', 'requests per second', 'rate against bare'],
+  [
+    ...protectedRoute.plugin.map((row) => routeRow({ ...row, name: `this plugin: ${row.name}` })),
+    ...protectedRoute.peers.map(routeRow)
+  ]
+)}
 
 Directly against each other:
 
@@ -100,25 +115,35 @@ ${times(stores.rotation)}
 
 ## Memory
 
-${table(['', 'bytes'], [
-  ['token kept in memory', memory.token.toFixed(0)],
-  ['revocation kept in memory', memory.revocation.toFixed(0)],
-  ...stores.sessionBytes.map(({ store, bytes }) => [`session in ${store}`, bytes.toFixed(0)])
-])}
+${table(
+  ['', 'bytes'],
+  [
+    ['token kept in memory', memory.token.toFixed(0)],
+    ['revocation kept in memory', memory.revocation.toFixed(0)],
+    ...stores.sessionBytes.map(({ store, bytes }) => [`session in ${store}`, bytes.toFixed(0)])
+  ]
+)}
 
 ## Start
 
-${table(['until it listens', 'ms'], [
-  ['a bare Fastify application', startUp.bare.toFixed(0)],
-  ['the same with this plugin', startUp.plugin.toFixed(0)],
-  ['the example server, from TypeScript', startUp.exampleServer.toFixed(0)]
-])}
+${table(
+  ['until it listens', 'ms'],
+  [
+    ['a bare Fastify application', startUp.bare.toFixed(0)],
+    ['the same with this plugin', startUp.plugin.toFixed(0)],
+    ['the example server, from TypeScript', startUp.exampleServer.toFixed(0)]
+  ]
+)}
 `
 }
 
 /** The picture in it. */
-export function drawPerformance ({ protectedRoute: { plugin, peers } }: Pick<Results, 'protectedRoute'>): string {
-  const shown = [names.routeSeen('HS256', 'header'), names.routeSeen('HS256', 'cookie'), ...algorithms.map((alg) => names.routeUnseen(alg, 'header'))]
+export function drawPerformance({ protectedRoute: { plugin, peers } }: Pick<Results, 'protectedRoute'>): string {
+  const shown = [
+    names.routeSeen('HS256', 'header'),
+    names.routeSeen('HS256', 'cookie'),
+    ...algorithms.map((alg) => names.routeUnseen(alg, 'header'))
+  ]
   const own = shown.map((name) => plugin.find((row) => row.name === name)!)
   const bars = [...own, ...peers].map(({ name, ratio }, index) => ({
     label: index < own.length ? `this plugin: ${name}` : name,
@@ -128,30 +153,55 @@ export function drawPerformance ({ protectedRoute: { plugin, peers } }: Pick<Res
   return drawChart(title, bars)
 }
 
-function routeRow ({ name, subject, ratio, quartiles }: Compared): string[] {
+function routeRow({ name, subject, ratio, quartiles }: Compared): string[] {
   const perSecond = Math.round(1e6 / subject.wallMicros)
-  return [name, micros(subject.cpuMicros), ratio.cpuMicros.toFixed(2), middleHalf(quartiles), perSecond.toLocaleString('en'), (1 / ratio.wallMicros).toFixed(2)]
+  return [
+    name,
+    micros(subject.cpuMicros),
+    ratio.cpuMicros.toFixed(2),
+    middleHalf(quartiles),
+    perSecond.toLocaleString('en'),
+    (1 / ratio.wallMicros).toFixed(2)
+  ]
 }
 
-function comparisons (rows: readonly Compared[]): string {
-  return table(['', 'CPU', 'compared with', 'ratio', 'middle half'], rows.map(({ name, subject, reference, ratio, quartiles }) =>
-    [name, micros(subject.cpuMicros), micros(reference.cpuMicros), ratio.cpuMicros.toFixed(2), middleHalf(quartiles)]))
+function comparisons(rows: readonly Compared[]): string {
+  return table(
+    ['', 'CPU', 'compared with', 'ratio', 'middle half'],
+    rows.map(({ name, subject, reference, ratio, quartiles }) => [
+      name,
+      micros(subject.cpuMicros),
+      micros(reference.cpuMicros),
+      ratio.cpuMicros.toFixed(2),
+      middleHalf(quartiles)
+    ])
+  )
 }
 
-function middleHalf ([from, to]: Compared['quartiles']): string {
+function middleHalf([from, to]: Compared['quartiles']): string {
   return `${from.toFixed(2)}–${to.toFixed(2)}`
 }
 
-function times (rows: readonly Compared[]): string {
-  return table(['', 'time', 'compared with', 'ratio', 'CPU', 'compared with', 'ratio'], rows.map(({ name, subject, reference, ratio }) =>
-    [name, micros(subject.wallMicros), micros(reference.wallMicros), ratio.wallMicros.toFixed(2), micros(subject.cpuMicros), micros(reference.cpuMicros), ratio.cpuMicros.toFixed(2)]))
+function times(rows: readonly Compared[]): string {
+  return table(
+    ['', 'time', 'compared with', 'ratio', 'CPU', 'compared with', 'ratio'],
+    rows.map(({ name, subject, reference, ratio }) => [
+      name,
+      micros(subject.wallMicros),
+      micros(reference.wallMicros),
+      ratio.wallMicros.toFixed(2),
+      micros(subject.cpuMicros),
+      micros(reference.cpuMicros),
+      ratio.cpuMicros.toFixed(2)
+    ])
+  )
 }
 
-function micros (value: number): string {
+function micros(value: number): string {
   return `${value.toFixed(1)} µs`
 }
 
-function table (head: readonly string[], rows: readonly (readonly string[])[]): string {
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
-  return [line(head), line(head.map((_, index) => index === 0 ? '---' : '---:')), ...rows.map(line)].join('\n')
+  return [line(head), line(head.map((_, index) => (index === 0 ? '---' : '---:'))), ...rows.map(line)].join('\n')
 }

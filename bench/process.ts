@@ -11,13 +11,19 @@ const alwaysBusy = '--no-memory-reducer'
 const likeOneAnother = ['--import', pathToFileURL(join(import.meta.dirname, 'one-tick.js')).href]
 
 /** Starts a measured process, as in production and without a loader, and waits until it says that it is ready. */
-export async function startProcess (file: string, given: object, execArgv: readonly string[] = []) {
+export async function startProcess(file: string, given: object, execArgv: readonly string[] = []) {
   const env = { ...process.env, NODE_ENV: 'production', NODE_OPTIONS: '' }
-  const child = fork(join(import.meta.dirname, file), { execArgv: [alwaysBusy, ...likeOneAnother, ...execArgv], env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
-  const exited = once(child, 'exit').then(([code, signal]) => { throw new Error(`${file} ended with ${code ?? signal}`) })
+  const child = fork(join(import.meta.dirname, file), {
+    execArgv: [alwaysBusy, ...likeOneAnother, ...execArgv],
+    env,
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc']
+  })
+  const exited = once(child, 'exit').then(([code, signal]) => {
+    throw new Error(`${file} ended with ${code ?? signal}`)
+  })
   exited.catch(() => {})
 
-  async function ask<T> (question: object): Promise<T> {
+  async function ask<T>(question: object): Promise<T> {
     const answer = once(child, 'message')
     child.send(question)
     const [message] = await Promise.race([answer, exited])
@@ -27,7 +33,7 @@ export async function startProcess (file: string, given: object, execArgv: reado
   return {
     ready: await ask<unknown>(given),
     ask,
-    async stop (): Promise<void> {
+    async stop(): Promise<void> {
       child.disconnect()
       await exited.catch(() => {})
     }

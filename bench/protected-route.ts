@@ -40,7 +40,7 @@ export interface ProtectedRoute {
  * Processor time of a request to a protected route. All servers are up at once, each a process of its own; whatever is
  * compared with the bare route, that one is sent the same bytes.
  */
-export async function measureProtectedRoute (effort: Effort): Promise<ProtectedRoute> {
+export async function measureProtectedRoute(effort: Effort): Promise<ProtectedRoute> {
   const servers: Server[] = []
   const open = async (file: string, more: object = {}) => {
     const server = await startServer(file, { ...given, ...more })
@@ -54,7 +54,10 @@ export async function measureProtectedRoute (effort: Effort): Promise<ProtectedR
   }
 }
 
-async function compareServers (effort: Effort, open: (file: string, more?: object) => Promise<Server>): Promise<ProtectedRoute> {
+async function compareServers(
+  effort: Effort,
+  open: (file: string, more?: object) => Promise<Server>
+): Promise<ProtectedRoute> {
   const bare = await open('bare.js')
   await bare.contestant([serialize('/me', {})], effort)
   await bare.contestant([serialize('/refused', {})], effort)
@@ -64,7 +67,13 @@ async function compareServers (effort: Effort, open: (file: string, more?: objec
     subject: await server.contestant(requests, effort),
     reference: await bare.contestant(requests, warmedUp)
   })
-  const groups = { plugin: [] as Pair[], peers: [] as Pair[], direct: [] as Pair[], refused: [] as Pair[], revocations: [] as Pair[] }
+  const groups = {
+    plugin: [] as Pair[],
+    peers: [] as Pair[],
+    direct: [] as Pair[],
+    refused: [] as Pair[],
+    revocations: [] as Pair[]
+  }
 
   for (const alg of algorithms) {
     const warm = await open('plugin.js', { key: keyOf(alg) })
@@ -81,10 +90,15 @@ async function compareServers (effort: Effort, open: (file: string, more?: objec
   const plugin = await open('plugin.js', { key: keyOf('HS256') })
   const tokens = mintMany('HS256', users)
   const unseen = requestsOf(mintMany('HS256', Math.ceil(effort.coldCacheSize * 1.2)), 'header')
-  const cold = await (await open('plugin.js', { key: keyOf('HS256'), cacheSize: effort.coldCacheSize })).contestant(unseen, effort)
+  const cold = await (
+    await open('plugin.js', { key: keyOf('HS256'), cacheSize: effort.coldCacheSize })
+  ).contestant(unseen, effort)
   for (const [name, { file, ...more }] of Object.entries(peers)) {
     const peer = await open(file, more)
-    const requests = peer.cookies.length > 0 ? peer.cookies.map((cookie) => serialize('/me', { cookie })) : requestsOf(tokens, 'header')
+    const requests =
+      peer.cookies.length > 0
+        ? peer.cookies.map((cookie) => serialize('/me', { cookie }))
+        : requestsOf(tokens, 'header')
     groups.peers.push(await againstBare(name, peer, requests))
     if (file !== 'fastify-jwt.js') continue
     for (const source of ['header', 'cookie'] as const) {
@@ -94,7 +108,11 @@ async function compareServers (effort: Effort, open: (file: string, more?: objec
         reference: await peer.contestant(requests, warmedUp)
       })
     }
-    groups.direct.push({ name: names.routeUnseenAgainst(name), subject: cold, reference: await peer.contestant(unseen, warmedUp) })
+    groups.direct.push({
+      name: names.routeUnseenAgainst(name),
+      subject: cold,
+      reference: await peer.contestant(unseen, warmedUp)
+    })
   }
 
   const refusing = await open('plugin.js', { key: keyOf('HS256') })
@@ -108,15 +126,29 @@ async function compareServers (effort: Effort, open: (file: string, more?: objec
   }
 
   const withRevocations = async (revocations: number) =>
-    await (await open('plugin.js', { key: keyOf('HS256'), revocations })).contestant(requestsOf(tokens, 'header'), effort)
+    await (
+      await open('plugin.js', { key: keyOf('HS256'), revocations })
+    ).contestant(requestsOf(tokens, 'header'), effort)
   const none = await withRevocations(0)
-  for (const count of effort.revocations) groups.revocations.push({ name: `${count.toLocaleString('en')} revocations`, subject: await withRevocations(count), reference: none })
+  for (const count of effort.revocations) {
+    groups.revocations.push({
+      name: `${count.toLocaleString('en')} revocations`,
+      subject: await withRevocations(count),
+      reference: none
+    })
+  }
 
   const compared = await comparePairs(Object.values(groups).flat(), effort)
   const take = (pairs: readonly Pair[]) => compared.splice(0, pairs.length)
-  return { plugin: take(groups.plugin), peers: take(groups.peers), direct: take(groups.direct), refused: take(groups.refused), revocations: take(groups.revocations) }
+  return {
+    plugin: take(groups.plugin),
+    peers: take(groups.peers),
+    direct: take(groups.direct),
+    refused: take(groups.refused),
+    revocations: take(groups.revocations)
+  }
 }
 
-function requestsOf (tokens: readonly string[], source: keyof typeof sources, path = '/me'): Buffer[] {
+function requestsOf(tokens: readonly string[], source: keyof typeof sources, path = '/me'): Buffer[] {
   return tokens.map((token) => serialize(path, sources[source](token)))
 }

@@ -27,7 +27,9 @@ export interface Results {
 
 const file = join(import.meta.dirname, 'results.json')
 
-export function circumstances (effort: Effort): Pick<Results, 'date' | 'node' | 'platform' | 'cores' | 'processor' | 'versions' | 'effort'> {
+export function circumstances(
+  effort: Effort
+): Pick<Results, 'date' | 'node' | 'platform' | 'cores' | 'processor' | 'versions' | 'effort'> {
   const { version, platform, arch } = process
   return {
     date: new Date().toISOString().slice(0, 10),
@@ -40,14 +42,14 @@ export function circumstances (effort: Effort): Pick<Results, 'date' | 'node' | 
   }
 }
 
-export function saveResults (results: Results): void {
+export function saveResults(results: Results): void {
   writeFileSync(file, `${JSON.stringify(results, roundNumbers, 2)}\n`)
 }
 
-export function readResults (): Results {
+export function readResults(): Results {
   return JSON.parse(readFileSync(file, 'utf8')) as Results
 }
 
-function roundNumbers (_name: string, value: unknown): unknown {
+function roundNumbers(_name: string, value: unknown): unknown {
   return typeof value === 'number' ? Number(value.toPrecision(5)) : value
 }

@@ -3,11 +3,13 @@ import { randomBytes } from 'node:crypto'
 const lifeMs = 24 * 3600 * 1000
 
 /** A store's `readRevocations` with as many revocations as are asked for, none of them kept here: nine sessions for each token. */
-export function revokedLog (count) {
+export function revokedLog(count) {
   let finish
-  const loaded = new Promise((resolve) => { finish = resolve })
+  const loaded = new Promise((resolve) => {
+    finish = resolve
+  })
 
-  async function readRevocations (cursor, limit) {
+  async function readRevocations(cursor, limit) {
     const now = Date.now()
     const start = Number(cursor ?? 0)
     const end = Math.min(start + limit, count)
@@ -20,7 +22,9 @@ export function revokedLog (count) {
   return { readRevocations, loaded }
 }
 
-function revoked (number, until) {
+function revoked(number, until) {
   const id = randomBytes(16).toString('base64url')
-  return number % 10 === 0 ? { kind: 'token', id: `https://api.example.com ${id}`, until } : { kind: 'session', id, until }
+  return number % 10 === 0
+    ? { kind: 'token', id: `https://api.example.com ${id}`, until }
+    : { kind: 'session', id, until }
 }

@@ -27,28 +27,33 @@ const measured: Record<string, unknown> = {}
 for (const [name, measure] of Object.entries(parts)) {
   if (asked.length > 0 && !asked.includes(name)) continue
   measured[name] = await measure(effort)
-  console.log(`\n${name} (after ${((performance.now() - startedAt) / 1000).toFixed(0)} s, load ${loadavg()[0]!.toFixed(1)})`)
+  console.log(
+    `\n${name} (after ${((performance.now() - startedAt) / 1000).toFixed(0)} s, load ${loadavg()[0]!.toFixed(1)})`
+  )
   print(measured[name])
 }
 if (asked.length === 0) conclude({ ...circumstances(effort), ...measured } as unknown as Results)
 
-function conclude (results: Results): void {
+function conclude(results: Results): void {
   saveResults(results)
   console.log('\ngoals')
   for (const goal of goalsOf(results)) {
-    console.log(`  ${goal.what.padEnd(78)} ${show(goal.value, goal.unit).padStart(7)}  limit ${show(goal.limit, goal.unit).padStart(7)}  ${verdictOn(goal)}`)
+    console.log(
+      `  ${goal.what.padEnd(78)} ${show(goal.value, goal.unit).padStart(7)}  limit ${show(goal.limit, goal.unit).padStart(7)}  ${verdictOn(goal)}`
+    )
   }
 }
 
 /** Rows of comparisons as lines, and the rest as it is. */
-function print (part: unknown): void {
+function print(part: unknown): void {
   for (const rows of Array.isArray(part) ? [part] : Object.values(part as object)) {
     if (Array.isArray(rows) && 'ratio' in rows[0]) for (const row of rows) console.log(line(row))
     else console.log(' ', JSON.stringify(rows))
   }
 }
 
-function line ({ name, subject, reference, ratio }: Compared): string {
-  const figures = (of: 'cpuMicros' | 'wallMicros') => `${subject[of].toFixed(1).padStart(8)} /${reference[of].toFixed(1).padStart(7)} us = ${ratio[of].toFixed(3).padStart(6)}`
+function line({ name, subject, reference, ratio }: Compared): string {
+  const figures = (of: 'cpuMicros' | 'wallMicros') =>
+    `${subject[of].toFixed(1).padStart(8)} /${reference[of].toFixed(1).padStart(7)} us = ${ratio[of].toFixed(3).padStart(6)}`
   return `  ${name.padEnd(54)} cpu ${figures('cpuMicros')}   time ${figures('wallMicros')}`
 }

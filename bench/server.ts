@@ -6,12 +6,14 @@ import { startProcess } from './process.ts'
 
 export type Server = Awaited<ReturnType<typeof startServer>>
 
-interface Used { readonly cpuMicros: number }
+interface Used {
+  readonly cpuMicros: number
+}
 
 /** A measured server, in a process of its own. */
-export async function startServer (file: string, given: object) {
+export async function startServer(file: string, given: object) {
   const { ready, ask, stop } = await startProcess(`servers/${file}`, given)
-  const { port, cookies } = ready as { port: number, cookies: string[] }
+  const { port, cookies } = ready as { port: number; cookies: string[] }
   const load = await createLoad(port)
 
   return {
@@ -19,7 +21,7 @@ export async function startServer (file: string, given: object) {
     cookies,
 
     /** Is sent these requests, over and over in their order. */
-    async contestant (requests: readonly Buffer[], effort: Effort): Promise<Contestant> {
+    async contestant(requests: readonly Buffer[], effort: Effort): Promise<Contestant> {
       const answer = await learnAnswer(port, requests.at(-1)!)
       let position = 0
       const next = () => requests[position++ % requests.length]!
@@ -34,7 +36,7 @@ export async function startServer (file: string, given: object) {
       }, effort)
     },
 
-    async stop (): Promise<void> {
+    async stop(): Promise<void> {
       load.close()
       await stop()
     }

@@ -11,7 +11,10 @@ const pollMs = 1000
 const slackMs = 50
 const password = 'correct horse battery staple'
 
-interface Tokens { access_token: string, refresh_token: string }
+interface Tokens {
+  access_token: string
+  refresh_token: string
+}
 type Delays = [onB: number, onC: number]
 
 /** How the nodes learn of a sign-out, how many are measured, and the most that their p99 may be. */
@@ -21,24 +24,27 @@ const stores = {
   sqlite: { signOuts: 50, limitMs: pollMs + slackMs, open: async () => ({ env: {}, stop: async () => {} }) }
 }
 
-async function openRedis () {
+async function openRedis() {
   const { path, stop } = await startRedis('--appendonly', 'yes')
   return { env: { REDIS_URL: `unix://${path}` }, stop }
 }
 
-async function openPostgres () {
-  const { connection: { host, user, database }, stop } = await startPostgres()
+async function openPostgres() {
+  const {
+    connection: { host, user, database },
+    stop
+  } = await startPostgres()
   return { env: { DATABASE_URL: `postgres://${user}@${encodeURIComponent(host)}/${database}` }, stop }
 }
 
-async function login (node: Client): Promise<Tokens> {
+async function login(node: Client): Promise<Tokens> {
   const { status, body } = await node.send('POST', '/auth/login', { body: { username: 'alice', password } })
   if (status !== 200) throw new Error(`the login is answered ${status}`)
   return JSON.parse(body)
 }
 
 /** Asks at once, and again at each answer; resolves to the time at which the token was refused. */
-async function refusedAt (node: Client, { access_token: token }: Tokens, onFirst: () => void): Promise<number> {
+async function refusedAt(node: Client, { access_token: token }: Tokens, onFirst: () => void): Promise<number> {
   for (;;) {
     const { status } = await node.send('GET', '/me', { token })
     if (status === 401) return performance.now()
@@ -51,7 +57,7 @@ async function refusedAt (node: Client, { access_token: token }: Tokens, onFirst
  * From the moment at which the sign-out is sent to A, so that all there is to wait for counts. Where nodes poll, this is
  * the worst case: each sign-out comes right after the poll that ended the one before.
  */
-async function measure ([a, b, c]: [Client, Client, Client], tokens: Tokens): Promise<Delays> {
+async function measure([a, b, c]: [Client, Client, Client], tokens: Tokens): Promise<Delays> {
   const accepted = [b, c].map((node) => {
     const { promise, resolve } = withResolvers()
     const refused = refusedAt(node, tokens, resolve)
@@ -65,17 +71,19 @@ async function measure ([a, b, c]: [Client, Client, Client], tokens: Tokens): Pr
   return times.map((at) => at - sentAt) as Delays
 }
 
-function withResolvers () {
+function withResolvers() {
   let resolve = () => {}
-  const promise = new Promise<void>((_resolve) => { resolve = _resolve })
+  const promise = new Promise<void>((_resolve) => {
+    resolve = _resolve
+  })
   return { promise, resolve }
 }
 
-function percentile (sorted: readonly number[], share: number): number {
+function percentile(sorted: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)]!
 }
 
-async function run (name: keyof typeof stores): Promise<boolean> {
+async function run(name: keyof typeof stores): Promise<boolean> {
   const { signOuts, limitMs, open } = stores[name]
   const dataDir = await mkdtemp(join(tmpdir(), 'sign-out-'))
   const { env, stop } = await open()
@@ -85,8 +93,8 @@ async function run (name: keyof typeof stores): Promise<boolean> {
   try {
     // Beforehand, on all nodes: hashing a password takes long, and is not what is measured.
     const sessions: Tokens[] = []
-    while (sessions.length < signOuts) sessions.push(...await Promise.all(nodes.map(login)))
-    for (const tokens of sessions.slice(0, signOuts)) slowest.push(Math.max(...await measure(nodes, tokens)))
+    while (sessions.length < signOuts) sessions.push(...(await Promise.all(nodes.map(login))))
+    for (const tokens of sessions.slice(0, signOuts)) slowest.push(Math.max(...(await measure(nodes, tokens))))
   } finally {
     for (const node of nodes) node.close()
     await cluster.stop()
@@ -96,8 +104,16 @@ async function run (name: keyof typeof stores): Promise<boolean> {
   slowest.sort((one, another) => one - another)
   const [p50, p99, max] = [percentile(slowest, 0.5), percentile(slowest, 0.99), slowest.at(-1)!]
   const fits = p99 <= limitMs
-  const figures = [['p50', p50], ['p99', p99], ['max', max]].map(([label, ms]) => `${label} ${Number(ms).toFixed(1).padStart(7)} ms`).join('  ')
-  console.log(`${name.padEnd(8)}  ${String(signOuts).padStart(5)} sign-outs  ${figures}  limit of p99 ${limitMs} ms: ${fits ? 'kept' : 'BROKEN'}  load ${loadavg()[0]!.toFixed(1)}`)
+  const figures = [
+    ['p50', p50],
+    ['p99', p99],
+    ['max', max]
+  ]
+    .map(([label, ms]) => `${label} ${Number(ms).toFixed(1).padStart(7)} ms`)
+    .join('  ')
+  console.log(
+    `${name.padEnd(8)}  ${String(signOuts).padStart(5)} sign-outs  ${figures}  limit of p99 ${limitMs} ms: ${fits ? 'kept' : 'BROKEN'}  load ${loadavg()[0]!.toFixed(1)}`
+  )
   return fits
 }
 
@@ -105,5 +121,5 @@ console.log('From the request to sign out on node A to the refusal of its access
 const asked = process.argv.slice(2)
 for (const name of Object.keys(stores) as (keyof typeof stores)[]) {
   if (asked.length > 0 && !asked.includes(name)) continue
-  if (!await run(name)) process.exitCode = 1
+  if (!(await run(name))) process.exitCode = 1
 }

@@ -17,9 +17,11 @@ const goal = 0.8
 const folder = mkdtempSync(join(tmpdir(), 'sqlite-processes-'))
 const entry = fileURLToPath(new URL('../test/fixtures/sqlite-writers.ts', import.meta.url))
 
-async function measure (processes: number, file: string) {
+async function measure(processes: number, file: string) {
   const args = [...process.execArgv, entry, join(folder, file), `${callers}`, `${seconds}`]
-  const children = Array.from({ length: processes }, () => spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] }))
+  const children = Array.from({ length: processes }, () =>
+    spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  )
   await Promise.all(children.map((child) => once(child.stdout, 'data')))
   for (const child of children) child.stdin.write('go\n')
   const reports = await Promise.all(children.map(async ({ stdout }) => JSON.parse(await text(stdout)) as WriterReport))
@@ -37,7 +39,8 @@ for (let round = 1; round <= rounds; round++) {
   const three = await measure(3, `three-${round}.db`)
   ratios.push(three.perSecond / one.perSecond)
   failures += one.failures.length + three.failures.length
-  const told = ({ perSecond, longestMs }: typeof one) => `${Math.round(perSecond)}/s, longest ${Math.round(longestMs)} ms`
+  const told = ({ perSecond, longestMs }: typeof one) =>
+    `${Math.round(perSecond)}/s, longest ${Math.round(longestMs)} ms`
   console.log(`one process: ${told(one)}; three: ${told(three)}`)
 }
 rmSync(folder, { recursive: true })

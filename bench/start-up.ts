@@ -15,23 +15,27 @@ export interface StartUp {
   readonly exampleServer: number
 }
 
-export async function measureStartUp ({ starts }: Effort): Promise<StartUp> {
+export async function measureStartUp({ starts }: Effort): Promise<StartUp> {
   const times = { bare: [] as number[], plugin: [] as number[], exampleServer: [] as number[] }
   for (let start = 0; start < starts; start++) {
     times.bare.push(await timeOf(() => startProcess('servers/bare.js', {})))
-    times.plugin.push(await timeOf(() => startProcess('servers/plugin.js', { issuer, audience, secret, key: keyOf('HS256') })))
+    times.plugin.push(
+      await timeOf(() => startProcess('servers/plugin.js', { issuer, audience, secret, key: keyOf('HS256') }))
+    )
   }
   const folder = await mkdtemp(join(tmpdir(), 'bench-'))
   try {
     // The first one makes keys and hashes the demo users' password.
-    for (let start = 0; start <= starts; start++) times.exampleServer.push(await timeOf(() => startExampleServer(folder)))
+    for (let start = 0; start <= starts; start++) {
+      times.exampleServer.push(await timeOf(() => startExampleServer(folder)))
+    }
   } finally {
     await rm(folder, { recursive: true })
   }
   return { bare: median(times.bare), plugin: median(times.plugin), exampleServer: median(times.exampleServer.slice(1)) }
 }
 
-async function timeOf (start: () => Promise<{ stop (): Promise<void> }>): Promise<number> {
+async function timeOf(start: () => Promise<{ stop(): Promise<void> }>): Promise<number> {
   const startedAt = performance.now()
   const { stop } = await start()
   const ms = performance.now() - startedAt
@@ -39,9 +43,20 @@ async function timeOf (start: () => Promise<{ stop (): Promise<void> }>): Promis
   return ms
 }
 
-async function startExampleServer (folder: string) {
-  const env = { ...process.env, NODE_ENV: '', DATA_DIR: folder, PORT: '0', DATABASE_URL: '', REDIS_URL: '', LOG_LEVEL: 'warn' }
-  const child = spawn(process.execPath, ['--import', 'tsx', 'example-server/server.ts'], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+async function startExampleServer(folder: string) {
+  const env = {
+    ...process.env,
+    NODE_ENV: '',
+    DATA_DIR: folder,
+    PORT: '0',
+    DATABASE_URL: '',
+    REDIS_URL: '',
+    LOG_LEVEL: 'warn'
+  }
+  const child = spawn(process.execPath, ['--import', 'tsx', 'example-server/server.ts'], {
+    env,
+    stdio: ['ignore', 'pipe', 'inherit']
+  })
   await new Promise<void>((resolve, reject) => {
     let text = ''
     child.stdout.on('data', (bytes) => {
@@ -51,7 +66,7 @@ async function startExampleServer (folder: string) {
     child.once('exit', (code) => reject(new Error(`the example server ended with ${code}: ${text}`)))
   })
   return {
-    async stop (): Promise<void> {
+    async stop(): Promise<void> {
       child.kill()
       await once(child, 'exit')
     }

@@ -14,13 +14,13 @@ const privateKeys: Record<Exclude<Algorithm, 'HS256'>, KeyObject> = {
 }
 
 /** As the plugin's option `keys` takes it. */
-export function keyOf (alg: Algorithm) {
+export function keyOf(alg: Algorithm) {
   if (alg === 'HS256') return { key: { kty: 'oct', k: Buffer.from(secret).toString('base64url') }, kid, alg }
   return { key: privateKeys[alg].export({ type: 'pkcs8', format: 'pem' }) as string, kid, alg }
 }
 
 /** What every token claims, but for its `jti` and session. */
-function claims (iat: number) {
+function claims(iat: number) {
   return {
     roles: ['editor'],
     iss: issuer,
@@ -35,33 +35,33 @@ function claims (iat: number) {
 }
 
 /** An access token as the plugin mints it for a session. */
-function mint (alg: Algorithm, { iat = Math.floor(Date.now() / 1000) } = {}): string {
+function mint(alg: Algorithm, { iat = Math.floor(Date.now() / 1000) } = {}): string {
   const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url')
   const text = `${encode({ alg, typ: 'at+jwt', kid })}.${encode(claims(iat))}`
   return `${text}.${signature(alg, text).toString('base64url')}`
 }
 
-export function mintMany (alg: Algorithm, count: number): string[] {
+export function mintMany(alg: Algorithm, count: number): string[] {
   return Array.from({ length: count }, () => mint(alg))
 }
 
 /** One that was signed well and has expired. */
-export function mintExpired (): string {
+export function mintExpired(): string {
   return mint('HS256', { iat: Math.floor(Date.now() / 1000) - 2 * lifetimeSeconds })
 }
 
 /** One that somebody else signed. */
-export function forge (): string {
+export function forge(): string {
   const token = mint('HS256')
   return `${token.slice(0, token.lastIndexOf('.') + 1)}${randomBytes(32).toString('base64url')}`
 }
 
 /** No token at all, of a token's length. */
-export function garbage (): string {
+export function garbage(): string {
   return randomBytes(360).toString('base64url')
 }
 
-function signature (alg: Algorithm, text: string): Buffer {
+function signature(alg: Algorithm, text: string): Buffer {
   if (alg === 'HS256') return createHmac('sha256', secret).update(text).digest()
   const key = privateKeys[alg]
   return sign(alg === 'EdDSA' ? null : 'sha256', Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' })

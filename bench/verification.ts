@@ -8,7 +8,7 @@ import { audience, issuer, keyOf, mintMany, secret } from './tokens.ts'
 const users = 100
 
 /** `request.authenticate()` against the bare verifier, and the verifier against the bare cryptography: the limit. */
-export async function measureVerification (effort: Effort): Promise<Compared[]> {
+export async function measureVerification(effort: Effort): Promise<Compared[]> {
   const started: Micro[] = []
   const pairs: Pair[] = []
   try {

@@ -14,21 +14,26 @@ const usage = 'Usage: npm run user:add -- NAME [--role admin]'
  * Adds a user with a random password, and resolves to a line that tells it: so it stands neither in the shell's history
  * nor in the list of processes. Its owner changes it by `POST /auth/password`.
  */
-export async function addUser (args: string[], env?: Environment): Promise<string> {
+export async function addUser(args: string[], env?: Environment): Promise<string> {
   const user = readArguments(args)
   const database = await openDatabase(readDatabaseConfig(env))
   try {
     const password = randomBytes(15).toString('base64url')
     const { hash } = await createPasswords()
-    if (await database.users.add({ ...user, passwordHash: await hash(password) }) === null) throw new Error(`the username ${user.name} is taken`)
+    if ((await database.users.add({ ...user, passwordHash: await hash(password) })) === null) {
+      throw new Error(`the username ${user.name} is taken`)
+    }
     return `added ${user.name}${user.roles.length > 0 ? ` with the role ${user.roles.join(', ')}` : ''}, password ${password}`
   } finally {
     await database.close()
   }
 }
 
-function readArguments (args: string[]): { name: string, roles: Role[] } {
-  const { positionals: [name, ...more], values: { role: given = [] } } = parseArgs({
+function readArguments(args: string[]): { name: string; roles: Role[] } {
+  const {
+    positionals: [name, ...more],
+    values: { role: given = [] }
+  } = parseArgs({
     args,
     allowPositionals: true,
     options: { role: { type: 'string', multiple: true } }

@@ -5,7 +5,13 @@ import rateLimit from '@fastify/rate-limit'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import underPressure from '@fastify/under-pressure'
-import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, type RawServerBase } from 'fastify'
+import Fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type RawServerBase
+} from 'fastify'
 import authenticate, { AuthError } from '../plugin/index.ts'
 import { createAttempts, type Attempts } from './attempts.ts'
 import { createAuthEvents, type AuthEvents } from './auth-events.ts'
@@ -35,7 +41,12 @@ import { sessionsRoutes } from './routes/sessions.ts'
 import { OwnClaims } from './schemas.ts'
 import { readSecret } from './secrets.ts'
 import { securityHeaders } from './security-headers.ts'
-import { createAssertEncrypted, describePlainHttp, describeTrustedClients, type AssertEncrypted } from './transport-security.ts'
+import {
+  createAssertEncrypted,
+  describePlainHttp,
+  describeTrustedClients,
+  type AssertEncrypted
+} from './transport-security.ts'
 
 export interface AppParts {
   readonly config: Config
@@ -56,12 +67,23 @@ export interface RouteParts extends Pick<AppParts, 'config' | 'database' | 'pass
 }
 
 const routes = [
-  registerRoutes, loginRoutes, refreshRoutes, logoutRoutes, passwordRoutes, sessionsRoutes, meRoutes, notesRoutes, adminRoutes,
-  healthRoutes, liveRoutes, metricsRoutes, pageRoutes
+  registerRoutes,
+  loginRoutes,
+  refreshRoutes,
+  logoutRoutes,
+  passwordRoutes,
+  sessionsRoutes,
+  meRoutes,
+  notesRoutes,
+  adminRoutes,
+  healthRoutes,
+  liveRoutes,
+  metricsRoutes,
+  pageRoutes
 ]
 
 /** The application, ready to be listened with or injected into. Closing it closes the database. */
-export async function createApp (parts: AppParts): Promise<FastifyInstance> {
+export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   const { config, database, passwords, clock = Date.now, wait = setTimeout } = parts
   const app = Fastify({
     logger: loggerOptions(config.logLevel),
@@ -74,7 +96,9 @@ export async function createApp (parts: AppParts): Promise<FastifyInstance> {
   }) as FastifyInstance<RawServerBase> as FastifyInstance
 
   // Runs last, for closing goes backwards: the plugin has let go of the store by then.
-  app.addHook('onClose', async () => { await database.close() })
+  app.addHook('onClose', async () => {
+    await database.close()
+  })
   const events = createAuthEvents()
   const liveSockets = createLiveSockets()
   const metrics = createMetrics({ events, passwords, liveSockets })
@@ -85,10 +109,16 @@ export async function createApp (parts: AppParts): Promise<FastifyInstance> {
   closeAnsweredUpgrades(app)
   closeAnsweredOnceClosing(app)
   // Answers are somebody's own, unless they say otherwise.
-  app.addHook('onRequest', async (_request, reply) => { reply.header('cache-control', 'no-store') })
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.header('cache-control', 'no-store')
+  })
   await app.register(underPressure, pressure)
   await app.register(helmet, securityHeaders(config))
-  await app.register(rateLimit, { global: false, nameSpace: 'example-attempts-', ...(database.redis && { redis: database.redis }) })
+  await app.register(rateLimit, {
+    global: false,
+    nameSpace: 'example-attempts-',
+    ...(database.redis && { redis: database.redis })
+  })
   await app.register(authenticate, {
     secret: readSecret(config),
     ...(config.production ? {} : { keys: keysIn(config.dataDir) }),
@@ -97,7 +127,7 @@ export async function createApp (parts: AppParts): Promise<FastifyInstance> {
     refreshToken: {
       retrySeconds: config.retrySeconds,
       // Asked at every refresh: who has lost a role loses it now, and who is gone is signed out.
-      async claims ({ sub }) {
+      async claims({ sub }) {
         const user = await database.users.byId(sub)
         return user && { claims: { name: user.name, roles: user.roles }, scope: user.scope }
       }
@@ -139,21 +169,34 @@ export async function createApp (parts: AppParts): Promise<FastifyInstance> {
 }
 
 /** For addresses that no route can be found for. Fastify's own words would repeat them, with whatever is in their query. */
-function answerUnreadable ({ code, statusCode = 400 }: FastifyError, _request: FastifyRequest, reply: FastifyReply): void {
-  const headers = { 'cache-control': 'no-store', 'content-security-policy': 'default-src \'none\'', 'x-content-type-options': 'nosniff' }
-  reply.code(statusCode).headers(headers).send({ statusCode, code, error: STATUS_CODES[statusCode], message: 'The address cannot be read' })
+function answerUnreadable(
+  { code, statusCode = 400 }: FastifyError,
+  _request: FastifyRequest,
+  reply: FastifyReply
+): void {
+  const headers = {
+    'cache-control': 'no-store',
+    'content-security-policy': "default-src 'none'",
+    'x-content-type-options': 'nosniff'
+  }
+  reply
+    .code(statusCode)
+    .headers(headers)
+    .send({ statusCode, code, error: STATUS_CODES[statusCode], message: 'The address cannot be read' })
 }
 
-function addErrorHandlers (app: FastifyInstance): void {
+function addErrorHandlers(app: FastifyInstance): void {
   // Nobody needs to see what a fault of ours is called; the log does.
-  app.setErrorHandler(async function answerError (error: Error & { statusCode?: number }, request, reply) {
+  app.setErrorHandler(async function answerError(error: Error & { statusCode?: number }, request, reply) {
     const expected = error instanceof AuthError || error instanceof Refusal || (error.statusCode ?? 500) < 500
     if (expected) throw error
     request.log.error(error)
-    return await reply.code(500).send({ statusCode: 500, error: 'Internal Server Error', message: 'Something went wrong here' })
+    return await reply
+      .code(500)
+      .send({ statusCode: 500, error: 'Internal Server Error', message: 'Something went wrong here' })
   })
   // Fastify's own would repeat the URL, with whatever is in its query, in the answer and in the log.
-  app.setNotFoundHandler(async function answerNotFound (_request, reply) {
+  app.setNotFoundHandler(async function answerNotFound(_request, reply) {
     const { statusCode, code, message } = new Refusal('NOT_FOUND')
     return await reply.code(statusCode).send({ statusCode, code, error: 'Not Found', message })
   })

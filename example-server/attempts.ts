@@ -37,13 +37,13 @@ export type Attempts = ReturnType<typeof createAttempts>
  * other, so that the limits do not tell which exist. `@fastify/rate-limit` keeps the counts: in Redis for all nodes, or
  * at most 5000 for each limit here.
  */
-export function createAttempts (app: FastifyInstance, { knownAddresses, clock, wait }: AttemptsParts) {
+export function createAttempts(app: FastifyInstance, { knownAddresses, clock, wait }: AttemptsParts) {
   const callers = new WeakMap<FastifyRequest, Caller>()
   const delay = createAccountDelay({ wait })
   /** Attempts on this node that nobody knows the outcome of yet: a burst of guesses must not slip in before the first has failed. */
   const underWay = new Map<string, number>()
 
-  function limit (max: number, keyOf: (caller: Caller) => string) {
+  function limit(max: number, keyOf: (caller: Caller) => string) {
     return createLimit(app, { max, timeWindow: windowMs, keyGenerator: (request) => keyOf(callers.get(request)!) })
   }
 
@@ -59,7 +59,7 @@ export function createAttempts (app: FastifyInstance, { knownAddresses, clock, w
   ]
   const failuresOfAccount = limit(mostDelayingFailures, ({ account }) => `account everywhere ${digest(account)}`)
 
-  function count (keys: readonly string[], change: 1 | -1): void {
+  function count(keys: readonly string[], change: 1 | -1): void {
     for (const key of keys) {
       const now = (underWay.get(key) ?? 0) + change
       if (now === 0) underWay.delete(key)
@@ -68,13 +68,17 @@ export function createAttempts (app: FastifyInstance, { knownAddresses, clock, w
   }
 
   /** What is left of a limit when all that is under way has been counted. */
-  const left = ({ key, remaining }: { key: string, remaining: number }) => remaining - (underWay.get(key) ?? 0)
+  const left = ({ key, remaining }: { key: string; remaining: number }) => remaining - (underWay.get(key) ?? 0)
 
   /**
    * Does the check, unless there were too many attempts before; `null` is a failure.
    * @throws Refusal TOO_MANY_ATTEMPTS, with Retry-After; BUSY
    */
-  return async function attempt<T> (request: FastifyRequest, account: string, check: () => Promise<T | null>): Promise<T | null> {
+  return async function attempt<T>(
+    request: FastifyRequest,
+    account: string,
+    check: () => Promise<T | null>
+  ): Promise<T | null> {
     const from = networkOf(request)
     callers.set(request, { account, from })
     const known = { username: account, address: from.address }
@@ -89,7 +93,7 @@ export function createAttempts (app: FastifyInstance, { knownAddresses, clock, w
     const keys = [ofAccount!, ...states].map(({ key }) => key)
     count(keys, 1)
     try {
-      if (delayMs > 0 && !await knownAddresses.has(known, clock())) await delay(delayMs, from)
+      if (delayMs > 0 && !(await knownAddresses.has(known, clock()))) await delay(delayMs, from)
       const outcome = await check()
       const counting = outcome === null ? all : attemptLimits
       await Promise.all(counting.map((limit) => limit(request)))
@@ -102,14 +106,14 @@ export function createAttempts (app: FastifyInstance, { knownAddresses, clock, w
 }
 
 /** As a hook: an address makes a bounded number of users a minute, and so does a site. */
-export function createRegistrationLimit (app: FastifyInstance) {
+export function createRegistrationLimit(app: FastifyInstance) {
   const { timeWindow, ofAddress, ofSite } = registrations
   const limits = [
     createLimit(app, { max: ofAddress, timeWindow, keyGenerator: (from) => `register ${networkOf(from).address}` }),
     createLimit(app, { max: ofSite, timeWindow, keyGenerator: (from) => `register at site ${networkOf(from).site}` })
   ]
 
-  return async function limitRegistrations (request: FastifyRequest): Promise<void> {
+  return async function limitRegistrations(request: FastifyRequest): Promise<void> {
     for (const limit of limits) {
       const state = await limit(request)
       if (!state.isAllowed && state.isExceeded) throw tooMany(state)
@@ -117,15 +121,15 @@ export function createRegistrationLimit (app: FastifyInstance) {
   }
 }
 
-function tooMany ({ ttlInSeconds }: { ttlInSeconds: number }): Refusal {
+function tooMany({ ttlInSeconds }: { ttlInSeconds: number }): Refusal {
   return new Refusal('TOO_MANY_ATTEMPTS', { 'retry-after': String(Math.max(1, ttlInSeconds)) })
 }
 
 /** Counts that cannot be read are no permission: while Redis is away, nothing that is limited is done. */
-function createLimit (app: FastifyInstance, options: CreateRateLimitOptions) {
+function createLimit(app: FastifyInstance, options: CreateRateLimitOptions) {
   const limit = app.createRateLimit(options)
 
-  return async function limitOrRefuse (...call: Parameters<typeof limit>) {
+  return async function limitOrRefuse(...call: Parameters<typeof limit>) {
     try {
       return await limit(...call)
     } catch (cause) {
@@ -135,6 +139,6 @@ function createLimit (app: FastifyInstance, options: CreateRateLimitOptions) {
 }
 
 /** Of one length, whatever was typed for a name. */
-function digest (account: string, from = ''): string {
+function digest(account: string, from = ''): string {
   return createHash('sha256').update(`${account.toLowerCase()}\n${from}`).digest('base64url')
 }

@@ -8,6 +8,6 @@ export interface Network {
   readonly site: string
 }
 
-export function networkOf ({ ip }: { readonly ip: string }): Network {
+export function networkOf({ ip }: { readonly ip: string }): Network {
   return { address: rateLimit.normalizeIP(ip), site: rateLimit.normalizeIP(ip, 48) }
 }

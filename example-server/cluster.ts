@@ -9,7 +9,7 @@ const mostPort = 65_535
 type Node = ReturnType<typeof startNode>
 
 /** Starts one server process, and passes on what it says. */
-function startNode (port: number, { isFirst }: { isFirst: boolean }) {
+function startNode(port: number, { isFirst }: { isFirst: boolean }) {
   const child = spawn(process.execPath, [...process.execArgv, `${import.meta.dirname}/server.ts`], {
     env: { ...process.env, PORT: String(port) },
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -24,15 +24,23 @@ function startNode (port: number, { isFirst }: { isFirst: boolean }) {
 }
 
 /** Three nodes on one machine, which share whatever database is configured. Ends when they have: all of them, if one does. */
-async function run (): Promise<number> {
+async function run(): Promise<number> {
   const { port } = readConfig()
-  if (port > mostPort - nodeCount + 1) throw new ConfigError([`PORT must be at most ${mostPort - nodeCount + 1}, for there are ${nodeCount} nodes`])
+  if (port > mostPort - nodeCount + 1) {
+    throw new ConfigError([`PORT must be at most ${mostPort - nodeCount + 1}, for there are ${nodeCount} nodes`])
+  }
   const nodes: Node[] = []
-  const stop = () => { for (const { child } of nodes) child.kill('SIGTERM') }
+  const stop = () => {
+    for (const { child } of nodes) child.kill('SIGTERM')
+  }
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop)
-  process.on('SIGHUP', () => { for (const { child } of nodes) child.kill('SIGHUP') })
+  process.on('SIGHUP', () => {
+    for (const { child } of nodes) child.kill('SIGHUP')
+  })
 
-  for (let index = 0; index < nodeCount; index++) nodes.push(startNode(port === 0 ? 0 : port + index, { isFirst: index === 0 }))
+  for (let index = 0; index < nodeCount; index++) {
+    nodes.push(startNode(port === 0 ? 0 : port + index, { isFirst: index === 0 }))
+  }
   await Promise.race(nodes.map(({ ended }) => ended))
   stop()
   const codes = await Promise.all(nodes.map(({ ended }) => ended))

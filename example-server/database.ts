@@ -20,10 +20,10 @@ export interface Tables {
   readonly notes: Notes
   readonly knownAddresses: KnownAddresses
   /** Resolves when it has been asked something and has answered. */
-  ping (): Promise<void>
+  ping(): Promise<void>
   /** Makes its tables if need be. */
-  openSessions (): SessionStore
-  close (): Promise<void>
+  openSessions(): SessionStore
+  close(): Promise<void>
 }
 
 /** Everything that outlives the process. What cannot be asked at the moment is refused as DATABASE_UNAVAILABLE. */
@@ -31,12 +31,15 @@ export interface Database extends Omit<Tables, 'openSessions'> {
   readonly sessions: SessionStore
   readonly redis: Redis | null
   /** Resolves when users and sessions have been asked something and have answered. */
-  ping (): Promise<void>
+  ping(): Promise<void>
 }
 
 /** Resolves also where a server is away: the first question after it is back finds it. */
-export async function openDatabase (config: DatabaseConfig): Promise<Database> {
-  const [tables, cache] = await Promise.all([openTables(config), config.redisUrl === null ? null : openCache(config.redisUrl)])
+export async function openDatabase(config: DatabaseConfig): Promise<Database> {
+  const [tables, cache] = await Promise.all([
+    openTables(config),
+    config.redisUrl === null ? null : openCache(config.redisUrl)
+  ])
   const sessions = cache?.sessions ?? tables.openSessions()
   return {
     users: tables.users,
@@ -44,23 +47,27 @@ export async function openDatabase (config: DatabaseConfig): Promise<Database> {
     knownAddresses: tables.knownAddresses,
     sessions,
     redis: cache?.redis ?? null,
-    async ping () { await Promise.all([tables.ping(), sessions.find('none').catch(refuse)]) },
-    async close () { await Promise.all([tables.close(), cache?.close()]) }
+    async ping() {
+      await Promise.all([tables.ping(), sessions.find('none').catch(refuse)])
+    },
+    async close() {
+      await Promise.all([tables.close(), cache?.close()])
+    }
   }
 }
 
-function refuse (cause: unknown): never {
+function refuse(cause: unknown): never {
   throw new Refusal('DATABASE_UNAVAILABLE', {}, { cause })
 }
 
 // Imported where they are used: no start waits for a client that it does not need.
 
-async function openTables ({ databaseUrl, dataDir, production }: DatabaseConfig): Promise<Tables> {
+async function openTables({ databaseUrl, dataDir, production }: DatabaseConfig): Promise<Tables> {
   const options = { withDemo: !production }
   if (databaseUrl === null) return await (await import('./sqlite/open.ts')).openSqlite(dataDir, options)
   return await (await import('./postgres/open.ts')).openPostgres(databaseUrl, options)
 }
 
-async function openCache (redisUrl: string) {
+async function openCache(redisUrl: string) {
   return await (await import('./redis.ts')).openRedis(redisUrl)
 }

@@ -5,7 +5,7 @@ import type { Passwords } from './passwords.ts'
 import { keep, replace } from './secrets.ts'
 import type { Role, Users } from './users.ts'
 
-const demoUsers: readonly { name: string, roles: readonly Role[] }[] = [
+const demoUsers: readonly { name: string; roles: readonly Role[] }[] = [
   { name: 'alice', roles: [] },
   { name: 'admin', roles: ['admin'] }
 ]
@@ -15,7 +15,11 @@ const demoUsers: readonly { name: string, roles: readonly Role[] }[] = [
  * that is kept in `dataDir`. Who exists keeps the password they have, unless another one has been configured since, or
  * that folder is new: the database is an older one then, and the password that is printed would be of no use.
  */
-export async function seedDemoUsers ({ config, users, passwords }: {
+export async function seedDemoUsers({
+  config,
+  users,
+  passwords
+}: {
   config: Pick<Config, 'dataDir' | 'demoPassword'>
   users: Users
   passwords: Passwords
@@ -27,20 +31,23 @@ export async function seedDemoUsers ({ config, users, passwords }: {
     return config.demoPassword ?? randomBytes(12).toString('base64url')
   })
   const password = config.demoPassword ?? kept
-  await Promise.all(demoUsers.map(async ({ name, roles }) => {
-    const found = await users.byName(name)
-    if (found !== null && password === kept && !isNew) return
-    const passwordHash = await passwords.hash(password)
-    if (found === null) await users.add({ name, passwordHash, roles, demo: true })
-    else await users.replacePasswordHash(found.id, { from: found.passwordHash, to: passwordHash })
-  }))
+  await Promise.all(
+    demoUsers.map(async ({ name, roles }) => {
+      const found = await users.byName(name)
+      if (found !== null && password === kept && !isNew) return
+      const passwordHash = await passwords.hash(password)
+      if (found === null) await users.add({ name, passwordHash, roles, demo: true })
+      else await users.replacePasswordHash(found.id, { from: found.passwordHash, to: passwordHash })
+    })
+  )
   if (password !== kept) replace(path, password)
   return password
 }
 
 /** Lines for a shell, to be pasted as they are. */
-export function describeDemo (url: string, password: string): string {
-  const login = (more: object) => `-H 'content-type: application/json' -d ${quote(JSON.stringify({ username: 'alice', password, ...more }))}`
+export function describeDemo(url: string, password: string): string {
+  const login = (more: object) =>
+    `-H 'content-type: application/json' -d ${quote(JSON.stringify({ username: 'alice', password, ...more }))}`
   return `
 Sign in as alice or admin, password ${password}
 
@@ -59,6 +66,6 @@ The API: ${url}/docs
 `
 }
 
-function quote (text: string): string {
+function quote(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`
 }

@@ -4,7 +4,7 @@ import type { Network } from './client-network.ts'
  * A queue that serves sites in turn, and within a site its addresses in turn, so that a client with one item does not wait
  * behind another client's hundred. Items of one address keep their order.
  */
-export function createFairQueue<Item> () {
+export function createFairQueue<Item>() {
   /** The next one to be served comes first, at both levels, because a Map keeps the order of insertion. */
   const sites = new Map<string, Map<string, Item[]>>()
   let size = 0
@@ -12,19 +12,19 @@ export function createFairQueue<Item> () {
   return {
     size: (): number => size,
 
-    sizeOf ({ site, address }: Network): { site: number, address: number } {
+    sizeOf({ site, address }: Network): { site: number; address: number } {
       const addresses = sites.get(site) ?? new Map<string, Item[]>()
       const ofSite = [...addresses.values()].reduce((sum, items) => sum + items.length, 0)
       return { site: ofSite, address: addresses.get(address)?.length ?? 0 }
     },
 
-    push (item: Item, { site, address }: Network): void {
+    push(item: Item, { site, address }: Network): void {
       const addresses = sites.get(site) ?? new Map<string, Item[]>()
-      sites.set(site, addresses.set(address, [...addresses.get(address) ?? [], item]))
+      sites.set(site, addresses.set(address, [...(addresses.get(address) ?? []), item]))
       size++
     },
 
-    shift (): Item | undefined {
+    shift(): Item | undefined {
       const site = takeFirst(sites)
       if (site === undefined) return undefined
       const address = takeFirst(site.value)!
@@ -36,7 +36,7 @@ export function createFairQueue<Item> () {
     },
 
     /** Takes all out. */
-    clear (): Item[] {
+    clear(): Item[] {
       const items = [...sites.values()].flatMap((addresses) => [...addresses.values()].flat())
       sites.clear()
       size = 0
@@ -46,7 +46,7 @@ export function createFairQueue<Item> () {
 }
 
 /** The first entry, and no longer in the map. */
-function takeFirst<Value> (map: Map<string, Value>): { key: string, value: Value } | undefined {
+function takeFirst<Value>(map: Map<string, Value>): { key: string; value: Value } | undefined {
   const [first] = map
   if (first === undefined) return undefined
   const [key, value] = first

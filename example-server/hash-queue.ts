@@ -20,16 +20,16 @@ export interface HashQueueOptions {
  * large on purpose: without a bound, a crowd would take all memory and every thread, and without shares one client would
  * keep everybody else waiting, with right passwords too.
  */
-export function createHashQueue ({ concurrency, maxWaiting, maxWaitingOfAddress, maxWaitingOfSite }: HashQueueOptions) {
+export function createHashQueue({ concurrency, maxWaiting, maxWaitingOfAddress, maxWaitingOfSite }: HashQueueOptions) {
   const waiting = createFairQueue<Waiting>()
   let running = 0
 
-  function isFull (from: Network): boolean {
+  function isFull(from: Network): boolean {
     const { site, address } = waiting.sizeOf(from)
     return waiting.size() >= maxWaiting || address >= maxWaitingOfAddress || site >= maxWaitingOfSite
   }
 
-  async function turn (from: Network): Promise<void> {
+  async function turn(from: Network): Promise<void> {
     if (running < concurrency) {
       running++
       return
@@ -39,7 +39,7 @@ export function createHashQueue ({ concurrency, maxWaiting, maxWaitingOfAddress,
   }
 
   /** Hands the place over to the next one, so that nobody can jump in between. */
-  function leave (): void {
+  function leave(): void {
     const next = waiting.shift()
     if (next === undefined) running--
     else next.enter()
@@ -47,7 +47,7 @@ export function createHashQueue ({ concurrency, maxWaiting, maxWaitingOfAddress,
 
   return {
     /** @throws Refusal BUSY when too many wait, in all or from there */
-    async inTurn<T> (from: Network, work: () => Promise<T>): Promise<T> {
+    async inTurn<T>(from: Network, work: () => Promise<T>): Promise<T> {
       await turn(from)
       try {
         return await work()
@@ -57,7 +57,7 @@ export function createHashQueue ({ concurrency, maxWaiting, maxWaitingOfAddress,
     },
 
     /** Refuses those who wait as BUSY: for a process that ends, and would leave them without an answer. */
-    turnAway (): void {
+    turnAway(): void {
       for (const { giveUp } of waiting.clear()) giveUp(new Refusal('BUSY'))
     },
 

@@ -23,18 +23,20 @@ const folderOf = (dataDir: string) => join(dataDir, 'keys')
 const fileOf = (dataDir: string) => join(folderOf(dataDir), 'keys.json')
 
 /** For the option `keys`. Only the start makes keys: a file that is missing later has been lost, and the keys in force stay. */
-export function keysIn (dataDir: string): () => Promise<KeyOption[]> {
+export function keysIn(dataDir: string): () => Promise<KeyOption[]> {
   makeFirst(dataDir)
   return async () => (await readKeys(dataDir)).map(({ key, state }) => ({ key, state }))
 }
 
-export async function readKeys (dataDir: string): Promise<KeptKey[]> {
+export async function readKeys(dataDir: string): Promise<KeptKey[]> {
   return parse(await readFile(fileOf(dataDir), 'utf8'))
 }
 
 /** Asks for the keys anew when their file is replaced, and on SIGHUP. Returns what ends it. */
-export function followKeys (dataDir: string, reload: () => unknown): () => void {
-  const onChange = () => { reload() }
+export function followKeys(dataDir: string, reload: () => unknown): () => void {
+  const onChange = () => {
+    reload()
+  }
   const watcher = watch(folderOf(dataDir), { persistent: false }, (_event, name) => {
     if (name === null || name === 'keys.json') onChange()
   })
@@ -52,7 +54,7 @@ export function followKeys (dataDir: string, reload: () => unknown): () => void 
  * nobody can need any more goes. Returns what was done, a line each.
  * @throws Error when another rotation is under way
  */
-export async function rotateKeys (dataDir: string, now = Date.now()): Promise<string[]> {
+export async function rotateKeys(dataDir: string, now = Date.now()): Promise<string[]> {
   makeFirst(dataDir, now)
   const unlock = lock(join(folderOf(dataDir), 'keys.lock'))
   try {
@@ -65,12 +67,14 @@ export async function rotateKeys (dataDir: string, now = Date.now()): Promise<st
 }
 
 /** The list after the step that is due; `null` for none. */
-export function rotate (keys: readonly KeptKey[], now: number): { keys: KeptKey[] | null, done: string[] } {
+export function rotate(keys: readonly KeptKey[], now: number): { keys: KeptKey[] | null; done: string[] } {
   const done: string[] = []
   const age = ({ since }: KeptKey) => now - Date.parse(since)
   const since = new Date(now).toISOString()
   const kept = keys.filter((key) => key.state !== 'previous' || age(key) < keptMs)
-  if (kept.length < keys.length) done.push(`removed ${keys.length - kept.length} previous: no token of theirs is valid any more`)
+  if (kept.length < keys.length) {
+    done.push(`removed ${keys.length - kept.length} previous: no token of theirs is valid any more`)
+  }
 
   const next = kept.find(({ state }) => state === 'next')
   if (next === undefined) {
@@ -78,7 +82,9 @@ export function rotate (keys: readonly KeptKey[], now: number): { keys: KeptKey[
     return { keys: [...kept, newKey('next', now)], done }
   }
   if (age(next) < publishedMs) {
-    done.push(`the next key may sign from ${new Date(Date.parse(next.since) + publishedMs).toISOString()}, when everybody knows it: run this again then`)
+    done.push(
+      `the next key may sign from ${new Date(Date.parse(next.since) + publishedMs).toISOString()}, when everybody knows it: run this again then`
+    )
     return { keys: kept.length < keys.length ? kept : null, done }
   }
   done.push('the next key signs, the active one only verifies from now on', 'published a new next key')
@@ -90,25 +96,25 @@ export function rotate (keys: readonly KeptKey[], now: number): { keys: KeptKey[
   return { keys: [...moved, newKey('next', now)], done }
 }
 
-function makeFirst (dataDir: string, now = Date.now()): void {
+function makeFirst(dataDir: string, now = Date.now()): void {
   mkdirSync(folderOf(dataDir), { recursive: true, mode: 0o700 })
   keep(fileOf(dataDir), () => serialize([newKey('active', now), newKey('next', now)]))
 }
 
-function newKey (state: KeptKey['state'], now: number): KeptKey {
+function newKey(state: KeptKey['state'], now: number): KeptKey {
   return { state, since: new Date(now).toISOString(), key: pemOf(generateKeyPairSync('ed25519').privateKey) }
 }
 
-function pemOf (key: KeyObject): string {
+function pemOf(key: KeyObject): string {
   return key.export({ type: key.type === 'private' ? 'pkcs8' : 'spki', format: 'pem' }) as string
 }
 
-function serialize (keys: readonly KeptKey[]): string {
+function serialize(keys: readonly KeptKey[]): string {
   return `${JSON.stringify(keys, null, 2)}\n`
 }
 
 /** Node's own words would quote the file. */
-function parse (text: string): KeptKey[] {
+function parse(text: string): KeptKey[] {
   try {
     return JSON.parse(text)
   } catch {
@@ -116,7 +122,7 @@ function parse (text: string): KeptKey[] {
   }
 }
 
-function lock (path: string): () => void {
+function lock(path: string): () => void {
   try {
     closeSync(openSync(path, 'wx', 0o600))
   } catch (error) {

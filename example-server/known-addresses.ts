@@ -16,7 +16,7 @@ export interface AccountAddress {
 /** The addresses that accounts were signed in to from lately, whatever database they are in. */
 export interface KnownAddresses {
   /** Whether the account was signed in to from there within the 30 days before `now` (ms since the epoch). */
-  has (from: AccountAddress, now: number): Promise<boolean>
+  has(from: AccountAddress, now: number): Promise<boolean>
   /** Records a sign-in, and forgets what is older than 30 days; does nothing if there is no such account. */
-  add (from: AccountAddress, now: number): Promise<void>
+  add(from: AccountAddress, now: number): Promise<void>
 }

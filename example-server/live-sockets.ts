@@ -36,7 +36,7 @@ export interface LiveSocketsOptions {
 export type LiveSockets = ReturnType<typeof createLiveSockets>
 
 /** The sockets that are open and whose they are: each is closed when its session ends or its token expires. */
-export function createLiveSockets ({ clock = Date.now, setTimer = startTimer }: LiveSocketsOptions = {}) {
+export function createLiveSockets({ clock = Date.now, setTimer = startTimer }: LiveSocketsOptions = {}) {
   const open = new Set<WebSocket>()
   const ofUser = createIndex()
   const ofSite = createIndex()
@@ -44,16 +44,16 @@ export function createLiveSockets ({ clock = Date.now, setTimer = startTimer }: 
   const ofSession = createIndex()
   const responsive = new WeakSet<WebSocket>()
 
-  function end (socket: WebSocket, ending: Ending): void {
+  function end(socket: WebSocket, ending: Ending): void {
     if (socket.readyState !== socket.OPEN) return
     socket.send(JSON.stringify({ type: ending }))
     socket.close(unauthenticated, ending)
   }
 
   /** Returns what cancels it. */
-  function endAt (expiresAt: number, socket: WebSocket): () => void {
+  function endAt(expiresAt: number, socket: WebSocket): () => void {
     let cancel = () => {}
-    function wait (): void {
+    function wait(): void {
       const leftMs = expiresAt - clock()
       if (leftMs <= 0) end(socket, 'token-expired')
       else cancel = setTimer(wait, Math.min(leftMs, longestTimerMs))
@@ -66,7 +66,7 @@ export function createLiveSockets ({ clock = Date.now, setTimer = startTimer }: 
     end,
 
     /** Returns false, and does nothing, if its user or its site has too many. */
-    add (socket: WebSocket, { sub, site, sessionId, expiresAt }: Holder): boolean {
+    add(socket: WebSocket, { sub, site, sessionId, expiresAt }: Holder): boolean {
       if (ofUser.count(sub) >= most.perUser || ofSite.count(site) >= most.perSite) return false
       open.add(socket)
       const removals = [ofUser.add(sub, socket), ofSite.add(site, socket)]
@@ -82,12 +82,12 @@ export function createLiveSockets ({ clock = Date.now, setTimer = startTimer }: 
       return true
     },
 
-    endSession (sessionId: string): void {
+    endSession(sessionId: string): void {
       for (const socket of ofSession.list(sessionId)) end(socket, 'session-ended')
     },
 
     /** Cuts off who has not answered since the last time, and asks the others: a peer that vanished sends no goodbye. */
-    ping (): void {
+    ping(): void {
       for (const socket of [...open]) {
         if (!responsive.delete(socket)) socket.terminate()
         else if (socket.readyState === socket.OPEN) socket.ping()
@@ -97,7 +97,7 @@ export function createLiveSockets ({ clock = Date.now, setTimer = startTimer }: 
     count: (): number => open.size,
 
     /** Says goodbye to all, and resolves when they have gone. */
-    async close (): Promise<void> {
+    async close(): Promise<void> {
       const left = [...open]
       const gone = Promise.all(left.map((socket) => once(socket, 'close')))
       for (const socket of left) socket.close(goingAway, 'server-closing')
@@ -108,14 +108,14 @@ export function createLiveSockets ({ clock = Date.now, setTimer = startTimer }: 
 }
 
 /** Sockets by a key; a key without any takes no room. */
-function createIndex () {
+function createIndex() {
   const sets = new Map<string, Set<WebSocket>>()
 
   return {
     count: (key: string): number => sets.get(key)?.size ?? 0,
-    list: (key: string): WebSocket[] => [...sets.get(key) ?? []],
+    list: (key: string): WebSocket[] => [...(sets.get(key) ?? [])],
     /** Returns what removes it. */
-    add (key: string, socket: WebSocket): () => void {
+    add(key: string, socket: WebSocket): () => void {
       const sockets = sets.get(key) ?? new Set()
       sets.set(key, sockets.add(socket))
       return () => {
@@ -126,7 +126,7 @@ function createIndex () {
   }
 }
 
-function startTimer (callback: () => void, ms: number): () => void {
+function startTimer(callback: () => void, ms: number): () => void {
   const timer = setTimeout(callback, ms)
   return () => clearTimeout(timer)
 }

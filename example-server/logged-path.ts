@@ -17,16 +17,16 @@ const mostPasses = 3
  * The path of an address, without what may be a secret. Nothing of the request has been verified yet, so what only looks
  * like a secret is left out too. A path with nothing to hide is returned as it was sent.
  */
-export function loggedPath (url: string): string {
+export function loggedPath(url: string): string {
   const path = url.replace(beforePath, '')
   const decoded = decode(path)
   const shown = until(until(decoded, encoded), delimiter)
   const segments = shown.split('/')
   if (shown === decoded && !segments.some((segment) => token.test(segment))) return path
-  return segments.map((segment) => token.test(segment) ? '[redacted]' : segment).join('/')
+  return segments.map((segment) => (token.test(segment) ? '[redacted]' : segment)).join('/')
 }
 
-function decode (path: string): string {
+function decode(path: string): string {
   let decoded = path
   for (let pass = 0; pass < mostPasses; pass++) {
     decoded = decoded.replace(encoded, (_text, byte: string) => String.fromCharCode(parseInt(byte, 16)))
@@ -34,7 +34,7 @@ function decode (path: string): string {
   return decoded
 }
 
-function until (text: string, end: RegExp): string {
+function until(text: string, end: RegExp): string {
   const at = text.search(end)
   return at < 0 ? text : text.slice(0, at)
 }

@@ -12,9 +12,9 @@ export const mostNotesLength = 1_000_000
 /** Each user's own notes, whatever database they are in: every question names the user, so that nobody reaches another one's. */
 export interface Notes {
   /** Oldest first. */
-  list (userId: string): Promise<Note[]>
+  list(userId: string): Promise<Note[]>
   /** Resolves to `null` where the user has too many, or is gone. */
-  add (userId: string, text: string): Promise<Note | null>
+  add(userId: string, text: string): Promise<Note | null>
   /** False where the user has no such note. */
-  remove (userId: string, id: string): Promise<boolean>
+  remove(userId: string, id: string): Promise<boolean>
 }

@@ -6,7 +6,7 @@ export const passwordRule = {
   pattern: '^([^\\ud800-\\udfff]|[\\ud800-\\udbff][\\udc00-\\udfff])*$'
 }
 
-export function isPassword (text: string): boolean {
+export function isPassword(text: string): boolean {
   const { minLength, maxLength, pattern } = passwordRule
   return text.length >= minLength && text.length <= maxLength && new RegExp(pattern).test(text)
 }

@@ -26,7 +26,7 @@ const here: Network = { address: 'here', site: 'here' }
 
 export type Passwords = Awaited<ReturnType<typeof createPasswords>>
 
-export async function createPasswords (options: PasswordOptions = {}) {
+export async function createPasswords(options: PasswordOptions = {}) {
   const {
     hashing = argon2,
     concurrency = Math.max(1, Math.min(4, availableParallelism() - 1)),
@@ -42,18 +42,18 @@ export async function createPasswords (options: PasswordOptions = {}) {
     /** Refuses those who wait. */
     turnAway,
 
-    async hash (password: string, from = here): Promise<string> {
+    async hash(password: string, from = here): Promise<string> {
       return await inTurn(from, () => hashing.hash(password, parameters))
     },
 
     /** Whether the password is the one of the hash; for `null` (an unknown user) the same work, and false. */
-    async verify (password: string, { hash, from }: { hash: string | null, from: Network }): Promise<boolean> {
+    async verify(password: string, { hash, from }: { hash: string | null; from: Network }): Promise<boolean> {
       const matches = await inTurn(from, () => hashing.verify(hash ?? nobodys, password))
       return hash !== null && matches
     },
 
     /** Whether the hash was made with other, older parameters: it can be replaced when the password is at hand. */
-    isWeak (hash: string): boolean {
+    isWeak(hash: string): boolean {
       const { algorithm, memoryCost, timeCost } = argon2.parseOptions(hash)
       return (algorithm as number) !== argon2id || memoryCost < parameters.memoryCost || timeCost < parameters.timeCost
     }

@@ -10,7 +10,9 @@ export const pressure: FastifyUnderPressureOptions = {
   sampleInterval: 1000,
   maxEventLoopDelay: 1000,
   maxHeapUsedBytes: 0.9 * getHeapStatistics().heap_size_limit,
-  pressureHandler: async () => { throw new Refusal('OVERLOADED') }
+  pressureHandler: async () => {
+    throw new Refusal('OVERLOADED')
+  }
 }
 
 /** As `config` of a route: who restarts a process because it is busy makes the others busier. */

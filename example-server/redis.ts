@@ -9,7 +9,7 @@ const longestRetryMs = 1000
  * Connects, and goes on trying while Redis is away.
  * @throws where Redis does not let us in: that does not pass by itself
  */
-export async function openRedis (url: string) {
+export async function openRedis(url: string) {
   const redis = new Redis(url.replace(/^unix:\/\//, ''), {
     connectTimeout: connectMs,
     commandTimeout: answerMs,
@@ -25,11 +25,15 @@ export async function openRedis (url: string) {
   })
   if (problem?.name === 'ReplyError') {
     redis.disconnect()
-    throw new Error(`REDIS_URL names a user, a password or a database that Redis refuses (${problem.message.split(' ', 1).join()})`)
+    throw new Error(
+      `REDIS_URL names a user, a password or a database that Redis refuses (${problem.message.split(' ', 1).join()})`
+    )
   }
   return {
     redis,
     sessions: redisStore(redis),
-    async close () { redis.disconnect() }
+    async close() {
+      redis.disconnect()
+    }
   }
 }

@@ -24,7 +24,7 @@ export class Refusal extends Error {
   readonly statusCode: number
   readonly headers: Readonly<Record<string, string>>
 
-  constructor (code: RefusalCode, headers: Record<string, string> = {}, options?: ErrorOptions) {
+  constructor(code: RefusalCode, headers: Record<string, string> = {}, options?: ErrorOptions) {
     super(refusals[code].message, options)
     this.name = 'Refusal'
     this.code = code

@@ -26,13 +26,18 @@ const GivenPassword = Type.String({ ...passwordRule, minLength: 1 })
 
 export const Registration = Type.Object({ username: Username, password: NewPassword }, closed)
 
-export const Login = Type.Object({
-  username: Type.String({ minLength: 1, maxLength: 64, pattern: noNul }),
-  password: GivenPassword,
-  transport: Type.Optional(Type.Union([Type.Literal('bearer'), Type.Literal('cookie')], {
-    description: '`bearer` (the default): the tokens are in the answer. `cookie`: they are in httpOnly cookies'
-  }))
-}, closed)
+export const Login = Type.Object(
+  {
+    username: Type.String({ minLength: 1, maxLength: 64, pattern: noNul }),
+    password: GivenPassword,
+    transport: Type.Optional(
+      Type.Union([Type.Literal('bearer'), Type.Literal('cookie')], {
+        description: '`bearer` (the default): the tokens are in the answer. `cookie`: they are in httpOnly cookies'
+      })
+    )
+  },
+  closed
+)
 
 export const PasswordChange = Type.Object({ current_password: GivenPassword, new_password: NewPassword }, closed)
 
@@ -42,35 +47,46 @@ export const OptionalRefreshToken = Type.Union([
   Type.Null()
 ])
 
-const Tokens = Type.Object({
-  access_token: Type.String(),
-  token_type: Type.Literal('Bearer'),
-  expires_in: Type.Integer({ description: 'Seconds' }),
-  refresh_token: Type.String(),
-  scope: Type.Optional(Type.String())
-}, { description: 'Bearer: RFC 6749 §5.1' })
+const Tokens = Type.Object(
+  {
+    access_token: Type.String(),
+    token_type: Type.Literal('Bearer'),
+    expires_in: Type.Integer({ description: 'Seconds' }),
+    refresh_token: Type.String(),
+    scope: Type.Optional(Type.String())
+  },
+  { description: 'Bearer: RFC 6749 §5.1' }
+)
 
-const CookieSession = Type.Object({
-  session_id: Type.String(),
-  expires_in: Type.Integer({ description: 'Seconds until the access cookie must be refreshed' })
-}, { description: 'Cookie: the tokens are in cookies that scripts cannot read' })
+const CookieSession = Type.Object(
+  {
+    session_id: Type.String(),
+    expires_in: Type.Integer({ description: 'Seconds until the access cookie must be refreshed' })
+  },
+  { description: 'Cookie: the tokens are in cookies that scripts cannot read' }
+)
 
 export const SignedIn = Type.Union([Tokens, CookieSession], { description: 'Signed in' })
 
 /** What this server puts into its access tokens. */
 export const OwnClaims = Type.Object({ name: Type.String(), roles: Type.Array(Type.String()) })
 
-export const Me = Type.Unsafe<Claims>(Type.Object({
-  iss: Type.String(),
-  aud: Type.Union([Type.String(), Type.Array(Type.String())]),
-  sub: Type.String(),
-  exp: Type.Integer(),
-  iat: Type.Integer(),
-  jti: Type.Optional(Type.String()),
-  sid: Type.Optional(Type.String()),
-  scope: Type.Optional(Type.String()),
-  ...OwnClaims.properties
-}, { description: 'The claims of the access token' }))
+export const Me = Type.Unsafe<Claims>(
+  Type.Object(
+    {
+      iss: Type.String(),
+      aud: Type.Union([Type.String(), Type.Array(Type.String())]),
+      sub: Type.String(),
+      exp: Type.Integer(),
+      iat: Type.Integer(),
+      jti: Type.Optional(Type.String()),
+      sid: Type.Optional(Type.String()),
+      scope: Type.Optional(Type.String()),
+      ...OwnClaims.properties
+    },
+    { description: 'The claims of the access token' }
+  )
+)
 
 /** Serialized as RFC 3339. */
 const Time = Type.Unsafe<Date>(Type.String({ format: 'date-time' }))
@@ -92,7 +108,10 @@ export const Session = Type.Object({
 })
 
 export const NewNote = Type.Object({ text: Type.String({ minLength: 1, maxLength: 10_000, pattern: noNul }) }, closed)
-export const Note = Type.Object({ id: Type.String(), text: Type.String(), createdAt: Time }, { description: 'The note' })
+export const Note = Type.Object(
+  { id: Type.String(), text: Type.String(), createdAt: Time },
+  { description: 'The note' }
+)
 
 export const ById = Type.Object({ id: Type.String({ minLength: 1, maxLength: 64, pattern: noNul }) })
 
@@ -100,12 +119,16 @@ export const ById = Type.Object({ id: Type.String({ minLength: 1, maxLength: 64,
 export const Done = (description: string) => Type.Unsafe<unknown>(Type.Null({ description }))
 export const Healthy = Type.Object({ status: Type.Literal('ok') }, { description: 'It does' })
 
-export const Problem = (description: string) => Type.Object({
-  statusCode: Type.Integer(),
-  code: Type.Optional(Type.String({ description: 'Stable, for programs' })),
-  error: Type.String(),
-  message: Type.String()
-}, { description })
+export const Problem = (description: string) =>
+  Type.Object(
+    {
+      statusCode: Type.Integer(),
+      code: Type.Optional(Type.String({ description: 'Stable, for programs' })),
+      error: Type.String(),
+      message: Type.String()
+    },
+    { description }
+  )
 
 /** What every route with a body may answer. */
 export const badBody = {
@@ -127,5 +150,7 @@ export const limited = {
 }
 
 declare module '../plugin/index.ts' {
-  interface AuthTypes { claims: Static<typeof OwnClaims> }
+  interface AuthTypes {
+    claims: Static<typeof OwnClaims>
+  }
 }

@@ -8,7 +8,7 @@ const none = ["'none'"]
  * Nothing from elsewhere, nothing inline, in nobody's frame but our own: there the page's workshop has a form posted that
  * is refused, and reads why. Swagger UI lives with that, but for its `data:` images.
  */
-export function securityHeaders ({ production }: Pick<Config, 'production'>): FastifyHelmetOptions {
+export function securityHeaders({ production }: Pick<Config, 'production'>): FastifyHelmetOptions {
   return {
     contentSecurityPolicy: {
       useDefaults: false,

@@ -16,10 +16,10 @@ const lastCallMs = 4000
 const hashingMs = 2000
 const retryMs = 1000
 
-async function start (): Promise<void> {
+async function start(): Promise<void> {
   const config = readConfig()
   const [database, passwords] = await Promise.all([openDatabase(config), createPasswords()])
-  async function prepare (): Promise<string | null> {
+  async function prepare(): Promise<string | null> {
     await database.ping()
     return config.production ? null : await seedDemoUsers({ config, users: database.users, passwords })
   }
@@ -47,13 +47,13 @@ async function start (): Promise<void> {
 }
 
 /** What is more than a database that is away stops the start. */
-function assertAway (error: unknown): { demoPassword: null, away: unknown } {
+function assertAway(error: unknown): { demoPassword: null; away: unknown } {
   const isAway = (error as Partial<Refusal>).statusCode === 503
   if (!isAway) throw error
   return { demoPassword: null, away: error }
 }
 
-async function untilAnswered<T> (work: () => Promise<T>): Promise<T> {
+async function untilAnswered<T>(work: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
       return await work()

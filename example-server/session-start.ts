@@ -5,7 +5,7 @@ import type { User } from './users.ts'
 const longestDevice = 200
 
 /** What every session of a user starts with, for `reply.signIn()`. */
-export function sessionStart (user: User, { headers }: Pick<FastifyRequest, 'headers'>) {
+export function sessionStart(user: User, { headers }: Pick<FastifyRequest, 'headers'>) {
   return {
     sub: user.id,
     claims: { name: user.name, roles: user.roles },

@@ -2,7 +2,7 @@
 export const defaultScope = 'notes:read notes:write'
 
 export const roles = ['admin'] as const
-export type Role = typeof roles[number]
+export type Role = (typeof roles)[number]
 
 export interface User {
   readonly id: string
@@ -31,12 +31,12 @@ export interface UsersOptions {
 
 /** The users, whatever database they are in. */
 export interface Users {
-  byName (name: string): Promise<User | null>
-  byId (id: string): Promise<User | null>
+  byName(name: string): Promise<User | null>
+  byId(id: string): Promise<User | null>
   /** The first thousand by name. */
-  list (): Promise<User[]>
+  list(): Promise<User[]>
   /** Resolves to `null` where the name is taken. */
-  add (user: NewUser): Promise<User | null>
+  add(user: NewUser): Promise<User | null>
   /** Compare and set: false where the password is not the one that was read, for somebody else has changed it. */
-  replacePasswordHash (id: string, change: { from: string, to: string }): Promise<boolean>
+  replacePasswordHash(id: string, change: { from: string; to: string }): Promise<boolean>
 }

@@ -12,28 +12,29 @@ export const text: Kind<string> = { must: 'be text', read: (given) => given }
 
 export const flag: Kind<boolean> = {
   must: 'be true or false',
-  read: (given) => given === 'true' ? true : given === 'false' ? false : undefined
+  read: (given) => (given === 'true' ? true : given === 'false' ? false : undefined)
 }
 
-export function whole (minimum: number, maximum: number): Kind<number> {
+export function whole(minimum: number, maximum: number): Kind<number> {
   return {
     must: `be a whole number between ${minimum} and ${maximum}`,
-    read: (given) => /^\d{1,9}$/.test(given) && Number(given) >= minimum && Number(given) <= maximum ? Number(given) : undefined
+    read: (given) =>
+      /^\d{1,9}$/.test(given) && Number(given) >= minimum && Number(given) <= maximum ? Number(given) : undefined
   }
 }
 
-export function oneOf<const T extends string> (values: readonly T[]): Kind<T> {
+export function oneOf<const T extends string>(values: readonly T[]): Kind<T> {
   return { must: `be one of ${values.join(', ')}`, read: (given) => values.find((value) => value === given) }
 }
 
 export const host: Kind<string> = {
   must: 'be a host name or an IP address',
-  read: (given) => isIP(given) || /^[a-z\d]([a-z\d.-]*[a-z\d])?$/i.test(given) ? given : undefined
+  read: (given) => (isIP(given) || /^[a-z\d]([a-z\d.-]*[a-z\d])?$/i.test(given) ? given : undefined)
 }
 
 export const issuer: Kind<string> = {
   must: 'be an http(s) URL without query or fragment, such as https://api.example.com',
-  read: (given) => /^https?:\/\/[^\s"\\?#]+$/.test(given) && URL.canParse(given) ? given : undefined
+  read: (given) => (/^https?:\/\/[^\s"\\?#]+$/.test(given) && URL.canParse(given) ? given : undefined)
 }
 
 export const postgresUrl: Kind<string> = {
@@ -50,14 +51,16 @@ export const redisUrl: Kind<string> = {
   read: (given) => {
     if (!/^(rediss?|unix):\/\//.test(given) || !URL.canParse(given)) return undefined
     const { protocol, hostname, pathname } = new URL(given)
-    const fits = protocol === 'unix:' ? hostname === '' && pathname.length > 1 : hostname !== '' && /^(\/\d*)?$/.test(pathname)
+    const fits =
+      protocol === 'unix:' ? hostname === '' && pathname.length > 1 : hostname !== '' && /^(\/\d*)?$/.test(pathname)
     return fits ? given : undefined
   }
 }
 
 export const origins: Kind<string[]> = {
   must: 'be a comma-separated list of exact origins, such as https://app.example.com',
-  read: (given) => all(given, (origin) => origin !== 'null' && URL.canParse(origin) && new URL(origin).origin === origin)
+  read: (given) =>
+    all(given, (origin) => origin !== 'null' && URL.canParse(origin) && new URL(origin).origin === origin)
 }
 
 /** Fastify's `trustProxy`. No number of hops: whoever reaches the server past the proxy could invent them. */
@@ -66,7 +69,7 @@ export const proxies: Kind<boolean | string[]> = {
   read: (given) => flag.read(given) ?? all(given, isNetwork)
 }
 
-function all (given: string, fits: (entry: string) => boolean): string[] | undefined {
+function all(given: string, fits: (entry: string) => boolean): string[] | undefined {
   const entries = given.split(',').map((entry) => entry.trim())
   return entries.every(fits) ? entries : undefined
 }
@@ -76,11 +79,11 @@ const shortestPrefix = { ipv4: 8, ipv6: 7 }
 const mapped = { address: '::ffff:0:0', prefix: 96 }
 
 /** Whether clients are among the proxies, so that each can claim any address and that it came by https. */
-export function trustsClients (trustProxy: boolean | readonly string[]): boolean {
+export function trustsClients(trustProxy: boolean | readonly string[]): boolean {
   return typeof trustProxy === 'boolean' ? trustProxy : trustProxy.some(isTooWide)
 }
 
-function isTooWide (entry: string): boolean {
+function isTooWide(entry: string): boolean {
   const [address = '', text] = entry.split('/')
   if (text === undefined) return false
   const prefix = Number(text)
@@ -90,19 +93,21 @@ function isTooWide (entry: string): boolean {
   return prefix < (hasIpv4 ? mapped.prefix + shortestPrefix.ipv4 : shortestPrefix.ipv6)
 }
 
-function contains (network: { address: string, prefix: number }, address: string): boolean {
+function contains(network: { address: string; prefix: number }, address: string): boolean {
   const list = new BlockList()
   list.addSubnet(network.address, network.prefix, 'ipv6')
   return list.check(address, 'ipv6')
 }
 
-function isNetwork (entry: string): boolean {
+function isNetwork(entry: string): boolean {
   if (['loopback', 'linklocal', 'uniquelocal'].includes(entry)) return true
   const [address = '', prefix] = entry.split('/')
   const version = isIP(address)
   if (version === 0) return false
   try {
-    if (prefix !== undefined) new BlockList().addSubnet(address, /^\d+$/.test(prefix) ? Number(prefix) : NaN, version === 6 ? 'ipv6' : 'ipv4')
+    if (prefix !== undefined) {
+      new BlockList().addSubnet(address, /^\d+$/.test(prefix) ? Number(prefix) : NaN, version === 6 ? 'ipv6' : 'ipv4')
+    }
     return true
   } catch {
     return false

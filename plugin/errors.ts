@@ -17,12 +17,28 @@ export const refusals = {
   AUTH_INVALID_TOKEN: { status: 401, challenge: 'invalid_token', message: 'The access token is invalid' },
   AUTH_EXPIRED_TOKEN: { status: 401, challenge: 'invalid_token', message: 'The access token has expired' },
   AUTH_REVOKED_TOKEN: { status: 401, challenge: 'invalid_token', message: 'The access token has been revoked' },
-  AUTH_INSUFFICIENT_SCOPE: { status: 403, challenge: 'insufficient_scope', message: 'The access token lacks a scope that is needed here' },
-  AUTH_INSUFFICIENT_ROLE: { status: 403, challenge: 'insufficient_scope', message: 'A role that is needed here is missing' },
+  AUTH_INSUFFICIENT_SCOPE: {
+    status: 403,
+    challenge: 'insufficient_scope',
+    message: 'The access token lacks a scope that is needed here'
+  },
+  AUTH_INSUFFICIENT_ROLE: {
+    status: 403,
+    challenge: 'insufficient_scope',
+    message: 'A role that is needed here is missing'
+  },
   AUTH_CROSS_SITE: { status: 403, message: 'The request came from another site' },
   AUTH_REFRESH_INVALID: { status: 401, challenge: 'invalid_token', message: 'The refresh token is invalid' },
-  AUTH_REFRESH_REUSED: { status: 401, challenge: 'invalid_token', message: 'The refresh token was used before: the session has been ended' },
-  AUTH_REFRESH_SUPERSEDED: { status: 401, challenge: 'invalid_token', message: 'The refresh token was replaced: read your stored token again and do not resend this one' },
+  AUTH_REFRESH_REUSED: {
+    status: 401,
+    challenge: 'invalid_token',
+    message: 'The refresh token was used before: the session has been ended'
+  },
+  AUTH_REFRESH_SUPERSEDED: {
+    status: 401,
+    challenge: 'invalid_token',
+    message: 'The refresh token was replaced: read your stored token again and do not resend this one'
+  },
   AUTH_STORE_UNAVAILABLE: { status: 503, message: 'Sessions are unavailable at the moment' },
   AUTH_KEYS_UNAVAILABLE: { status: 503, message: 'Keys are unavailable at the moment' },
   AUTH_TOKEN_TOO_LARGE: { status: 500, message: 'The access token is too large' }
@@ -47,7 +63,7 @@ export class AuthError extends Error {
   /** The precise reason, for logs: not enumerable, so that no serializer sends it to a client. */
   declare readonly detail: string
 
-  constructor (code: RefusalCode, detail: string = refusals[code].message, options?: ErrorOptions) {
+  constructor(code: RefusalCode, detail: string = refusals[code].message, options?: ErrorOptions) {
     super(refusals[code].message, options)
     this.name = 'AuthError'
     this.code = code
@@ -57,12 +73,12 @@ export class AuthError extends Error {
   }
 
   /** The same as `statusCode`. With `expose`, it is by this that NestJS, Koa and others know an error of `http-errors`. */
-  get status (): number {
+  get status(): number {
     return this.statusCode
   }
 
   /** Whether clients may see `message`: below 500, as in `http-errors`. */
-  get expose (): boolean {
+  get expose(): boolean {
     return this.statusCode < 500
   }
 }
@@ -71,7 +87,7 @@ export class AuthError extends Error {
  * Makes a refusal without capturing a stack: refusals are answers, not faults, and a stack costs more than the
  * token check itself.
  */
-export function refusal (code: RefusalCode, detail?: string, options?: ErrorOptions): AuthError {
+export function refusal(code: RefusalCode, detail?: string, options?: ErrorOptions): AuthError {
   const limit = Error.stackTraceLimit
   Error.stackTraceLimit = 0
   try {

@@ -49,7 +49,7 @@ export interface AuthenticateOptions extends Options {
   readonly store?: SessionStore | undefined
 }
 
-const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async function fastifyAuthenticate (app, options) {
+const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async function fastifyAuthenticate(app, options) {
   assertFirst(app)
   const { store, ...rest } = options
   const given = resolveSettings(rest)
@@ -57,8 +57,14 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
   const secrets = readSecrets(given.secret)
   const { clock: nodeClock } = given
   const rows = store === undefined ? memoryStore({ clock: nodeClock }) : store
-  if (typeof rows?.rotate !== 'function') throw optionError('store', 'must be a SessionStore, such as postgresStore(pool)')
-  if (store === undefined && process.env.NODE_ENV === 'production') app.log.warn('fastify-authenticate keeps sessions in memory: they end with this process and are unknown to others. Set the option "store"')
+  if (typeof rows?.rotate !== 'function') {
+    throw optionError('store', 'must be a SessionStore, such as postgresStore(pool)')
+  }
+  if (store === undefined && process.env.NODE_ENV === 'production') {
+    app.log.warn(
+      'fastify-authenticate keeps sessions in memory: they end with this process and are unknown to others. Set the option "store"'
+    )
+  }
 
   const emit = createEmit(given.onEvent, (error) => app.log.warn(error, 'onEvent failed'))
   const { lifetimeSeconds } = given.accessToken
@@ -70,19 +76,45 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
   const trustedIssuers = createTrustedIssuers(settings)
   const accessTokens = createAccessTokens(settings, keys, trustedIssuers, nodeClock)
   const refreshTokens = createRefreshTokens(settings, secrets)
-  const revocations = new Revocations({ settings, store: timedStore, now: storeClock.now, storeNow: storeClock.storeNow, accessLifetime, emit })
+  const revocations = new Revocations({
+    settings,
+    store: timedStore,
+    now: storeClock.now,
+    storeNow: storeClock.storeNow,
+    accessLifetime,
+    emit
+  })
   const trimmer = new Trimmer({
     store: timedStore,
     maxSessions: settings.refreshToken.maxSessions,
     accessLifetime,
-    onRevoked: (sessions) => { for (const { id, until } of sessions) revocations.record({ kind: 'session', id, until }) }
+    onRevoked: (sessions) => {
+      for (const { id, until } of sessions) revocations.record({ kind: 'session', id, until })
+    }
   })
   const sessionParts: SessionParts = {
-    settings, store: timedStore, storeClock, accessLifetime, nodeClock, accessTokens, refreshTokens, knownSessions: createKnownSessions(), revocations, trimmer, emit
+    settings,
+    store: timedStore,
+    storeClock,
+    accessLifetime,
+    nodeClock,
+    accessTokens,
+    refreshTokens,
+    knownSessions: createKnownSessions(),
+    revocations,
+    trimmer,
+    emit
   }
   const sessions = createSessions(sessionParts)
   const refresh = createRefresh(sessionParts, sessions)
-  const storeStart = createStoreStart({ store: rows, storeClock, revocations, clock: nodeClock, log: app.log, ...settings.revocation })
+  const storeStart = createStoreStart({
+    store: rows,
+    storeClock,
+    revocations,
+    clock: nodeClock,
+    log: app.log,
+    ...settings.revocation
+  })
 
   const challenge = createChallenge(settings.realm)
   const assertSameSite = createAssertSameSite(settings.trustedOrigins, emit)
@@ -98,8 +130,10 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
   app.decorateReply('signIn', createSignIn(replyParts))
   app.decorateReply('refresh', createReplyRefresh(replyParts))
   app.decorateReply('signOut', createSignOut(replyParts))
-  app.decorateReply('assertSameSite', function () { assertSameSite(this.request) })
-  app.decorate('authenticate', async function authenticateHook (request) {
+  app.decorateReply('assertSameSite', function () {
+    assertSameSite(this.request)
+  })
+  app.decorate('authenticate', async function authenticateHook(request) {
     await authenticator.authenticate(request as FastifyRequest, noRequirements)
   })
   app.decorate('sessions', createSessionApi(sessions))
@@ -121,12 +155,12 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
       app.log.warn(error, 'sweep failed')
     }
   }, sweepMs).unref()
-  app.addHook('onReady', async function startAuthenticate () {
+  app.addHook('onReady', async function startAuthenticate() {
     // Only now is it certain whether the host's `@fastify/jwt` decorates it.
     if (!app.hasRequestDecorator('user')) app.decorateRequest('user', null as never)
     await storeStart.start()
   })
-  app.addHook('onClose', async function closeAuthenticate () {
+  app.addHook('onClose', async function closeAuthenticate() {
     clearInterval(sweeper)
     keys.close()
     await storeStart.close()
@@ -135,9 +169,13 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
     await rows.close()
   })
 
-  function tellSkew (skewMs: number, compensated: boolean): void {
+  function tellSkew(skewMs: number, compensated: boolean): void {
     const text = `The store's clock is ${Math.abs(skewMs)} ms ${skewMs > 0 ? 'ahead of' : 'behind'} this node's`
-    app.log.warn(compensated ? `${text}: compensated. Set one of them right` : `${text}: too much to compensate. Tokens may be refused until one of them is set right`)
+    app.log.warn(
+      compensated
+        ? `${text}: compensated. Set one of them right`
+        : `${text}: too much to compensate. Tokens may be refused until one of them is set right`
+    )
     emit({ type: 'clock-skew', skewMs, compensated })
   }
 }
@@ -148,23 +186,34 @@ const sweepMs = 10 * 60_000
 /** Where the plugin is registered, by server. */
 const registered = new WeakMap<object, FastifyInstance[]>()
 
-function assertFirst (app: FastifyInstance): void {
+function assertFirst(app: FastifyInstance): void {
   const others = registered.get(app.server) ?? []
   const where = app.hasDecorator('authenticate')
     ? 'is decorated already in this context or a parent'
-    : others.some((other) => Object.prototype.isPrototypeOf.call(app, other)) ? 'is decorated already in a child of this context' : null
-  if (where !== null) throw new Error(`Cannot register fastify-authenticate: "authenticate" ${where}. Register it once, or in sibling contexts (app.register(async (scope) => { … }))`)
+    : others.some((other) => Object.prototype.isPrototypeOf.call(app, other))
+      ? 'is decorated already in a child of this context'
+      : null
+  if (where !== null) {
+    throw new Error(
+      `Cannot register fastify-authenticate: "authenticate" ${where}. Register it once, or in sibling contexts (app.register(async (scope) => { … }))`
+    )
+  }
   registered.set(app.server, [...others, app])
 }
 
 /** The cookie names that are in use, by server: contexts that share one would overwrite each other's sessions. */
 const cookieNames = new WeakMap<object, Set<string>>()
 
-function claimCookieNames (app: FastifyInstance, cookies: Settings['cookies']): void {
+function claimCookieNames(app: FastifyInstance, cookies: Settings['cookies']): void {
   if (cookies === null) return
   const taken = cookieNames.get(app.server) ?? new Set()
   for (const option of ['access', 'refresh'] as const) {
-    if (taken.has(cookies[option])) throw optionError(`cookies.${option}`, `must differ from the cookie names of this application's other registrations: "${cookies[option]}" is taken. Choose another name, or set "cookies" to false in one of them`)
+    if (taken.has(cookies[option])) {
+      throw optionError(
+        `cookies.${option}`,
+        `must differ from the cookie names of this application's other registrations: "${cookies[option]}" is taken. Choose another name, or set "cookies" to false in one of them`
+      )
+    }
   }
   cookieNames.set(app.server, taken.add(cookies.access).add(cookies.refresh))
 }

@@ -15,14 +15,22 @@ t.test('median() is the middle one, or the mean of the two in the middle', async
 
 t.test('alternate() has a burst of the reference before and after each of the subject', async (t) => {
   const order: string[] = []
-  const contestant = (name: string) => ({ burst: async () => { order.push(name); return burst(1) } })
+  const contestant = (name: string) => ({
+    burst: async () => {
+      order.push(name)
+      return burst(1)
+    }
+  })
   await alternate(contestant('subject'), contestant('reference'), 2)
   t.same(order, ['reference', 'subject', 'reference', 'subject', 'reference'])
 })
 
 t.test('compare() holds where the machine becomes slower, whatever the lengths of the bursts', async (t) => {
   // Twice the reference, on a machine that takes longer from burst to burst.
-  const { ratio, bursts } = compare([[burst(100, 10), burst(44, 2), burst(12), burst(26), burst(14)], [burst(50), burst(110), burst(60)]])
+  const { ratio, bursts } = compare([
+    [burst(100, 10), burst(44, 2), burst(12), burst(26), burst(14)],
+    [burst(50), burst(110), burst(60)]
+  ])
   t.same(ratio, { cpuMicros: 2, wallMicros: 2 })
   t.equal(bursts, 3)
 })
@@ -33,13 +41,16 @@ t.test('compare() takes no single burst for the figure', async (t) => {
   t.equal(subject.cpuMicros, 2)
 })
 
-t.test('goalsOf() finds every figure in the results that are here, and says which are missed, and by how much', async (t) => {
-  const goals = goalsOf(readResults())
-  t.ok(goals.every(({ value }) => Number.isFinite(value)))
-  t.ok(goals.every(({ value, limit, kept }) => kept === (value <= limit)))
-  t.equal(verdictOn({ what: '', limit: 1.5, unit: 'times', value: 1.8, kept: false }), 'MISSED by 20 %')
-  t.equal(verdictOn({ what: '', limit: 1.5, unit: 'times', value: 1.5, kept: true }), 'kept')
-})
+t.test(
+  'goalsOf() finds every figure in the results that are here, and says which are missed, and by how much',
+  async (t) => {
+    const goals = goalsOf(readResults())
+    t.ok(goals.every(({ value }) => Number.isFinite(value)))
+    t.ok(goals.every(({ value, limit, kept }) => kept === value <= limit))
+    t.equal(verdictOn({ what: '', limit: 1.5, unit: 'times', value: 1.8, kept: false }), 'MISSED by 20 %')
+    t.equal(verdictOn({ what: '', limit: 1.5, unit: 'times', value: 1.5, kept: true }), 'kept')
+  }
+)
 
 t.test('describePerformance() and drawPerformance() tell each goal and draw each library', async (t) => {
   const results = readResults()
@@ -50,7 +61,12 @@ t.test('describePerformance() and drawPerformance() tell each goal and draw each
 })
 
 t.test('drawChart() draws longer bars for more, and text as text', async (t) => {
-  const widths = [...drawChart('a < b', [{ label: '<one>', value: 2, own: true }, { label: 'two', value: 4, own: false }]).matchAll(/<rect [^>]*width="([\d.]+)"/g)].map(([, width]) => Number(width))
+  const widths = [
+    ...drawChart('a < b', [
+      { label: '<one>', value: 2, own: true },
+      { label: 'two', value: 4, own: false }
+    ]).matchAll(/<rect [^>]*width="([\d.]+)"/g)
+  ].map(([, width]) => Number(width))
   t.ok(widths[1]! > widths[0]!)
   t.notMatch(drawChart('a < b', [{ label: '<one>', value: 2, own: true }]), '<one>')
 })

@@ -10,7 +10,7 @@ import { issuer, secret } from './fixtures/app.ts'
 const day = 86_400
 const base = { issuer, secret }
 
-async function register (options: unknown) {
+async function register(options: unknown) {
   const app = fastify()
   await app.register(authenticate, options as never)
   return app
@@ -79,18 +79,56 @@ t.test('every option: a wrong, empty, unknown or contradictory value stops the s
     [{ keys: [{ key, use: 'sig' }] }, 'keys.0.use', 'is not an option'],
     [{ keys: [{ key: 1 }] }, 'keys.0.key', 'must be PEM text, a JWK or a KeyObject'],
     [{ keys: [{ key, kid: '' }] }, 'keys.0.kid', 'must be a string of 1 to 256 characters: received a string'],
-    [{ keys: [{ key, kid: 'k'.repeat(257) }] }, 'keys.0.kid', 'must be a string of 1 to 256 characters: received a string'],
+    [
+      { keys: [{ key, kid: 'k'.repeat(257) }] },
+      'keys.0.kid',
+      'must be a string of 1 to 256 characters: received a string'
+    ],
     [{ keys: [{ key, alg: '' }] }, 'keys.0.alg', `${nonEmpty} ""`],
     [{ keys: [{ key, alg: 'none' }] }, 'keys.0.alg', 'is not a signature algorithm that is supported'],
     [{ keys: [{ key, alg: 'RS256' }] }, 'keys.0.key', 'is no key for RS256'],
     [{ keys: [{ key, state: 'old' }] }, 'keys.0.state', 'must be one of next, active, previous: received "old"'],
-    [{ keys: [{ key: publicKey, state: 'active' }] }, 'keys.0.state', 'must not be "active": a public key only verifies'],
+    [
+      { keys: [{ key: publicKey, state: 'active' }] },
+      'keys.0.state',
+      'must not be "active": a public key only verifies'
+    ],
     [{ keys: [{ key, state: 'next' }] }, 'keys', 'must have exactly one active private key: received none'],
-    [{ keys: [{ key }, { key: other }] }, 'keys.0.state', 'is missing: several private keys must say which is next, active or previous'],
-    [{ keys: [{ key, state: 'active' }, { key: other, state: 'active' }] }, 'keys', 'must have exactly one active private key: received several'],
-    [{ keys: [{ key, kid: 'a' }, { key: publicKey, kid: 'a' }] }, 'keys', 'must not have two keys of one kid: received "a" twice'],
-    [{ keys: [{ key: createSecretKey(Buffer.from('k'.repeat(40))) }] }, 'keys.0.key', 'must not be one repeated character'],
-    [{ keys: [{ key: createSecretKey(Buffer.from(secret)), alg: 'HS512' }] }, 'keys.0.key', `must be at least 64 bytes: received ${secret.length}`],
+    [
+      { keys: [{ key }, { key: other }] },
+      'keys.0.state',
+      'is missing: several private keys must say which is next, active or previous'
+    ],
+    [
+      {
+        keys: [
+          { key, state: 'active' },
+          { key: other, state: 'active' }
+        ]
+      },
+      'keys',
+      'must have exactly one active private key: received several'
+    ],
+    [
+      {
+        keys: [
+          { key, kid: 'a' },
+          { key: publicKey, kid: 'a' }
+        ]
+      },
+      'keys',
+      'must not have two keys of one kid: received "a" twice'
+    ],
+    [
+      { keys: [{ key: createSecretKey(Buffer.from('k'.repeat(40))) }] },
+      'keys.0.key',
+      'must not be one repeated character'
+    ],
+    [
+      { keys: [{ key: createSecretKey(Buffer.from(secret)), alg: 'HS512' }] },
+      'keys.0.key',
+      `must be at least 64 bytes: received ${secret.length}`
+    ],
     [{ keysReloadSeconds: 0 }, 'keysReloadSeconds', `${range(1, day)} 0`],
     [{ trustedIssuers: {} }, 'trustedIssuers', 'must be a list: received an object'],
     [{ trustedIssuers: [{}] }, 'trustedIssuers.0.issuer', 'is missing'],
@@ -104,11 +142,19 @@ t.test('every option: a wrong, empty, unknown or contradictory value stops the s
     [{ accessToken: { lifetimeSeconds: '600' } }, 'accessToken.lifetimeSeconds', `${from1} "600"`],
     [{ accessToken: { lifetimeSeconds: NaN } }, 'accessToken.lifetimeSeconds', `${from1} null`],
     [{ accessToken: { lifetimeSeconds: Infinity } }, 'accessToken.lifetimeSeconds', `${from1} null`],
-    [{ accessToken: { lifetimeSeconds: day + 1 } }, 'accessToken.lifetimeSeconds', 'must be <= "accessToken.maxLifetimeSeconds" (86400): it is 86401'],
+    [
+      { accessToken: { lifetimeSeconds: day + 1 } },
+      'accessToken.lifetimeSeconds',
+      'must be <= "accessToken.maxLifetimeSeconds" (86400): it is 86401'
+    ],
     [{ accessToken: { clockToleranceSeconds: -1 } }, 'accessToken.clockToleranceSeconds', `${range(0, 300)} -1`],
     [{ accessToken: { clockToleranceSeconds: 301 } }, 'accessToken.clockToleranceSeconds', `${range(0, 300)} 301`],
     [{ accessToken: { maxLifetimeSeconds: 0 } }, 'accessToken.maxLifetimeSeconds', `${from1} 0`],
-    [{ accessToken: { maxLifetimeSeconds: 599 } }, 'accessToken.lifetimeSeconds', 'must be <= "accessToken.maxLifetimeSeconds" (599): it is 600'],
+    [
+      { accessToken: { maxLifetimeSeconds: 599 } },
+      'accessToken.lifetimeSeconds',
+      'must be <= "accessToken.maxLifetimeSeconds" (599): it is 600'
+    ],
     [{ accessToken: { type: '' } }, 'accessToken.type', `${type} ""`],
     [{ accessToken: { type: true } }, 'accessToken.type', `${type} true`],
     [{ accessToken: { type: null } }, 'accessToken.type', `${type} null`],
@@ -117,20 +163,44 @@ t.test('every option: a wrong, empty, unknown or contradictory value stops the s
     [{ accessToken: { claims: undefined } }, 'accessToken.claims', lost],
     [{ accessToken: { claims: {} } }, 'accessToken.claims', 'must be a schema of @sinclair/typebox 0.34'],
     [{ accessToken: { claims: null } }, 'accessToken.claims', 'must be a schema of @sinclair/typebox 0.34'],
-    [{ accessToken: { claims: { type: 'object' } } }, 'accessToken.claims', 'must be a schema of @sinclair/typebox 0.34'],
+    [
+      { accessToken: { claims: { type: 'object' } } },
+      'accessToken.claims',
+      'must be a schema of @sinclair/typebox 0.34'
+    ],
     [{ accessToken: { cacheSize: -1 } }, 'accessToken.cacheSize', `${range(0, 10_000_000)} -1`],
 
     [{ refreshToken: false }, 'refreshToken', 'must be an object: received false'],
     [{ refreshToken: { idle: 1 } }, 'refreshToken.idle', 'is not an option'],
     [{ refreshToken: { idleSeconds: 0 } }, 'refreshToken.idleSeconds', `${from1} 0`],
-    [{ refreshToken: { idleSeconds: 610 } }, 'refreshToken.idleSeconds', 'must be > "accessToken.lifetimeSeconds" + "refreshToken.retrySeconds" (610): it is 610'],
-    [{ refreshToken: { idleSeconds: 30 * day + 1 } }, 'refreshToken.idleSeconds', 'must be <= "refreshToken.absoluteSeconds" (2592000): it is 2592001'],
+    [
+      { refreshToken: { idleSeconds: 610 } },
+      'refreshToken.idleSeconds',
+      'must be > "accessToken.lifetimeSeconds" + "refreshToken.retrySeconds" (610): it is 610'
+    ],
+    [
+      { refreshToken: { idleSeconds: 30 * day + 1 } },
+      'refreshToken.idleSeconds',
+      'must be <= "refreshToken.absoluteSeconds" (2592000): it is 2592001'
+    ],
     [{ refreshToken: { absoluteSeconds: 0 } }, 'refreshToken.absoluteSeconds', `${from1} 0`],
-    [{ refreshToken: { absoluteSeconds: day } }, 'refreshToken.idleSeconds', 'must be <= "refreshToken.absoluteSeconds" (86400): it is 1209600'],
+    [
+      { refreshToken: { absoluteSeconds: day } },
+      'refreshToken.idleSeconds',
+      'must be <= "refreshToken.absoluteSeconds" (86400): it is 1209600'
+    ],
     [{ refreshToken: { retrySeconds: -1 } }, 'refreshToken.retrySeconds', `${range(0, 60)} -1`],
     [{ refreshToken: { retrySeconds: 61 } }, 'refreshToken.retrySeconds', `${range(0, 60)} 61`],
-    [{ refreshToken: { retrySeconds: 60 }, accessToken: { lifetimeSeconds: 60 } }, 'refreshToken.retrySeconds', 'must be < "accessToken.lifetimeSeconds" (60): it is 60'],
-    [{ accessToken: { lifetimeSeconds: 10 } }, 'refreshToken.retrySeconds', 'must be < "accessToken.lifetimeSeconds" (10): it is 10'],
+    [
+      { refreshToken: { retrySeconds: 60 }, accessToken: { lifetimeSeconds: 60 } },
+      'refreshToken.retrySeconds',
+      'must be < "accessToken.lifetimeSeconds" (60): it is 60'
+    ],
+    [
+      { accessToken: { lifetimeSeconds: 10 } },
+      'refreshToken.retrySeconds',
+      'must be < "accessToken.lifetimeSeconds" (10): it is 10'
+    ],
     [{ refreshToken: { maxSessions: 0 } }, 'refreshToken.maxSessions', `${range(1, 10_000)} 0`],
     [{ refreshToken: { maxSessions: 10_001 } }, 'refreshToken.maxSessions', `${range(1, 10_000)} 10001`],
     [{ refreshToken: { lateRetries: 0.5 } }, 'refreshToken.lateRetries', `${range(0, 100)} 0.5`],
@@ -144,27 +214,85 @@ t.test('every option: a wrong, empty, unknown or contradictory value stops the s
     [{ cookies: [] }, 'cookies', 'must be false or an object: received a list'],
     [{ cookies: { path: '/' } }, 'cookies.path', 'is not an option'],
     [{ cookies: { httpOnly: false } }, 'cookies.httpOnly', 'is not an option'],
-    ...['', 7].map((access): [Record<string, unknown>, string, string] => [{ cookies: { access } }, 'cookies.access', `${nonEmpty} ${JSON.stringify(access)}`]),
-    ...['a b', 'a=b', 'a;', 'a,b', 'ä', '"a"', 'a\r\n'].map((access): [Record<string, unknown>, string, string] => [{ cookies: { access } }, 'cookies.access', cookieName]),
+    ...['', 7].map((access): [Record<string, unknown>, string, string] => [
+      { cookies: { access } },
+      'cookies.access',
+      `${nonEmpty} ${JSON.stringify(access)}`
+    ]),
+    ...['a b', 'a=b', 'a;', 'a,b', 'ä', '"a"', 'a\r\n'].map((access): [Record<string, unknown>, string, string] => [
+      { cookies: { access } },
+      'cookies.access',
+      cookieName
+    ]),
     [{ cookies: { refresh: 'a b' } }, 'cookies.refresh', cookieName],
     [{ cookies: { refresh: '__Host-access' } }, 'cookies.refresh', 'must differ from "cookies.access"'],
-    [{ cookies: { secure: false, access: '__Host-a' } }, 'cookies.access', 'must not begin with "__Host-" when "cookies.domain" is set or "cookies.secure" is false'],
-    [{ cookies: { domain: 'example.com', refresh: '__HOST-r' } }, 'cookies.refresh', 'must not begin with "__Host-" when "cookies.domain" is set or "cookies.secure" is false'],
-    [{ cookies: { secure: false, access: '__secure-a' } }, 'cookies.access', 'must not begin with "__Secure-" when "cookies.secure" is false'],
+    [
+      { cookies: { secure: false, access: '__Host-a' } },
+      'cookies.access',
+      'must not begin with "__Host-" when "cookies.domain" is set or "cookies.secure" is false'
+    ],
+    [
+      { cookies: { domain: 'example.com', refresh: '__HOST-r' } },
+      'cookies.refresh',
+      'must not begin with "__Host-" when "cookies.domain" is set or "cookies.secure" is false'
+    ],
+    [
+      { cookies: { secure: false, access: '__secure-a' } },
+      'cookies.access',
+      'must not begin with "__Secure-" when "cookies.secure" is false'
+    ],
     [{ cookies: { sameSite: 'Lax' } }, 'cookies.sameSite', 'must be one of lax, strict, none: received "Lax"'],
     [{ cookies: { sameSite: true } }, 'cookies.sameSite', 'must be one of lax, strict, none: received true'],
     [{ cookies: { sameSite: null } }, 'cookies.sameSite', 'must be one of lax, strict, none: received null'],
-    [{ cookies: { sameSite: 'none', secure: false } }, 'cookies.sameSite', 'must not be "none" when "cookies.secure" is false'],
+    [
+      { cookies: { sameSite: 'none', secure: false } },
+      'cookies.sameSite',
+      'must not be "none" when "cookies.secure" is false'
+    ],
     [{ cookies: { domain: '' } }, 'cookies.domain', `${nonEmpty} ""`],
-    ...['.example.com', 'example.com.', 'https://example.com', 'a b', '-a', 'example.com; Path=/x', '*.example.com'].map((domain): [Record<string, unknown>, string, string] => [{ cookies: { domain } }, 'cookies.domain', 'must be a host name']),
+    ...[
+      '.example.com',
+      'example.com.',
+      'https://example.com',
+      'a b',
+      '-a',
+      'example.com; Path=/x',
+      '*.example.com'
+    ].map((domain): [Record<string, unknown>, string, string] => [
+      { cookies: { domain } },
+      'cookies.domain',
+      'must be a host name'
+    ]),
     [{ cookies: { secure: 'yes' } }, 'cookies.secure', 'must be true or false: received "yes"'],
     [{ cookies: { renew: 1 } }, 'cookies.renew', 'must be true or false: received 1'],
 
-    [{ trustedOrigins: 'https://app.example.com' }, 'trustedOrigins', 'must be a list of origins: received "https://app.example.com"'],
+    [
+      { trustedOrigins: 'https://app.example.com' },
+      'trustedOrigins',
+      'must be a list of origins: received "https://app.example.com"'
+    ],
     [{ trustedOrigins: null }, 'trustedOrigins', 'must be a list of origins: received null'],
     [{ trustedOrigins: [/x/] }, 'trustedOrigins.0', 'must be a string: received an object'],
-    ...['', '*', 'null', 'app.example.com', 'https://', 'https://a.example/', 'https://a.example/path', 'https://a.example?x', 'https://*.example.com', 'https://A.example', 'https://a.example:443', 'https://u@a.example', 'file:///x', 'data:x']
-      .map((text): [Record<string, unknown>, string, string] => [{ trustedOrigins: ['https://ok.example', text] }, 'trustedOrigins.1', `${origin} ${JSON.stringify(text)}`]),
+    ...[
+      '',
+      '*',
+      'null',
+      'app.example.com',
+      'https://',
+      'https://a.example/',
+      'https://a.example/path',
+      'https://a.example?x',
+      'https://*.example.com',
+      'https://A.example',
+      'https://a.example:443',
+      'https://u@a.example',
+      'file:///x',
+      'data:x'
+    ].map((text): [Record<string, unknown>, string, string] => [
+      { trustedOrigins: ['https://ok.example', text] },
+      'trustedOrigins.1',
+      `${origin} ${JSON.stringify(text)}`
+    ]),
 
     [{ store: {} }, 'store', 'must be a SessionStore, such as postgresStore(pool)'],
     [{ store: 'memory' }, 'store', 'must be a SessionStore, such as postgresStore(pool)'],
@@ -176,7 +304,11 @@ t.test('every option: a wrong, empty, unknown or contradictory value stops the s
     [{ revocation: { pollSeconds: 3601 } }, 'revocation.pollSeconds', `${range(1, 3600)} 3601`],
     [{ revocation: { maxStalenessSeconds: 0 } }, 'revocation.maxStalenessSeconds', `${from1} 0`],
     [{ revocation: { whenStale: undefined } }, 'revocation.whenStale', lost],
-    [{ revocation: { whenStale: 'ignore' } }, 'revocation.whenStale', 'must be one of accept, refuse: received "ignore"'],
+    [
+      { revocation: { whenStale: 'ignore' } },
+      'revocation.whenStale',
+      'must be one of accept, refuse: received "ignore"'
+    ],
 
     [{ jwks: true }, 'jwks', 'must be false or an object: received true'],
     [{ jwks: { url: '/x' } }, 'jwks.url', 'is not an option'],
@@ -197,26 +329,53 @@ t.test('every option: a wrong, empty, unknown or contradictory value stops the s
     const message = `Cannot register fastify-authenticate: "${name}" ${problem}`
     await t.rejects(register({ ...base, ...wrong }), { name: 'TypeError', message }, message.slice(37))
   }
-  for (const nothing of [undefined, null, {}]) await t.rejects(register(nothing), { name: 'TypeError', message: 'Cannot register fastify-authenticate: "issuer" is missing' })
+  for (const nothing of [undefined, null, {}]) {
+    await t.rejects(register(nothing), {
+      name: 'TypeError',
+      message: 'Cannot register fastify-authenticate: "issuer" is missing'
+    })
+  }
 
-  t.strictSame([...new Set(rows.map(([, name]) => name.split('.')[0]))].filter((name) => name !== 'isuer' && name !== 'accessTokens').sort(), [
-    ...Object.keys(resolveSettings(base)), 'store'
-  ].sort(), 'and no option has been left out')
+  t.strictSame(
+    [...new Set(rows.map(([, name]) => name.split('.')[0]))]
+      .filter((name) => name !== 'isuer' && name !== 'accessTokens')
+      .sort(),
+    [...Object.keys(resolveSettings(base)), 'store'].sort(),
+    'and no option has been left out'
+  )
 })
 
 t.test('store: null is refused, and no silent fallback to memory', async (t) => {
-  await t.rejects(register({ ...base, store: null }), { message: 'Cannot register fastify-authenticate: "store" must be a SessionStore, such as postgresStore(pool)' })
+  await t.rejects(register({ ...base, store: null }), {
+    message: 'Cannot register fastify-authenticate: "store" must be a SessionStore, such as postgresStore(pool)'
+  })
 })
 
 t.test('in production, cookies.secure must not be false, and the memory store is warned of', async (t) => {
   const { NODE_ENV } = process.env
-  t.teardown(() => { NODE_ENV === undefined ? delete process.env.NODE_ENV : process.env.NODE_ENV = NODE_ENV })
+  t.teardown(() => {
+    NODE_ENV === undefined ? delete process.env.NODE_ENV : (process.env.NODE_ENV = NODE_ENV)
+  })
   process.env.NODE_ENV = 'production'
-  await t.rejects(register({ ...base, cookies: { secure: false } }), { message: 'Cannot register fastify-authenticate: "cookies.secure" must not be false in production' })
+  await t.rejects(register({ ...base, cookies: { secure: false } }), {
+    message: 'Cannot register fastify-authenticate: "cookies.secure" must not be false in production'
+  })
   const warnings: string[] = []
-  const app = () => fastify({ logger: { level: 'warn', stream: { write: (line: string) => { warnings.push(JSON.parse(line).msg) } } } })
+  const app = () =>
+    fastify({
+      logger: {
+        level: 'warn',
+        stream: {
+          write: (line: string) => {
+            warnings.push(JSON.parse(line).msg)
+          }
+        }
+      }
+    })
   await app().register(authenticate, base)
-  t.strictSame(warnings.splice(0), ['fastify-authenticate keeps sessions in memory: they end with this process and are unknown to others. Set the option "store"'])
+  t.strictSame(warnings.splice(0), [
+    'fastify-authenticate keeps sessions in memory: they end with this process and are unknown to others. Set the option "store"'
+  ])
   await app().register(authenticate, { ...base, store: memoryStore() })
   t.strictSame(warnings, [], 'whoever asks for it, knows')
 })
@@ -247,7 +406,10 @@ t.test('no message has a secret or a key in it', async (t) => {
     [{ ...base, keys: { key: pem } }, pem.split('\n')[1]!]
   ]
   for (const [options, part] of wrong) {
-    const error = await register(options).then(() => null, (error: Error) => error)
+    const error = await register(options).then(
+      () => null,
+      (error: Error) => error
+    )
     t.match(error, { name: 'TypeError', message: /^Cannot register fastify-authenticate: "(secret|keys)/ })
     t.notOk(`${error?.message} ${error?.stack} ${String(error?.cause)}`.includes(part), error!.message)
   }
@@ -262,9 +424,31 @@ t.test('resolveSettings() fills in the defaults and freezes them', async (t) => 
     keys: [],
     keysReloadSeconds: 300,
     trustedIssuers: [],
-    accessToken: { lifetimeSeconds: 600, clockToleranceSeconds: 5, maxLifetimeSeconds: 86_400, type: 'at+jwt', types: ['at+jwt'], cacheSize: 10_000, claims: undefined },
-    refreshToken: { idleSeconds: 14 * day, absoluteSeconds: 30 * day, maxSessions: 100, retrySeconds: 10, lateRetries: 4, claims: undefined },
-    cookies: { access: '__Host-access', refresh: '__Host-refresh', sameSite: 'lax', domain: undefined, renew: false, secure: true },
+    accessToken: {
+      lifetimeSeconds: 600,
+      clockToleranceSeconds: 5,
+      maxLifetimeSeconds: 86_400,
+      type: 'at+jwt',
+      types: ['at+jwt'],
+      cacheSize: 10_000,
+      claims: undefined
+    },
+    refreshToken: {
+      idleSeconds: 14 * day,
+      absoluteSeconds: 30 * day,
+      maxSessions: 100,
+      retrySeconds: 10,
+      lateRetries: 4,
+      claims: undefined
+    },
+    cookies: {
+      access: '__Host-access',
+      refresh: '__Host-refresh',
+      sameSite: 'lax',
+      domain: undefined,
+      renew: false,
+      secure: true
+    },
     revocation: { pollSeconds: 1, maxStalenessSeconds: 30, whenStale: 'accept' },
     jwks: { path: '/.well-known/jwks.json' },
     protect: 'declared',
@@ -273,16 +457,46 @@ t.test('resolveSettings() fills in the defaults and freezes them', async (t) => 
   t.equal(clock, Date.now)
   t.equal(onEvent({} as never), undefined)
   t.equal(trustedOrigins.size, 0)
-  for (const part of [settings.audience, settings.accessToken, settings.accessToken.types, settings.refreshToken, settings.cookies, settings.revocation, settings.jwks, resolveSettings(base)]) t.ok(Object.isFrozen(part))
+  for (const part of [
+    settings.audience,
+    settings.accessToken,
+    settings.accessToken.types,
+    settings.refreshToken,
+    settings.cookies,
+    settings.revocation,
+    settings.jwks,
+    resolveSettings(base)
+  ]) {
+    t.ok(Object.isFrozen(part))
+  }
 })
 
 t.test('an option that is undefined counts as absent, where its default is as strict', async (t) => {
   const absent = {
     audience: undefined,
     keys: undefined,
-    accessToken: { lifetimeSeconds: undefined, clockToleranceSeconds: undefined, maxLifetimeSeconds: undefined, type: undefined, cacheSize: undefined },
-    refreshToken: { idleSeconds: undefined, absoluteSeconds: undefined, maxSessions: undefined, retrySeconds: undefined, lateRetries: undefined },
-    cookies: { access: undefined, refresh: undefined, sameSite: undefined, domain: undefined, secure: undefined, renew: undefined },
+    accessToken: {
+      lifetimeSeconds: undefined,
+      clockToleranceSeconds: undefined,
+      maxLifetimeSeconds: undefined,
+      type: undefined,
+      cacheSize: undefined
+    },
+    refreshToken: {
+      idleSeconds: undefined,
+      absoluteSeconds: undefined,
+      maxSessions: undefined,
+      retrySeconds: undefined,
+      lateRetries: undefined
+    },
+    cookies: {
+      access: undefined,
+      refresh: undefined,
+      sameSite: undefined,
+      domain: undefined,
+      secure: undefined,
+      renew: undefined
+    },
     trustedOrigins: undefined,
     revocation: { pollSeconds: undefined, maxStalenessSeconds: undefined },
     jwks: { path: undefined },
@@ -302,8 +516,22 @@ t.test('resolveSettings() keeps what the application says, and copies it', async
     issuer: 'urn:issuer',
     secret: [secret],
     audience: ['a', 'b'],
-    accessToken: { lifetimeSeconds: 60, clockToleranceSeconds: 0, maxLifetimeSeconds: 60, type: ['at+jwt', 'JWT'], claims, cacheSize: 0 },
-    refreshToken: { idleSeconds: 71, absoluteSeconds: 71, maxSessions: 7, retrySeconds: 10, lateRetries: 0, claims: async () => null },
+    accessToken: {
+      lifetimeSeconds: 60,
+      clockToleranceSeconds: 0,
+      maxLifetimeSeconds: 60,
+      type: ['at+jwt', 'JWT'],
+      claims,
+      cacheSize: 0
+    },
+    refreshToken: {
+      idleSeconds: 71,
+      absoluteSeconds: 71,
+      maxSessions: 7,
+      retrySeconds: 10,
+      lateRetries: 0,
+      claims: async () => null
+    },
     cookies: { sameSite: 'strict' as const, domain: 'example.com' },
     trustedOrigins: ['https://app.example.com', 'http://localhost:5173', 'http://[::1]:3000'],
     revocation: { pollSeconds: 3600, maxStalenessSeconds: 1, whenStale: 'refuse' as const },
@@ -316,7 +544,13 @@ t.test('resolveSettings() keeps what the application says, and copies it', async
     issuer: 'urn:issuer',
     audience: ['a', 'b'],
     accessToken: { lifetimeSeconds: 60, types: ['at+jwt', 'JWT'], claims, cacheSize: 0 },
-    refreshToken: { idleSeconds: 71, absoluteSeconds: 71, maxSessions: 7, lateRetries: 0, claims: given.refreshToken.claims },
+    refreshToken: {
+      idleSeconds: 71,
+      absoluteSeconds: 71,
+      maxSessions: 7,
+      lateRetries: 0,
+      claims: given.refreshToken.claims
+    },
     cookies: { access: '__Secure-access', refresh: '__Secure-refresh', sameSite: 'strict', domain: 'example.com' },
     revocation: { pollSeconds: 3600, whenStale: 'refuse' },
     jwks: { path: '/keys' },
@@ -327,10 +561,33 @@ t.test('resolveSettings() keeps what the application says, and copies it', async
   given.audience.push('c')
   given.trustedOrigins.push('https://late.example')
   given.accessToken.lifetimeSeconds = 1
-  t.strictSame([settings.audience, settings.trustedOrigins.size, settings.accessToken.lifetimeSeconds], [['a', 'b'], 3, 60], 'what the caller does later changes nothing')
-  t.strictSame(resolveSettings({ ...base, accessToken: { type: ['at+jwt'] } }).accessToken.types, ['at+jwt'], 'a list of one type')
-  t.match(resolveSettings({ ...base, accessToken: { type: false }, cookies: false, jwks: false }), { accessToken: { types: null }, cookies: null, jwks: null })
-  t.match(resolveSettings({ ...base, cookies: { secure: false } }).cookies, { access: 'access', refresh: 'refresh', secure: false })
-  t.match(resolveSettings({ ...base, cookies: { secure: false, domain: 'example.com' } }).cookies, { access: 'access', refresh: 'refresh', domain: 'example.com' })
-  t.match(resolveSettings({ ...base, cookies: { access: 'a', domain: 'example.com' } }).cookies, { access: 'a', refresh: '__Secure-refresh' })
+  t.strictSame(
+    [settings.audience, settings.trustedOrigins.size, settings.accessToken.lifetimeSeconds],
+    [['a', 'b'], 3, 60],
+    'what the caller does later changes nothing'
+  )
+  t.strictSame(
+    resolveSettings({ ...base, accessToken: { type: ['at+jwt'] } }).accessToken.types,
+    ['at+jwt'],
+    'a list of one type'
+  )
+  t.match(resolveSettings({ ...base, accessToken: { type: false }, cookies: false, jwks: false }), {
+    accessToken: { types: null },
+    cookies: null,
+    jwks: null
+  })
+  t.match(resolveSettings({ ...base, cookies: { secure: false } }).cookies, {
+    access: 'access',
+    refresh: 'refresh',
+    secure: false
+  })
+  t.match(resolveSettings({ ...base, cookies: { secure: false, domain: 'example.com' } }).cookies, {
+    access: 'access',
+    refresh: 'refresh',
+    domain: 'example.com'
+  })
+  t.match(resolveSettings({ ...base, cookies: { access: 'a', domain: 'example.com' } }).cookies, {
+    access: 'a',
+    refresh: '__Secure-refresh'
+  })
 })

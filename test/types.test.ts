@@ -8,31 +8,56 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 t.setTimeout(240_000)
 
 /** Runs the compiler; resolves to what it complains about. */
-function tsc (cwd: string, ...args: string[]): Promise<string[]> {
+function tsc(cwd: string, ...args: string[]): Promise<string[]> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '--pretty', 'false', ...args], { cwd, env: { PATH: process.env.PATH } }, (_error, stdout, stderr) => {
-      resolve(`${stdout}${stderr}`.split('\n').filter((line) => /error TS/.test(line)))
-    })
+    execFile(
+      process.execPath,
+      [join(root, 'node_modules/typescript/bin/tsc'), '--pretty', 'false', ...args],
+      { cwd, env: { PATH: process.env.PATH } },
+      (_error, stdout, stderr) => {
+        resolve(`${stdout}${stderr}`.split('\n').filter((line) => /error TS/.test(line)))
+      }
+    )
   })
 }
 
-t.test('the claims that the example server declares are those of its own program, not of the other tests', async (t) => {
-  const declaresClaims = async (project: string) => await new Promise<boolean>((resolve, reject) => {
-    execFile(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', project, '--listFilesOnly'], { cwd: root }, (error, stdout) => {
-      if (error) reject(error)
-      else resolve(stdout.includes('/example-server/schemas.ts'))
-    })
-  })
-  t.strictSame(await Promise.all(['.', 'example-server'].map(declaresClaims)), [false, true], 'see CONTRIBUTING.md')
-})
+t.test(
+  'the claims that the example server declares are those of its own program, not of the other tests',
+  async (t) => {
+    const declaresClaims = async (project: string) =>
+      await new Promise<boolean>((resolve, reject) => {
+        execFile(
+          process.execPath,
+          [join(root, 'node_modules/typescript/bin/tsc'), '-p', project, '--listFilesOnly'],
+          { cwd: root },
+          (error, stdout) => {
+            if (error) reject(error)
+            else resolve(stdout.includes('/example-server/schemas.ts'))
+          }
+        )
+      })
+    t.strictSame(await Promise.all(['.', 'example-server'].map(declaresClaims)), [false, true], 'see CONTRIBUTING.md')
+  }
+)
 
 t.test('the types survive in the package as it is published', async (t) => {
   const application = readFileSync(join(root, 'test/types/application.ts'), 'utf8')
-  const compilerOptions = { target: 'es2023', lib: ['es2023'], module: 'nodenext', types: ['node'], strict: true, exactOptionalPropertyTypes: true, noEmit: true }
+  const compilerOptions = {
+    target: 'es2023',
+    lib: ['es2023'],
+    module: 'nodenext',
+    types: ['node'],
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noEmit: true
+  }
   const folder = t.testdir({
     'package.json': JSON.stringify({ type: 'module' }),
     // Claims are declared for a whole program: the application without any is a program of its own.
-    'tsconfig.json': JSON.stringify({ compilerOptions: { ...compilerOptions, skipLibCheck: false }, files: ['claims.ts', 'wrong.ts'] }),
+    'tsconfig.json': JSON.stringify({
+      compilerOptions: { ...compilerOptions, skipLibCheck: false },
+      files: ['claims.ts', 'wrong.ts']
+    }),
     'tsconfig.application.json': JSON.stringify({ compilerOptions, files: ['application.ts'] }),
     'application.ts': application.replace('../../plugin/index.ts', 'fastify-authenticate'),
     'claims.ts': `
@@ -92,13 +117,40 @@ t.test('the types survive in the package as it is published', async (t) => {
   })
   const installed = join(folder, 'node_modules/fastify-authenticate')
   cpSync(join(root, 'package.json'), join(installed, 'package.json'))
-  t.strictSame(await tsc(root, '-p', 'plugin', '--outDir', join(installed, 'dist'), '--emitDeclarationOnly', '--sourceMap', 'false'), [], 'the package builds')
+  t.strictSame(
+    await tsc(
+      root,
+      '-p',
+      'plugin',
+      '--outDir',
+      join(installed, 'dist'),
+      '--emitDeclarationOnly',
+      '--sourceMap',
+      'false'
+    ),
+    [],
+    'the package builds'
+  )
   t.notMatch(application, /fastify-authenticate'/, 'the sources are not what is tested here')
 
   const complaints = (await Promise.all([tsc(folder, '-p', 'tsconfig.application.json'), tsc(folder)])).flat()
   const ours = complaints.filter((line) => /^(application|claims|wrong)\.ts|fastify-authenticate/.test(line))
-  t.strictSame(ours.map((line) => line.replace(/^(\w+\.ts)\((\d+),\d+\): error (TS\d+):.*$/, '$1 $2 $3')), [
-    'wrong.ts 4 TS2322', 'wrong.ts 4 TS2339', 'wrong.ts 5 TS18047', 'wrong.ts 6 TS2339', 'wrong.ts 7 TS2345', 'wrong.ts 8 TS2345', 'wrong.ts 9 TS2339', 'wrong.ts 10 TS2345'
-  ])
-  t.strictSame(complaints.filter((line) => !ours.includes(line)), [], 'and the declarations stand without skipLibCheck')
+  t.strictSame(
+    ours.map((line) => line.replace(/^(\w+\.ts)\((\d+),\d+\): error (TS\d+):.*$/, '$1 $2 $3')),
+    [
+      'wrong.ts 4 TS2322',
+      'wrong.ts 4 TS2339',
+      'wrong.ts 5 TS18047',
+      'wrong.ts 6 TS2339',
+      'wrong.ts 7 TS2345',
+      'wrong.ts 8 TS2345',
+      'wrong.ts 9 TS2339',
+      'wrong.ts 10 TS2345'
+    ]
+  )
+  t.strictSame(
+    complaints.filter((line) => !ours.includes(line)),
+    [],
+    'and the declarations stand without skipLibCheck'
+  )
 })

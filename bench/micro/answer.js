@@ -2,7 +2,7 @@
  * Runs a case as often as the driver asks, and says what that took. A case that measures each operation by itself
  * returns their median, in microseconds, which counts in place of their mean.
  */
-export function answer (cases, ready = {}) {
+export function answer(cases, ready = {}) {
   process.on('message', async ({ name, operations }) => {
     const cpu = process.cpuUsage()
     const start = performance.now()

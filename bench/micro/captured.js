@@ -6,7 +6,7 @@ import { given } from '../given.js'
  * A real request and its reply, caught in a handler of an application with the plugin, to call what decorates them;
  * `present()` puts another `Authorization` into the request.
  */
-export async function capture (options = {}) {
+export async function capture(options = {}) {
   const { issuer, audience, secret, key } = given
   const app = fastify()
   await app.register(authenticate, { issuer, audience, secret, keys: [key], ...options })
@@ -20,7 +20,7 @@ export async function capture (options = {}) {
   const { headers, rawHeaders } = request.raw
   const place = rawHeaders.findIndex((name) => name.toLowerCase() === 'authorization') + 1
 
-  function present (header) {
+  function present(header) {
     headers.authorization = header
     rawHeaders[place] = header
   }

@@ -7,9 +7,15 @@ import { answer } from './answer.js'
 import { capture } from './captured.js'
 import { claims, scope } from './session.js'
 
-const { issuer, audience, secret, key: { kid }, held } = given
+const {
+  issuer,
+  audience,
+  secret,
+  key: { kid },
+  held
+} = given
 
-function bytesInUse () {
+function bytesInUse() {
   // Twice, for what a first collection finds to be done can hold more.
   global.gc()
   global.gc()
@@ -17,13 +23,22 @@ function bytesInUse () {
   return heapUsed + external
 }
 
-async function bytesPerToken () {
+async function bytesPerToken() {
   const { request, present } = await capture({ accessToken: { cacheSize: held.tokens } })
   const sign = createSigner({ key: secret, algorithm: 'HS256', header: { typ: 'at+jwt' }, kid })
   const random = () => randomBytes(16).toString('base64url')
 
-  async function authenticateSomebody (number) {
-    const token = sign({ ...claims, iss: issuer, aud: audience, sub: `user-${number}`, exp: Math.floor(Date.now() / 1000) + 600, jti: random(), sid: random(), scope })
+  async function authenticateSomebody(number) {
+    const token = sign({
+      ...claims,
+      iss: issuer,
+      aud: audience,
+      sub: `user-${number}`,
+      exp: Math.floor(Date.now() / 1000) + 600,
+      jti: random(),
+      sid: random(),
+      scope
+    })
     present(`Bearer ${token}`)
     await request.authenticate()
   }
@@ -36,7 +51,7 @@ async function bytesPerToken () {
   return (bytesInUse() - before) / (held.tokens - first)
 }
 
-async function bytesPerRevocation () {
+async function bytesPerRevocation() {
   const open = async (count) => {
     const { readRevocations, loaded } = revokedLog(count)
     await capture({ store: { ...memoryStore(), readRevocations } })

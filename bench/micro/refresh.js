@@ -13,7 +13,13 @@ const { reply } = await capture({ store, refreshToken: { retrySeconds: 0 } })
 const tokens = []
 const ids = []
 for (let user = 0; user < users; user++) {
-  const { refresh_token: token } = await reply.signIn({ sub: `user-${user}`, transport: 'bearer', claims, scope, device })
+  const { refresh_token: token } = await reply.signIn({
+    sub: `user-${user}`,
+    transport: 'bearer',
+    claims,
+    scope,
+    device
+  })
   tokens.push(token)
   const { row } = await store.insert(session(user), inserting)
   ids.push(row.id)
@@ -25,7 +31,7 @@ const generations = new Uint32Array(users)
 let position = 0
 
 answer({
-  async refresh (operations) {
+  async refresh(operations) {
     for (let count = 0; count < operations; count++) {
       const user = position++ % users
       const { refresh_token: token } = await reply.refresh(tokens[user])
@@ -33,7 +39,7 @@ answer({
       tokens[user] = token
     }
   },
-  async compareAndSet (operations) {
+  async compareAndSet(operations) {
     for (let count = 0; count < operations; count++) {
       const user = position++ % users
       await rotate(store, ids[user], generations[user]++)

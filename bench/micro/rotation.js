@@ -5,15 +5,15 @@ import { idOf, rotate } from './session.js'
 const { place, sessions } = given
 const { open } = await import(`./stores/${place.store}.js`)
 
-async function rotationAmong (count, name) {
+async function rotationAmong(count, name) {
   const { store, fill, bytes } = await open(place, name)
   const before = await bytes()
   await fill(count)
-  const bytesPerSession = (await bytes() - before) / count
+  const bytesPerSession = ((await bytes()) - before) / count
   const generations = new Uint32Array(count + 1)
 
   /** The median, for one in many waits for a checkpoint or the like. */
-  async function run (operations) {
+  async function run(operations) {
     const times = new Float64Array(operations)
     for (let index = 0; index < operations; index++) {
       const number = 1 + Math.floor(Math.random() * count)

@@ -8,12 +8,12 @@ export const scope = 'notes:read notes:write'
 export const device = 'Firefox on Linux'
 
 /** Ids as random as real ones, that need not be remembered. */
-export function idOf (number) {
+export function idOf(number) {
   return createHash('sha256').update(String(number)).digest().subarray(0, 16).toString('base64url')
 }
 
 /** One session of one user each. */
-export function session (number) {
+export function session(number) {
   return {
     id: idOf(number),
     issuer,
@@ -29,7 +29,13 @@ export function session (number) {
 }
 
 /** Rotates the session as a refresh would have its store do. */
-export async function rotate (store, id, generation) {
-  const { applied } = await store.rotate(id, { from: generation, to: generation + 1, minAgeMs: 0, idleMs, accessLifetimeSeconds: 600 })
+export async function rotate(store, id, generation) {
+  const { applied } = await store.rotate(id, {
+    from: generation,
+    to: generation + 1,
+    minAgeMs: 0,
+    idleMs,
+    accessLifetimeSeconds: 600
+  })
   if (!applied) throw new Error('The session was not rotated')
 }

@@ -7,10 +7,10 @@ import { capture } from './captured.js'
 const { alg, issuer, audience, secret, key, cacheSize, seen, unseen } = given
 const { request, present } = await capture({ accessToken: { cacheSize } })
 
-function authenticate (tokens) {
+function authenticate(tokens) {
   const headers = tokens.map((token) => `Bearer ${token}`)
   let position = 0
-  return async function run (operations) {
+  return async function run(operations) {
     for (let count = 0; count < operations; count++) {
       present(headers[position++ % headers.length])
       await request.authenticate()
@@ -18,9 +18,9 @@ function authenticate (tokens) {
   }
 }
 
-function over (tokens, check) {
+function over(tokens, check) {
   let position = 0
-  return function run (operations) {
+  return function run(operations) {
     for (let count = 0; count < operations; count++) check(tokens[position++ % tokens.length])
   }
 }
@@ -34,14 +34,15 @@ const fastJwt = createVerifier({
   cache: false
 })
 
-function takeApart (token) {
+function takeApart(token) {
   const end = token.lastIndexOf('.')
   return { text: token.slice(0, end), signature: Buffer.from(token.slice(end + 1), 'base64url') }
 }
 
 const checks = {
   HS256: ({ text, signature }) => timingSafeEqual(createHmac('sha256', secretKey).update(text).digest(), signature),
-  ES256: ({ text, signature }) => verify('sha256', Buffer.from(text), { key: publicKey, dsaEncoding: 'ieee-p1363' }, signature),
+  ES256: ({ text, signature }) =>
+    verify('sha256', Buffer.from(text), { key: publicKey, dsaEncoding: 'ieee-p1363' }, signature),
   EdDSA: ({ text, signature }) => verify(null, Buffer.from(text), publicKey, signature),
   RS256: ({ text, signature }) => verify('sha256', Buffer.from(text), publicKey, signature)
 }

@@ -5,7 +5,7 @@ import '../given.js'
  * Tells the driver where to send requests and with which credentials, and answers its questions for the processor time
  * that this process, garbage collection included, has used so far.
  */
-export function announce (server, cookies = []) {
+export function announce(server, cookies = []) {
   // Between its bursts a server hears nothing for long.
   server.keepAliveTimeout = 0
   process.on('message', () => {

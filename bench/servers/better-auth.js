@@ -19,10 +19,13 @@ const auth = betterAuth({
   }
 })
 
-async function signIn (number) {
+async function signIn(number) {
   const body = { email: `alice${number}@example.com`, password: 'correct horse', name: 'alice' }
   const { headers } = await auth.api.signUpEmail({ body, returnHeaders: true })
-  return headers.getSetCookie().map((cookie) => cookie.split(';')[0]).join('; ')
+  return headers
+    .getSetCookie()
+    .map((cookie) => cookie.split(';')[0])
+    .join('; ')
 }
 
 const app = fastify()

@@ -7,7 +7,12 @@ import { signIn } from './sign-in.js'
 
 const app = fastify()
 await app.register(cookie)
-await app.register(session, { secret: given.secret, cookie: { secure: false }, saveUninitialized: false, rolling: false })
+await app.register(session, {
+  secret: given.secret,
+  cookie: { secure: false },
+  saveUninitialized: false,
+  rolling: false
+})
 app.post('/login', async (request) => {
   request.session.sub = 'alice'
   return {}

@@ -1,7 +1,7 @@
 import { announce } from './announce.js'
 
 /** Starts a Fastify application; `cookies` are those of users who are signed in. */
-export async function listen (app, cookies) {
+export async function listen(app, cookies) {
   await app.listen({ host: '127.0.0.1', port: 0 })
   announce(app.server, cookies)
 }

@@ -9,7 +9,11 @@ const { issuer, audience } = given
 // As text, each request would have it tried as a public key first, for half a millisecond.
 const secret = createSecretKey(Buffer.from(given.secret))
 const jwtFromRequest = ExtractJwt.fromAuthHeaderAsBearerToken()
-passport.use(new Strategy({ secretOrKey: secret, jwtFromRequest, issuer, audience, algorithms: ['HS256'] }, (claims, done) => done(null, claims)))
+passport.use(
+  new Strategy({ secretOrKey: secret, jwtFromRequest, issuer, audience, algorithms: ['HS256'] }, (claims, done) =>
+    done(null, claims)
+  )
+)
 const app = express()
 app.get('/me', passport.authenticate('jwt', { session: false }), (request, response) => {
   response.json({ sub: request.user.sub })

@@ -1,5 +1,5 @@
 /** The cookies of as many users as are asked for, each signed in by `/login`. */
-export async function signIn (app, users) {
+export async function signIn(app, users) {
   const cookies = []
   while (cookies.length < users) {
     const response = await app.inject({ method: 'POST', url: '/login' })

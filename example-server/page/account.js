@@ -11,8 +11,8 @@ const bar = document.getElementById('account-bar')
 const everyMs = matchMedia('(prefers-reduced-motion: reduce)').matches ? 5000 : 500
 
 /** Who is signed in and until when, as a bar that runs down and is full again when the token has been renewed. */
-export function showAccount (session) {
-  function draw () {
+export function showAccount(session) {
+  function draw() {
     if (!session.user()) return
     const { until: end, lifetimeMs } = session.access()
     const leftMs = Math.max(0, end - Date.now())
@@ -47,7 +47,7 @@ export function showAccount (session) {
   setInterval(draw, everyMs)
 }
 
-function spell (ms) {
+function spell(ms) {
   const seconds = Math.ceil(ms / 1000)
   return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`
 }

@@ -2,13 +2,13 @@ const firstRetryMs = 500
 const longestRetryMs = 15_000
 
 /** Hears from the server, the moment it happens, that this session has ended: by sign-out on another device, for one. */
-export function keepLive (session) {
+export function keepLive(session) {
   let socket = null
   let retryMs = firstRetryMs
   let timer
 
   /** Opens the new one before the old one is closed, so that nothing is missed. */
-  function connect () {
+  function connect() {
     clearTimeout(timer)
     const previous = socket
     const opened = new WebSocket(new URL('/live', location.href.replace(/^http/, 'ws')))
@@ -23,7 +23,7 @@ export function keepLive (session) {
     }
   }
 
-  function heard (type) {
+  function heard(type) {
     switch (type) {
       case 'signed-in':
         retryMs = firstRetryMs
@@ -39,24 +39,24 @@ export function keepLive (session) {
     }
   }
 
-  function lost () {
+  function lost() {
     socket = null
     timer = setTimeout(() => reconnectAfter(session.identify), retryMs)
     retryMs = Math.min(2 * retryMs, longestRetryMs)
   }
 
-  async function reconnectAfter (work) {
+  async function reconnectAfter(work) {
     await work()
     if (session.user() && socket === null) connect()
   }
 
-  function disconnect () {
+  function disconnect() {
     clearTimeout(timer)
     const previous = socket
     socket = null
     previous?.close()
   }
 
-  session.addEventListener('change', () => session.user() ? connect() : disconnect())
+  session.addEventListener('change', () => (session.user() ? connect() : disconnect()))
   session.addEventListener('renewed', () => session.user() && connect())
 }

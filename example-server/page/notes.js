@@ -7,21 +7,34 @@ const list = document.getElementById('note-list')
 const none = document.getElementById('note-none')
 const { text } = form.elements
 
-export function showNotes (session) {
+export function showNotes(session) {
   const notes = createOwnList({ session, section: document.getElementById('notes'), path: '/notes', draw })
 
-  function draw (rows) {
+  function draw(rows) {
     none.hidden = rows.length > 0
     list.replaceChildren(...rows.map(drawNote))
   }
 
-  function drawNote ({ id, text: content }) {
-    return element('li', {},
+  function drawNote({ id, text: content }) {
+    return element(
+      'li',
+      {},
       element('span', { class: 'row-text', id: `note-${id}` }, content),
-      element('button', { type: 'button', class: 'small', id: `delete-${id}`, 'aria-describedby': `note-${id}`, click: () => remove(id) }, 'Delete'))
+      element(
+        'button',
+        {
+          type: 'button',
+          class: 'small',
+          id: `delete-${id}`,
+          'aria-describedby': `note-${id}`,
+          click: () => remove(id)
+        },
+        'Delete'
+      )
+    )
   }
 
-  async function remove (id) {
+  async function remove(id) {
     await notes.change(['DELETE', `/notes/${id}`], 204, () => say('Note deleted.'))
     text.focus()
   }

@@ -9,7 +9,7 @@ const renewable = new Set(['AUTH_EXPIRED_TOKEN', 'AUTH_INVALID_TOKEN'])
  * nobody, or not known any more), `renewed`, `unavailable` and `available`; others emit `device` on it where they have
  * signed in once more, or out again.
  */
-export function createSession () {
+export function createSession() {
   const session = new EventTarget()
   /** `undefined`: not known yet; `null`: nobody. */
   let user
@@ -19,20 +19,20 @@ export function createSession () {
   let isSigningOut = false
   /** The latest call of `identify()`. */
   let latest
-  const tabs = createTabs((message) => message.access && user ? setAccess(message.access) : identify())
+  const tabs = createTabs((message) => (message.access && user ? setAccess(message.access) : identify()))
 
-  function emit (type) {
+  function emit(type) {
     session.dispatchEvent(new Event(type))
   }
 
-  function setUser (next) {
+  function setUser(next) {
     const isSame = next ? next.sid === user?.sid : next === user
     user = next
     if (!next) clearTimeout(timer)
     if (!isSame) emit('change')
   }
 
-  function setAccess (next) {
+  function setAccess(next) {
     const isSame = next.exp === access.exp
     access = next
     clearTimeout(timer)
@@ -42,7 +42,7 @@ export function createSession () {
   }
 
   /** Goes on asking while the server is away, and the answer is wanted: nobody is signed out by that. */
-  async function untilAnswered (method, path, isWanted = () => true) {
+  async function untilAnswered(method, path, isWanted = () => true) {
     while (isWanted()) {
       try {
         const answer = await ask(method, path)
@@ -58,20 +58,20 @@ export function createSession () {
     }
   }
 
-  function setAvailable (next) {
+  function setAvailable(next) {
     if (next === isAvailable) return
     isAvailable = next
     emit(next ? 'available' : 'unavailable')
   }
 
   /** Resolves when it is known who is signed in. Answers may overtake each other: what the latest call hears counts for all. */
-  function identify () {
-    const call = latest = {}
+  function identify() {
+    const call = (latest = {})
     call.done = look(() => call === latest)
     return call.done
   }
 
-  async function look (isLatest, mayRenew = true) {
+  async function look(isLatest, mayRenew = true) {
     const answer = await untilAnswered('GET', '/me', isLatest)
     if (!isLatest()) return await latest.done
     if (answer.status === 200) {
@@ -85,7 +85,7 @@ export function createSession () {
   }
 
   /** One refresh a period, however many tabs are open. Resolves to whether the session goes on. */
-  async function renew () {
+  async function renew() {
     const before = access.exp
     return await inTurn(async () => {
       if (access.exp > before) return true
@@ -99,7 +99,7 @@ export function createSession () {
     })
   }
 
-  async function refresh () {
+  async function refresh() {
     const before = latest
     const { status, body, seconds, skewMs } = await untilAnswered('POST', '/auth/refresh')
     if (status === 200) {
@@ -115,7 +115,7 @@ export function createSession () {
   }
 
   /** Asks for something of the user's; a token that has expired meanwhile is renewed on the way. */
-  async function call (...request) {
+  async function call(...request) {
     const sid = user?.sid
     const answer = await ask(...request)
     if (answer.status !== 401) return answer
@@ -124,18 +124,18 @@ export function createSession () {
     return user && user.sid === sid ? await ask(...request) : answer
   }
 
-  async function signIn (username, password) {
+  async function signIn(username, password) {
     const answer = await ask('POST', '/auth/login', { username, password, transport: 'cookie' })
     if (answer.status === 200) await changed()
     return answer
   }
 
-  async function signUp (username, password) {
+  async function signUp(username, password) {
     const answer = await ask('POST', '/auth/register', { username, password })
     return answer.status === 201 ? await signIn(username, password) : answer
   }
 
-  async function signOut () {
+  async function signOut() {
     isSigningOut = true
     try {
       await ask('POST', '/auth/logout')
@@ -149,7 +149,7 @@ export function createSession () {
     }
   }
 
-  async function changed () {
+  async function changed() {
     tabs.tell({})
     await identify()
   }
@@ -163,15 +163,25 @@ export function createSession () {
   window.addEventListener('pagehide', () => setUser(undefined))
   window.addEventListener('pageshow', ({ persisted }) => persisted && identify())
 
-  return Object.assign(session, { identify, renew, call, signIn, signUp, signOut, isSigningOut: () => isSigningOut, user: () => user, access: () => access })
+  return Object.assign(session, {
+    identify,
+    renew,
+    call,
+    signIn,
+    signUp,
+    signOut,
+    isSigningOut: () => isSigningOut,
+    user: () => user,
+    access: () => access
+  })
 }
 
 /** Everything else is said by something that stands between. */
-function isAboutSession ({ status, body }) {
+function isAboutSession({ status, body }) {
   return status === 200 || (status === 401 && Boolean(body.code?.startsWith('AUTH_')))
 }
 
 /** `exp` as the server says it, to tell tokens apart; `until` by this machine's clock. */
-function accessOf ({ body: { exp, iat }, skewMs }) {
+function accessOf({ body: { exp, iat }, skewMs }) {
   return { exp, until: exp * 1000 - skewMs, lifetimeMs: (exp - iat) * 1000 }
 }

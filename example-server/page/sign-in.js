@@ -11,10 +11,10 @@ const sentences = {
   USERNAME_TAKEN: 'Somebody has this name already.'
 }
 
-export function showSignIn (session) {
+export function showSignIn(session) {
   let wasSignedIn = false
 
-  async function submit (action) {
+  async function submit(action) {
     message.textContent = ''
     if (!form.reportValidity()) return
     form.inert = true
@@ -24,7 +24,7 @@ export function showSignIn (session) {
     if (problem !== '') password.focus()
   }
 
-  async function attempt (action) {
+  async function attempt(action) {
     try {
       const { status, body, retryAfter } = await action(username.value, password.value)
       if (status === 429) return `${body.message} (in ${Math.ceil(retryAfter / 60)} min).`

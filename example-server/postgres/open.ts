@@ -17,13 +17,17 @@ const closeMs = 1000
  * Opens a pool for users, notes and sessions, and makes the tables if need be: now, or when PostgreSQL is back.
  * @throws where PostgreSQL does not let us in: that does not pass by itself
  */
-export async function openPostgres (url: string, options: UsersOptions): Promise<Tables> {
-  const pool = new Pool({ connectionString: url, connectionTimeoutMillis: connectMs, keepAlive: true } satisfies PoolConfig)
+export async function openPostgres(url: string, options: UsersOptions): Promise<Tables> {
+  const pool = new Pool({
+    connectionString: url,
+    connectionTimeoutMillis: connectMs,
+    keepAlive: true
+  } satisfies PoolConfig)
   // An idle connection that breaks: without a listener it would end the process; the next question opens another one.
   pool.on('error', () => {})
   let prepared: Promise<void> | undefined
 
-  async function prepare (): Promise<void> {
+  async function prepare(): Promise<void> {
     prepared ??= migrate(pool).catch((error: unknown) => {
       prepared = undefined
       throw error
@@ -37,15 +41,19 @@ export async function openPostgres (url: string, options: UsersOptions): Promise
     if (error instanceof Refusal && !isShutOut(error.cause)) return
     await pool.end()
     if (!(error instanceof Refusal)) throw error
-    throw new Error(`DATABASE_URL names a user, a password or a database that PostgreSQL refuses (${(error.cause as { code?: string }).code ?? 'no password'})`)
+    throw new Error(
+      `DATABASE_URL names a user, a password or a database that PostgreSQL refuses (${(error.cause as { code?: string }).code ?? 'no password'})`
+    )
   })
   return {
     users,
     notes: createNotes(query),
     knownAddresses: createKnownAddresses(query),
     openSessions: () => postgresStore(pool),
-    async ping () { await users.byId('nobody') },
-    async close () {
+    async ping() {
+      await users.byId('nobody')
+    },
+    async close() {
       const closing = AbortSignal.timeout(closeMs)
       await Promise.race([pool.end(), new Promise((resolve) => closing.addEventListener('abort', resolve))])
     }
@@ -53,7 +61,7 @@ export async function openPostgres (url: string, options: UsersOptions): Promise
 }
 
 /** SQLSTATE class 28, a wrong user or password, and 3D, no such database; SASL without a code is a password that is missing. */
-function isShutOut (cause: unknown): boolean {
-  const { code = '', message } = cause as { code?: string, message: string }
+function isShutOut(cause: unknown): boolean {
+  const { code = '', message } = cause as { code?: string; message: string }
   return /^(28|3D)...$/.test(code) || message.startsWith('SASL')
 }

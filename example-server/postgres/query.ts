@@ -14,8 +14,8 @@ export type Query = <Row>(text: string, values?: readonly unknown[]) => Promise<
  * @param prepare resolves when the tables are there; asked before each question
  * @returns a function that rejects with Refusal DATABASE_UNAVAILABLE while there is no answer to be had
  */
-export function createQuery (pool: Pool, prepare: () => Promise<void>): Query {
-  return async function query (text, values = []) {
+export function createQuery(pool: Pool, prepare: () => Promise<void>): Query {
+  return async function query(text, values = []) {
     try {
       await prepare()
       // Typed without the time limit, which `pg` takes for single queries too.

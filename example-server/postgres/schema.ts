@@ -40,12 +40,14 @@ const migrationMs = 10_000
  * Brings the tables up to date: once, though nodes start together. One message is one transaction, so that nothing is
  * done by halves; where all is done, no right to create anything is needed.
  */
-export async function migrate (pool: Pool): Promise<void> {
-  const steps = Object.entries(schemaSteps).map(([step, statements]) => `
+export async function migrate(pool: Pool): Promise<void> {
+  const steps = Object.entries(schemaSteps).map(
+    ([step, statements]) => `
     IF NOT EXISTS (SELECT FROM app_schema WHERE step = '${step}') THEN
       ${statements}
       INSERT INTO app_schema (step) VALUES ('${step}');
-    END IF;`)
+    END IF;`
+  )
   const migration = {
     text: `SELECT pg_advisory_xact_lock(${migrationLock}); DO $$ BEGIN
       IF to_regclass('app_schema') IS NULL THEN

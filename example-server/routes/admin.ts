@@ -4,24 +4,41 @@ import type { RouteParts } from '../app.ts'
 import { Refusal } from '../refusals.ts'
 import { badId, ById, Done, Problem, unavailable, User } from '../schemas.ts'
 
-export const adminRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function admin (app, { database: { users } }) {
-  app.get('/admin/users', {
-    config: { auth: { roles: ['admin'] } },
-    schema: { summary: 'The users', tags: ['admin'], response: { 200: Type.Array(User, { description: 'The first thousand, by name' }), ...unavailable } }
-  }, async () => (await users.list()).map((user) => ({ ...user, username: user.name })))
+export const adminRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function admin(app, { database: { users } }) {
+  app.get(
+    '/admin/users',
+    {
+      config: { auth: { roles: ['admin'] } },
+      schema: {
+        summary: 'The users',
+        tags: ['admin'],
+        response: { 200: Type.Array(User, { description: 'The first thousand, by name' }), ...unavailable }
+      }
+    },
+    async () => (await users.list()).map((user) => ({ ...user, username: user.name }))
+  )
 
-  app.post('/admin/users/:id/sign-out', {
-    config: { auth: { roles: ['admin'] } },
-    schema: {
-      summary: 'Sign a user out everywhere',
-      tags: ['admin'],
-      params: ById,
-      response: { 204: Done('All sessions of the user have ended'), 404: Problem('There is no such user'), ...badId, ...unavailable }
+  app.post(
+    '/admin/users/:id/sign-out',
+    {
+      config: { auth: { roles: ['admin'] } },
+      schema: {
+        summary: 'Sign a user out everywhere',
+        tags: ['admin'],
+        params: ById,
+        response: {
+          204: Done('All sessions of the user have ended'),
+          404: Problem('There is no such user'),
+          ...badId,
+          ...unavailable
+        }
+      }
+    },
+    async (request, reply) => {
+      const { id } = request.params
+      if ((await users.byId(id)) === null) throw new Refusal('NOT_FOUND')
+      await app.sessions.revokeAll(id)
+      return await reply.code(204).send()
     }
-  }, async (request, reply) => {
-    const { id } = request.params
-    if (await users.byId(id) === null) throw new Refusal('NOT_FOUND')
-    await app.sessions.revokeAll(id)
-    return await reply.code(204).send()
-  })
+  )
 }

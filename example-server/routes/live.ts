@@ -11,10 +11,13 @@ const maxPayload = 1024
 /** RFC 6455 §7.4.1, and its registry. */
 const [internalError, tryAgainLater] = [1011, 1013]
 
-const endings: Partial<Record<string, Ending>> = { AUTH_REVOKED_TOKEN: 'session-ended', AUTH_EXPIRED_TOKEN: 'token-expired' }
+const endings: Partial<Record<string, Ending>> = {
+  AUTH_REVOKED_TOKEN: 'session-ended',
+  AUTH_EXPIRED_TOKEN: 'token-expired'
+}
 
 /** A socket that lives as long as the sign-in: it tells a client that it is signed out, wherever that was done. */
-export const liveRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function live (app, { events, liveSockets }) {
+export const liveRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function live(app, { events, liveSockets }) {
   events.subscribe((event) => {
     if (event.type === 'session-revoked') liveSockets.endSession(event.sessionId)
   })
@@ -22,13 +25,13 @@ export const liveRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function 
 
   await app.register(websocket, {
     options: { maxPayload },
-    errorHandler (error, socket, request) {
+    errorHandler(error, socket, request) {
       // What a client did wrong is answered by `ws`, which is closing then; the rest is a fault of ours.
       if (socket.readyState !== socket.OPEN) return
       request.log.error(error)
       socket.close(internalError)
     },
-    async preClose () {
+    async preClose() {
       clearInterval(pinging)
       // First, so that nobody comes in behind those who go: without a listener, Node takes an upgrade for any other request.
       app.server.removeAllListeners('upgrade')
@@ -43,13 +46,17 @@ export const liveRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function 
     config: { auth: true },
     // OpenAPI has no words for sockets.
     schema: { hide: true },
-    handler: async () => { throw new Refusal('UPGRADE_REQUIRED', { upgrade: 'websocket', connection: 'close, upgrade' }) },
-    async wsHandler (socket, request) {
+    handler: async () => {
+      throw new Refusal('UPGRADE_REQUIRED', { upgrade: 'websocket', connection: 'close, upgrade' })
+    },
+    async wsHandler(socket, request) {
       const { sub, exp } = request.user
       const { sessionId } = request.auth!
       const expiresAt = exp * 1000
       const { site } = networkOf(request)
-      if (!liveSockets.add(socket, { sub, site, sessionId, expiresAt })) return socket.close(tryAgainLater, 'too-many-sockets')
+      if (!liveSockets.add(socket, { sub, site, sessionId, expiresAt })) {
+        return socket.close(tryAgainLater, 'too-many-sockets')
+      }
       try {
         // Once more, now that its end would be heard of: the session may have ended since the first time.
         await request.authenticate()

@@ -2,9 +2,13 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { RouteParts } from '../app.ts'
 import { Me } from '../schemas.ts'
 
-export const meRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function me (app) {
-  app.get('/me', {
-    config: { auth: true },
-    schema: { summary: 'Who is signed in', tags: ['auth'], response: { 200: Me } }
-  }, async (request) => request.user)
+export const meRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function me(app) {
+  app.get(
+    '/me',
+    {
+      config: { auth: true },
+      schema: { summary: 'Who is signed in', tags: ['auth'], response: { 200: Me } }
+    },
+    async (request) => request.user
+  )
 }

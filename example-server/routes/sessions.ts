@@ -4,41 +4,56 @@ import type { RouteParts } from '../app.ts'
 import { Refusal } from '../refusals.ts'
 import { badId, ById, Done, Problem, Session, unavailable } from '../schemas.ts'
 
-export const sessionsRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function sessions (app) {
-  app.get('/auth/sessions', {
-    config: { auth: true },
-    schema: {
-      summary: 'The devices that are signed in',
-      tags: ['sessions'],
-      response: { 200: Type.Array(Session, { description: 'Oldest first' }), ...unavailable }
+export const sessionsRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function sessions(app) {
+  app.get(
+    '/auth/sessions',
+    {
+      config: { auth: true },
+      schema: {
+        summary: 'The devices that are signed in',
+        tags: ['sessions'],
+        response: { 200: Type.Array(Session, { description: 'Oldest first' }), ...unavailable }
+      }
+    },
+    async (request) => {
+      const { user, auth } = request
+      return (await app.sessions.list(user.sub)).map((session) => ({
+        ...session,
+        current: session.id === auth.sessionId
+      }))
     }
-  }, async (request) => {
-    const { user, auth } = request
-    return (await app.sessions.list(user.sub)).map((session) => ({ ...session, current: session.id === auth.sessionId }))
-  })
+  )
 
-  app.delete('/auth/sessions/:id', {
-    config: { auth: true },
-    schema: {
-      summary: 'Sign a device out',
-      tags: ['sessions'],
-      params: ById,
-      response: { 204: Done('Signed out'), 404: Problem('None of the caller\'s sessions'), ...badId, ...unavailable }
+  app.delete(
+    '/auth/sessions/:id',
+    {
+      config: { auth: true },
+      schema: {
+        summary: 'Sign a device out',
+        tags: ['sessions'],
+        params: ById,
+        response: { 204: Done('Signed out'), 404: Problem("None of the caller's sessions"), ...badId, ...unavailable }
+      }
+    },
+    async (request, reply) => {
+      if (!(await app.sessions.revoke(request.params.id, { sub: request.user.sub }))) throw new Refusal('NOT_FOUND')
+      return await reply.code(204).send()
     }
-  }, async (request, reply) => {
-    if (!await app.sessions.revoke(request.params.id, { sub: request.user.sub })) throw new Refusal('NOT_FOUND')
-    return await reply.code(204).send()
-  })
+  )
 
-  app.delete('/auth/sessions', {
-    config: { auth: true },
-    schema: {
-      summary: 'Sign out everywhere else',
-      tags: ['sessions'],
-      response: { 204: Done('Every other device is signed out'), ...unavailable }
+  app.delete(
+    '/auth/sessions',
+    {
+      config: { auth: true },
+      schema: {
+        summary: 'Sign out everywhere else',
+        tags: ['sessions'],
+        response: { 204: Done('Every other device is signed out'), ...unavailable }
+      }
+    },
+    async (request, reply) => {
+      await app.sessions.revokeAll(request.user.sub, { except: request.auth.sessionId })
+      return await reply.code(204).send()
     }
-  }, async (request, reply) => {
-    await app.sessions.revokeAll(request.user.sub, { except: request.auth.sessionId })
-    return await reply.code(204).send()
-  })
+  )
 }

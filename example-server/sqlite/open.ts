@@ -14,11 +14,11 @@ import { createUsers } from './users.ts'
 const patienceMs = { start: 5000, request: 250 }
 
 /** Opens the file in `dataDir`: one file, one connection, for users, notes and sessions. Makes both if need be. */
-export async function openSqlite (dataDir: string, options: UsersOptions): Promise<Tables> {
+export async function openSqlite(dataDir: string, options: UsersOptions): Promise<Tables> {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   // Node's own client from 22 on, the same API from a package on 20.
   const client = isBuiltin('node:sqlite') ? 'node:sqlite' : '@photostructure/sqlite'
-  const { DatabaseSync } = await import(client) as typeof import('@photostructure/sqlite')
+  const { DatabaseSync } = (await import(client)) as typeof import('@photostructure/sqlite')
   const path = join(dataDir, 'example.db')
   const database = new DatabaseSync(path)
   const wait = (ms: number) => database.exec(`PRAGMA busy_timeout = ${ms}`)
@@ -33,17 +33,19 @@ export async function openSqlite (dataDir: string, options: UsersOptions): Promi
     users,
     notes: createNotes(database),
     knownAddresses: createKnownAddresses(database),
-    openSessions () {
+    openSessions() {
       wait(patienceMs.start)
       const store = sqliteStore(database)
       wait(patienceMs.request)
       return store
     },
-    async ping () {
+    async ping() {
       await users.byId('nobody')
       // A file that was removed is written to all the same, and is gone with this process.
       const found = statSync(path, { throwIfNoEntry: false })
-      if (found?.ino !== opened.ino || found.dev !== opened.dev) throw new Refusal('DATABASE_UNAVAILABLE', {}, { cause: new Error(`${path} is not the file that was opened`) })
+      if (found?.ino !== opened.ino || found.dev !== opened.dev) {
+        throw new Refusal('DATABASE_UNAVAILABLE', {}, { cause: new Error(`${path} is not the file that was opened`) })
+      }
     },
     close: async () => database.close()
   }

@@ -29,7 +29,7 @@ const schemaSteps = {
     CREATE INDEX known_addresses_by_age ON known_addresses (seen_at);`
 }
 
-export function migrate (database: SqliteDatabase): void {
+export function migrate(database: SqliteDatabase): void {
   database.exec('BEGIN IMMEDIATE')
   try {
     database.exec('CREATE TABLE IF NOT EXISTS app_schema (step TEXT PRIMARY KEY, applied_at INTEGER NOT NULL) STRICT')

@@ -5,23 +5,27 @@ import { Refusal } from '../refusals.ts'
 const passing = new Set([5, 6, 8, 10, 13, 14])
 
 /** A statement that refuses as DATABASE_UNAVAILABLE when the file cannot be had: the disk is full, another process writes for long. */
-export function prepare (database: SqliteDatabase, sql: string) {
+export function prepare(database: SqliteDatabase, sql: string) {
   const statement = database.prepare(sql)
   type Bindings = Parameters<typeof statement.run>[0]
 
-  function refuse (cause: unknown): never {
+  function refuse(cause: unknown): never {
     // Extended result codes have the primary one in their lowest byte.
-    if (passing.has(Number((cause as { errcode?: number }).errcode) & 0xff)) throw new Refusal('DATABASE_UNAVAILABLE', {}, { cause })
+    if (passing.has(Number((cause as { errcode?: number }).errcode) & 0xff)) {
+      throw new Refusal('DATABASE_UNAVAILABLE', {}, { cause })
+    }
     throw cause
   }
 
-  const attempt = <T>(ask: (bindings: Bindings) => T) => (bindings: Bindings): T => {
-    try {
-      return ask(bindings)
-    } catch (error) {
-      return refuse(error)
+  const attempt =
+    <T>(ask: (bindings: Bindings) => T) =>
+    (bindings: Bindings): T => {
+      try {
+        return ask(bindings)
+      } catch (error) {
+        return refuse(error)
+      }
     }
-  }
 
   return {
     run: attempt((bindings) => statement.run(bindings)),

@@ -3,13 +3,16 @@ import type { SqliteDatabase } from '../../plugin/stores/sqlite.ts'
 import { defaultScope, mostListed, type User, type Users, type UsersOptions } from '../users.ts'
 import { prepare } from './statement.ts'
 
-export function createUsers (database: SqliteDatabase, { withDemo }: UsersOptions): Users {
+export function createUsers(database: SqliteDatabase, { withDemo }: UsersOptions): Users {
   const visible = withDemo ? 'TRUE' : 'demo = 0'
   const byName = prepare(database, `SELECT * FROM users WHERE name = :name AND ${visible}`)
   const byId = prepare(database, `SELECT * FROM users WHERE id = :id AND ${visible}`)
   const list = prepare(database, `SELECT * FROM users WHERE ${visible} ORDER BY name LIMIT ${mostListed}`)
-  const insert = prepare(database, `INSERT INTO users (id, name, password_hash, roles, scope, demo, created_at)
-    VALUES (:id, :name, :passwordHash, :roles, :scope, :demo, :now) ON CONFLICT (name) DO NOTHING`)
+  const insert = prepare(
+    database,
+    `INSERT INTO users (id, name, password_hash, roles, scope, demo, created_at)
+    VALUES (:id, :name, :passwordHash, :roles, :scope, :demo, :now) ON CONFLICT (name) DO NOTHING`
+  )
   const replaceHash = prepare(database, 'UPDATE users SET password_hash = :to WHERE id = :id AND password_hash = :from')
 
   return {
@@ -17,10 +20,16 @@ export function createUsers (database: SqliteDatabase, { withDemo }: UsersOption
     byId: async (id) => toUser(byId.get({ id })),
     list: async () => list.all({}).map((columns) => toUser(columns)!),
 
-    async add ({ name, passwordHash, roles = [], demo = false }) {
+    async add({ name, passwordHash, roles = [], demo = false }) {
       const id = randomUUID()
       const { changes } = insert.run({
-        id, name, passwordHash, roles: JSON.stringify(roles), scope: defaultScope, demo: Number(demo), now: Date.now()
+        id,
+        name,
+        passwordHash,
+        roles: JSON.stringify(roles),
+        scope: defaultScope,
+        demo: Number(demo),
+        now: Date.now()
       })
       return Number(changes) === 1 ? toUser(byId.get({ id })) : null
     },
@@ -29,9 +38,16 @@ export function createUsers (database: SqliteDatabase, { withDemo }: UsersOption
   }
 }
 
-function toUser (columns: unknown): User | null {
+function toUser(columns: unknown): User | null {
   if (columns === undefined) return null
-  const of = columns as { id: string, name: string, password_hash: string, roles: string, scope: string, created_at: number }
+  const of = columns as {
+    id: string
+    name: string
+    password_hash: string
+    roles: string
+    scope: string
+    created_at: number
+  }
   return {
     id: of.id,
     name: of.name,

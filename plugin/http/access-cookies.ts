@@ -17,21 +17,26 @@ export interface ChooseParts {
  * they name one session, the latest of them; two sessions are nobody's, because one of them may have been planted.
  * @param values one or more, all different; one alone counts whatever it is
  */
-export async function chooseAccessCookie (values: readonly string[], { accessTokens, revocations }: ChooseParts): Promise<string | null> {
+export async function chooseAccessCookie(
+  values: readonly string[],
+  { accessTokens, revocations }: ChooseParts
+): Promise<string | null> {
   if (values.length === 1) return values[0]!
   const read = await Promise.all(values.map(async (text) => ({ text, verified: await accessTokens.readOwn(text) })))
   const own = read.filter((candidate): candidate is Candidate => candidate.verified !== null)
-  const live = own.filter(({ verified: { sessionId } }) => sessionId === null || !revocations.isSessionRevoked(sessionId))
+  const live = own.filter(
+    ({ verified: { sessionId } }) => sessionId === null || !revocations.isSessionRevoked(sessionId)
+  )
   if (live.length === 0) return own[0]?.text ?? null
   return nameOneSession(live) ? latest(live).text : null
 }
 
 /** Tokens without a session name none, so that two of them contradict each other. */
-function nameOneSession (candidates: readonly Candidate[]): boolean {
+function nameOneSession(candidates: readonly Candidate[]): boolean {
   const [first, ...others] = candidates
   return others.every(({ verified: { sessionId } }) => sessionId !== null && sessionId === first!.verified.sessionId)
 }
 
-function latest (candidates: readonly Candidate[]): Candidate {
-  return candidates.reduce((one, other) => other.verified.claims.exp > one.verified.claims.exp ? other : one)
+function latest(candidates: readonly Candidate[]): Candidate {
+  return candidates.reduce((one, other) => (other.verified.claims.exp > one.verified.claims.exp ? other : one))
 }

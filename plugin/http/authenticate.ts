@@ -1,6 +1,14 @@
 import type {
-  ContextConfigDefault, FastifyBaseLogger, FastifyRequest, FastifySchema as RouteSchema, FastifyTypeProvider, FastifyTypeProviderDefault,
-  RawRequestDefaultExpression, RawServerBase, RawServerDefault, RouteGenericInterface
+  ContextConfigDefault,
+  FastifyBaseLogger,
+  FastifyRequest,
+  FastifySchema as RouteSchema,
+  FastifyTypeProvider,
+  FastifyTypeProviderDefault,
+  RawRequestDefaultExpression,
+  RawServerBase,
+  RawServerDefault,
+  RouteGenericInterface
 } from 'fastify'
 import type { FastifyRequestType, ResolveFastifyRequestType } from 'fastify/types/type-provider.js'
 import { AuthError, refusal } from '../errors.ts'
@@ -31,35 +39,37 @@ export interface AuthenticateParts {
 
 export interface Authenticator {
   /** Reads the credentials, checks them, sets `request.user` and `request.auth`: or refuses. */
-  authenticate (request: FastifyRequest, needs: Requirements): Promise<User | null>
+  authenticate(request: FastifyRequest, needs: Requirements): Promise<User | null>
   /** The same at once, for most callers: `null` is no answer, but a question for {@link authenticate}. */
-  authenticateCached (request: FastifyRequest, needs: Requirements): User | null
+  authenticateCached(request: FastifyRequest, needs: Requirements): User | null
 }
 
-export function createAuthenticator (parts: AuthenticateParts): Authenticator {
+export function createAuthenticator(parts: AuthenticateParts): Authenticator {
   const { settings, accessTokens, revocations, sessionCookies, assertSameSite, challenge, emit, renew } = parts
   const accessCookie = settings.cookies?.access ?? null
 
   return {
-    authenticateCached (request, needs) {
+    authenticateCached(request, needs) {
       const credentials = readCredentials(request.raw, accessCookie)
       const known = fromCache(request, credentials, needs)
       return known !== null && satisfies(known, needs, settings.issuer) ? setUser(request, credentials, known) : null
     },
 
-    async authenticate (request, needs) {
+    async authenticate(request, needs) {
       const slots = request as Slots
       slots.user = null
       slots.auth = null
       const credentials = readCredentials(request.raw, accessCookie)
       try {
-        const verified = fromCache(request, credentials, needs) ?? await verify(request, credentials, needs)
+        const verified = fromCache(request, credentials, needs) ?? (await verify(request, credentials, needs))
         if (verified === null) return null
         assertSatisfies(verified, needs, settings.issuer)
         return setUser(request, credentials, verified)
       } catch (thrown) {
         const error = isNoToken(credentials) ? refusal('AUTH_MALFORMED_CREDENTIALS', 'not exactly one token68') : thrown
-        if (error instanceof AuthError && error.code !== 'AUTH_CROSS_SITE') emit({ type: 'token-refused', code: error.code, detail: error.detail, source: sourceOf(credentials) })
+        if (error instanceof AuthError && error.code !== 'AUTH_CROSS_SITE') {
+          emit({ type: 'token-refused', code: error.code, detail: error.detail, source: sourceOf(credentials) })
+        }
         throw challenge(error, needs.scopes)
       }
     }
@@ -69,26 +79,36 @@ export function createAuthenticator (parts: AuthenticateParts): Authenticator {
    * What most requests bring: a token that has verified before, is still valid and not revoked, in the header or in a
    * cookie that needs no cross-site check here. All others take the long way, which says why it refuses.
    */
-  function fromCache (request: FastifyRequest, credentials: Credentials, { issuers }: Requirements): AccessToken | null {
+  function fromCache(request: FastifyRequest, credentials: Credentials, { issuers }: Requirements): AccessToken | null {
     if (!isPresented(credentials)) return null
     const known = accessTokens.fromCache(credentials.token, issuers)
-    const isGood = known !== null && revocations.isValid(known) && (credentials.kind === 'header' || !needsCrossSiteCheck(request))
+    const isGood =
+      known !== null && revocations.isValid(known) && (credentials.kind === 'header' || !needsCrossSiteCheck(request))
     return isGood ? known : null
   }
 
   /** The verified token; `null` for a caller who may be nobody, and is. */
-  async function verify (request: FastifyRequest, credentials: Credentials, needs: Requirements): Promise<AccessToken | null> {
+  async function verify(
+    request: FastifyRequest,
+    credentials: Credentials,
+    needs: Requirements
+  ): Promise<AccessToken | null> {
     switch (credentials.kind) {
-      case 'foreign': throw refusal('AUTH_NO_CREDENTIALS', 'an Authorization of another scheme or shape')
-      case 'malformed': throw refusal('AUTH_MALFORMED_CREDENTIALS', credentials.detail)
-      case 'none': return await byRefreshCookie(request, needs)
-      case 'header': return revocations.assertNotRevoked(await accessTokens.verify(credentials.token, needs.issuers))
-      default: return await byCookies(request, needs)
+      case 'foreign':
+        throw refusal('AUTH_NO_CREDENTIALS', 'an Authorization of another scheme or shape')
+      case 'malformed':
+        throw refusal('AUTH_MALFORMED_CREDENTIALS', credentials.detail)
+      case 'none':
+        return await byRefreshCookie(request, needs)
+      case 'header':
+        return revocations.assertNotRevoked(await accessTokens.verify(credentials.token, needs.issuers))
+      default:
+        return await byCookies(request, needs)
     }
   }
 
   /** Another application's cookies count as absent: applications on one host, or on its parent domain, share a jar. */
-  async function byCookies (request: FastifyRequest, needs: Requirements): Promise<AccessToken | null> {
+  async function byCookies(request: FastifyRequest, needs: Requirements): Promise<AccessToken | null> {
     const { access, areTooMany } = sessionCookies!.readAccess(request)
     if (access.length === 0 && !areTooMany) return await byRefreshCookie(request, needs)
     const chosen = areTooMany ? null : await chooseAccessCookie(access, { accessTokens, revocations })
@@ -98,13 +118,17 @@ export function createAuthenticator (parts: AuthenticateParts): Authenticator {
   }
 
   /** Without an access cookie, a renewal can still tell who it is. */
-  async function byRefreshCookie (request: FastifyRequest, { optional }: Requirements): Promise<AccessToken | null> {
+  async function byRefreshCookie(request: FastifyRequest, { optional }: Requirements): Promise<AccessToken | null> {
     const renewed = await renewedByCookie(request, null, optional)
     if (renewed === null && !optional) throw refusal('AUTH_NO_CREDENTIALS', 'nothing was presented')
     return renewed
   }
 
-  async function byCookie (request: FastifyRequest, token: string, { issuers, optional }: Requirements): Promise<AccessToken | null> {
+  async function byCookie(
+    request: FastifyRequest,
+    token: string,
+    { issuers, optional }: Requirements
+  ): Promise<AccessToken | null> {
     try {
       const verified = await accessTokens.verify(token, issuers)
       if (needsCrossSiteCheck(request)) assertSameSite(request)
@@ -123,7 +147,11 @@ export function createAuthenticator (parts: AuthenticateParts): Authenticator {
     }
   }
 
-  async function renewedByCookie (request: FastifyRequest, expired: AccessToken | null, optional: boolean): Promise<AccessToken | null> {
+  async function renewedByCookie(
+    request: FastifyRequest,
+    expired: AccessToken | null,
+    optional: boolean
+  ): Promise<AccessToken | null> {
     if (!settings.cookies?.renew || isUpgrade(request)) return null
     try {
       const token = await renew(request, expired)
@@ -135,16 +163,19 @@ export function createAuthenticator (parts: AuthenticateParts): Authenticator {
   }
 
   /** A session that has ended takes its refresh cookie along, but not that of another session. */
-  function clearEnded (request: FastifyRequest, { sessionId }: AccessToken): void {
+  function clearEnded(request: FastifyRequest, { sessionId }: AccessToken): void {
     const hasEnded = sessionId !== null && revocations.isSessionRevoked(sessionId)
     const isOfRefresh = sessionCookies?.read(request).refresh.some(({ token }) => token.sessionId === sessionId)
     sessionCookies?.clear(request, hasEnded && isOfRefresh ? ['access', 'refresh'] : ['access'])
   }
 }
 
-interface Slots { user: User | null, auth: Auth | null }
+interface Slots {
+  user: User | null
+  auth: Auth | null
+}
 
-function setUser (request: FastifyRequest, credentials: Credentials, verified: AccessToken): User {
+function setUser(request: FastifyRequest, credentials: Credentials, verified: AccessToken): User {
   const { sessionId, scopes, roles } = verified
   const claims = verified.claims as User
   const user = verified.user as User
@@ -155,32 +186,39 @@ function setUser (request: FastifyRequest, credentials: Credentials, verified: A
 }
 
 /** Asked of headers that were refused: a token that verifies is one. */
-function isNoToken (credentials: Credentials): boolean {
+function isNoToken(credentials: Credentials): boolean {
   return credentials.kind === 'header' && !isToken68(credentials.token)
 }
 
-function sourceOf (credentials: Credentials): Presented['kind'] | null {
+function sourceOf(credentials: Credentials): Presented['kind'] | null {
   if (credentials.kind === 'malformed') return 'header'
   if (credentials.kind === 'several') return 'cookie'
   return isPresented(credentials) ? credentials.kind : null
 }
 
 /** Needs that may be optional may yield nobody. */
-type IfOptional<N, Caller> = 'optional' extends keyof N ? N['optional'] extends false | undefined ? Caller : Caller | null : Caller
+type IfOptional<N, Caller> = 'optional' extends keyof N
+  ? N['optional'] extends false | undefined
+    ? Caller
+    : Caller | null
+  : Caller
 type UserFor<N> = IfOptional<N, User>
 
 /** The explicit form, `request.authenticate(needs)`; ill-typed needs are a TypeError. */
-export function createRequestAuthenticate ({ authenticate }: Authenticator) {
-  return async function requestAuthenticate<const N extends Needs = Record<never, never>> (
-    this: FastifyRequest, ...given: [needs?: N]
+export function createRequestAuthenticate({ authenticate }: Authenticator) {
+  return async function requestAuthenticate<const N extends Needs = Record<never, never>>(
+    this: FastifyRequest,
+    ...given: [needs?: N]
   ): Promise<UserFor<N>> {
-    return await authenticate(this, readRequirements(given)) as UserFor<N>
+    return (await authenticate(this, readRequirements(given))) as UserFor<N>
   }
 }
 
 /** Non-null where the route's `config.auth` says that nobody passes without a user. */
 type RouteAuth<ContextConfig> = ContextConfig extends { auth: infer Declared }
-  ? Declared extends false ? Auth | null : IfOptional<Declared, Auth>
+  ? Declared extends false
+    ? Auth | null
+    : IfOptional<Declared, Auth>
   : Auth | null
 
 // `RouteSchema`, for inside `declare module` the name `FastifySchema` means something else wherever `@fastify/swagger` is.

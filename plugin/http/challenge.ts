@@ -8,10 +8,10 @@ const described = new Set<RefusalCode>(['AUTH_INVALID_TOKEN', 'AUTH_EXPIRED_TOKE
 export type Challenge = (error: unknown, scopes?: readonly string[]) => unknown
 
 /** The one writer of `WWW-Authenticate` (RFC 6750 §3): puts it into the refusal's own headers, and passes the rest on. */
-export function createChallenge (realm: string): Challenge {
+export function createChallenge(realm: string): Challenge {
   const bare = `Bearer realm="${realm.replace(/["\\]/g, '\\$&')}"`
 
-  return function challenge (error, scopes = []) {
+  return function challenge(error, scopes = []) {
     if (!(error instanceof AuthError) || error.headers['www-authenticate'] !== undefined) return error
     const kind = refusals[error.code]
     if (!('challenge' in kind)) return error
@@ -25,8 +25,8 @@ export function createChallenge (realm: string): Challenge {
 }
 
 /** A host's own error handler decides about the body, not about the headers that a client needs. */
-export function addRefusalHook (app: FastifyInstance): void {
-  app.addHook('onError', async function answerRefusal (request, reply, error) {
+export function addRefusalHook(app: FastifyInstance): void {
+  app.addHook('onError', async function answerRefusal(request, reply, error) {
     if (!(error instanceof AuthError)) return
     reply.headers(error.headers)
     if (isHandedOver(request.raw)) closeAfter(reply)
@@ -35,7 +35,7 @@ export function addRefusalHook (app: FastifyInstance): void {
 }
 
 /** Whether Node has emitted `upgrade` for a request. It does not serve such a connection any more. */
-function isHandedOver (request: IncomingMessage & { readonly upgrade?: boolean | null }): boolean {
+function isHandedOver(request: IncomingMessage & { readonly upgrade?: boolean | null }): boolean {
   return request.upgrade === true
 }
 
@@ -43,7 +43,7 @@ function isHandedOver (request: IncomingMessage & { readonly upgrade?: boolean |
  * Closes the connection of an upgrade once its refusal is sent. `@fastify/websocket` does it only for routes of its own
  * context, and only if its hooks ran before the refusal. An open connection would keep the server from closing.
  */
-function closeAfter (reply: FastifyReply): void {
+function closeAfter(reply: FastifyReply): void {
   reply.header('connection', 'close')
   const { raw } = reply
   const { socket } = raw

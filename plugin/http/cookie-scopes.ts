@@ -21,24 +21,26 @@ const safePath = /^\/[\w.~!$&'()*+,=:@%/-]*$/
  * Every scope from which a browser sends a cookie with this request: each path prefix of its URL, each parent domain of
  * its host (RFC 6265 §5.1.3, §5.1.4). The likeliest come first: the root, then short paths.
  */
-export function scopesSentTo (request: Pick<FastifyRequest, 'hostname' | 'originalUrl'>): CookieScope[] {
+export function scopesSentTo(request: Pick<FastifyRequest, 'hostname' | 'originalUrl'>): CookieScope[] {
   const domains = [undefined, ...domainsOf(request.hostname)]
   return pathsOf(request.originalUrl).flatMap((path) => domains.map((domain) => ({ domain, path })))
 }
 
 /** The host and its parents of two labels or more: browsers refuse a `Domain` above that. An IP address has none. */
-function domainsOf (host: string): string[] {
+function domainsOf(host: string): string[] {
   if (host.length > maxHostLength || !hostName.test(host) || ipv4.test(host)) return []
   const labels = host.split('.')
   const parents = labels.slice(1, -1).map((_label, index) => labels.slice(index + 1).join('.'))
   return [host, ...parents.slice(-maxParents)]
 }
 
-function pathsOf (url: string): string[] {
+function pathsOf(url: string): string[] {
   const path = url.split('?', 1)[0]!
   if (path.length > maxPathLength || !safePath.test(path)) return ['/']
   const segments = path.split('/').slice(1, maxSegments + 1)
-  const prefixes = segments.map((_segment, index) => `/${segments.slice(0, index + 1).join('/')}`).filter((prefix) => !prefix.endsWith('/'))
+  const prefixes = segments
+    .map((_segment, index) => `/${segments.slice(0, index + 1).join('/')}`)
+    .filter((prefix) => !prefix.endsWith('/'))
   const withSlash = prefixes.map((prefix) => `${prefix}/`).filter((prefix) => path.startsWith(prefix))
   return ['/', ...prefixes, ...withSlash]
 }

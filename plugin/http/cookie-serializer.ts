@@ -10,7 +10,7 @@ export type CookieAttributes = NonNullable<Parameters<CookieSerializer>[2]>
  * `@fastify/cookie` on a Fastify instance of its own, which never listens: its `serialize` works only after some
  * registration, and the application's own registration, with its own defaults, must not leak into our cookies.
  */
-export async function createCookieSerializer (): Promise<CookieSerializer> {
+export async function createCookieSerializer(): Promise<CookieSerializer> {
   const instance = fastify()
   await instance.register(cookie)
   await instance.ready()

@@ -23,12 +23,18 @@ export type Cookies = ReturnType<typeof createCookies>
 const bothKinds: readonly CookieKind[] = ['access', 'refresh']
 
 /** The two cookies of a session. One set of attributes makes both the cookies that set and those that clear. */
-export function createCookies ({ access, refresh, sameSite, domain, secure }: CookieSettings, serialize: CookieSerializer) {
+export function createCookies(
+  { access, refresh, sameSite, domain, secure }: CookieSettings,
+  serialize: CookieSerializer
+) {
   const names = { access, refresh }
   const attributes = { httpOnly: true, secure, sameSite, path: '/', encode: (value: string) => value }
   const own = domain === undefined ? attributes : { ...attributes, domain }
   // A host-only cookie of the same name, left by an earlier configuration, would shadow the shared one.
-  const ownScopes: CookieScope[] = [undefined, ...domain === undefined ? [] : [domain]].map((domain) => ({ domain, path: '/' }))
+  const ownScopes: CookieScope[] = [undefined, ...(domain === undefined ? [] : [domain])].map((domain) => ({
+    domain,
+    path: '/'
+  }))
   /** Of an access cookie, without the token. */
   const attributesLength = serialize(access, '', { ...own, maxAge: maxAgeLimitSeconds }).length
   let turn = 0
@@ -39,27 +45,33 @@ export function createCookies ({ access, refresh, sameSite, domain, secure }: Co
    */
   const assertFits: AssertFits = (tokenLength, claims) => {
     const length = attributesLength + tokenLength
-    if (length > maxCookieLength) throw refusal('AUTH_TOKEN_TOO_LARGE', `its cookie would be ${length} bytes, and browsers drop more than ${maxCookieLength}. ${describeLargest(claims)}`)
+    if (length > maxCookieLength) {
+      throw refusal(
+        'AUTH_TOKEN_TOO_LARGE',
+        `its cookie would be ${length} bytes, and browsers drop more than ${maxCookieLength}. ${describeLargest(claims)}`
+      )
+    }
   }
 
   return {
     /** The non-empty values that the request carries under a name, raw and unverified. */
-    read: (request: Pick<FastifyRequest, 'raw'>, kind: CookieKind): string[] => cookieValues(request.raw.headers.cookie, names[kind]),
+    read: (request: Pick<FastifyRequest, 'raw'>, kind: CookieKind): string[] =>
+      cookieValues(request.raw.headers.cookie, names[kind]),
 
     /** Both live as long as the session, so that an expired access token can be told from an absent one. */
-    set (request: FastifyRequest, { accessToken, refreshToken, sessionExpiresIn }: TokenSet): void {
+    set(request: FastifyRequest, { accessToken, refreshToken, sessionExpiresIn }: TokenSet): void {
       const maxAge = Math.min(sessionExpiresIn, maxAgeLimitSeconds)
       put(request, 'access', accessToken, { ...own, maxAge })
       put(request, 'refresh', refreshToken, { ...own, maxAge })
     },
 
     /** Where this plugin sets them. */
-    clear (request: FastifyRequest, kinds: readonly CookieKind[] = bothKinds): void {
+    clear(request: FastifyRequest, kinds: readonly CookieKind[] = bothKinds): void {
       for (const kind of kinds) for (const scope of ownScopes) clearAt(request, kind, scope)
     },
 
     /** Wherever a browser may have them from: other software and earlier configurations set other paths and domains. */
-    clearEverywhere (request: FastifyRequest, kinds: readonly CookieKind[] = bothKinds): void {
+    clearEverywhere(request: FastifyRequest, kinds: readonly CookieKind[] = bothKinds): void {
       for (const kind of kinds) for (const scope of scopesOf(request, names[kind])) clearAt(request, kind, scope)
     },
 
@@ -67,23 +79,32 @@ export function createCookies ({ access, refresh, sameSite, domain, secure }: Co
   }
 
   /** At most {@link maxClearingLines}. Where there are more scopes, the unlikely ones take turns. */
-  function scopesOf (request: FastifyRequest, name: string): CookieScope[] {
+  function scopesOf(request: FastifyRequest, name: string): CookieScope[] {
     // Browsers keep no other cookie with this prefix, RFC 6265bis §4.1.3.2.
     if (/^__host-/i.test(name)) return ownScopes
     const isOwn = ({ domain, path }: CookieScope) => ownScopes.some((own) => own.domain === domain && own.path === path)
     const scopes = [...ownScopes, ...scopesSentTo(request).filter((scope) => !isOwn(scope))]
     if (scopes.length <= maxClearingLines) return scopes
     const unlikely = scopes.splice(maxClearingLines - unlikelyLines)
-    const from = turn++ * unlikelyLines % unlikely.length
+    const from = (turn++ * unlikelyLines) % unlikely.length
     return [...scopes, ...[...unlikely, ...unlikely].slice(from, from + unlikelyLines)]
   }
 
-  function clearAt (request: FastifyRequest, kind: CookieKind, scope: CookieScope): void {
+  function clearAt(request: FastifyRequest, kind: CookieKind, scope: CookieScope): void {
     const { domain, path } = scope
-    put(request, kind, '', { ...attributes, path, ...domain === undefined ? undefined : { domain }, maxAge: 0, expires: new Date(0) })
+    put(request, kind, '', {
+      ...attributes,
+      path,
+      ...(domain === undefined ? undefined : { domain }),
+      maxAge: 0,
+      expires: new Date(0)
+    })
   }
 
-  function put (request: FastifyRequest, kind: CookieKind, value: string, options: CookieAttributes): void {
-    responseState(request).cookies.set(`${names[kind]};${options.domain ?? ''};${options.path}`, serialize(names[kind], value, options))
+  function put(request: FastifyRequest, kind: CookieKind, value: string, options: CookieAttributes): void {
+    responseState(request).cookies.set(
+      `${names[kind]};${options.domain ?? ''};${options.path}`,
+      serialize(names[kind], value, options)
+    )
   }
 }

@@ -12,7 +12,11 @@ import type { ClaimsInput, User } from './user.ts'
 const maxJtiLength = 256
 
 /** `app.accessTokens`: tokens for machines that have no session, and tokens that come by another way than a request. */
-export function createAccessTokenApi ({ settings, accessTokens, revocations }: {
+export function createAccessTokenApi({
+  settings,
+  accessTokens,
+  revocations
+}: {
   settings: Settings
   accessTokens: AccessTokens
   revocations: Revocations
@@ -25,19 +29,28 @@ export function createAccessTokenApi ({ settings, accessTokens, revocations }: {
      * @param input.lifetimeSeconds default `accessToken.lifetimeSeconds`, at most `accessToken.maxLifetimeSeconds`
      * @throws TypeError, RangeError; AuthError AUTH_TOKEN_TOO_LARGE
      */
-    async sign (input: {
-      readonly sub: string
-      readonly scope?: string | undefined
-      readonly lifetimeSeconds?: number | undefined
-    } & ClaimsInput): Promise<string> {
+    async sign(
+      input: {
+        readonly sub: string
+        readonly scope?: string | undefined
+        readonly lifetimeSeconds?: number | undefined
+      } & ClaimsInput
+    ): Promise<string> {
       assertKnown(input, ['sub', 'scope', 'claims', 'lifetimeSeconds'])
       const { sub, scope, claims = {}, lifetimeSeconds = accessToken.lifetimeSeconds } = input
       if (typeof sub !== 'string' || sub === '') throw new TypeError('"sub" must be a non-empty string')
-      if (!Number.isSafeInteger(lifetimeSeconds) || lifetimeSeconds < 1 || lifetimeSeconds > accessToken.maxLifetimeSeconds) {
+      if (
+        !Number.isSafeInteger(lifetimeSeconds) ||
+        lifetimeSeconds < 1 ||
+        lifetimeSeconds > accessToken.maxLifetimeSeconds
+      ) {
         throw new RangeError(`"lifetimeSeconds" must be a whole number between 1 and ${accessToken.maxLifetimeSeconds}`)
       }
       const iat = Math.floor(clock() / 1000)
-      return accessTokens.sign({ sub, scope: checkScope(scope), claims: checkAppClaims(claims) }, { iat, exp: iat + lifetimeSeconds })
+      return accessTokens.sign(
+        { sub, scope: checkScope(scope), claims: checkAppClaims(claims) },
+        { iat, exp: iat + lifetimeSeconds }
+      )
     },
 
     /**
@@ -51,7 +64,7 @@ export function createAccessTokenApi ({ settings, accessTokens, revocations }: {
      * @throws AuthError AUTH_INVALID_TOKEN, AUTH_EXPIRED_TOKEN, AUTH_REVOKED_TOKEN, AUTH_INSUFFICIENT_SCOPE,
      * AUTH_INSUFFICIENT_ROLE, AUTH_STORE_UNAVAILABLE, AUTH_KEYS_UNAVAILABLE
      */
-    async verify (token: string, ...given: [needs?: TokenNeeds]): Promise<User> {
+    async verify(token: string, ...given: [needs?: TokenNeeds]): Promise<User> {
       const needs = readTokenRequirements(given)
       if (typeof token !== 'string') throw refusal('AUTH_INVALID_TOKEN', 'the token is no string')
       const verified = revocations.assertNotRevoked(await accessTokens.verify(token, needs.issuers))
@@ -63,12 +76,18 @@ export function createAccessTokenApi ({ settings, accessTokens, revocations }: {
      * Revokes one token by its `jti`, until its `exp` (seconds since the epoch).
      * @throws RangeError when `exp` is no integer, or further away than any token of ours may live
      */
-    async revoke (jti: string, exp: number): Promise<void> {
-      if (typeof jti !== 'string' || jti === '' || jti.length > maxJtiLength) throw new TypeError(`"jti" must be a string of 1 to ${maxJtiLength} characters`)
+    async revoke(jti: string, exp: number): Promise<void> {
+      if (typeof jti !== 'string' || jti === '' || jti.length > maxJtiLength) {
+        throw new TypeError(`"jti" must be a string of 1 to ${maxJtiLength} characters`)
+      }
       // An entry that no store can take would keep those from being written that wait with it.
       if (!isStorable(jti)) throw new TypeError('"jti" must be well-formed Unicode without U+0000')
       const latest = clock() / 1000 + accessToken.maxLifetimeSeconds
-      if (!Number.isSafeInteger(exp) || exp > latest) throw new RangeError('"exp" must be whole seconds since the epoch, within "accessToken.maxLifetimeSeconds" from now')
+      if (!Number.isSafeInteger(exp) || exp > latest) {
+        throw new RangeError(
+          '"exp" must be whole seconds since the epoch, within "accessToken.maxLifetimeSeconds" from now'
+        )
+      }
       await revocations.revokeEverywhere({ kind: 'token', id: tokenRevocationId(issuer, jti), until: exp * 1000 })
     }
   }

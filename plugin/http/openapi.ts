@@ -14,7 +14,7 @@ export const refusalSchema = {
 }
 
 /** Ready for `@fastify/swagger`: `openapi: { components: { securitySchemes: app.securitySchemes } }`. */
-export function createSecuritySchemes (cookies: Settings['cookies']) {
+export function createSecuritySchemes(cookies: Settings['cookies']) {
   return {
     bearerAuth: { type: 'http' as const, scheme: 'bearer', bearerFormat: 'JWT' },
     ...(cookies && { cookieAuth: { type: 'apiKey' as const, in: 'cookie' as const, name: cookies.access } })
@@ -28,21 +28,25 @@ export interface DocumentedSchema {
 }
 
 /** One alternative for each scheme, and "nobody" where the needs are optional; `undefined` without schemes. */
-export function securityOf (needs: Requirements, schemes: readonly string[]): object[] | undefined {
-  return schemes.length === 0 ? undefined : [...schemes.map((name) => ({ [name]: [] })), ...(needs.optional ? [{}] : [])]
+export function securityOf(needs: Requirements, schemes: readonly string[]): object[] | undefined {
+  return schemes.length === 0
+    ? undefined
+    : [...schemes.map((name) => ({ [name]: [] })), ...(needs.optional ? [{}] : [])]
 }
 
 /** What the document says about the refusals that the application does not describe itself, by their status. */
-export function refusalsOf (needs: Requirements, described: object): Record<string, string> {
+export function refusalsOf(needs: Requirements, described: object): Record<string, string> {
   const isDescribed = (status: string) => [status, '4xx', '4XX', 'default'].some((name) => name in described)
   const descriptions = { 401: 'Authentication is required', 403: forbidden(needs) }
   return Object.fromEntries(Object.entries(descriptions).filter(([status]) => !isDescribed(status)))
 }
 
-function forbidden ({ scopes, roles }: Requirements): string {
+function forbidden({ scopes, roles }: Requirements): string {
   const needed = [
     scopes.length > 0 ? `the scopes ${scopes.join(', ')}` : '',
     roles.length > 0 ? `one of the roles ${roles.join(', ')}` : ''
-  ].filter(Boolean).join(' and ')
+  ]
+    .filter(Boolean)
+    .join(' and ')
   return needed === '' ? 'The request came from another site' : `Needs ${needed}`
 }

@@ -24,25 +24,36 @@ export interface RefreshParts {
 const final = new Set(['AUTH_REFRESH_INVALID', 'AUTH_REFRESH_REUSED'])
 
 /** Exchanges the refresh token of the body, or else of the cookie, and answers in the transport it came by. */
-export function createReplyRefresh (parts: RefreshParts) {
+export function createReplyRefresh(parts: RefreshParts) {
   const { refresh, sessionCookies, assertSameSite, challenge, emit } = parts
 
-  async function byCookie (reply: FastifyReply): Promise<CookieResponse> {
+  async function byCookie(reply: FastifyReply): Promise<CookieResponse> {
     const { request } = reply
     const presented = sessionCookies?.read(request)
-    if (!sessionCookies || !presented?.hasRefresh) throw refusal('AUTH_NO_CREDENTIALS', 'no refresh token was presented')
-    if (!canSetHeaders(reply)) throw new TypeError('refresh() by cookie must be called before the response\'s headers are sent')
+    if (!sessionCookies || !presented?.hasRefresh) {
+      throw refusal('AUTH_NO_CREDENTIALS', 'no refresh token was presented')
+    }
+    if (!canSetHeaders(reply)) {
+      throw new TypeError("refresh() by cookie must be called before the response's headers are sent")
+    }
     assertSameSite(request)
     return respondCookie(reply, sessionCookies, await exchangeCookie(request, presented, { ...parts, sessionCookies }))
   }
 
-  return async function replyRefresh (this: FastifyReply, refreshToken?: string): Promise<BearerResponse | CookieResponse> {
+  return async function replyRefresh(
+    this: FastifyReply,
+    refreshToken?: string
+  ): Promise<BearerResponse | CookieResponse> {
     try {
       if (refreshToken === undefined) return await byCookie(this)
-      if (typeof refreshToken !== 'string') throw refusal('AUTH_MALFORMED_CREDENTIALS', 'the refresh token is no string')
+      if (typeof refreshToken !== 'string') {
+        throw refusal('AUTH_MALFORMED_CREDENTIALS', 'the refresh token is no string')
+      }
       return respondBearer(this, await refresh(refreshToken, { assertFits: () => {} }))
     } catch (error) {
-      if (error instanceof AuthError && error.code !== 'AUTH_CROSS_SITE') emit({ type: 'token-refused', code: error.code, detail: error.detail, source: null })
+      if (error instanceof AuthError && error.code !== 'AUTH_CROSS_SITE') {
+        emit({ type: 'token-refused', code: error.code, detail: error.detail, source: null })
+      }
       throw challenge(error)
     }
   }
@@ -53,11 +64,11 @@ export function createReplyRefresh (parts: RefreshParts) {
  * once a request, whose later calls share what came of it. Resolves to the new access token, or to `null` where there
  * is nothing to renew from, or where the response could not carry the new cookies.
  */
-export function createRenew (parts: RefreshParts) {
+export function createRenew(parts: RefreshParts) {
   const { sessionCookies, assertSameSite } = parts
   const attempts = new WeakMap<FastifyRequest, Promise<string | null>>()
 
-  return async function renew (request: FastifyRequest, expired: AccessToken | null): Promise<string | null> {
+  return async function renew(request: FastifyRequest, expired: AccessToken | null): Promise<string | null> {
     const known = attempts.get(request)
     if (known !== undefined) return await known
     const reply = replyOf(request)
@@ -67,7 +78,7 @@ export function createRenew (parts: RefreshParts) {
     return await attempt
   }
 
-  async function exchange ({ request, reply, expired, sessionCookies }: Attempt): Promise<string | null> {
+  async function exchange({ request, reply, expired, sessionCookies }: Attempt): Promise<string | null> {
     const presented = sessionCookies.read(request)
     if (!presented.hasRefresh || !areOf(presented, expired)) return null
     if (needsCrossSiteCheck(request)) assertSameSite(request)
@@ -87,13 +98,17 @@ interface Attempt {
 }
 
 /** Whether all good refresh cookies, one at least, name the session of the access cookie. */
-function areOf ({ refresh }: PresentedCookies, expired: AccessToken | null): boolean {
+function areOf({ refresh }: PresentedCookies, expired: AccessToken | null): boolean {
   if (expired === null) return true
   return refresh.length > 0 && refresh.every(({ token }) => token.sessionId === expired.sessionId)
 }
 
 /** Cookies that can never work again are cleared, those that may yet are kept. */
-async function exchangeCookie (request: FastifyRequest, presented: PresentedCookies, { refresh, revocations, sessionCookies }: RefreshParts & { sessionCookies: SessionCookies }): Promise<TokenSet> {
+async function exchangeCookie(
+  request: FastifyRequest,
+  presented: PresentedCookies,
+  { refresh, revocations, sessionCookies }: RefreshParts & { sessionCookies: SessionCookies }
+): Promise<TokenSet> {
   const candidates = withoutEnded(presented.refresh, revocations)
   if (presented.areTooMany || !nameOneSession(candidates)) {
     sessionCookies.clearEverywhere(request)
@@ -108,20 +123,23 @@ async function exchangeCookie (request: FastifyRequest, presented: PresentedCook
 }
 
 /** A leftover of a session that has ended does not count beside another's. */
-function withoutEnded (tokens: readonly PresentedRefreshToken[], revocations: RefreshParts['revocations']): readonly PresentedRefreshToken[] {
+function withoutEnded(
+  tokens: readonly PresentedRefreshToken[],
+  revocations: RefreshParts['revocations']
+): readonly PresentedRefreshToken[] {
   const live = tokens.filter(({ token }) => !revocations.isSessionRevoked(token.sessionId))
   return live.length > 0 ? live : tokens
 }
 
 /** Two sessions are nobody's, because one of them may have been planted. */
-function nameOneSession (tokens: readonly PresentedRefreshToken[]): boolean {
+function nameOneSession(tokens: readonly PresentedRefreshToken[]): boolean {
   return tokens.every(({ token }) => token.sessionId === tokens[0]!.token.sessionId)
 }
 
 /** Of one session's, the one that the browser received last. */
-function latest ([first, ...others]: readonly PresentedRefreshToken[]): PresentedRefreshToken {
+function latest([first, ...others]: readonly PresentedRefreshToken[]): PresentedRefreshToken {
   if (first === undefined) throw refusal('AUTH_REFRESH_INVALID', 'the shape or the mac is wrong')
-  return others.reduce((one, other) => other.token.generation > one.token.generation ? other : one, first)
+  return others.reduce((one, other) => (other.token.generation > one.token.generation ? other : one), first)
 }
 
 declare module 'fastify' {

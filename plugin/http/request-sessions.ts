@@ -6,7 +6,7 @@ import type { PresentedCookies } from './session-cookies.ts'
 const maxSessions = 4
 
 /** An access token of ours that is valid in everything but `exp`; `null` for any other text. */
-export function verifyIgnoringExpiry (accessTokens: AccessTokens, text: string): AccessToken | null {
+export function verifyIgnoringExpiry(accessTokens: AccessTokens, text: string): AccessToken | null {
   try {
     return accessTokens.verifyIgnoringExpiry(text)
   } catch (error) {
@@ -26,19 +26,29 @@ export interface CookieSessions {
 }
 
 /** Reads which sessions the cookies name, for ending them. What cannot be read as ours names none. */
-export async function sessionsInCookies (presented: PresentedCookies, accessTokens: AccessTokens): Promise<CookieSessions> {
+export async function sessionsInCookies(
+  presented: PresentedCookies,
+  accessTokens: AccessTokens
+): Promise<CookieSessions> {
   const { ids: signed, problem } = await signedSessions(presented.access, accessTokens)
   const all = new Set([...signed, ...presented.refresh.map(({ token }) => token.sessionId)])
   const chosen = new Set([...all].slice(0, maxSessions))
   const areTooMany = presented.areTooMany || all.size > maxSessions
   return {
     ids: signed.filter((id) => chosen.has(id)),
-    refreshTokens: presented.refresh.filter(({ token: { sessionId } }) => chosen.has(sessionId) && !signed.includes(sessionId)).map(({ text }) => text),
-    problem: areTooMany ? refusal('AUTH_MALFORMED_CREDENTIALS', 'the cookies name too many sessions, or have too many values') : problem
+    refreshTokens: presented.refresh
+      .filter(({ token: { sessionId } }) => chosen.has(sessionId) && !signed.includes(sessionId))
+      .map(({ text }) => text),
+    problem: areTooMany
+      ? refusal('AUTH_MALFORMED_CREDENTIALS', 'the cookies name too many sessions, or have too many values')
+      : problem
   }
 }
 
-async function signedSessions (tokens: readonly string[], accessTokens: AccessTokens): Promise<{ ids: readonly string[], problem: AuthError | null }> {
+async function signedSessions(
+  tokens: readonly string[],
+  accessTokens: AccessTokens
+): Promise<{ ids: readonly string[]; problem: AuthError | null }> {
   const ids = new Set<string>()
   let problem: AuthError | null = null
   for (const token of tokens) {

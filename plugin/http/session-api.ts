@@ -7,10 +7,10 @@ import { readRestrictions } from './arguments.ts'
  * `app.sessions`: lists and ends a subject's sessions. Every argument is checked first, so that a typo ends nothing. Texts
  * that no store can hold name nothing, and no store is asked for them.
  */
-export function createSessionApi ({ list, revoke, revokeAll }: Pick<Sessions, 'list' | 'revoke' | 'revokeAll'>) {
+export function createSessionApi({ list, revoke, revokeAll }: Pick<Sessions, 'list' | 'revoke' | 'revokeAll'>) {
   return {
     /** A subject's live sessions, oldest first. */
-    async list (sub: string): Promise<SessionSummary[]> {
+    async list(sub: string): Promise<SessionSummary[]> {
       return isStorable(checkText('sub', sub)) ? await list(sub) : []
     },
 
@@ -24,7 +24,7 @@ export function createSessionApi ({ list, revoke, revokeAll }: Pick<Sessions, 'l
      * @throws TypeError when `sub` is present but not a non-empty string, or a member is unknown
      * @throws AuthError AUTH_STORE_UNAVAILABLE
      */
-    async revoke (sessionId: string, ...given: [options?: { readonly sub?: string }]): Promise<boolean> {
+    async revoke(sessionId: string, ...given: [options?: { readonly sub?: string }]): Promise<boolean> {
       const options = readRestrictions(given, ['sub'])
       const restriction = 'sub' in options ? { sub: checkText('sub', options.sub) } : {}
       if (![sessionId, ...Object.values(restriction)].every(isStorable)) return false
@@ -41,7 +41,7 @@ export function createSessionApi ({ list, revoke, revokeAll }: Pick<Sessions, 'l
      * or a member is unknown
      * @throws AuthError AUTH_STORE_UNAVAILABLE
      */
-    async revokeAll (sub: string, ...given: [options?: { readonly except?: string | null }]): Promise<number> {
+    async revokeAll(sub: string, ...given: [options?: { readonly except?: string | null }]): Promise<number> {
       const { except = null } = readRestrictions(given, ['except'])
       const kept = except === null ? null : checkText('except', except)
       if (!isStorable(checkText('sub', sub))) return 0
@@ -50,7 +50,7 @@ export function createSessionApi ({ list, revoke, revokeAll }: Pick<Sessions, 'l
   }
 }
 
-function checkText (name: string, value: unknown): string {
+function checkText(name: string, value: unknown): string {
   if (typeof value !== 'string' || value === '') throw new TypeError(`"${name}" must be a non-empty string`)
   return value
 }

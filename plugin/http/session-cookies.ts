@@ -33,19 +33,23 @@ export interface PresentedRefreshToken {
 export type SessionCookies = ReturnType<typeof createSessionCookies>
 
 /** Reads a request's cookies, and sets and clears them without touching those of another application on the same host. */
-export function createSessionCookies ({ cookies, accessTokens, refreshTokens }: {
+export function createSessionCookies({
+  cookies,
+  accessTokens,
+  refreshTokens
+}: {
   cookies: Cookies
   accessTokens: Pick<AccessTokens, 'isForeign'>
   refreshTokens: RefreshTokens
 }) {
-  function readAccess (request: FastifyRequest): PresentedAccess {
+  function readAccess(request: FastifyRequest): PresentedAccess {
     const values = distinct(cookies.read(request, 'access'))
     const looked = values.slice(0, maxDistinctValues)
     const access = looked.filter((text) => !accessTokens.isForeign(text))
     return { access, isForeign: access.length < looked.length, areTooMany: values.length > maxDistinctValues }
   }
 
-  function read (request: FastifyRequest): PresentedCookies {
+  function read(request: FastifyRequest): PresentedCookies {
     const { access, isForeign, areTooMany } = readAccess(request)
     const values = distinct(cookies.read(request, 'refresh'))
     const refresh = values.slice(0, maxDistinctValues).flatMap((text) => {
@@ -66,19 +70,22 @@ export function createSessionCookies ({ cookies, accessTokens, refreshTokens }: 
     read,
 
     /** Sets both; where one came more than once, the others of its name are cleared, so that the new one stands alone. */
-    set (request: FastifyRequest, grant: TokenSet): void {
+    set(request: FastifyRequest, grant: TokenSet): void {
       const repeated = kinds.filter((kind) => cookies.read(request, kind).length > 1)
       if (repeated.length > 0 && !read(request).isForeign) cookies.clearEverywhere(request, repeated)
       cookies.set(request, grant)
     },
 
     /** Clears what is of no use any more, wherever it may be kept. Another application's cookies are left alone. */
-    clear (request: FastifyRequest, which = kinds): void {
+    clear(request: FastifyRequest, which = kinds): void {
       const { access, hasRefresh, isForeign } = read(request)
       if (!isForeign) return cookies.clearEverywhere(request, which)
       // Nothing says where the other application keeps its own: only where ours would be is cleared.
       const isOurs = { access: access.length > 0, refresh: hasRefresh }
-      cookies.clear(request, which.filter((kind) => isOurs[kind]))
+      cookies.clear(
+        request,
+        which.filter((kind) => isOurs[kind])
+      )
     },
 
     /** Clears values that contradict each other. Whoever set them, nothing less lets the next request succeed. */
@@ -90,6 +97,6 @@ export function createSessionCookies ({ cookies, accessTokens, refreshTokens }: 
 
 const kinds: readonly CookieKind[] = ['access', 'refresh']
 
-function distinct (values: readonly string[]): string[] {
+function distinct(values: readonly string[]): string[] {
   return [...new Set(values)]
 }

@@ -14,12 +14,13 @@ import type { SessionCookies } from './session-cookies.ts'
 import { respondBearer, respondCookie, type BearerResponse, type CookieResponse } from './token-response.ts'
 import type { ClaimsInput } from './user.ts'
 
-export type SignIn<Transport extends 'bearer' | 'cookie' = 'bearer' | 'cookie'> = ClaimsInput & Omit<SignInInput, 'claims'> & {
-  /** `bearer`: the tokens are in the body. `cookie`: they are in httpOnly cookies, and the body has none. */
-  readonly transport: Transport
-  /** For identity-provider callbacks that have checked `state` themselves: a cookie sign-in from another site. Default false. */
-  readonly crossSite?: boolean | undefined
-}
+export type SignIn<Transport extends 'bearer' | 'cookie' = 'bearer' | 'cookie'> = ClaimsInput &
+  Omit<SignInInput, 'claims'> & {
+    /** `bearer`: the tokens are in the body. `cookie`: they are in httpOnly cookies, and the body has none. */
+    readonly transport: Transport
+    /** For identity-provider callbacks that have checked `state` themselves: a cookie sign-in from another site. Default false. */
+    readonly crossSite?: boolean | undefined
+  }
 
 /** A misspelt `revokeOthers` would leave a thief's sessions alive. */
 const members = ['sub', 'claims', 'scope', 'transport', 'device', 'authenticatedAt', 'revokeOthers', 'crossSite']
@@ -36,23 +37,41 @@ export interface SignInParts {
 type Response<Transport> = Transport extends 'bearer' ? BearerResponse : CookieResponse
 
 /** Starts a session, in the transport that is named. By cookie, the session that the browser had ends in the same step. */
-export function createSignIn ({ settings, sessions, accessTokens, sessionCookies, assertSameSite, challenge }: SignInParts) {
+export function createSignIn({
+  settings,
+  sessions,
+  accessTokens,
+  sessionCookies,
+  assertSameSite,
+  challenge
+}: SignInParts) {
   let warned = false
 
-  async function byCookie (reply: FastifyReply, input: SignIn): Promise<CookieResponse> {
+  async function byCookie(reply: FastifyReply, input: SignIn): Promise<CookieResponse> {
     const { request } = reply
     if (sessionCookies === null) throw new TypeError('signIn() with transport "cookie" needs the option "cookies"')
-    if (!canSetHeaders(reply)) throw new TypeError('signIn() with transport "cookie" must be called before the response\'s headers are sent')
+    if (!canSetHeaders(reply)) {
+      throw new TypeError('signIn() with transport "cookie" must be called before the response\'s headers are sent')
+    }
     if (!input.crossSite) assertSameSite(request)
     warnOfPlainHttp(request)
     const store = sessions.begin()
     const revoke = await sessionsToEnd(reply, sessionCookies, store)
-    const grant = await sessions.start(input, { revoke, assertFits: sessionCookies.assertFits, transport: 'cookie', store })
+    const grant = await sessions.start(input, {
+      revoke,
+      assertFits: sessionCookies.assertFits,
+      transport: 'cookie',
+      store
+    })
     return respondCookie(reply, sessionCookies, grant)
   }
 
   /** Whoever's session the cookies name: leaving it alive would let a planted cookie decide (session fixation). */
-  async function sessionsToEnd (reply: FastifyReply, cookies: SessionCookies, store: TimedStore): Promise<readonly string[]> {
+  async function sessionsToEnd(
+    reply: FastifyReply,
+    cookies: SessionCookies,
+    store: TimedStore
+  ): Promise<readonly string[]> {
     const presented = cookies.read(reply.request)
     const { ids, refreshTokens, problem } = await sessionsInCookies(presented, accessTokens)
     if (problem !== null) {
@@ -64,24 +83,32 @@ export function createSignIn ({ settings, sessions, accessTokens, sessionCookies
     return [...new Set([...ids, ...named])].filter((id) => id !== null)
   }
 
-  async function byBearer (reply: FastifyReply, input: SignIn): Promise<BearerResponse> {
+  async function byBearer(reply: FastifyReply, input: SignIn): Promise<BearerResponse> {
     return respondBearer(reply, await sessions.start(input, { revoke: [], assertFits: () => {}, transport: 'bearer' }))
   }
 
-  function warnOfPlainHttp (request: FastifyRequest): void {
+  function warnOfPlainHttp(request: FastifyRequest): void {
     if (warned || !settings.cookies?.secure || request.protocol === 'https' || isLoopback(request.hostname)) return
     warned = true
-    request.log.warn('A cookie sign-in came over plain http: browsers drop Secure cookies there. Serve https; behind a proxy that does, set Fastify\'s "trustProxy"; for a test host, set the option "cookies.secure" to false')
+    request.log.warn(
+      'A cookie sign-in came over plain http: browsers drop Secure cookies there. Serve https; behind a proxy that does, set Fastify\'s "trustProxy"; for a test host, set the option "cookies.secure" to false'
+    )
   }
 
-  return async function signIn<const Transport extends 'bearer' | 'cookie'> (this: FastifyReply, input: SignIn<Transport>): Promise<Response<Transport>> {
+  return async function signIn<const Transport extends 'bearer' | 'cookie'>(
+    this: FastifyReply,
+    input: SignIn<Transport>
+  ): Promise<Response<Transport>> {
     try {
       assertKnown(input, members)
       if (typeof (input.crossSite ?? false) !== 'boolean') throw new TypeError('"crossSite" must be true or false')
       switch (input.transport as string) {
-        case 'bearer': return await byBearer(this, input) as Response<Transport>
-        case 'cookie': return await byCookie(this, input) as Response<Transport>
-        default: throw new TypeError('signIn() needs "transport": "bearer" or "cookie"')
+        case 'bearer':
+          return (await byBearer(this, input)) as Response<Transport>
+        case 'cookie':
+          return (await byCookie(this, input)) as Response<Transport>
+        default:
+          throw new TypeError('signIn() needs "transport": "bearer" or "cookie"')
       }
     } catch (error) {
       throw error instanceof AuthError ? challenge(error) : error
@@ -89,8 +116,13 @@ export function createSignIn ({ settings, sessions, accessTokens, sessionCookies
   }
 }
 
-function isLoopback (hostname: string): boolean {
-  return hostname === 'localhost' || hostname.endsWith('.localhost') || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname)
+function isLoopback(hostname: string): boolean {
+  return (
+    hostname === 'localhost' ||
+    hostname.endsWith('.localhost') ||
+    hostname === '[::1]' ||
+    /^127\.\d+\.\d+\.\d+$/.test(hostname)
+  )
 }
 
 declare module 'fastify' {
@@ -110,6 +142,6 @@ declare module 'fastify' {
      * The first line of a cookie sign-in, before a password is hashed.
      * @throws AuthError AUTH_CROSS_SITE
      */
-    assertSameSite (): void
+    assertSameSite(): void
   }
 }

@@ -23,31 +23,42 @@ export interface SignOutParts {
  * Ends the session that the argument names, else the header, else the cookies. Nothing to end is success; what cannot
  * be read is not nothing.
  */
-export function createSignOut ({ sessions, accessTokens, sessionCookies, assertSameSite, challenge, emit }: SignOutParts) {
-  async function end (reply: FastifyReply, refreshToken: unknown): Promise<void> {
+export function createSignOut({
+  sessions,
+  accessTokens,
+  sessionCookies,
+  assertSameSite,
+  challenge,
+  emit
+}: SignOutParts) {
+  async function end(reply: FastifyReply, refreshToken: unknown): Promise<void> {
     if (refreshToken === undefined) return await endByRequest(reply)
     if (typeof refreshToken !== 'string') throw refusal('AUTH_MALFORMED_CREDENTIALS', 'the refresh token is no string')
     await sessions.endByRefreshToken(refreshToken)
   }
 
-  async function endByRequest (reply: FastifyReply): Promise<void> {
+  async function endByRequest(reply: FastifyReply): Promise<void> {
     // Without a cookie name, the header alone is read.
     const header = readCredentials(reply.request.raw, null)
     switch (header.kind) {
-      case 'foreign': throw refusal('AUTH_NO_CREDENTIALS', 'an Authorization of another scheme or shape')
-      case 'malformed': throw refusal('AUTH_MALFORMED_CREDENTIALS', header.detail)
-      case 'header': return await endByHeader(header.token)
-      default: await endByCookies(reply)
+      case 'foreign':
+        throw refusal('AUTH_NO_CREDENTIALS', 'an Authorization of another scheme or shape')
+      case 'malformed':
+        throw refusal('AUTH_MALFORMED_CREDENTIALS', header.detail)
+      case 'header':
+        return await endByHeader(header.token)
+      default:
+        await endByCookies(reply)
     }
   }
 
-  async function endByHeader (token: string): Promise<void> {
+  async function endByHeader(token: string): Promise<void> {
     if (!isToken68(token)) throw refusal('AUTH_MALFORMED_CREDENTIALS', 'not exactly one token68')
     const id = await accessTokens.namedSession(token)
     if (id !== null) await sessions.signOut(id)
   }
 
-  async function endByCookies (reply: FastifyReply): Promise<void> {
+  async function endByCookies(reply: FastifyReply): Promise<void> {
     const { request } = reply
     const presented = sessionCookies?.read(request)
     if (!sessionCookies || !presented || isEmpty(presented)) return
@@ -57,27 +68,32 @@ export function createSignOut ({ sessions, accessTokens, sessionCookies, assertS
     carryByRaw(reply)
     const { ids, refreshTokens, problem } = await sessionsInCookies(presented, accessTokens)
     const store = sessions.begin()
-    const results = await Promise.allSettled([...ids.map((id) => sessions.signOut(id, store)), ...refreshTokens.map((text) => sessions.endByRefreshToken(text, store))])
+    const results = await Promise.allSettled([
+      ...ids.map((id) => sessions.signOut(id, store)),
+      ...refreshTokens.map((text) => sessions.endByRefreshToken(text, store))
+    ])
     for (const result of results) if (result.status === 'rejected') throw result.reason
     if (problem !== null) throw problem
   }
 
-  function clearCookies (request: FastifyRequest, areTooMany: boolean): void {
+  function clearCookies(request: FastifyRequest, areTooMany: boolean): void {
     if (areTooMany) sessionCookies?.clearEverywhere(request)
     else sessionCookies?.clear(request)
   }
 
-  return async function signOut (this: FastifyReply, refreshToken?: string): Promise<void> {
+  return async function signOut(this: FastifyReply, refreshToken?: string): Promise<void> {
     try {
       await end(this, refreshToken)
     } catch (error) {
-      if (error instanceof AuthError && error.code !== 'AUTH_CROSS_SITE') emit({ type: 'token-refused', code: error.code, detail: error.detail, source: null })
+      if (error instanceof AuthError && error.code !== 'AUTH_CROSS_SITE') {
+        emit({ type: 'token-refused', code: error.code, detail: error.detail, source: null })
+      }
       throw challenge(error)
     }
   }
 }
 
-function isEmpty ({ access, hasRefresh, areTooMany }: PresentedCookies): boolean {
+function isEmpty({ access, hasRefresh, areTooMany }: PresentedCookies): boolean {
   return access.length === 0 && !hasRefresh && !areTooMany
 }
 

@@ -20,7 +20,7 @@ export interface CookieResponse {
   readonly expires_in: number
 }
 
-export function respondBearer (reply: FastifyReply, grant: TokenSet): BearerResponse {
+export function respondBearer(reply: FastifyReply, grant: TokenSet): BearerResponse {
   responseState(reply.request).cacheControl = 'no-store'
   carryByRaw(reply)
   return {
@@ -32,7 +32,7 @@ export function respondBearer (reply: FastifyReply, grant: TokenSet): BearerResp
   }
 }
 
-export function respondCookie (reply: FastifyReply, cookies: SessionCookies, grant: TokenSet): CookieResponse {
+export function respondCookie(reply: FastifyReply, cookies: SessionCookies, grant: TokenSet): CookieResponse {
   responseState(reply.request).cacheControl = 'no-store'
   cookies.set(reply.request, grant)
   carryByRaw(reply)

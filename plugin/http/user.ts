@@ -16,9 +16,10 @@ export interface AuthTypes {}
 export type AppClaims = AuthTypes extends { claims: infer Claims } ? Claims : { readonly [claim: string]: unknown }
 
 /** What starts a session or signs a token must name all claims that the application declared as required. */
-export type ClaimsInput = Readonly<Record<never, never>> extends AppClaims
-  ? { readonly claims?: Readonly<AppClaims> | undefined }
-  : { readonly claims: Readonly<AppClaims> }
+export type ClaimsInput =
+  Readonly<Record<never, never>> extends AppClaims
+    ? { readonly claims?: Readonly<AppClaims> | undefined }
+    : { readonly claims: Readonly<AppClaims> }
 
 /**
  * The verified claims of the caller, deep-frozen. `scope` and `roles` of another issuer's token are what

@@ -9,11 +9,12 @@ export type KnownSession = Pick<SessionRow, 'id' | 'sub' | 'sessionKey' | 'scope
 export type KnownSessions = ReturnType<typeof createKnownSessions>
 
 /** Sessions that this process has seen, by id: with what is known of them, a refresh is one round trip. */
-export function createKnownSessions () {
+export function createKnownSessions() {
   const cache = createTokenCache<KnownSession>(rememberedSessions)
 
   return {
     get: cache.get,
-    remember: ({ id, sub, sessionKey, scope, claims }: SessionRow): void => cache.set(id, { id, sub, sessionKey, scope, claims })
+    remember: ({ id, sub, sessionKey, scope, claims }: SessionRow): void =>
+      cache.set(id, { id, sub, sessionKey, scope, claims })
   }
 }

@@ -17,29 +17,31 @@ export class PendingRevocations {
   #flushing: Promise<void> | null = null
 
   /** Written by a call of the store that has been confirmed: expected in the readings after number `reading`. */
-  expect (entry: Revocation, reading: number): void {
+  expect(entry: Revocation, reading: number): void {
     this.#pending.set(keyOf(entry), { entry, writtenAt: reading })
   }
 
   /** The store has confirmed what was queued. */
-  written (entry: Revocation, reading: number): void {
+  written(entry: Revocation, reading: number): void {
     const known = this.#pending.get(keyOf(entry))
     if (known !== undefined && known.entry.until <= entry.until) known.writtenAt = reading
   }
 
   /** Not written, or lost: written by the next {@link flush}. */
-  queue (entry: Revocation): void {
+  queue(entry: Revocation): void {
     const known = this.#pending.get(keyOf(entry))
-    if (known === undefined || known.entry.until < entry.until || known.writtenAt !== null) this.#pending.set(keyOf(entry), { entry, writtenAt: null })
+    if (known === undefined || known.entry.until < entry.until || known.writtenAt !== null) {
+      this.#pending.set(keyOf(entry), { entry, writtenAt: null })
+    }
   }
 
-  seen (entry: Revocation): void {
+  seen(entry: Revocation): void {
     const known = this.#pending.get(keyOf(entry))
     if (known !== undefined && known.entry.until <= entry.until) this.#pending.delete(keyOf(entry))
   }
 
   /** After a reading that came to the end of the log: what it should have shown and did not is written again. */
-  readingEnded (reading: number, now: number): void {
+  readingEnded(reading: number, now: number): void {
     for (const [key, pending] of this.#pending) {
       if (pending.entry.until <= now) this.#pending.delete(key)
       else if (pending.writtenAt !== null && pending.writtenAt < reading) pending.writtenAt = null
@@ -47,17 +49,19 @@ export class PendingRevocations {
   }
 
   /** The {@link flush} that is under way. */
-  get flushing (): Promise<void> | null {
+  get flushing(): Promise<void> | null {
     return this.#flushing
   }
 
   /** Writes what is not written, in batches, and never rejects: what fails stays for the next call. Calls share one run. */
-  flush (write: (entries: readonly Revocation[]) => Promise<unknown>, currentReading: () => number): Promise<void> {
-    this.#flushing ??= this.#run(write, currentReading).finally(() => { this.#flushing = null })
+  flush(write: (entries: readonly Revocation[]) => Promise<unknown>, currentReading: () => number): Promise<void> {
+    this.#flushing ??= this.#run(write, currentReading).finally(() => {
+      this.#flushing = null
+    })
     return this.#flushing
   }
 
-  async #run (write: (entries: readonly Revocation[]) => Promise<unknown>, currentReading: () => number): Promise<void> {
+  async #run(write: (entries: readonly Revocation[]) => Promise<unknown>, currentReading: () => number): Promise<void> {
     try {
       for (let batch = this.#unwritten(); batch.length > 0; batch = this.#unwritten()) {
         await write(batch.map(({ entry }) => entry))
@@ -68,7 +72,7 @@ export class PendingRevocations {
     }
   }
 
-  #unwritten (): Pending[] {
+  #unwritten(): Pending[] {
     const batch: Pending[] = []
     for (const pending of this.#pending.values()) {
       if (pending.writtenAt === null && batch.push(pending) === batchSize) break
@@ -77,6 +81,6 @@ export class PendingRevocations {
   }
 }
 
-function keyOf ({ kind, id }: Revocation): string {
+function keyOf({ kind, id }: Revocation): string {
   return kind + id
 }

@@ -33,7 +33,7 @@ interface Outcome {
 type Refused = (attempt: Attempt) => Promise<never>
 
 /** Exchanges a refresh token: what `rotation.ts` decides is carried out by one atomic store call. */
-export function createRefresh (parts: SessionParts, sessions: Sessions) {
+export function createRefresh(parts: SessionParts, sessions: Sessions) {
   const { settings, store: sharedStore, accessLifetime, refreshTokens, knownSessions, revocations, emit } = parts
   const { retrySeconds, lateRetries, idleSeconds, claims: currentClaims } = settings.refreshToken
   const policy = { retryMs: retrySeconds * 1000, lateRetries }
@@ -53,29 +53,39 @@ export function createRefresh (parts: SessionParts, sessions: Sessions) {
       event: (_attempt, row) => ({ type: 'refresh-coalesced', ...named(row), streak: row.repeatStreak })
     },
     'count-retry': {
-      write: ({ row, now, store }) => store.countRetry(row.id, {
-        generation: row.generation,
-        retries: row.retries,
-        keepRetries: recentRetries(row, now),
-        idleMs,
-        accessLifetimeSeconds: accessLifetime()
-      }),
+      write: ({ row, now, store }) =>
+        store.countRetry(row.id, {
+          generation: row.generation,
+          retries: row.retries,
+          keepRetries: recentRetries(row, now),
+          idleMs,
+          accessLifetimeSeconds: accessLifetime()
+        }),
       event: ({ row }) => ({ type: 'refresh-retried', ...named(row) })
     },
     'roll-forward': {
-      write: ({ row, token, store }) => store.rotate(row.id, {
-        from: row.generation, to: token.generation, minAgeMs: 0, idleMs, accessLifetimeSeconds: accessLifetime()
-      }),
+      write: ({ row, token, store }) =>
+        store.rotate(row.id, {
+          from: row.generation,
+          to: token.generation,
+          minAgeMs: 0,
+          idleMs,
+          accessLifetimeSeconds: accessLifetime()
+        }),
       event: ({ row }) => ({ type: 'store-rolled-back', ...named(row) })
     },
-    superseded: async () => { throw refusal('AUTH_REFRESH_SUPERSEDED', 'two or more generations old, a moment after a rotation') },
+    superseded: async () => {
+      throw refusal('AUTH_REFRESH_SUPERSEDED', 'two or more generations old, a moment after a rotation')
+    },
     reuse: async ({ row, store }) => {
       // First: the alarm must not depend on the write that follows.
       emit({ type: 'refresh-token-reused', ...named(row) })
       await sessions.signOut(row.id, store)
       throw refusal('AUTH_REFRESH_REUSED', 'an old refresh token came back')
     },
-    invalid: async () => { throw invalid('the session has ended or expired') }
+    invalid: async () => {
+      throw invalid('the session has ended or expired')
+    }
   } satisfies Record<Verdict, Outcome | Refused>
 
   /**
@@ -85,7 +95,7 @@ export function createRefresh (parts: SessionParts, sessions: Sessions) {
    * AUTH_STORE_UNAVAILABLE, AUTH_TOKEN_TOO_LARGE
    * @throws TypeError for what `refreshToken.claims` returned
    */
-  return async function refresh (text: string, { assertFits }: { assertFits: AssertFits }): Promise<TokenSet> {
+  return async function refresh(text: string, { assertFits }: { assertFits: AssertFits }): Promise<TokenSet> {
     const token = refreshTokens.read(text)
     if (token === null) throw invalid('the shape or the mac is wrong')
     if (revocations.isSessionRevoked(token.sessionId)) throw invalid('the session was ended')
@@ -99,12 +109,13 @@ export function createRefresh (parts: SessionParts, sessions: Sessions) {
       const outcome: Outcome | Refused = outcomes[applied ? 'rotate' : decide(row, token.generation, storeTime, policy)]
       if (typeof outcome === 'function') return await outcome(attempt)
       const content = applied ? row : await contentFor(attempt, assertFits)
-      const written = applied || outcome.write === undefined ? { row, storeTime, applied: true } : await outcome.write(attempt)
+      const written =
+        applied || outcome.write === undefined ? { row, storeTime, applied: true } : await outcome.write(attempt)
       if (written.applied && written.row !== null) {
         emit(outcome.event(attempt, written.row))
         return sessions.issueTokens(written.row, written.storeTime, content)
       }
-      ({ row, storeTime, applied } = written)
+      ;({ row, storeTime, applied } = written)
     }
     throw refusal('AUTH_STORE_UNAVAILABLE', `lost ${maxRaces} races for one session`)
   }
@@ -114,14 +125,20 @@ export function createRefresh (parts: SessionParts, sessions: Sessions) {
    * case is one round trip: the store rotates if the row is as `decide()` would want it. Otherwise, and whenever the
    * application is to be asked for claims first, the row is read.
    */
-  async function firstLook (token: RefreshToken, store: TimedStore, assertFits: AssertFits): Promise<CompareAndSetResult> {
+  async function firstLook(
+    token: RefreshToken,
+    store: TimedStore,
+    assertFits: AssertFits
+  ): Promise<CompareAndSetResult> {
     const known = knownSessions.get(token.sessionId)
     if (known !== undefined) assertProved(token, known.sessionKey)
-    if (known === undefined || currentClaims || !isIssuable(known, assertFits)) return { ...await store.find(token.sessionId), applied: false }
+    if (known === undefined || currentClaims || !isIssuable(known, assertFits)) {
+      return { ...(await store.find(token.sessionId)), applied: false }
+    }
     return await rotate(token, store)
   }
 
-  function isIssuable (row: Pick<SessionRow, 'id' | 'sub' | 'claims' | 'scope'>, assertFits: AssertFits): boolean {
+  function isIssuable(row: Pick<SessionRow, 'id' | 'sub' | 'claims' | 'scope'>, assertFits: AssertFits): boolean {
     try {
       sessions.assertIssuable(row, assertFits)
       return true
@@ -130,12 +147,12 @@ export function createRefresh (parts: SessionParts, sessions: Sessions) {
     }
   }
 
-  function assertProved (token: RefreshToken, sessionKey: string): void {
+  function assertProved(token: RefreshToken, sessionKey: string): void {
     if (!refreshTokens.matches(token, sessionKey)) throw invalid('the second half of the mac is wrong')
   }
 
   /** What the new access token carries: known to fit into it and into the response before anything is written. */
-  async function contentFor ({ row, store }: Attempt, assertFits: AssertFits): Promise<Content> {
+  async function contentFor({ row, store }: Attempt, assertFits: AssertFits): Promise<Content> {
     if (currentClaims) return await askClaims(row, store, assertFits)
     try {
       sessions.assertIssuable(row, assertFits)
@@ -148,13 +165,17 @@ export function createRefresh (parts: SessionParts, sessions: Sessions) {
     return row
   }
 
-  async function askClaims (row: SessionRow, store: TimedStore, assertFits: AssertFits): Promise<Content> {
+  async function askClaims(row: SessionRow, store: TimedStore, assertFits: AssertFits): Promise<Content> {
     const current = await store.bounded(() => currentClaims!(sessionInfo(row)))
     if (current === null) {
       await sessions.signOut(row.id, store)
       throw invalid('the application ended the session')
     }
-    if (typeof current !== 'object') throw new TypeError('"refreshToken.claims" must return { claims?, scope? }, or null to end the session: is a "return" missing?')
+    if (typeof current !== 'object') {
+      throw new TypeError(
+        '"refreshToken.claims" must return { claims?, scope? }, or null to end the session: is a "return" missing?'
+      )
+    }
     const claims = current.claims === undefined ? row.claims : checkAppClaims(current.claims)
     const content = { claims, scope: narrowed(row.scope, current.scope) }
     sessions.assertIssuable({ ...row, ...content }, assertFits)
@@ -162,35 +183,43 @@ export function createRefresh (parts: SessionParts, sessions: Sessions) {
   }
 
   /** The first time that a generation is presented again within `retrySeconds` is noted; more of the same is not. */
-  async function countRepeat ({ row, token, now, store }: Attempt): Promise<CompareAndSetResult> {
+  async function countRepeat({ row, token, now, store }: Attempt): Promise<CompareAndSetResult> {
     if ((row.repeatedGeneration ?? -1) >= token.generation) return { row, storeTime: now, applied: true }
     const streak = streakAt(row, token.generation)
     return await store.countRepeat(row.id, { generation: row.generation, repeated: token.generation, streak })
   }
 
-  async function rotate ({ sessionId, generation }: RefreshToken, store: TimedStore): Promise<CompareAndSetResult> {
+  async function rotate({ sessionId, generation }: RefreshToken, store: TimedStore): Promise<CompareAndSetResult> {
     return await store.rotate(sessionId, {
-      from: generation, to: generation + 1, minAgeMs: policy.retryMs, idleMs, accessLifetimeSeconds: accessLifetime()
+      from: generation,
+      to: generation + 1,
+      minAgeMs: policy.retryMs,
+      idleMs,
+      accessLifetimeSeconds: accessLifetime()
     })
   }
 }
 
-function named ({ id, sub }: SessionRow): { sub: string, sessionId: string } {
+function named({ id, sub }: SessionRow): { sub: string; sessionId: string } {
   return { sub, sessionId: id }
 }
 
 /** Nothing else of the row: its session key, above all, is not the application's business. */
-function sessionInfo ({ id, sub, device, scope, claims }: SessionRow): SessionInfo {
+function sessionInfo({ id, sub, device, scope, claims }: SessionRow): SessionInfo {
   return { id, sub, device, scope, claims }
 }
 
 /** Scope may shrink at a refresh, never grow beyond what the user signed in for. */
-function narrowed (session: string | null, current: string | undefined): string | null {
+function narrowed(session: string | null, current: string | undefined): string | null {
   if (current === undefined) return session
   const allowed = new Set(scopesOf(session))
-  return scopesOf(checkScope(current)).filter((scope) => allowed.has(scope)).join(' ') || null
+  return (
+    scopesOf(checkScope(current))
+      .filter((scope) => allowed.has(scope))
+      .join(' ') || null
+  )
 }
 
-function invalid (detail: string): AuthError {
+function invalid(detail: string): AuthError {
   return refusal('AUTH_REFRESH_INVALID', detail)
 }

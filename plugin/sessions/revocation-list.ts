@@ -7,7 +7,7 @@ export class RevocationList {
   /** A token that was found valid at this version need not be looked up again until it changes. */
   #version = 0
 
-  record ({ kind, id, until }: Revocation, now: number): 'new' | 'raised' | 'known' | 'over' {
+  record({ kind, id, until }: Revocation, now: number): 'new' | 'raised' | 'known' | 'over' {
     if (until <= now) return 'over'
     const known = this.#untils[kind].get(id)
     if (known !== undefined && known >= until) return 'known'
@@ -16,31 +16,34 @@ export class RevocationList {
     return known === undefined ? 'new' : 'raised'
   }
 
-  isRevoked (token: AccessToken): boolean {
+  isRevoked(token: AccessToken): boolean {
     if (token.checkedAtVersion === this.#version) return false
     if (this.#isListed(token)) return true
     token.checkedAtVersion = this.#version
     return false
   }
 
-  isSessionRevoked (sessionId: string): boolean {
+  isSessionRevoked(sessionId: string): boolean {
     return this.#untils.session.has(sessionId)
   }
 
-  * entries (): Generator<Revocation> {
+  *entries(): Generator<Revocation> {
     for (const kind of ['session', 'token'] as const) {
       for (const [id, until] of this.#untils[kind]) yield { kind, id, until }
     }
   }
 
-  prune (now: number): void {
+  prune(now: number): void {
     for (const untils of Object.values(this.#untils)) {
       for (const [id, until] of untils) if (until <= now) untils.delete(id)
     }
   }
 
   /** By its session, or by itself. */
-  #isListed ({ sessionId, claims: { iss, jti } }: AccessToken): boolean {
-    return (sessionId !== null && this.#untils.session.has(sessionId)) || (jti !== undefined && this.#untils.token.has(tokenRevocationId(iss, jti)))
+  #isListed({ sessionId, claims: { iss, jti } }: AccessToken): boolean {
+    return (
+      (sessionId !== null && this.#untils.session.has(sessionId)) ||
+      (jti !== undefined && this.#untils.token.has(tokenRevocationId(iss, jti)))
+    )
   }
 }

@@ -30,7 +30,7 @@ const lateRetryWindowMs = 24 * 3600 * 1000
  * Decides about a refresh token of `generation`, from the row and the store's own time, and from nothing else.
  * With `retryMs: 0, lateRetries: 0` it is RFC 9700 §4.14.2 to the letter.
  */
-export function decide (row: SessionRow, generation: number, now: number, policy: RotationPolicy): Verdict {
+export function decide(row: SessionRow, generation: number, now: number, policy: RotationPolicy): Verdict {
   const behind = row.generation - generation
   const justRotated = isWithin(row.rotatedAt, now, policy.retryMs)
   if (!isLive(row, now)) return 'invalid'
@@ -42,7 +42,7 @@ export function decide (row: SessionRow, generation: number, now: number, policy
 }
 
 /** The late retries that still count against the limit. */
-export function recentRetries (row: SessionRow, now: number): readonly number[] {
+export function recentRetries(row: SessionRow, now: number): readonly number[] {
   return row.retries.filter((time) => isWithin(time, now, lateRetryWindowMs))
 }
 
@@ -50,11 +50,11 @@ export function recentRetries (row: SessionRow, now: number): readonly number[] 
  * How many generations in a row were presented twice within `retrySeconds`, this one included. Two tabs do that now and
  * then; a thief who waits for the victim's refreshes does it every time.
  */
-export function streakAt (row: SessionRow, repeated: number): number {
+export function streakAt(row: SessionRow, repeated: number): number {
   return row.repeatedGeneration === repeated - 1 ? row.repeatStreak + 1 : 1
 }
 
 /** A clock can be set back between two reads: the distance counts, not the direction. */
-function isWithin (time: number | undefined, now: number, ms: number): boolean {
+function isWithin(time: number | undefined, now: number, ms: number): boolean {
   return time !== undefined && Math.abs(now - time) < ms
 }

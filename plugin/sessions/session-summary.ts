@@ -15,13 +15,13 @@ export interface SessionSummary {
   readonly expiresAt: Date
 }
 
-export function summarize ({ id, device, createdAt, rotatedAt, retries, idleExpiresAt }: SessionRow): SessionSummary {
+export function summarize({ id, device, createdAt, rotatedAt, retries, idleExpiresAt }: SessionRow): SessionSummary {
   const lastUsedAt = Math.max(rotatedAt, ...retries)
   return {
     id,
     device,
     createdAt: new Date(createdAt),
-    lastUsedAt: new Date(Math.max(createdAt, lastUsedAt - lastUsedAt % hourMs)),
+    lastUsedAt: new Date(Math.max(createdAt, lastUsedAt - (lastUsedAt % hourMs))),
     expiresAt: new Date(idleExpiresAt)
   }
 }

@@ -51,14 +51,29 @@ const rememberedMs = 24 * 3600 * 1000
 export type Sessions = ReturnType<typeof createSessions>
 
 /** The issuers whose sessions are this application's own; rows from before sessions had an issuer are adopted. */
-function ownIssuers ({ issuer }: Pick<Settings, 'issuer'>): readonly string[] {
+function ownIssuers({ issuer }: Pick<Settings, 'issuer'>): readonly string[] {
   return [issuer, '']
 }
 
 /** Starts, lists and ends logins. How a login is carried on is `refresh.ts`. */
-export function createSessions (parts: SessionParts) {
-  const { settings, storeClock, accessLifetime, nodeClock, accessTokens, refreshTokens, knownSessions, revocations, trimmer, emit } = parts
-  const { issuer, accessToken: { lifetimeSeconds }, refreshToken: { idleSeconds, absoluteSeconds, maxSessions } } = settings
+export function createSessions(parts: SessionParts) {
+  const {
+    settings,
+    storeClock,
+    accessLifetime,
+    nodeClock,
+    accessTokens,
+    refreshTokens,
+    knownSessions,
+    revocations,
+    trimmer,
+    emit
+  } = parts
+  const {
+    issuer,
+    accessToken: { lifetimeSeconds },
+    refreshToken: { idleSeconds, absoluteSeconds, maxSessions }
+  } = settings
   const issuers = ownIssuers(settings)
 
   return {
@@ -73,14 +88,24 @@ export function createSessions (parts: SessionParts) {
      * @throws AuthError AUTH_REVOKED_TOKEN when the subject's sessions were all ended since `authenticatedAt`
      * @throws TypeError for what is not a subject, claims, scope or device
      */
-    async start (input: SignInInput, { revoke, assertFits, transport, store = parts.store }: {
-      readonly revoke: readonly string[]
-      readonly assertFits: AssertFits
-      readonly transport: 'bearer' | 'cookie'
-      readonly store?: TimedStore | undefined
-    }): Promise<TokenSet> {
+    async start(
+      input: SignInInput,
+      {
+        revoke,
+        assertFits,
+        transport,
+        store = parts.store
+      }: {
+        readonly revoke: readonly string[]
+        readonly assertFits: AssertFits
+        readonly transport: 'bearer' | 'cookie'
+        readonly store?: TimedStore | undefined
+      }
+    ): Promise<TokenSet> {
       const { sub, claims, scope, device, authenticatedAt, revokeOthers } = checkSignIn(input)
-      if (authenticatedAt !== undefined && authenticatedAt < nodeClock() - rememberedMs) throw refusal('AUTH_REVOKED_TOKEN', 'the credential was read more than a day ago')
+      if (authenticatedAt !== undefined && authenticatedAt < nodeClock() - rememberedMs) {
+        throw refusal('AUTH_REVOKED_TOKEN', 'the credential was read more than a day ago')
+      }
       const session: NewSession = {
         id: randomBytes(16).toString('base64url'),
         issuer,
@@ -103,7 +128,9 @@ export function createSessions (parts: SessionParts) {
         authenticatedAge: authenticatedAt === undefined ? undefined : () => nodeClock() - authenticatedAt,
         lifetimeSeconds: accessLifetime()
       })
-      if (inserted.row === null) throw refusal('AUTH_REVOKED_TOKEN', 'all sessions of the subject were ended since the credential was read')
+      if (inserted.row === null) {
+        throw refusal('AUTH_REVOKED_TOKEN', 'all sessions of the subject were ended since the credential was read')
+      }
       const { row, storeTime, revoked, evicted, more } = inserted
       markRevoked(revoked)
       markRevoked(evicted, 'max-sessions')
@@ -118,12 +145,13 @@ export function createSessions (parts: SessionParts) {
      * Ends a session: before this resolves, its access tokens are refused in this process. When the store fails, they
      * are refused all the same, the store is told later, and this throws AUTH_STORE_UNAVAILABLE.
      */
-    signOut: (sessionId: string, store = parts.store): Promise<void> => revokeOrRefuse(sessionId, async () => {
-      if (!await revoke(sessionId, {}, store)) await revokeUnknown(sessionId, store)
-    }),
+    signOut: (sessionId: string, store = parts.store): Promise<void> =>
+      revokeOrRefuse(sessionId, async () => {
+        if (!(await revoke(sessionId, {}, store))) await revokeUnknown(sessionId, store)
+      }),
 
     /** The same for the session that a refresh token of any generation names; what is not a token of ours ends nothing. */
-    async endByRefreshToken (text: string, store = parts.store): Promise<void> {
+    async endByRefreshToken(text: string, store = parts.store): Promise<void> {
       const token = refreshTokens.read(text)
       if (token === null || isKnownForgery(token)) return
       await revokeOrRefuse(token.sessionId, async () => {
@@ -134,13 +162,13 @@ export function createSessions (parts: SessionParts) {
     },
 
     /** The session that a refresh token of any generation names, `null` if none does. A lost one counts. */
-    async findSession (text: string, store = parts.store): Promise<string | null> {
+    async findSession(text: string, store = parts.store): Promise<string | null> {
       const token = refreshTokens.read(text)
-      return token === null || await ownership(token, store) === 'not ours' ? null : token.sessionId
+      return token === null || (await ownership(token, store)) === 'not ours' ? null : token.sessionId
     },
 
     /** A subject's live sessions, oldest first. */
-    async list (sub: string): Promise<SessionSummary[]> {
+    async list(sub: string): Promise<SessionSummary[]> {
       const { rows } = await parts.store.list({ issuers, sub }, { limit: maxSessions })
       return rows.map(summarize)
     },
@@ -150,13 +178,16 @@ export function createSessions (parts: SessionParts) {
       revoke(sessionId, { ...options, issuers }, parts.store),
 
     /** Ends all sessions of a subject but `except`; resolves to how many. Sign-ins that are under way are refused too. */
-    async revokeAll (sub: string, { except }: { except?: string | null } = {}): Promise<number> {
+    async revokeAll(sub: string, { except }: { except?: string | null } = {}): Promise<number> {
       const store = parts.store.withDeadline()
-      const { revoked, more } = await store.revokeAll({ issuers, sub }, { except: except ?? undefined, lifetimeSeconds: accessLifetime() })
+      const { revoked, more } = await store.revokeAll(
+        { issuers, sub },
+        { except: except ?? undefined, lifetimeSeconds: accessLifetime() }
+      )
       markRevoked(revoked)
       if (!more) return revoked.length
       // None of them can be refreshed any more. Waited for as long as a request waits, and done in any case.
-      return revoked.length + await store.bounded(() => trimmer.add({ issuers, sub })).catch(() => 0)
+      return revoked.length + (await store.bounded(() => trimmer.add({ issuers, sub })).catch(() => 0))
     }
   }
 
@@ -164,38 +195,44 @@ export function createSessions (parts: SessionParts) {
    * Whether the row proves the second half of the mac. Of a session that the store has lost, the first half, keyed by
    * `secret`, has to suffice: it can end, its access tokens may still be valid.
    */
-  async function ownership (token: RefreshToken, store: TimedStore): Promise<'ours' | 'lost' | 'not ours'> {
+  async function ownership(token: RefreshToken, store: TimedStore): Promise<'ours' | 'lost' | 'not ours'> {
     const { row } = await store.find(token.sessionId)
     if (row === null) return 'lost'
     return refreshTokens.matches(token, row.sessionKey) ? 'ours' : 'not ours'
   }
 
   /** Known without asking the store: nothing may end here because it is away. */
-  function isKnownForgery (token: RefreshToken): boolean {
+  function isKnownForgery(token: RefreshToken): boolean {
     const known = knownSessions.get(token.sessionId)
     return known !== undefined && !refreshTokens.matches(token, known.sessionKey)
   }
 
-  async function revoke (sessionId: string, options: { sub?: string, issuers?: readonly string[] }, store: TimedStore): Promise<boolean> {
+  async function revoke(
+    sessionId: string,
+    options: { sub?: string; issuers?: readonly string[] },
+    store: TimedStore
+  ): Promise<boolean> {
     const { revoked } = await store.revoke(sessionId, { ...options, lifetimeSeconds: accessLifetime() })
     if (revoked !== null) markRevoked([revoked])
     return revoked !== null
   }
 
   /** What the store has lost lives on in access tokens: they are revoked for as long as any may be valid. */
-  async function revokeUnknown (sessionId: string, store: TimedStore): Promise<void> {
+  async function revokeUnknown(sessionId: string, store: TimedStore): Promise<void> {
     await revocations.revokeEverywhere({ kind: 'session', id: sessionId, until: revocations.longestUntil() }, store)
   }
 
   /** Sessions that were to end and that the store did not find: it may have lost them, and their access tokens live on. */
-  function revokeMissing (ids: readonly string[]): void {
+  function revokeMissing(ids: readonly string[]): void {
     for (const id of ids) {
-      if (!revocations.isSessionRevoked(id)) revocations.revokeLocally({ kind: 'session', id, until: revocations.longestUntil() })
+      if (!revocations.isSessionRevoked(id)) {
+        revocations.revokeLocally({ kind: 'session', id, until: revocations.longestUntil() })
+      }
     }
   }
 
   /** A session that is to end is refused here from now on, whether or not the store can be told. */
-  async function revokeOrRefuse (sessionId: string, act: () => Promise<unknown>): Promise<void> {
+  async function revokeOrRefuse(sessionId: string, act: () => Promise<unknown>): Promise<void> {
     try {
       await act()
     } catch (error) {
@@ -205,12 +242,12 @@ export function createSessions (parts: SessionParts) {
   }
 
   /** From here on, this process refuses the sessions' access tokens. */
-  function markRevoked (revoked: readonly RevokedSession[], reason: RevocationReason = null): void {
+  function markRevoked(revoked: readonly RevokedSession[], reason: RevocationReason = null): void {
     for (const { id, until } of revoked) revocations.record({ kind: 'session', id, until }, reason)
   }
 
   /** Tokens for what the row says, never valid for longer than the row and the session. */
-  function issueTokens (row: SessionRow, storeTime: number, subject: Pick<SessionRow, 'claims' | 'scope'>): TokenSet {
+  function issueTokens(row: SessionRow, storeTime: number, subject: Pick<SessionRow, 'claims' | 'scope'>): TokenSet {
     const now = storeClock.now()
     const iat = Math.floor(now / 1000)
     const aheadSeconds = Math.floor(Math.max(0, now - storeTime) / 1000)
@@ -232,7 +269,10 @@ export function createSessions (parts: SessionParts) {
    * What cannot be signed or sent is found out before anything is written.
    * @throws TypeError where the claims do not match the schema; AuthError AUTH_TOKEN_TOO_LARGE
    */
-  function assertIssuable ({ id, sub, claims, scope }: Pick<SessionRow, 'id' | 'sub' | 'claims' | 'scope'>, assertFits: AssertFits): void {
+  function assertIssuable(
+    { id, sub, claims, scope }: Pick<SessionRow, 'id' | 'sub' | 'claims' | 'scope'>,
+    assertFits: AssertFits
+  ): void {
     assertFits(accessTokens.measure({ sub, sid: id, scope, claims }), claims)
   }
 }

@@ -23,27 +23,46 @@ const maxDeviceLength = 200
 const maxSubBytes = 1000
 
 /** @throws TypeError that names the member */
-export function checkSignIn (input: SignInInput) {
+export function checkSignIn(input: SignInInput) {
   const { sub, claims = {}, scope, device, authenticatedAt, revokeOthers = false } = input
   // Both restrict: a value that got lost must not leave out what it asks for.
   const lost = (['authenticatedAt', 'revokeOthers'] as const).find((name) => name in input && input[name] === undefined)
   if (lost !== undefined) throw new TypeError(`"${lost}" ${undefinedProblem}`)
-  if (!isStorable(sub)) throw new TypeError(`"sub" must be a non-empty, well-formed string of at most ${maxSubBytes} bytes`)
-  if (authenticatedAt !== undefined && !Number.isFinite(authenticatedAt)) throw new TypeError('"authenticatedAt" must be a time in milliseconds')
+  if (!isStorable(sub)) {
+    throw new TypeError(`"sub" must be a non-empty, well-formed string of at most ${maxSubBytes} bytes`)
+  }
+  if (authenticatedAt !== undefined && !Number.isFinite(authenticatedAt)) {
+    throw new TypeError('"authenticatedAt" must be a time in milliseconds')
+  }
   if (typeof revokeOthers !== 'boolean') throw new TypeError('"revokeOthers" must be true or false')
-  return { sub, claims: checkAppClaims(claims), scope: checkScope(scope), device: checkDevice(device), authenticatedAt, revokeOthers }
+  return {
+    sub,
+    claims: checkAppClaims(claims),
+    scope: checkScope(scope),
+    device: checkDevice(device),
+    authenticatedAt,
+    revokeOthers
+  }
 }
 
 /**
  * What every database keeps as it is: well-formed Unicode without U+0000, not too long for an index. PostgreSQL fails
  * for anything else, which would be 503 for something that a client sent.
  */
-export function isStorable (text: unknown): text is string {
-  return typeof text === 'string' && text !== '' && !text.includes('\0') && Buffer.byteLength(text) <= maxSubBytes && Buffer.from(text).toString() === text
+export function isStorable(text: unknown): text is string {
+  return (
+    typeof text === 'string' &&
+    text !== '' &&
+    !text.includes('\0') &&
+    Buffer.byteLength(text) <= maxSubBytes &&
+    Buffer.from(text).toString() === text
+  )
 }
 
-function checkDevice (device: unknown): string | null {
+function checkDevice(device: unknown): string | null {
   if (device === undefined || device === null) return null
-  if (typeof device !== 'string' || device.length > maxDeviceLength) throw new TypeError(`"device" must be a string of at most ${maxDeviceLength} characters`)
+  if (typeof device !== 'string' || device.length > maxDeviceLength) {
+    throw new TypeError(`"device" must be a string of at most ${maxDeviceLength} characters`)
+  }
   return device
 }

@@ -35,7 +35,7 @@ export class StoreClock {
   #skewMs = 0
   #hasObserved = false
   /** Responses that tell of a slower store: the last difference, and the highest since then. */
-  #slower: { readonly since: number, skewMs: number, highestMs: number } | null = null
+  #slower: { readonly since: number; skewMs: number; highestMs: number } | null = null
   #toldMs = 0
   #excessMs = 0
   /** This node's clock against a clock that nobody sets: a step shows here. */
@@ -43,7 +43,7 @@ export class StoreClock {
   /** By how much this node's clock was set forward and is not yet corrected: a call that was under way then hides it. */
   #ownStepMs = 0
 
-  constructor (parts: StoreClockParts) {
+  constructor(parts: StoreClockParts) {
     this.#parts = parts
     this.#monotonic = parts.monotonic ?? (() => performance.now())
     this.#offset = parts.clock() - this.#monotonic()
@@ -52,7 +52,7 @@ export class StoreClock {
   readonly now = (): number => this.#parts.clock() + this.#skewMs
 
   /** How far ahead of the store this clock knowingly runs: tokens that it signs outlive the store's idea of them by so much. */
-  get aheadMs (): number {
+  get aheadMs(): number {
     return this.#slower === null ? 0 : this.#skewMs - this.#slower.skewMs
   }
 
@@ -60,11 +60,11 @@ export class StoreClock {
   readonly storeNow = (): number => this.now() - this.aheadMs
 
   /** The last difference that was too much to compensate; 0 while there is none. */
-  get excessMs (): number {
+  get excessMs(): number {
     return this.#excessMs
   }
 
-  observe (observation: Observation): void {
+  observe(observation: Observation): void {
     this.#ownStepMs = Math.max(0, this.#ownStepMs + this.#takeStep())
     const skewMs = closest(this.#skewMs, observation)
     this.#tell(skewMs)
@@ -84,7 +84,7 @@ export class StoreClock {
    * Only what has been so for the whole time counts: clocks always drift a little, and a step back that comes late must
    * not profit from the time that the drift has waited.
    */
-  #noteSlower (skewMs: number): void {
+  #noteSlower(skewMs: number): void {
     const now = this.#monotonic()
     const { since, highestMs } = this.#slower ?? { since: now, highestMs: skewMs }
     this.#slower = { since, skewMs, highestMs: Math.max(highestMs, skewMs) }
@@ -93,24 +93,24 @@ export class StoreClock {
     if (skewMs < this.#skewMs) this.#slower = { since: now, skewMs, highestMs: skewMs }
   }
 
-  #set (skewMs: number): void {
+  #set(skewMs: number): void {
     this.#skewMs = skewMs
     this.#slower = null
   }
 
-  #takeStep (): number {
+  #takeStep(): number {
     const before = this.#offset
     this.#offset = this.#parts.clock() - this.#monotonic()
     return this.#offset - before
   }
 
-  #tell (skewMs: number): void {
+  #tell(skewMs: number): void {
     if (Math.abs(skewMs - this.#toldMs) <= tellMs) return
     this.#toldMs = skewMs
     this.#parts.onSkew(skewMs, Math.abs(skewMs) <= maxSkewMs)
   }
 }
 
-function closest (skewMs: number, { storeTime, sentAt, receivedAt }: Observation): number {
+function closest(skewMs: number, { storeTime, sentAt, receivedAt }: Observation): number {
   return Math.min(Math.max(skewMs, storeTime - receivedAt), storeTime - sentAt)
 }

@@ -2,8 +2,12 @@ import type { SessionStore } from '../stores/session-store.ts'
 
 /** What each method's result must contain beside `storeTime`: a custom store that forgets it would fail open. */
 const checks: Partial<Record<keyof SessionStore, (result: Record<string, unknown>) => boolean>> = {
-  insert: ({ row, storeTime, ...rest }) => row === null || (isRow(row) && isRevokedList(rest.revoked, storeTime) &&
-    isRevokedList(rest.evicted, storeTime) && typeof rest.more === 'boolean'),
+  insert: ({ row, storeTime, ...rest }) =>
+    row === null ||
+    (isRow(row) &&
+      isRevokedList(rest.revoked, storeTime) &&
+      isRevokedList(rest.evicted, storeTime) &&
+      typeof rest.more === 'boolean'),
   find: ({ row }) => row === null || isRow(row),
   rotate: isCompareAndSet,
   countRetry: isCompareAndSet,
@@ -12,49 +16,70 @@ const checks: Partial<Record<keyof SessionStore, (result: Record<string, unknown
   revokeAll: isRevokeMany,
   trim: isRevokeMany,
   list: ({ rows }) => Array.isArray(rows) && rows.every(isRow),
-  readRevocations: ({ entries, cursor, more, resumed, storeTime }) => Array.isArray(entries) &&
-    entries.every((entry) => isObject(entry) && (entry.kind === 'session' || entry.kind === 'token') && isRevokedId(entry, storeTime)) &&
-    typeof cursor === 'string' && typeof more === 'boolean' && typeof resumed === 'boolean'
+  readRevocations: ({ entries, cursor, more, resumed, storeTime }) =>
+    Array.isArray(entries) &&
+    entries.every(
+      (entry) =>
+        isObject(entry) && (entry.kind === 'session' || entry.kind === 'token') && isRevokedId(entry, storeTime)
+    ) &&
+    typeof cursor === 'string' &&
+    typeof more === 'boolean' &&
+    typeof resumed === 'boolean'
 }
 
 /**
  * Checks what a store returns, in one place: sign-out must not succeed because a custom store says nothing.
  * @throws TypeError that names the method
  */
-export function checkResult (name: keyof SessionStore, result: unknown): void {
+export function checkResult(name: keyof SessionStore, result: unknown): void {
   const isTimed = isObject(result) && Number.isFinite(result.storeTime)
   const isAsPromised = isTimed && (checks[name]?.(result) ?? true)
-  if (!isAsPromised) throw new TypeError(`The store's ${name}() returned something other than SessionStore promises: see "${name}" there, and its unit of time, milliseconds`)
+  if (!isAsPromised) {
+    throw new TypeError(
+      `The store's ${name}() returned something other than SessionStore promises: see "${name}" there, and its unit of time, milliseconds`
+    )
+  }
 }
 
-function isCompareAndSet ({ row, applied }: Record<string, unknown>): boolean {
+function isCompareAndSet({ row, applied }: Record<string, unknown>): boolean {
   return typeof applied === 'boolean' && (row === null ? !applied : isRow(row))
 }
 
-function isRevokeMany ({ revoked, more, storeTime }: Record<string, unknown>): boolean {
+function isRevokeMany({ revoked, more, storeTime }: Record<string, unknown>): boolean {
   return isRevokedList(revoked, storeTime) && typeof more === 'boolean'
 }
 
-function isRow (row: unknown): boolean {
-  return isObject(row) && typeof row.id === 'string' && typeof row.sub === 'string' && typeof row.issuer === 'string' && typeof row.sessionKey === 'string' &&
-    Number.isSafeInteger(row.generation) && Number.isFinite(row.rotatedAt) && Array.isArray(row.retries) &&
-    Number.isFinite(row.idleExpiresAt) && Number.isFinite(row.absoluteExpiresAt) && Number.isFinite(row.accessLifetimeSeconds) &&
-    (row.revokedAt === null || Number.isFinite(row.revokedAt)) && isObject(row.claims)
+function isRow(row: unknown): boolean {
+  return (
+    isObject(row) &&
+    typeof row.id === 'string' &&
+    typeof row.sub === 'string' &&
+    typeof row.issuer === 'string' &&
+    typeof row.sessionKey === 'string' &&
+    Number.isSafeInteger(row.generation) &&
+    Number.isFinite(row.rotatedAt) &&
+    Array.isArray(row.retries) &&
+    Number.isFinite(row.idleExpiresAt) &&
+    Number.isFinite(row.absoluteExpiresAt) &&
+    Number.isFinite(row.accessLifetimeSeconds) &&
+    (row.revokedAt === null || Number.isFinite(row.revokedAt)) &&
+    isObject(row.claims)
+  )
 }
 
-function isRevokedList (list: unknown, storeTime: unknown): boolean {
+function isRevokedList(list: unknown, storeTime: unknown): boolean {
   return Array.isArray(list) && list.every((entry) => isRevoked(entry, storeTime))
 }
 
-function isRevoked (entry: unknown, storeTime: unknown): boolean {
+function isRevoked(entry: unknown, storeTime: unknown): boolean {
   return isObject(entry) && typeof entry.sub === 'string' && isRevokedId(entry, storeTime)
 }
 
 /** Seconds instead of milliseconds would end a revocation before it begins: they differ by far more than any lifetime. */
-function isRevokedId ({ id, until }: Record<string, unknown>, storeTime: unknown): boolean {
+function isRevokedId({ id, until }: Record<string, unknown>, storeTime: unknown): boolean {
   return typeof id === 'string' && typeof until === 'number' && until > (storeTime as number) / 10
 }
 
-function isObject (value: unknown): value is Record<string, unknown> {
+function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null
 }

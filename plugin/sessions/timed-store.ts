@@ -27,17 +27,17 @@ export class TimedStore {
   readonly #parts: TimedStoreParts
   readonly #endsAt: number | null
 
-  constructor (parts: TimedStoreParts, endsAt: number | null = null) {
+  constructor(parts: TimedStoreParts, endsAt: number | null = null) {
     this.#parts = parts
     this.#endsAt = endsAt
   }
 
   /** The same store for one request: all its calls share one time limit. */
-  withDeadline (): TimedStore {
+  withDeadline(): TimedStore {
     return new TimedStore(this.#parts, this.#now() + this.#timeoutMs)
   }
 
-  get remainingMs (): number {
+  get remainingMs(): number {
     return this.#endsAt === null ? this.#timeoutMs : Math.max(0, this.#endsAt - this.#now())
   }
 
@@ -54,7 +54,7 @@ export class TimedStore {
   readonly readRevocations = this.#timed('readRevocations')
 
   /** Bounds other work of the request, such as the application's own look-ups, like a call of the store. */
-  async bounded<T> (work: () => T | Promise<T>): Promise<T> {
+  async bounded<T>(work: () => T | Promise<T>): Promise<T> {
     const ms = this.remainingMs
     const lateness = () => new Error(`no response within ${this.#timeoutMs} ms`)
     try {
@@ -64,15 +64,15 @@ export class TimedStore {
     }
   }
 
-  #now (): number {
+  #now(): number {
     return (this.#parts.monotonic ?? (() => performance.now()))()
   }
 
-  get #timeoutMs (): number {
+  get #timeoutMs(): number {
     return this.#parts.timeoutMs ?? storeTimeoutMs
   }
 
-  #timed<Name extends Method> (name: Name): SessionStore[Name] {
+  #timed<Name extends Method>(name: Name): SessionStore[Name] {
     const call = async (...args: unknown[]): Promise<Timed> => {
       const { store, storeClock, clock } = this.#parts
       const sentAt = clock()

@@ -22,12 +22,12 @@ export class Trimmer {
   readonly #again = new Set<string>()
   readonly #closing = new AbortController()
 
-  constructor (parts: TrimmerParts) {
+  constructor(parts: TrimmerParts) {
     this.#parts = parts
   }
 
   /** Resolves to how many sessions were revoked; never rejects, and goes on while the store is away. Calls for one subject share a run. */
-  add (subject: Subject): Promise<number> {
+  add(subject: Subject): Promise<number> {
     const key = JSON.stringify(subject)
     const known = this.#running.get(key)
     if (known !== undefined) this.#again.add(key)
@@ -36,12 +36,12 @@ export class Trimmer {
     return running
   }
 
-  async close (): Promise<void> {
+  async close(): Promise<void> {
     this.#closing.abort()
     await Promise.all(this.#running.values())
   }
 
-  async #run (subject: Subject, key: string): Promise<number> {
+  async #run(subject: Subject, key: string): Promise<number> {
     const { store, maxSessions, accessLifetime, onRevoked } = this.#parts
     let total = 0
     // Not before `add()` has noted the run.

@@ -12,14 +12,14 @@ export interface OpenStore {
   /** Opens a second store over the same data, as another process would have it; needed where data can be shared. */
   readonly another?: (() => Promise<SessionStore>) | undefined
   /** Closes the stores and whatever was opened for them. */
-  close (): Promise<void>
+  close(): Promise<void>
 }
 
 export interface ContractCase {
   /** A sentence with the method in it: `rotate() moves the generation only from the one named`. */
   readonly name: string
   /** Opens a store of its own, and rejects with an `AssertionError` where the promise is not kept. */
-  run (): Promise<void>
+  run(): Promise<void>
 }
 
 const cases = { ...insertCases, ...findCases, ...rotateCases, ...revokeCases, ...revocationCases, ...sweepCases }
@@ -39,10 +39,10 @@ const cases = { ...insertCases, ...findCases, ...rotateCases, ...revokeCases, ..
  * for (const { name, run } of storeContract(open)) test(name, run)
  * ```
  */
-export function storeContract (open: () => Promise<OpenStore>): ContractCase[] {
+export function storeContract(open: () => Promise<OpenStore>): ContractCase[] {
   return Object.entries(cases).map(([name, check]) => ({
     name,
-    async run () {
+    async run() {
       const opened: OpenStore[] = []
       const openNext = async (): Promise<OpenStore> => {
         const next = await open()
@@ -51,7 +51,7 @@ export function storeContract (open: () => Promise<OpenStore>): ContractCase[] {
       }
       try {
         const { store, another } = await openNext()
-        await check({ store, other: await another?.() ?? store, unrelated: async () => (await openNext()).store })
+        await check({ store, other: (await another?.()) ?? store, unrelated: async () => (await openNext()).store })
       } finally {
         for (const one of opened) await one.close()
       }

@@ -4,7 +4,14 @@ import { Owners, type Owner } from './memory/owners.ts'
 import { RevocationLog } from './memory/revocation-log.ts'
 import { newRow, slid } from './memory/rows.ts'
 import { isLive, maxBatch, revokedUntil, wholeUntil } from './session-store.ts'
-import type { CompareAndSetResult, NewSession, RevokedSession, SessionRow, SessionStore, Subject } from './session-store.ts'
+import type {
+  CompareAndSetResult,
+  NewSession,
+  RevokedSession,
+  SessionRow,
+  SessionStore,
+  Subject
+} from './session-store.ts'
 
 export interface MemoryStoreOptions {
   /** Milliseconds since the epoch, for tests. Default: `Date.now`. */
@@ -32,34 +39,40 @@ interface Kept {
  * await app.register(authenticate, { issuer, secret, store: memoryStore() })
  * ```
  */
-export function memoryStore ({ clock = Date.now }: MemoryStoreOptions = {}): SessionStore {
+export function memoryStore({ clock = Date.now }: MemoryStoreOptions = {}): SessionStore {
   const sessions = new Map<string, Kept>()
   const owners = new Owners()
   const expiry = new ExpiryIndex()
   const log = new RevocationLog()
 
   /** The row as callers see it: what `revokeAll()` revoked is revoked, logged or not. */
-  function rowOf (id: string): SessionRow | null {
+  function rowOf(id: string): SessionRow | null {
     const kept = sessions.get(id)
     if (kept === undefined) return null
     const { row, owner } = kept
-    return row.revokedAt === null && kept.counter < owner.counter ? Object.freeze({ ...row, revokedAt: owner.revokedAllAt }) : row
+    return row.revokedAt === null && kept.counter < owner.counter
+      ? Object.freeze({ ...row, revokedAt: owner.revokedAllAt })
+      : row
   }
 
-  function put (kept: Kept): SessionRow {
+  function put(kept: Kept): SessionRow {
     sessions.set(kept.row.id, kept)
     expiry.set(kept.row.id, kept.until ?? kept.row.idleExpiresAt)
     return kept.row
   }
 
-  function add (session: NewSession, now: number): SessionRow {
+  function add(session: NewSession, now: number): SessionRow {
     const owner = owners.get(session.issuer, session.sub)
     owner.open.add(session.id)
     return put({ row: newRow(session, now), owner, counter: owner.counter, until: null })
   }
 
   /** Changes a live row that fits; every compare-and-set goes through here. */
-  function compareAndSet (id: string, fits: (row: SessionRow, now: number) => boolean, change: (row: SessionRow, now: number) => Partial<SessionRow>): CompareAndSetResult {
+  function compareAndSet(
+    id: string,
+    fits: (row: SessionRow, now: number) => boolean,
+    change: (row: SessionRow, now: number) => Partial<SessionRow>
+  ): CompareAndSetResult {
     const storeTime = clock()
     const row = rowOf(id)
     if (row === null || !isLive(row, storeTime) || !fits(row, storeTime)) return { row, storeTime, applied: false }
@@ -67,7 +80,11 @@ export function memoryStore ({ clock = Date.now }: MemoryStoreOptions = {}): Ses
     return { row: put({ ...sessions.get(id)!, row: changed }), storeTime, applied: true }
   }
 
-  function revoke (id: string, now: number, { lifetimeSeconds, atLeast = 0 }: { lifetimeSeconds: number, atLeast?: number }): RevokedSession {
+  function revoke(
+    id: string,
+    now: number,
+    { lifetimeSeconds, atLeast = 0 }: { lifetimeSeconds: number; atLeast?: number }
+  ): RevokedSession {
     const kept = sessions.get(id)!
     const until = Math.max(revokedUntil(now, kept.row, lifetimeSeconds), atLeast)
     kept.owner.open.delete(id)
@@ -79,13 +96,20 @@ export function memoryStore ({ clock = Date.now }: MemoryStoreOptions = {}): Ses
   const isLogged = (id: string) => sessions.get(id)?.until !== null
 
   /** Oldest first. */
-  function liveRows (subject: Subject, now: number): SessionRow[] {
-    return owners.of(subject).flatMap(({ open }) => [...open]).map((id) => rowOf(id)!).filter((row) => isLive(row, now))
+  function liveRows(subject: Subject, now: number): SessionRow[] {
+    return owners
+      .of(subject)
+      .flatMap(({ open }) => [...open])
+      .map((id) => rowOf(id)!)
+      .filter((row) => isLive(row, now))
       .sort((a, b) => a.createdAt - b.createdAt)
   }
 
-  function remove (id: string, now: number): void {
-    const { row: { issuer, sub }, owner } = sessions.get(id)!
+  function remove(id: string, now: number): void {
+    const {
+      row: { issuer, sub },
+      owner
+    } = sessions.get(id)!
     sessions.delete(id)
     expiry.delete(id)
     owner.open.delete(id)
@@ -93,7 +117,7 @@ export function memoryStore ({ clock = Date.now }: MemoryStoreOptions = {}): Ses
   }
 
   /** Logs a batch of the live sessions that are behind the counter. */
-  function logBehind (subject: Subject, now: number, lifetimeSeconds: number) {
+  function logBehind(subject: Subject, now: number, lifetimeSeconds: number) {
     const behind: string[] = []
     for (const { open, counter } of owners.of(subject)) {
       for (const id of open) {
@@ -107,17 +131,26 @@ export function memoryStore ({ clock = Date.now }: MemoryStoreOptions = {}): Ses
   }
 
   /** Makes room for `maxSessions`, the least recently rotated first. */
-  function evict (subject: Subject, now: number, { maxSessions, atMost, lifetimeSeconds }: { maxSessions: number, atMost: number, lifetimeSeconds: number }) {
+  function evict(
+    subject: Subject,
+    now: number,
+    { maxSessions, atMost, lifetimeSeconds }: { maxSessions: number; atMost: number; lifetimeSeconds: number }
+  ) {
     const open = owners.of(subject).reduce((total, owner) => total + owner.open.size, 0)
     const live = open > maxSessions ? liveRows(subject, now) : []
     const excess = Math.max(0, live.length - maxSessions)
-    const revoked = live.sort((a, b) => a.rotatedAt - b.rotatedAt).slice(0, Math.min(excess, atMost))
+    const revoked = live
+      .sort((a, b) => a.rotatedAt - b.rotatedAt)
+      .slice(0, Math.min(excess, atMost))
       .map(({ id }) => revoke(id, now, { lifetimeSeconds }))
     return { revoked, more: excess > revoked.length }
   }
 
   return {
-    async insert (session, { issuers, revoke: named, revokeOthers = false, maxSessions, authenticatedAge, lifetimeSeconds }) {
+    async insert(
+      session,
+      { issuers, revoke: named, revokeOthers = false, maxSessions, authenticatedAge, lifetimeSeconds }
+    ) {
       const now = clock()
       if (sessions.has(session.id)) throw new Error('Cannot insert the session: its id exists')
       const subject = { issuers, sub: session.sub }
@@ -128,7 +161,9 @@ export function memoryStore ({ clock = Date.now }: MemoryStoreOptions = {}): Ses
         for (const owner of refusing) owner.revokedAllAt = Math.min(owner.revokedAllAt, now)
         if (refusing.length > 0) return { row: null, storeTime: now }
       }
-      const revoked = [...new Set(named)].filter((id) => !isLogged(id)).map((id) => revoke(id, now, { lifetimeSeconds }))
+      const revoked = [...new Set(named)]
+        .filter((id) => !isLogged(id))
+        .map((id) => revoke(id, now, { lifetimeSeconds }))
       if (revokeOthers) owners.raise(subject, now)
       const others = revokeOthers ? logBehind(subject, now, lifetimeSeconds) : { revoked: [], more: false }
       const evicted = evict(subject, now, { maxSessions: maxSessions - 1, atMost: maxBatch, lifetimeSeconds })
@@ -141,54 +176,76 @@ export function memoryStore ({ clock = Date.now }: MemoryStoreOptions = {}): Ses
       }
     },
 
-    async find (id) {
+    async find(id) {
       return { row: rowOf(id), storeTime: clock() }
     },
 
-    async rotate (id, { from, to, minAgeMs, idleMs, accessLifetimeSeconds }) {
-      return compareAndSet(id,
+    async rotate(id, { from, to, minAgeMs, idleMs, accessLifetimeSeconds }) {
+      return compareAndSet(
+        id,
         ({ generation, rotatedAt }, now) => generation === from && Math.abs(now - rotatedAt) >= minAgeMs,
-        (row, now) => ({ generation: to, rotatedAt: now, ...slid(row, { now, idleMs, accessLifetimeSeconds }) }))
+        (row, now) => ({ generation: to, rotatedAt: now, ...slid(row, { now, idleMs, accessLifetimeSeconds }) })
+      )
     },
 
-    async countRetry (id, { generation, retries, keepRetries, idleMs, accessLifetimeSeconds }) {
-      return compareAndSet(id,
+    async countRetry(id, { generation, retries, keepRetries, idleMs, accessLifetimeSeconds }) {
+      return compareAndSet(
+        id,
         (row) => row.generation === generation && String(row.retries) === String(retries),
-        (row, now) => ({ retries: Object.freeze([...keepRetries, now]), ...slid(row, { now, idleMs, accessLifetimeSeconds }) }))
+        (row, now) => ({
+          retries: Object.freeze([...keepRetries, now]),
+          ...slid(row, { now, idleMs, accessLifetimeSeconds })
+        })
+      )
     },
 
-    async countRepeat (id, { generation, repeated, streak }) {
-      return compareAndSet(id,
+    async countRepeat(id, { generation, repeated, streak }) {
+      return compareAndSet(
+        id,
         (row) => row.generation === generation && (row.repeatedGeneration ?? -1) < repeated,
-        () => ({ repeatedGeneration: repeated, repeatStreak: streak }))
+        () => ({ repeatedGeneration: repeated, repeatStreak: streak })
+      )
     },
 
-    async revoke (id, { sub, issuers, lifetimeSeconds }) {
+    async revoke(id, { sub, issuers, lifetimeSeconds }) {
       const storeTime = clock()
       const kept = sessions.get(id)
-      const isMeant = kept !== undefined && (sub === undefined || kept.row.sub === sub) && (issuers === undefined || issuers.includes(kept.row.issuer))
+      const isMeant =
+        kept !== undefined &&
+        (sub === undefined || kept.row.sub === sub) &&
+        (issuers === undefined || issuers.includes(kept.row.issuer))
       if (!isMeant) return { revoked: null, storeTime }
       if (kept.until !== null) return { revoked: { id, sub: kept.row.sub, until: kept.until }, storeTime }
       return { revoked: revoke(id, storeTime, { lifetimeSeconds }), storeTime }
     },
 
-    async revokeAll (subject, { except, lifetimeSeconds }) {
+    async revokeAll(subject, { except, lifetimeSeconds }) {
       const storeTime = clock()
       owners.raise(subject, storeTime)
       const spared = except === undefined ? undefined : sessions.get(except)
       // Only a session that was alive before: one behind an earlier call stays revoked.
-      if (spared !== undefined && spared.counter === spared.owner.counter - 1 && owners.of(subject).includes(spared.owner)) spared.counter++
+      if (
+        spared !== undefined &&
+        spared.counter === spared.owner.counter - 1 &&
+        owners.of(subject).includes(spared.owner)
+      ) {
+        spared.counter++
+      }
       return { ...logBehind(subject, storeTime, lifetimeSeconds), storeTime }
     },
 
-    async trim (subject, { maxSessions, lifetimeSeconds }) {
+    async trim(subject, { maxSessions, lifetimeSeconds }) {
       const storeTime = clock()
       const behind = logBehind(subject, storeTime, lifetimeSeconds)
-      const evicted = evict(subject, storeTime, { maxSessions, atMost: maxBatch - behind.revoked.length, lifetimeSeconds })
+      const evicted = evict(subject, storeTime, {
+        maxSessions,
+        atMost: maxBatch - behind.revoked.length,
+        lifetimeSeconds
+      })
       return { revoked: [...behind.revoked, ...evicted.revoked], more: behind.more || evicted.more, storeTime }
     },
 
-    async list (subject, { limit }) {
+    async list(subject, { limit }) {
       const storeTime = clock()
       const rows = liveRows(subject, storeTime)
       if (rows.length <= limit) return { rows, storeTime }
@@ -196,7 +253,7 @@ export function memoryStore ({ clock = Date.now }: MemoryStoreOptions = {}): Ses
       return { rows: rows.filter((row) => recent.has(row)), storeTime }
     },
 
-    async appendRevocations (entries, { lifetimeSeconds }) {
+    async appendRevocations(entries, { lifetimeSeconds }) {
       const storeTime = clock()
       for (const { kind, id, until } of entries) {
         const entry = { kind, id, until: wholeUntil(until) }
@@ -207,11 +264,11 @@ export function memoryStore ({ clock = Date.now }: MemoryStoreOptions = {}): Ses
       return { storeTime }
     },
 
-    async readRevocations (cursor, limit) {
+    async readRevocations(cursor, limit) {
       return { ...log.read(cursor, limit), storeTime: clock() }
     },
 
-    async sweep () {
+    async sweep() {
       const now = clock()
       let removed = 0
       for (const id of expiry.due(now)) {
@@ -223,6 +280,6 @@ export function memoryStore ({ clock = Date.now }: MemoryStoreOptions = {}): Ses
       return removed
     },
 
-    async close () {}
+    async close() {}
   }
 }

@@ -46,7 +46,7 @@ export interface PostgresStoreOptions {
  * @throws TypeError for anything but a pool: a connection string, a `Client`
  * @throws RangeError for a schema that is not named as above
  */
-export function postgresStore (pool: PostgresPool, { schema = 'public' }: PostgresStoreOptions = {}): SessionStore {
+export function postgresStore(pool: PostgresPool, { schema = 'public' }: PostgresStoreOptions = {}): SessionStore {
   checkPool(pool)
   if (!/^\w{1,40}$/.test(schema)) {
     throw new RangeError(`"schema" must be 1 to 40 letters, digits or underscores: received ${JSON.stringify(schema)}`)

@@ -66,22 +66,25 @@ interface Timing {
  *
  * @throws TypeError where the client is not one of ioredis or node-redis, or `prefix` is empty or has braces
  */
-export function redisStore (
+export function redisStore(
   client: RedisClient,
   { prefix = 'auth', callMs = 1900, retryMs = 500 }: RedisStoreOptions & Timing = {}
 ): SessionStore {
   assertClient(client)
   if (typeof prefix !== 'string' || !/^[^{}]+$/.test(prefix)) {
-    throw new TypeError(`Cannot make a redisStore: "prefix" must be a string without braces: received ${JSON.stringify(prefix)}`)
+    throw new TypeError(
+      `Cannot make a redisStore: "prefix" must be a string without braces: received ${JSON.stringify(prefix)}`
+    )
   }
   const base = `{${prefix}}:`
   const channel = base + keyNames.log
   const logKeys = [base + keyNames.log, base + keyNames.logUntil, base + keyNames.logNonce]
   const sessionKey = (id: string) => base + keyNames.session + id
-  const ownerKeys = ({ issuers, sub }: Subject) => [...new Set(issuers)].flatMap((issuer) => {
-    const owner = `${issuer === '' ? '' : `${Buffer.byteLength(issuer)}:${issuer}`}:${sub}`
-    return [base + keyNames.index + owner, base + keyNames.counter + owner]
-  })
+  const ownerKeys = ({ issuers, sub }: Subject) =>
+    [...new Set(issuers)].flatMap((issuer) => {
+      const owner = `${issuer === '' ? '' : `${Buffer.byteLength(issuer)}:${issuer}`}:${sub}`
+      return [base + keyNames.index + owner, base + keyNames.counter + owner]
+    })
   /** Tells an entry from another one that got its number after Redis lost writes. */
   const newNonce = () => randomBytes(9).toString('base64url')
   const driver = createDriver(client, { callMs })
@@ -92,33 +95,40 @@ export function redisStore (
   let isPrepared = false
 
   /** Calls that come before `prepare()` prepare by themselves; a failed attempt is made again by the next call. */
-  async function prepare (): Promise<number> {
-    prepared ??= attempt().then((storeTime) => {
-      isPrepared = true
-      askForPolicy()
-      return storeTime
-    }).finally(() => { prepared = undefined })
+  async function prepare(): Promise<number> {
+    prepared ??= attempt()
+      .then((storeTime) => {
+        isPrepared = true
+        askForPolicy()
+        return storeTime
+      })
+      .finally(() => {
+        prepared = undefined
+      })
     return await prepared
   }
 
   /** Within the time of one call, whatever has to be sent. */
-  async function inTime<T> (step: (evaluate: Evaluate) => Promise<T>): Promise<T> {
+  async function inTime<T>(step: (evaluate: Evaluate) => Promise<T>): Promise<T> {
     return await driver.inTime(async (evaluate) => {
       if (!isPrepared) await prepare()
       return await step(evaluate)
     })
   }
 
-  async function run (script: Script, { keys = [], args = [] }: Call = {}): Promise<unknown[]> {
-    return await inTime(async (evaluate) => evaluate(script, { keys: [base, ...keys], args })) as unknown[]
+  async function run(script: Script, { keys = [], args = [] }: Call = {}): Promise<unknown[]> {
+    return (await inTime(async (evaluate) => evaluate(script, { keys: [base, ...keys], args }))) as unknown[]
   }
 
   /** Where the log may grow. */
-  async function runRevoking (script: Script, { keys = [], args = [], lifetimeSeconds }: Call & { lifetimeSeconds: number }) {
+  async function runRevoking(
+    script: Script,
+    { keys = [], args = [], lifetimeSeconds }: Call & { lifetimeSeconds: number }
+  ) {
     return await run(script, { keys: [...logKeys, ...keys], args: [newNonce(), channel, lifetimeSeconds, ...args] })
   }
 
-  async function compareAndSet (script: Script, id: string, args: readonly Argument[]): Promise<CompareAndSetResult> {
+  async function compareAndSet(script: Script, id: string, args: readonly Argument[]): Promise<CompareAndSetResult> {
     const [now, flat, applied] = await run(script, { keys: [sessionKey(id)], args: [id, ...args] })
     return { row: toRow(id, flat), storeTime: Number(now), applied: Number(applied) === 1 }
   }
@@ -126,19 +136,34 @@ export function redisStore (
   return {
     prepare: async () => ({ storeTime: await prepare() }),
 
-    async insert (session, { issuers, revoke, revokeOthers = false, maxSessions, authenticatedAge, lifetimeSeconds }) {
+    async insert(session, { issuers, revoke, revokeOthers = false, maxSessions, authenticatedAge, lifetimeSeconds }) {
       const { id, issuer, sub, idleMs, absoluteMs, accessLifetimeSeconds } = session
       const subject = { issuers, sub }
       const named = [...new Set(revoke)]
       const keys = [base, ...logKeys, sessionKey(id), ...ownerKeys(subject), ...named.map(sessionKey)]
-      const [now, flat, revoked, others, evicted, more] = await inTime(async (evaluate) => {
+      const [now, flat, revoked, others, evicted, more] = (await inTime(async (evaluate) => {
         // Redis does not say when a call arrived, only when it ran: between the two, a revokeAll() may have run.
-        const [before] = authenticatedAge === undefined ? [0] : await evaluate(scripts.time, { keys: [base] }) as [now: unknown]
+        const [before] =
+          authenticatedAge === undefined ? [0] : ((await evaluate(scripts.time, { keys: [base] })) as [now: unknown])
         const authenticatedAt = authenticatedAge === undefined ? '' : Number(before) - authenticatedAge()
-        const args = [newNonce(), channel, lifetimeSeconds, id, issuer, ...toArguments(subject), authenticatedAt,
-          ...toList(named), revokeOthers ? 1 : 0, toLimit(maxSessions), idleMs, absoluteMs, accessLifetimeSeconds, ...toList(toPieces(session))]
+        const args = [
+          newNonce(),
+          channel,
+          lifetimeSeconds,
+          id,
+          issuer,
+          ...toArguments(subject),
+          authenticatedAt,
+          ...toList(named),
+          revokeOthers ? 1 : 0,
+          toLimit(maxSessions),
+          idleMs,
+          absoluteMs,
+          accessLifetimeSeconds,
+          ...toList(toPieces(session))
+        ]
         return await evaluate(scripts.insert, { keys, args })
-      }) as [now: unknown, flat: unknown, revoked: unknown[], others: unknown[], evicted: unknown[], more: unknown]
+      })) as [now: unknown, flat: unknown, revoked: unknown[], others: unknown[], evicted: unknown[], more: unknown]
       const storeTime = Number(now)
       if (flat === undefined) return { row: null, storeTime }
       return {
@@ -150,7 +175,7 @@ export function redisStore (
       }
     },
 
-    async find (id) {
+    async find(id) {
       const [now, flat] = await run(scripts.find, { keys: [sessionKey(id)], args: [id] })
       return { row: toRow(id, flat), storeTime: Number(now) }
     },
@@ -159,52 +184,71 @@ export function redisStore (
       compareAndSet(scripts.rotate, id, [from, to, minAgeMs, idleMs, accessLifetimeSeconds]),
 
     countRetry: async (id, { generation, retries, keepRetries, idleMs, accessLifetimeSeconds }) =>
-      compareAndSet(scripts.countRetry, id, [generation, retries.join(), keepRetries.join(), idleMs, accessLifetimeSeconds]),
+      compareAndSet(scripts.countRetry, id, [
+        generation,
+        retries.join(),
+        keepRetries.join(),
+        idleMs,
+        accessLifetimeSeconds
+      ]),
 
     countRepeat: async (id, { generation, repeated, streak }) =>
       compareAndSet(scripts.countRepeat, id, [generation, repeated, streak]),
 
-    async revoke (id, { sub, issuers, lifetimeSeconds }) {
+    async revoke(id, { sub, issuers, lifetimeSeconds }) {
       const [now, revoked] = await runRevoking(scripts.revoke, {
         keys: [sessionKey(id)],
-        args: [id, ...sub === undefined ? [-1] : toList([sub]), ...issuers === undefined ? [-1] : toList(issuers)],
+        args: [id, ...(sub === undefined ? [-1] : toList([sub])), ...(issuers === undefined ? [-1] : toList(issuers))],
         lifetimeSeconds
       })
       return { revoked: revoked === undefined ? null : toRevoked(revoked), storeTime: Number(now) }
     },
 
-    async revokeAll (subject, { except, lifetimeSeconds }) {
+    async revokeAll(subject, { except, lifetimeSeconds }) {
       const args = [...toArguments(subject), ...toList(except === undefined ? [] : [except])]
       return toMany(await runRevoking(scripts.revokeAll, { keys: ownerKeys(subject), args, lifetimeSeconds }))
     },
 
-    async trim (subject, { maxSessions, lifetimeSeconds }) {
+    async trim(subject, { maxSessions, lifetimeSeconds }) {
       const args = [...toArguments(subject), toLimit(maxSessions)]
       return toMany(await runRevoking(scripts.trim, { keys: ownerKeys(subject), args, lifetimeSeconds }))
     },
 
-    async list (subject, { limit }) {
+    async list(subject, { limit }) {
       const args = [...toArguments(subject), toLimit(limit)]
-      const [now, found] = await run(scripts.list, { keys: ownerKeys(subject), args }) as [unknown, [unknown, unknown][]]
+      const [now, found] = (await run(scripts.list, { keys: ownerKeys(subject), args })) as [
+        unknown,
+        [unknown, unknown][]
+      ]
       // In the order of their start where nothing else tells them apart.
-      const rows = found.reverse().map(([id, flat]) => toRow(String(id), flat)!).sort((a, b) => a.createdAt - b.createdAt)
+      const rows = found
+        .reverse()
+        .map(([id, flat]) => toRow(String(id), flat)!)
+        .sort((a, b) => a.createdAt - b.createdAt)
       return { rows, storeTime: Number(now) }
     },
 
-    async appendRevocations (entries, { lifetimeSeconds }) {
+    async appendRevocations(entries, { lifetimeSeconds }) {
       let storeTime = entries.length === 0 ? Number((await run(scripts.time))[0]) : 0
       for (let start = 0; start < entries.length; start += maxBatch) {
-        const args = entries.slice(start, start + maxBatch).flatMap((entry) => [toMember(entry), wholeUntil(entry.until)])
+        const args = entries
+          .slice(start, start + maxBatch)
+          .flatMap((entry) => [toMember(entry), wholeUntil(entry.until)])
         const [now] = await runRevoking(scripts.appendRevocations, { args, lifetimeSeconds })
         storeTime = Number(now)
       }
       return { storeTime }
     },
 
-    async readRevocations (cursor, limit) {
+    async readRevocations(cursor, limit) {
       const args = [Math.min(limit, maxBatch), ...toPosition(cursor)]
-      const [now, page, next, more, resumed] = await run(scripts.readRevocations, { keys: logKeys, args }) as
-        [unknown, unknown[], unknown, unknown, unknown]
+      const [now, page, next, more, resumed] = (await run(scripts.readRevocations, { keys: logKeys, args })) as [
+        unknown,
+        unknown[],
+        unknown,
+        unknown,
+        unknown
+      ]
       return {
         entries: page.map(toEntry),
         cursor: String(next),
@@ -217,7 +261,7 @@ export function redisStore (
     subscribe: push.subscribe,
 
     /** Resolves to 0: sessions, and what is remembered of subjects, Redis removes by itself and does not count. */
-    async sweep () {
+    async sweep() {
       for (let found = maxBatch; found === maxBatch;) {
         const [, expired] = await run(scripts.sweepLog, { keys: logKeys, args: [maxBatch] })
         found = Number(expired)
@@ -229,18 +273,18 @@ export function redisStore (
   }
 }
 
-function toList (texts: readonly string[]): Argument[] {
+function toList(texts: readonly string[]): Argument[] {
   return [texts.length, ...texts]
 }
 
-function toArguments ({ issuers, sub }: Subject): Argument[] {
+function toArguments({ issuers, sub }: Subject): Argument[] {
   return [sub, ...toList([...new Set(issuers)])]
 }
 
-function toLimit (count: number): number {
+function toLimit(count: number): number {
   return Math.min(count, Number.MAX_SAFE_INTEGER)
 }
 
-function toMany ([now, revoked, more]: unknown[]): RevokeManyResult {
+function toMany([now, revoked, more]: unknown[]): RevokeManyResult {
   return { revoked: (revoked as unknown[]).map(toRevoked), more: Number(more) === 1, storeTime: Number(now) }
 }

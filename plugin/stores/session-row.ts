@@ -54,16 +54,24 @@ const revocationMarginMs = 60_000
  * Until when access tokens of a session revoked at `revokedAt` could still be presented. A clock that was set back since
  * the last rotation does not shorten it.
  */
-export function revokedUntil (revokedAt: number, row: Pick<SessionRow, 'accessLifetimeSeconds' | 'rotatedAt'>, lifetimeSeconds: number): number {
-  return Math.max(revokedAt, row.rotatedAt) + Math.max(lifetimeSeconds, row.accessLifetimeSeconds) * 1000 + revocationMarginMs
+export function revokedUntil(
+  revokedAt: number,
+  row: Pick<SessionRow, 'accessLifetimeSeconds' | 'rotatedAt'>,
+  lifetimeSeconds: number
+): number {
+  return (
+    Math.max(revokedAt, row.rotatedAt) +
+    Math.max(lifetimeSeconds, row.accessLifetimeSeconds) * 1000 +
+    revocationMarginMs
+  )
 }
 
 /** As databases keep it: whole milliseconds, never earlier than given. */
-export function wholeUntil (until: number): number {
+export function wholeUntil(until: number): number {
   return Math.min(Math.ceil(until), Number.MAX_SAFE_INTEGER)
 }
 
 /** Neither revoked nor expired, by the store's own time. */
-export function isLive (row: SessionRow, storeTime: number): boolean {
+export function isLive(row: SessionRow, storeTime: number): boolean {
   return row.revokedAt === null && storeTime < row.idleExpiresAt
 }

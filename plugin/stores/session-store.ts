@@ -66,18 +66,19 @@ export interface InsertOptions {
   readonly lifetimeSeconds: number
 }
 
-export type InsertResult = Timed & (
-  | {
-    readonly row: SessionRow
-    /** Sessions that `revoke` and `revokeOthers` revoked in this call. */
-    readonly revoked: readonly RevokedSession[]
-    /** Sessions that had to make room for `maxSessions`. */
-    readonly evicted: readonly RevokedSession[]
-    readonly more: boolean
-  }
-  /** Refused: nothing was inserted, nothing was revoked. */
-  | { readonly row: null }
-)
+export type InsertResult = Timed &
+  (
+    | {
+        readonly row: SessionRow
+        /** Sessions that `revoke` and `revokeOthers` revoked in this call. */
+        readonly revoked: readonly RevokedSession[]
+        /** Sessions that had to make room for `maxSessions`. */
+        readonly evicted: readonly RevokedSession[]
+        readonly more: boolean
+      }
+    /** Refused: nothing was inserted, nothing was revoked. */
+    | { readonly row: null }
+  )
 
 /** One entry of the revocation log: tokens of `id` are rejected until `until`. */
 export interface Revocation {
@@ -112,7 +113,7 @@ export interface SessionStore {
    * resolves. Default: nothing to prepare.
    * @throws UnusableStoreError where waiting cannot help: no right, a wrong password, a newer schema
    */
-  prepare? (): Promise<Timed>
+  prepare?(): Promise<Timed>
 
   /**
    * Starts a session, and revokes others in the same step: first those named, then all others (`revokeOthers`), then
@@ -120,9 +121,9 @@ export interface SessionStore {
    * are revoked in one step; `more` tells that some are left. Rejects, with nothing done, where the id exists.
    * A `revokeAll()` time that lies ahead of the store's clock is set back to now, and the call is refused that once.
    */
-  insert (session: NewSession, options: InsertOptions): Promise<InsertResult>
+  insert(session: NewSession, options: InsertOptions): Promise<InsertResult>
 
-  find (id: string): Promise<SessionSnapshot>
+  find(id: string): Promise<SessionSnapshot>
 
   /**
    * Moves `generation` from `from` to `to` in one compare-and-set, sets `rotatedAt` to now, slides the idle expiry to
@@ -130,89 +131,107 @@ export interface SessionStore {
    * row whose generation is `from` and for which `|now - rotatedAt| >= minAgeMs` (a clock that was set back does not
    * stop refreshing).
    */
-  rotate (id: string, change: {
-    readonly from: number
-    readonly to: number
-    readonly minAgeMs: number
-    readonly idleMs: number
-    readonly accessLifetimeSeconds: number
-  }): Promise<CompareAndSetResult>
+  rotate(
+    id: string,
+    change: {
+      readonly from: number
+      readonly to: number
+      readonly minAgeMs: number
+      readonly idleMs: number
+      readonly accessLifetimeSeconds: number
+    }
+  ): Promise<CompareAndSetResult>
 
   /**
    * Counts a late retry: sets `retries` to `[...keepRetries, now]`, slides the idle expiry and raises
    * `accessLifetimeSeconds`. Applied only to a live row whose generation is `generation` and whose retries are `retries`.
    */
-  countRetry (id: string, change: {
-    readonly generation: number
-    readonly retries: readonly number[]
-    readonly keepRetries: readonly number[]
-    readonly idleMs: number
-    readonly accessLifetimeSeconds: number
-  }): Promise<CompareAndSetResult>
+  countRetry(
+    id: string,
+    change: {
+      readonly generation: number
+      readonly retries: readonly number[]
+      readonly keepRetries: readonly number[]
+      readonly idleMs: number
+      readonly accessLifetimeSeconds: number
+    }
+  ): Promise<CompareAndSetResult>
 
   /**
    * Notes that the token of generation `repeated` was presented again: sets `repeatedGeneration` and `repeatStreak`.
    * Applied only to a live row whose generation is `generation` and whose `repeatedGeneration` is below `repeated`.
    */
-  countRepeat (id: string, change: {
-    readonly generation: number
-    readonly repeated: number
-    readonly streak: number
-  }): Promise<CompareAndSetResult>
+  countRepeat(
+    id: string,
+    change: {
+      readonly generation: number
+      readonly repeated: number
+      readonly streak: number
+    }
+  ): Promise<CompareAndSetResult>
 
   /**
    * Revokes one session and logs it in the same step; with `sub`, only a session of that subject and one of `issuers`.
    * `revoked` is `null` where there is no such session. A session that was revoked before is returned again with its
    * first `until`, so that a retry is harmless.
    */
-  revoke (id: string, options: {
-    readonly sub?: string | undefined
-    readonly issuers?: readonly string[] | undefined
-    readonly lifetimeSeconds: number
-  }): Promise<RevokeResult>
+  revoke(
+    id: string,
+    options: {
+      readonly sub?: string | undefined
+      readonly issuers?: readonly string[] | undefined
+      readonly lifetimeSeconds: number
+    }
+  ): Promise<RevokeResult>
 
   /**
    * Revokes all live sessions of a subject but `except` in one step, and remembers the time for `authenticatedAge`
    * for a day. At most {@link maxBatch} of them are logged in this step; `more` tells that some are left.
    */
-  revokeAll (subject: Subject, options: { readonly except?: string | undefined, readonly lifetimeSeconds: number }): Promise<RevokeManyResult>
+  revokeAll(
+    subject: Subject,
+    options: { readonly except?: string | undefined; readonly lifetimeSeconds: number }
+  ): Promise<RevokeManyResult>
 
   /**
    * Goes on where `insert()` and `revokeAll()` left off: logs at most {@link maxBatch} rows that are behind the
    * subject's counter, then revokes live rows beyond `maxSessions`, the least recently rotated first.
    */
-  trim (subject: Subject, options: { readonly maxSessions: number, readonly lifetimeSeconds: number }): Promise<RevokeManyResult>
+  trim(
+    subject: Subject,
+    options: { readonly maxSessions: number; readonly lifetimeSeconds: number }
+  ): Promise<RevokeManyResult>
 
   /**
    * A subject's live sessions, oldest first: at most `limit`, of more the most recently rotated. Costs no look at those
    * that have ended.
    */
-  list (subject: Subject, options: { readonly limit: number }): Promise<Timed & { readonly rows: readonly SessionRow[] }>
+  list(subject: Subject, options: { readonly limit: number }): Promise<Timed & { readonly rows: readonly SessionRow[] }>
 
   /**
    * Adds entries to the log. Of two entries for one thing the later `until` counts, and one that was raised is read
    * again by every follower; others are left alone. It is kept in whole milliseconds, rounded up. A live session that
    * an entry names is revoked in the same step, and its entry lasts at least as long as `revoke()` would make it.
    */
-  appendRevocations (entries: readonly Revocation[], options: { readonly lifetimeSeconds: number }): Promise<Timed>
+  appendRevocations(entries: readonly Revocation[], options: { readonly lifetimeSeconds: number }): Promise<Timed>
 
   /** Reads the log from the start (`null`) or from a cursor; expired entries may be left out. */
-  readRevocations (cursor: string | null, limit: number): Promise<RevocationPage>
+  readRevocations(cursor: string | null, limit: number): Promise<RevocationPage>
 
   /**
    * Calls `wake` when the log may have grown, where the store can push. Only a wake-up: polling goes on. Rejects, with
    * the reason, where there is no push for now; it may come later.
    */
-  subscribe? (wake: () => void): Promise<void>
+  subscribe?(wake: () => void): Promise<void>
 
   /**
    * Removes sessions that have expired, and log entries that no longer matter; resolves to how many sessions it
    * removed. Costs what it removes: it works in batches of at most 20 ms of this process or 100 ms of the database.
    */
-  sweep (): Promise<number>
+  sweep(): Promise<number>
 
   /** Ends what the store opened itself, never the client that it was given. */
-  close (): Promise<void>
+  close(): Promise<void>
 }
 
 /** How many sessions one step revokes at most: other callers wait that long. */

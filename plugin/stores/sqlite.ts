@@ -16,7 +16,7 @@ import { sweep } from './sqlite/sweep.ts'
 export type { SqliteDatabase } from './sqlite/driver.ts'
 export type { SqliteStoreOptions } from './sqlite/options.ts'
 
-type Change = { readonly id: string, readonly now: number } & Parameters<SqliteStatement['get']>[0]
+type Change = { readonly id: string; readonly now: number } & Parameters<SqliteStatement['get']>[0]
 
 /** How many entries one transaction of `appendRevocations()` adds: about 10 ms. */
 const entriesAtOnce = 500
@@ -44,7 +44,7 @@ const entriesAtOnce = 500
  * @throws TypeError where it is given no open client, or a wrong option
  * @throws UnusableStoreError where the file cannot be written, is not a database, or needs a newer fastify-authenticate
  */
-export function sqliteStore (database: SqliteDatabase, options: SqliteStoreOptions = {}): SessionStore {
+export function sqliteStore(database: SqliteDatabase, options: SqliteStoreOptions = {}): SessionStore {
   assertDatabase(database)
   const { prefix, clock, limitMs } = checkOptions(options)
   const path = pathOf(database)
@@ -61,13 +61,13 @@ export function sqliteStore (database: SqliteDatabase, options: SqliteStoreOptio
   const find = (id: string) => toRow(statements.find.get({ id }))
 
   /** Every compare-and-set: the statement changes and returns the row only where it is live and fits. */
-  function compareAndSet (statement: SqliteStatement, change: Change): CompareAndSetResult {
+  function compareAndSet(statement: SqliteStatement, change: Change): CompareAndSetResult {
     const changed = toRow(statement.get(change))
     return { row: (changed ?? find(change.id))?.row ?? null, storeTime: change.now, applied: changed !== null }
   }
 
   return {
-    async prepare () {
+    async prepare() {
       try {
         await write(() => migrate(database, { prefix, now: clock() }))
         return { storeTime: clock() }
@@ -77,7 +77,7 @@ export function sqliteStore (database: SqliteDatabase, options: SqliteStoreOptio
     },
 
     // Whatever is read of the caller's objects is read before the first wait: they may change meanwhile.
-    async insert (session, { issuers, revoke: named, maxSessions, lifetimeSeconds, ...options }) {
+    async insert(session, { issuers, revoke: named, maxSessions, lifetimeSeconds, ...options }) {
       const { revokeOthers = false, authenticatedAge } = options
       const subject = bindSubject({ issuers, sub: session.sub })
       const bindings = bindSession(session)
@@ -93,7 +93,9 @@ export function sqliteStore (database: SqliteDatabase, options: SqliteStoreOptio
             return { row: null, storeTime: now }
           }
         }
-        const revoked = ids.map(find).filter((found) => found !== null && found.revokedUntil === null)
+        const revoked = ids
+          .map(find)
+          .filter((found) => found !== null && found.revokedUntil === null)
           .map((found) => revoke(found!, moment))
         if (revokeOthers) raise(subject, { now })
         const others = revokeOthers ? logBehind(subject, moment) : { revoked: [], more: false }
@@ -112,8 +114,10 @@ export function sqliteStore (database: SqliteDatabase, options: SqliteStoreOptio
 
     find: async (id) => await read(() => ({ row: find(id)?.row ?? null, storeTime: clock() })),
 
-    rotate: async (id, { from, to, minAgeMs, idleMs, accessLifetimeSeconds }) => await write(() =>
-      compareAndSet(statements.rotate, { id, from, to, minAgeMs, idleMs, accessLifetimeSeconds, now: clock() })),
+    rotate: async (id, { from, to, minAgeMs, idleMs, accessLifetimeSeconds }) =>
+      await write(() =>
+        compareAndSet(statements.rotate, { id, from, to, minAgeMs, idleMs, accessLifetimeSeconds, now: clock() })
+      ),
 
     countRetry: async (id, { generation, retries: given, keepRetries, idleMs, accessLifetimeSeconds }) => {
       const [retries, kept] = [JSON.stringify(given), [...keepRetries]]
@@ -125,15 +129,17 @@ export function sqliteStore (database: SqliteDatabase, options: SqliteStoreOptio
       })
     },
 
-    countRepeat: async (id, { generation, repeated, streak }) => await write(() =>
-      compareAndSet(statements.countRepeat, { id, generation, repeated, streak, now: clock() })),
+    countRepeat: async (id, { generation, repeated, streak }) =>
+      await write(() => compareAndSet(statements.countRepeat, { id, generation, repeated, streak, now: clock() })),
 
     revoke: async (id, { sub, issuers, lifetimeSeconds }) => {
       const allowed = issuers && [...issuers]
       return await write(() => {
         const now = clock()
         const found = find(id)
-        const isMeant = found !== null && (sub === undefined || found.row.sub === sub) &&
+        const isMeant =
+          found !== null &&
+          (sub === undefined || found.row.sub === sub) &&
           (allowed === undefined || allowed.includes(found.row.issuer))
         if (!isMeant) return { revoked: null, storeTime: now }
         const { row, revokedUntil: until } = found
@@ -197,8 +203,19 @@ export function sqliteStore (database: SqliteDatabase, options: SqliteStoreOptio
   }
 }
 
-function bindSession (session: NewSession) {
+function bindSession(session: NewSession) {
   const { id, issuer, sub, sessionKey, device, scope, accessLifetimeSeconds, idleMs, absoluteMs } = session
   const claims = JSON.stringify(session.claims)
-  return { id: text(id), issuer: text(issuer), sub, salt: sessionKey, device, scope, claims, accessLifetimeSeconds, idleMs, absoluteMs }
+  return {
+    id: text(id),
+    issuer: text(issuer),
+    sub,
+    salt: sessionKey,
+    device,
+    scope,
+    claims,
+    accessLifetimeSeconds,
+    idleMs,
+    absoluteMs
+  }
 }

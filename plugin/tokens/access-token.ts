@@ -51,8 +51,18 @@ export interface TokenInput {
 export type AccessTokens = ReturnType<typeof createAccessTokens>
 
 /** Mints and checks access tokens: JWTs after RFC 9068, signed as compact JWS. */
-export function createAccessTokens (settings: Settings, keys: Pick<KeySource, 'current' | 'reloadForUnknownKid' | 'hasFailed' | 'onRetire'>, trustedIssuers: readonly TrustedIssuer[] = [], nodeClock = settings.clock) {
-  const { issuer, audience, clock, accessToken: { clockToleranceSeconds, cacheSize } } = settings
+export function createAccessTokens(
+  settings: Settings,
+  keys: Pick<KeySource, 'current' | 'reloadForUnknownKid' | 'hasFailed' | 'onRetire'>,
+  trustedIssuers: readonly TrustedIssuer[] = [],
+  nodeClock = settings.clock
+) {
+  const {
+    issuer,
+    audience,
+    clock,
+    accessToken: { clockToleranceSeconds, cacheSize }
+  } = settings
   const own = createLocalVerifier(settings, keys)
   const cache = createTokenCache<Remembered>(cacheSize)
   const aud = audience.length === 1 ? audience[0] : audience
@@ -60,13 +70,13 @@ export function createAccessTokens (settings: Settings, keys: Pick<KeySource, 'c
   keys.onRetire(() => cache.clear())
 
   return {
-    fromCache: fromCache,
+    fromCache,
 
     /**
      * Signs an access token that is valid from `iat` to `exp`, whole seconds.
      * @throws AuthError AUTH_TOKEN_TOO_LARGE when nobody could present it; its `detail` names the large claims
      */
-    sign (input: TokenInput, times: { iat: number, exp: number }): string {
+    sign(input: TokenInput, times: { iat: number; exp: number }): string {
       const payload = payloadOf(input, { ...times, jti: newJti() })
       assertIssuable(input, payload)
       return keys.current().active.sign(payload)
@@ -76,7 +86,7 @@ export function createAccessTokens (settings: Settings, keys: Pick<KeySource, 'c
      * The length of the token that {@link mint} would sign, without signing it.
      * @throws as `mint()`
      */
-    measure (input: TokenInput): number {
+    measure(input: TokenInput): number {
       const iat = Math.floor(clock() / 1000)
       return assertIssuable(input, payloadOf(input, { iat, exp: iat + 1, jti: jtiOfAnyToken }))
     },
@@ -87,7 +97,7 @@ export function createAccessTokens (settings: Settings, keys: Pick<KeySource, 'c
      * @param issuers which other issuers' tokens are wanted; others' are refused before their keys are asked for
      * @throws AuthError AUTH_INVALID_TOKEN, AUTH_EXPIRED_TOKEN; AUTH_KEYS_UNAVAILABLE while a key source is down
      */
-    async verify (token: string, issuers: readonly string[] | null = null): Promise<AccessToken> {
+    async verify(token: string, issuers: readonly string[] | null = null): Promise<AccessToken> {
       const known = fromCache(token, issuers)
       if (known !== null) return known
       const other = issuerOf(token)
@@ -97,7 +107,9 @@ export function createAccessTokens (settings: Settings, keys: Pick<KeySource, 'c
         const verified = ownToken(own.check(parsed, { now: clock(), allowExpired: false }))
         return remember(token, { verified, isOwn: true, recheckAt: Infinity })
       }
-      if (!issuers?.includes(other.issuer)) throw refusal('AUTH_INVALID_TOKEN', 'tokens of this issuer are not taken here')
+      if (!issuers?.includes(other.issuer)) {
+        throw refusal('AUTH_INVALID_TOKEN', 'tokens of this issuer are not taken here')
+      }
       const claims = await other.check(token, decodeJws(token), nodeClock)
       const verified = issuersToken(claims, other)
       return remember(token, { verified, isOwn: false, recheckAt: (nodeClock() + recheckMs) / 1000 })
@@ -107,7 +119,7 @@ export function createAccessTokens (settings: Settings, keys: Pick<KeySource, 'c
      * Whether a token says it is of an issuer that is neither this server nor a trusted one: another application's, on
      * the same host. Nothing in it has been verified.
      */
-    isForeign (token: string): boolean {
+    isForeign(token: string): boolean {
       const iss = claimedIssuer(token)
       return typeof iss === 'string' && iss !== issuer && !trusted.has(iss)
     },
@@ -117,7 +129,7 @@ export function createAccessTokens (settings: Settings, keys: Pick<KeySource, 'c
      * @throws AuthError AUTH_INVALID_TOKEN for what cannot be read; AUTH_KEYS_UNAVAILABLE while it is uncertain whether
      * its key is one of ours
      */
-    async namedSession (token: string): Promise<string | null> {
+    async namedSession(token: string): Promise<string | null> {
       const parsed = own.parse(token)
       // Before the keys are loaded again: no key of ours makes it ours.
       if (claimedIssuer(token) !== issuer) throw refusal('AUTH_INVALID_TOKEN', 'iss is not the issuer')
@@ -126,7 +138,7 @@ export function createAccessTokens (settings: Settings, keys: Pick<KeySource, 'c
     },
 
     /** A token of ours that is valid in everything but, perhaps, `exp`; `null` for any other. */
-    async readOwn (token: string): Promise<AccessToken | null> {
+    async readOwn(token: string): Promise<AccessToken | null> {
       if (claimedIssuer(token) !== issuer) return null
       try {
         if (!own.hasKey(own.parse(token))) await keys.reloadForUnknownKid()
@@ -137,27 +149,29 @@ export function createAccessTokens (settings: Settings, keys: Pick<KeySource, 'c
       }
     },
 
-    verifyIgnoringExpiry: verifyIgnoringExpiry
+    verifyIgnoringExpiry
   }
 
   /**
    * Asks the key source again for a key that is not known here. While that fails, nobody can say that a token which
    * claims to be ours is not.
    */
-  async function ensureKey (parsed: ParsedToken, token: string): Promise<void> {
+  async function ensureKey(parsed: ParsedToken, token: string): Promise<void> {
     if (own.hasKey(parsed)) return
     await keys.reloadForUnknownKid()
     const isUncertain = !own.hasKey(parsed) && keys.hasFailed() && claimedIssuer(token) === issuer
-    if (isUncertain) throw refusal('AUTH_KEYS_UNAVAILABLE', 'no key fits alg and kid, and the last load of "keys" failed')
+    if (isUncertain) {
+      throw refusal('AUTH_KEYS_UNAVAILABLE', 'no key fits alg and kid, and the last load of "keys" failed')
+    }
   }
 
   /** Our own tokens only: one that is valid in everything but `exp`. */
-  function verifyIgnoringExpiry (token: string): AccessToken {
+  function verifyIgnoringExpiry(token: string): AccessToken {
     return ownToken(own.check(own.parse(token), { now: clock(), allowExpired: true }))
   }
 
   /** What a token says of its issuer, unverified; `undefined` for what is not a token. */
-  function claimedIssuer (token: string): unknown {
+  function claimedIssuer(token: string): unknown {
     try {
       return decodeJws(token).payload.iss
     } catch (error) {
@@ -166,22 +180,32 @@ export function createAccessTokens (settings: Settings, keys: Pick<KeySource, 'c
     }
   }
 
-  function payloadOf ({ sub, sid, scope, claims }: TokenInput, { iat, exp, jti }: { iat: number, exp: number, jti: string }) {
+  function payloadOf(
+    { sub, sid, scope, claims }: TokenInput,
+    { iat, exp, jti }: { iat: number; exp: number; jti: string }
+  ) {
     const payload: Record<string, unknown> = { ...claims, iss: issuer, aud, sub, exp, iat, jti }
     if (sid !== undefined) payload.sid = sid
     if (scope) payload.scope = scope
     return payload
   }
 
-  function assertIssuable ({ claims }: TokenInput, payload: Record<string, unknown>): number {
-    if (!own.matchesSchema(payload)) throw new TypeError('The claims do not match "accessToken.claims": a token with them would be refused')
+  function assertIssuable({ claims }: TokenInput, payload: Record<string, unknown>): number {
+    if (!own.matchesSchema(payload)) {
+      throw new TypeError('The claims do not match "accessToken.claims": a token with them would be refused')
+    }
     const length = keys.current().active.encodedLength(payload)
-    if (length > maxTokenLength) throw refusal('AUTH_TOKEN_TOO_LARGE', `the token would be over ${maxTokenLength} bytes. ${describeLargest(claims)}`)
+    if (length > maxTokenLength) {
+      throw refusal(
+        'AUTH_TOKEN_TOO_LARGE',
+        `the token would be over ${maxTokenLength} bytes. ${describeLargest(claims)}`
+      )
+    }
     return length
   }
 
   /** The trusted issuer that a token says it is of. */
-  function issuerOf (token: string): TrustedIssuer | null {
+  function issuerOf(token: string): TrustedIssuer | null {
     if (trusted.size === 0) return null
     return trusted.get(decodeJws(token).payload.iss) ?? null
   }
@@ -190,7 +214,7 @@ export function createAccessTokens (settings: Settings, keys: Pick<KeySource, 'c
    * A token that has verified before and would again, except for revocation; `null` for any other: see `verify()`.
    * @param issuers which other issuers' tokens are wanted now: an earlier caller may have wanted others
    */
-  function fromCache (token: string, issuers: readonly string[] | null = null): AccessToken | null {
+  function fromCache(token: string, issuers: readonly string[] | null = null): AccessToken | null {
     const known = cache.get(token)
     if (known === undefined) return null
     // The store's clock has nothing to do with other issuers' tokens.
@@ -201,7 +225,7 @@ export function createAccessTokens (settings: Settings, keys: Pick<KeySource, 'c
     return hasBegun && !hasExpired && isWanted(known, issuers) ? known.verified : null
   }
 
-  function remember (token: string, { verified, isOwn, recheckAt }: Found): AccessToken {
+  function remember(token: string, { verified, isOwn, recheckAt }: Found): AccessToken {
     const { exp, iat, nbf = iat } = verified.claims
     cache.set(token, { verified, isOwn, validFrom: Math.max(iat, nbf), validUntil: Math.min(exp, recheckAt) })
     return verified
@@ -212,21 +236,21 @@ export function createAccessTokens (settings: Settings, keys: Pick<KeySource, 'c
 const jtiOfAnyToken = '-'.repeat(22)
 
 /** 122 random bits, of which Node has a store: other ways to get them cost as much as the signature. */
-function newJti (): string {
+function newJti(): string {
   return Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url')
 }
 
-function isWanted ({ isOwn, verified }: Remembered, issuers: readonly string[] | null): boolean {
+function isWanted({ isOwn, verified }: Remembered, issuers: readonly string[] | null): boolean {
   return isOwn || (issuers !== null && issuers.includes(verified.claims.iss))
 }
 
-function ownToken (claims: TokenClaims): AccessToken {
+function ownToken(claims: TokenClaims): AccessToken {
   deepFreeze(claims)
   return accessToken({ claims, user: claims, sessionId: claims.sid ?? null })
 }
 
 /** Frozen before `map` is asked: `claims` stay as they were signed. */
-function issuersToken (claims: TokenClaims, { map }: TrustedIssuer): AccessToken {
+function issuersToken(claims: TokenClaims, { map }: TrustedIssuer): AccessToken {
   deepFreeze(claims)
   const { scope: _scope, roles: _roles, ...others } = claims
   const rights: Rights = map(claims)
@@ -234,13 +258,13 @@ function issuersToken (claims: TokenClaims, { map }: TrustedIssuer): AccessToken
 }
 
 /** Scopes and roles count as the application reads them in the user. */
-function accessToken ({ claims, user, sessionId }: Pick<AccessToken, 'claims' | 'user' | 'sessionId'>): AccessToken {
+function accessToken({ claims, user, sessionId }: Pick<AccessToken, 'claims' | 'user' | 'sessionId'>): AccessToken {
   const scopes = Object.freeze(scopesOf(user.scope))
   const roles = Object.freeze(rolesOf(user.roles))
   return { claims, user, sessionId, scopes, roles, checkedAtVersion: -1 }
 }
 
 /** Encodings are malleable even under a good signature: a token is revoked by who issued it and its `jti`, never by its text. */
-export function tokenRevocationId (iss: string, jti: string): string {
+export function tokenRevocationId(iss: string, jti: string): string {
   return `${iss} ${jti}`
 }

@@ -25,10 +25,10 @@ export const algorithms = {
 
 export type Algorithm = keyof typeof algorithms
 
-export function isAlgorithm (name: unknown): name is Algorithm {
+export function isAlgorithm(name: unknown): name is Algorithm {
   return typeof name === 'string' && Object.hasOwn(algorithms, name)
 }
 
-export function needOf (alg: Algorithm): Need {
+export function needOf(alg: Algorithm): Need {
   return algorithms[alg]
 }

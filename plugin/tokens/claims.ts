@@ -37,7 +37,11 @@ export interface ClaimsPolicy {
  * @param at.allowExpired for signing out only: a session can be ended with a token that has just expired
  * @throws AuthError AUTH_EXPIRED_TOKEN, AUTH_INVALID_TOKEN
  */
-export function checkClaims (claims: Readonly<Record<string, unknown>>, policy: ClaimsPolicy, at: { now: number, allowExpired: boolean }): asserts claims is Readonly<Record<string, unknown>> & StandardClaims {
+export function checkClaims(
+  claims: Readonly<Record<string, unknown>>,
+  policy: ClaimsPolicy,
+  at: { now: number; allowExpired: boolean }
+): asserts claims is Readonly<Record<string, unknown>> & StandardClaims {
   const { iss, aud, sub, exp, iat, nbf, jti, sid } = claims
   const isTime = policy.fractions ? isNumericDate : isWholeSeconds
   const kind = policy.fractions ? 'seconds since the epoch' : 'whole seconds since the epoch'
@@ -55,50 +59,54 @@ export function checkClaims (claims: Readonly<Record<string, unknown>>, policy: 
   if (!isOptionalString(jti) || !isOptionalString(sid)) throw refusal('AUTH_INVALID_TOKEN', 'jti or sid is no string')
 }
 
-function names (aud: unknown, audience: readonly string[]): boolean {
+function names(aud: unknown, audience: readonly string[]): boolean {
   if (typeof aud === 'string') return audience.includes(aud)
-  return Array.isArray(aud) && aud.every((entry) => typeof entry === 'string') && aud.some((entry) => audience.includes(entry))
+  return (
+    Array.isArray(aud) &&
+    aud.every((entry) => typeof entry === 'string') &&
+    aud.some((entry) => audience.includes(entry))
+  )
 }
 
 /**
  * Whether a time in seconds is no later than `now` in milliseconds. The milliseconds are divided, because multiplying
  * seconds that have a fraction can pass over the millisecond they mean.
  */
-export function hasPassed (seconds: number, now: number): boolean {
+export function hasPassed(seconds: number, now: number): boolean {
   return seconds <= now / 1000
 }
 
 /** Whole seconds since the epoch. */
-export function isWholeSeconds (value: unknown): value is number {
+export function isWholeSeconds(value: unknown): value is number {
   return Number.isSafeInteger(value)
 }
 
 /** RFC 7519 §2, from 1970 on. */
-function isNumericDate (value: unknown): value is number {
+function isNumericDate(value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER
 }
 
-function isOptionalString (value: unknown): boolean {
+function isOptionalString(value: unknown): boolean {
   return value === undefined || typeof value === 'string'
 }
 
 const scopeToken = /^[\x21\x23-\x5b\x5d-\x7e]+$/
 
 /** RFC 6749 §3.3: printable ASCII without space, quote and backslash. */
-export function isScopeToken (scope: unknown): scope is string {
+export function isScopeToken(scope: unknown): scope is string {
   return typeof scope === 'string' && scopeToken.test(scope)
 }
 
 /** The scopes of a token or session; none where the claim is absent or ill-typed. */
-export function scopesOf (scope: unknown): readonly string[] {
+export function scopesOf(scope: unknown): readonly string[] {
   return typeof scope === 'string' ? scope.split(' ').filter((token) => token !== '') : []
 }
 
 /** The claim `roles`: an array of strings; none where it is absent or ill-typed. */
-export function rolesOf (roles: unknown): readonly string[] {
+export function rolesOf(roles: unknown): readonly string[] {
   return isRoles(roles) ? roles : []
 }
 
-export function isRoles (roles: unknown): roles is readonly string[] {
+export function isRoles(roles: unknown): roles is readonly string[] {
   return Array.isArray(roles) && roles.every((role) => typeof role === 'string')
 }

@@ -6,9 +6,11 @@ import { refusal } from '../errors.ts'
  * @throws AuthError AUTH_INVALID_TOKEN for a member that is named `__proto__`: copied by `Object.assign()`, it would be
  * a prototype
  */
-export function deepFreeze (root: object): void {
+export function deepFreeze(root: object): void {
   const open: object[] = [root]
-  const add = (member: unknown) => { if (typeof member === 'object' && member !== null) open.push(member) }
+  const add = (member: unknown) => {
+    if (typeof member === 'object' && member !== null) open.push(member)
+  }
   for (let value = open.pop(); value !== undefined; value = open.pop()) {
     if (Array.isArray(value)) for (let place = 0; place < value.length; place++) add(value[place])
     else {

@@ -12,18 +12,18 @@ const smallOrders = new Set([0n, 1n, p - 1n, orderEight, p - orderEight])
  * Whether a public key is a point of the curve in its one encoding (RFC 8032 §5.1.3), which OpenSSL does not ask before
  * it verifies, and none of small order: that is nobody's key, but everybody can sign for it.
  */
-export function isEd25519Point (publicKey: KeyObject): boolean {
+export function isEd25519Point(publicKey: KeyObject): boolean {
   const bytes = Buffer.from(publicKey.export({ format: 'jwk' }).x!, 'base64url')
   const y = BigInt(`0x${bytes.reverse().toString('hex')}`) & (2n ** 255n - 1n)
-  return y < p && !smallOrders.has(y) && isSquare((y * y - 1n) * (d * y * y + 1n) % p)
+  return y < p && !smallOrders.has(y) && isSquare(((y * y - 1n) * (d * y * y + 1n)) % p)
 }
 
 /** Euler's criterion, for all but 0. */
-function isSquare (value: bigint): boolean {
+function isSquare(value: bigint): boolean {
   let [result, base] = [1n, value]
   for (let exponent = (p - 1n) / 2n; exponent > 0n; exponent >>= 1n) {
-    if (exponent & 1n) result = result * base % p
-    base = base * base % p
+    if (exponent & 1n) result = (result * base) % p
+    base = (base * base) % p
   }
   return result === 1n
 }

@@ -2,22 +2,26 @@ import { needOf } from './algorithms.ts'
 import type { Key } from './key.ts'
 
 /** The length of bytes as base64url without padding, RFC 7515 §2. */
-export function base64urlLength (bytes: number): number {
-  return Math.ceil(bytes * 4 / 3)
+export function base64urlLength(bytes: number): number {
+  return Math.ceil((bytes * 4) / 3)
 }
 
 /** How many bytes a key's signatures have: RFC 7518 §3.2 (HMAC), §3.3 and §3.5 (RSA), §3.4 (ECDSA), RFC 8032 §5.1.6 (Ed25519). */
-export function signatureBytes ({ alg, publicJwk }: Pick<Key, 'alg' | 'publicJwk'>): number {
+export function signatureBytes({ alg, publicJwk }: Pick<Key, 'alg' | 'publicJwk'>): number {
   const { kty, minBytes } = needOf(alg)
   switch (kty) {
     // An HMAC is as long as its hash, and so is the shortest key that is accepted.
-    case 'oct': return minBytes!
-    case 'RSA': return bytesOf(publicJwk!.n)
-    case 'EC': return 2 * bytesOf(publicJwk!.x)
-    case 'OKP': return 64
+    case 'oct':
+      return minBytes!
+    case 'RSA':
+      return bytesOf(publicJwk!.n)
+    case 'EC':
+      return 2 * bytesOf(publicJwk!.x)
+    case 'OKP':
+      return 64
   }
 }
 
-function bytesOf (member: string | undefined): number {
+function bytesOf(member: string | undefined): number {
   return Buffer.from(member!, 'base64url').length
 }

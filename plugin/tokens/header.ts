@@ -14,9 +14,11 @@ export interface KeyHint {
 }
 
 /** @throws AuthError AUTH_INVALID_TOKEN */
-export function readKeyHint ({ alg, kid }: Readonly<Record<string, unknown>>): KeyHint {
+export function readKeyHint({ alg, kid }: Readonly<Record<string, unknown>>): KeyHint {
   if (!isAlgorithm(alg)) throw refusal('AUTH_INVALID_TOKEN', 'alg is none that is spoken here')
-  if (kid !== undefined && !(typeof kid === 'string' && kid !== '' && kid.length <= maxKidLength)) throw refusal('AUTH_INVALID_TOKEN', 'kid is no string of 1 to 256 characters')
+  if (kid !== undefined && !(typeof kid === 'string' && kid !== '' && kid.length <= maxKidLength)) {
+    throw refusal('AUTH_INVALID_TOKEN', 'kid is no string of 1 to 256 characters')
+  }
   return { alg, kid }
 }
 
@@ -24,9 +26,11 @@ export function readKeyHint ({ alg, kid }: Readonly<Record<string, unknown>>): K
  * @param types the media types allowed, from {@link mediaTypes}; `null` allows any
  * @throws AuthError AUTH_INVALID_TOKEN
  */
-export function checkHeader (header: Readonly<Record<string, unknown>>, types: ReadonlySet<string> | null): void {
+export function checkHeader(header: Readonly<Record<string, unknown>>, types: ReadonlySet<string> | null): void {
   const { typ } = header
-  if (types !== null && !(typeof typ === 'string' && types.has(mediaType(typ)))) throw refusal('AUTH_INVALID_TOKEN', 'typ is not an access token\'s')
+  if (types !== null && !(typeof typ === 'string' && types.has(mediaType(typ)))) {
+    throw refusal('AUTH_INVALID_TOKEN', "typ is not an access token's")
+  }
   const refused = refusedHeaders.find((name) => Object.hasOwn(header, name))
   if (refused) throw refusal('AUTH_INVALID_TOKEN', `${refused} is not understood`)
 }
@@ -42,15 +46,15 @@ export interface ReadHeader {
 }
 
 /** Reads headers, and remembers those of tokens that verified. */
-export function createHeaders () {
-  const known: { readonly text: string, readonly read: ReadHeader }[] = []
+export function createHeaders() {
+  const known: { readonly text: string; readonly read: ReadHeader }[] = []
 
   return {
     /**
      * The header of a token; under one that is not known, the whole token must have the shape of one.
      * @throws AuthError AUTH_INVALID_TOKEN
      */
-    read (token: string, segments: Segments): ReadHeader {
+    read(token: string, segments: Segments): ReadHeader {
       // Comparing a few texts is quicker than hashing one.
       for (const { text, read } of known) if (text === segments.header) return read
       const { header } = decodeJws(token)
@@ -58,7 +62,7 @@ export function createHeaders () {
     },
 
     /** Only for a good signature: who cannot sign cannot fill the memory either. */
-    remember (segments: Segments, read: ReadHeader): void {
+    remember(segments: Segments, read: ReadHeader): void {
       if (read.isKnown) return
       known.unshift({ text: flatCopy(segments.header), read: { ...read, isKnown: true } })
       known.length = Math.min(known.length, rememberedHeaders)
@@ -67,11 +71,11 @@ export function createHeaders () {
 }
 
 /** The option `type`: one, several, or `false` for any. */
-export function mediaTypes (option: string | readonly string[] | false): ReadonlySet<string> | null {
+export function mediaTypes(option: string | readonly string[] | false): ReadonlySet<string> | null {
   return option === false ? null : new Set([option].flat().map(mediaType))
 }
 
 /** RFC 7515 §4.1.9: media types compare without case, and `application/` may be left out. */
-function mediaType (typ: string): string {
+function mediaType(typ: string): string {
   return typ.toLowerCase().replace(/^application\//, '')
 }

@@ -18,11 +18,13 @@ export interface Segments {
 }
 
 /** @throws AuthError AUTH_INVALID_TOKEN for what is too long, or has not three segments */
-export function splitJws (token: string): Segments {
+export function splitJws(token: string): Segments {
   if (token.length > maxTokenLength) throw refusal('AUTH_INVALID_TOKEN', 'the token is longer than 8 KiB')
   const first = token.indexOf('.')
   const second = token.indexOf('.', first + 1)
-  if (first < 0 || second < 0 || token.includes('.', second + 1)) throw refusal('AUTH_INVALID_TOKEN', 'the token has not three segments')
+  if (first < 0 || second < 0 || token.includes('.', second + 1)) {
+    throw refusal('AUTH_INVALID_TOKEN', 'the token has not three segments')
+  }
   return { header: token.slice(0, first), payload: token.slice(first + 1, second), signature: token.slice(second + 1) }
 }
 
@@ -31,7 +33,7 @@ export function splitJws (token: string): Segments {
  * bits), valid UTF-8, JSON objects.
  * @throws AuthError AUTH_INVALID_TOKEN
  */
-export function decodeJws (token: string): DecodedJws {
+export function decodeJws(token: string): DecodedJws {
   const segments = splitJws(token)
   const header = parseObject(segments.header, 'header')
   const payload = parseObject(segments.payload, 'payload')
@@ -44,20 +46,22 @@ export function decodeJws (token: string): DecodedJws {
  * is a JSON object: `fast-jwt` has seen to that before it looked at the signature.
  * @throws AuthError AUTH_INVALID_TOKEN
  */
-export function assertStrict ({ payload, signature }: Segments): void {
+export function assertStrict({ payload, signature }: Segments): void {
   if (!isUtf8(Buffer.from(payload, 'base64url'))) throw refusal('AUTH_INVALID_TOKEN', 'the payload is not UTF-8')
-  if (hasSpareBits(payload) || hasSpareBits(signature)) throw refusal('AUTH_INVALID_TOKEN', 'the token is not canonical base64url')
+  if (hasSpareBits(payload) || hasSpareBits(signature)) {
+    throw refusal('AUTH_INVALID_TOKEN', 'the token is not canonical base64url')
+  }
 }
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 
 /** RFC 4648 §3.5: the last character of a segment whose length is no multiple of four has bits that mean nothing, and must be 0. */
-function hasSpareBits (segment: string): boolean {
+function hasSpareBits(segment: string): boolean {
   const spare = [0, 63, 15, 3][segment.length % 4]!
   return spare !== 0 && (alphabet.indexOf(segment.at(-1)!) & spare) !== 0
 }
 
-function parseObject (segment: string, name: string): Record<string, unknown> {
+function parseObject(segment: string, name: string): Record<string, unknown> {
   const bytes = decodeText(segment, name)
   let value: unknown
   try {
@@ -65,19 +69,23 @@ function parseObject (segment: string, name: string): Record<string, unknown> {
   } catch {
     throw refusal('AUTH_INVALID_TOKEN', `the ${name} is not JSON`)
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw refusal('AUTH_INVALID_TOKEN', `the ${name} is not an object`)
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw refusal('AUTH_INVALID_TOKEN', `the ${name} is not an object`)
+  }
   return value as Record<string, unknown>
 }
 
-function decodeText (segment: string, name: string): Buffer {
+function decodeText(segment: string, name: string): Buffer {
   const bytes = decode(segment, name)
   if (!isUtf8(bytes)) throw refusal('AUTH_INVALID_TOKEN', `the ${name} is not UTF-8`)
   return bytes
 }
 
 /** Node's decoder is lenient; what encodes back to the same text was canonical. */
-function decode (segment: string, name: string): Buffer {
+function decode(segment: string, name: string): Buffer {
   const bytes = Buffer.from(segment, 'base64url')
-  if (bytes.toString('base64url') !== segment) throw refusal('AUTH_INVALID_TOKEN', `the ${name} is not canonical base64url`)
+  if (bytes.toString('base64url') !== segment) {
+    throw refusal('AUTH_INVALID_TOKEN', `the ${name} is not canonical base64url`)
+  }
   return bytes
 }

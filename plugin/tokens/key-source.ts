@@ -16,25 +16,42 @@ export type KeySource = Awaited<ReturnType<typeof createKeySource>>
  * @param parts.timeoutMs how long the application's function may take
  * @throws TypeError that names the option, or what the application's function throws: only at the start
  */
-export async function createKeySource ({ settings, secrets, emit, monotonic = () => performance.now(), timeoutMs = 5000 }: {
+export async function createKeySource({
+  settings,
+  secrets,
+  emit,
+  monotonic = () => performance.now(),
+  timeoutMs = 5000
+}: {
   settings: Settings
   secrets: readonly Buffer[]
   emit: Emit
   monotonic?: (() => number) | undefined
   timeoutMs?: number | undefined
 }) {
-  const { keys: option, accessToken: { types }, keysReloadSeconds } = settings
+  const {
+    keys: option,
+    accessToken: { types },
+    keysReloadSeconds
+  } = settings
   const lateness = () => optionError('keys', `gave no list within ${timeoutMs} ms`)
-  const load = typeof option === 'function' ? async () => checkKeyList(await beforeDeadline(option, { ms: timeoutMs, lateness })) : null
-  let keyring = await build(load === null ? option as readonly KeyOption[] : await load())
+  const load =
+    typeof option === 'function'
+      ? async () => checkKeyList(await beforeDeadline(option, { ms: timeoutMs, lateness }))
+      : null
+  let keyring = await build(load === null ? (option as readonly KeyOption[]) : await load())
   let lookedAt = -Infinity
   let hasFailed = false
   let running: Promise<boolean> | undefined
   let queued: Promise<boolean> | undefined
   const forgetters: (() => void)[] = []
-  const timer = load && setInterval(() => { reload() }, keysReloadSeconds * 1000).unref()
+  const timer =
+    load &&
+    setInterval(() => {
+      reload()
+    }, keysReloadSeconds * 1000).unref()
 
-  function build (keys: readonly KeyOption[]): Promise<Keyring> {
+  function build(keys: readonly KeyOption[]): Promise<Keyring> {
     return createKeyring(keys, secrets, types?.[0] ?? 'at+jwt')
   }
 
@@ -42,7 +59,7 @@ export async function createKeySource ({ settings, secrets, emit, monotonic = ()
    * Resolves to whether the list was taken; never rejects. A load that runs already may have read what the caller has
    * just changed before it did: all calls that come meanwhile share the one after it.
    */
-  function reload (): Promise<boolean> {
+  function reload(): Promise<boolean> {
     if (running === undefined) return start()
     queued ??= running.then(() => {
       queued = undefined
@@ -51,12 +68,14 @@ export async function createKeySource ({ settings, secrets, emit, monotonic = ()
     return queued
   }
 
-  function start (): Promise<boolean> {
-    running = swap().finally(() => { running = undefined })
+  function start(): Promise<boolean> {
+    running = swap().finally(() => {
+      running = undefined
+    })
     return running
   }
 
-  async function swap (): Promise<boolean> {
+  async function swap(): Promise<boolean> {
     if (load === null) return true
     try {
       const next = await build(await load())
@@ -79,7 +98,7 @@ export async function createKeySource ({ settings, secrets, emit, monotonic = ()
     /** Whether there are public keys to publish, or may come to be. */
     hasPublicKeys: (): boolean => load !== null || keyring.jwks().keys.length > 0,
     /** Looks for a key that a token names, or waits for a look that is under way; true when it brought a list. */
-    async reloadForUnknownKid (): Promise<boolean> {
+    async reloadForUnknownKid(): Promise<boolean> {
       if (load === null) return false
       if (running !== undefined) return await running
       if (monotonic() - lookedAt < cooldownMs) return false
@@ -89,21 +108,26 @@ export async function createKeySource ({ settings, secrets, emit, monotonic = ()
     /** Whether the last load failed: then a key that is not known here may exist all the same. */
     hasFailed: (): boolean => hasFailed,
     /** Calls back when a key has gone: what was verified with it must be forgotten. */
-    onRetire: (forget: () => void): void => { forgetters.push(forget) },
-    close: (): void => { if (timer) clearInterval(timer) }
+    onRetire: (forget: () => void): void => {
+      forgetters.push(forget)
+    },
+    close: (): void => {
+      if (timer) clearInterval(timer)
+    }
   }
 }
 
 /** A `kid` that came to mean another key is another key. */
-function isSame (one: Key, other: Key): boolean {
-  const sameSecret = one.secret === null ? other.secret === null : other.secret !== null && one.secret.equals(other.secret)
+function isSame(one: Key, other: Key): boolean {
+  const sameSecret =
+    one.secret === null ? other.secret === null : other.secret !== null && one.secret.equals(other.secret)
   return one.kid === other.kid && one.alg === other.alg && one.publicPem === other.publicPem && sameSecret
 }
 
 const ours = /^Cannot register fastify-authenticate: /
 
 /** Our words show no key; an application's error may quote what it has read, so that of it only the kind is told. */
-function reasonOf (error: unknown): string {
+function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return 'the function threw something that is no Error'
   if (error instanceof TypeError && ours.test(error.message)) return error.message.replace(ours, '')
   const { code } = error as NodeJS.ErrnoException

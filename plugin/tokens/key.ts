@@ -1,5 +1,11 @@
 import {
-  createHash, createPrivateKey, createPublicKey, createSecretKey, KeyObject, sign, verify,
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  createSecretKey,
+  KeyObject,
+  sign,
+  verify,
   type JsonWebKey
 } from 'node:crypto'
 import { optionError, type KeyOption, type KeyState } from '../options.ts'
@@ -20,10 +26,10 @@ export interface Key {
   /** PEM (SPKI); `null` for HMAC. */
   readonly publicPem: string | null
   /** The public half as it is published (RFC 7517); `null` for HMAC. */
-  readonly publicJwk: Readonly<JsonWebKey & { kid: string, alg: string, use: 'sig' }> | null
+  readonly publicJwk: Readonly<JsonWebKey & { kid: string; alg: string; use: 'sig' }> | null
 }
 
-export function canSign (key: Key): boolean {
+export function canSign(key: Key): boolean {
   return key.secret !== null || key.privatePem !== null
 }
 
@@ -33,7 +39,7 @@ export function canSign (key: Key): boolean {
  * does not belong to its public half. Takes milliseconds, whatever it is given.
  * @throws TypeError that names the option; the message never shows key material
  */
-export function readKey (option: KeyOption, name: string): Key {
+export function readKey(option: KeyOption, name: string): Key {
   const jwk = isJwk(option.key) ? option.key : null
   const material = readMaterial(option.key, `${name}.key`)
   const alg = chooseAlgorithm(material, option.alg ?? jwk?.alg, `${name}.alg`)
@@ -55,78 +61,109 @@ export function readKey (option: KeyOption, name: string): Key {
     alg,
     state: option.state,
     secret: null,
-    privatePem: material.type === 'private' ? material.export({ type: 'pkcs8', format: 'pem' }) as string : null,
+    privatePem: material.type === 'private' ? (material.export({ type: 'pkcs8', format: 'pem' }) as string) : null,
     publicPem: publicKey.export({ type: 'spki', format: 'pem' }) as string,
     publicJwk: Object.freeze({ ...parts, kid, alg, use: 'sig' as const })
   })
 }
 
 /** An HMAC key; its `kid` is derived, never a hash or thumbprint of the secret, which would help guessing it. */
-export function secretKey (secret: Buffer, { kid = secretKid(secret), alg = 'HS256' as Algorithm, state }: {
-  kid?: string
-  alg?: Algorithm
-  state: KeyState | undefined
-}): Key {
+export function secretKey(
+  secret: Buffer,
+  {
+    kid = secretKid(secret),
+    alg = 'HS256' as Algorithm,
+    state
+  }: {
+    kid?: string
+    alg?: Algorithm
+    state: KeyState | undefined
+  }
+): Key {
   return Object.freeze({ kid, alg, state, secret, privatePem: null, publicPem: null, publicJwk: null })
 }
 
-function secretKid (secret: Buffer): string {
+function secretKid(secret: Buffer): string {
   return derive(secret, 'kid', 9).toString('base64url')
 }
 
-function isJwk (key: unknown): key is JsonWebKey & { alg?: unknown, use?: unknown, key_ops?: unknown, kid?: unknown } {
+function isJwk(key: unknown): key is JsonWebKey & { alg?: unknown; use?: unknown; key_ops?: unknown; kid?: unknown } {
   return typeof key === 'object' && key !== null && !(key instanceof KeyObject) && !Buffer.isBuffer(key)
 }
 
-function readMaterial (key: unknown, name: string): KeyObject {
+function readMaterial(key: unknown, name: string): KeyObject {
   if (key instanceof KeyObject) return key
   try {
     if (typeof key === 'string') return key.includes('PRIVATE KEY-----') ? createPrivateKey(key) : createPublicKey(key)
     if (isJwk(key)) return readJwk(key)
   } catch (error) {
     // Node's own words can quote the input: only its error code is passed on.
-    throw optionError(name, `cannot be read as a key (${(error as NodeJS.ErrnoException).code}): unencrypted PEM, a JWK or a KeyObject is needed`)
+    throw optionError(
+      name,
+      `cannot be read as a key (${(error as NodeJS.ErrnoException).code}): unencrypted PEM, a JWK or a KeyObject is needed`
+    )
   }
   throw optionError(name, 'must be PEM text, a JWK or a KeyObject')
 }
 
-function readJwk (jwk: JsonWebKey): KeyObject {
-  if (jwk.kty !== 'oct') return jwk.d === undefined ? createPublicKey({ key: jwk, format: 'jwk' }) : createPrivateKey({ key: jwk, format: 'jwk' })
+function readJwk(jwk: JsonWebKey): KeyObject {
+  if (jwk.kty !== 'oct') {
+    return jwk.d === undefined
+      ? createPublicKey({ key: jwk, format: 'jwk' })
+      : createPrivateKey({ key: jwk, format: 'jwk' })
+  }
   return createSecretKey(Buffer.from(jwk.k ?? '', 'base64url'))
 }
 
-function kidOf (option: KeyOption, jwk: { kid?: unknown } | null, name: string): string | undefined {
+function kidOf(option: KeyOption, jwk: { kid?: unknown } | null, name: string): string | undefined {
   const kid = option.kid ?? jwk?.kid
   if (kid === undefined) return undefined
-  if (typeof kid !== 'string' || kid === '' || kid.length > 256) throw optionError(`${name}.kid`, 'must be a string of 1 to 256 characters')
+  if (typeof kid !== 'string' || kid === '' || kid.length > 256) {
+    throw optionError(`${name}.kid`, 'must be a string of 1 to 256 characters')
+  }
   return kid
 }
 
 /** RFC 7638 §3: the SHA-256 of the required members in lexical order. */
-function thumbprint ({ crv, e, kty, n, x, y }: JsonWebKey): string {
+function thumbprint({ crv, e, kty, n, x, y }: JsonWebKey): string {
   const members = kty === 'RSA' ? { e, kty, n } : kty === 'EC' ? { crv, kty, x, y } : { crv, kty, x }
   return createHash('sha256').update(JSON.stringify(members)).digest('base64url')
 }
 
-function chooseAlgorithm (material: KeyObject, wanted: unknown, name: string): Algorithm {
+function chooseAlgorithm(material: KeyObject, wanted: unknown, name: string): Algorithm {
   const alg = wanted ?? usualAlgorithm(material)
   if (!isAlgorithm(alg)) {
-    throw optionError(name, alg === undefined ? `is missing: a key of type "${material.asymmetricKeyType}" has no usual algorithm` : 'is not a signature algorithm that is supported')
+    throw optionError(
+      name,
+      alg === undefined
+        ? `is missing: a key of type "${material.asymmetricKeyType}" has no usual algorithm`
+        : 'is not a signature algorithm that is supported'
+    )
   }
   return alg
 }
 
-function usualAlgorithm (material: KeyObject): Algorithm | undefined {
+function usualAlgorithm(material: KeyObject): Algorithm | undefined {
   if (material.type === 'secret') return 'HS256'
   switch (material.asymmetricKeyType) {
-    case 'rsa': return 'RS256'
-    case 'ed25519': return 'EdDSA'
-    case 'ec': return (['ES256', 'ES384', 'ES512'] as const).find((alg) => needOf(alg).curve === material.asymmetricKeyDetails?.namedCurve)
-    default: return undefined
+    case 'rsa':
+      return 'RS256'
+    case 'ed25519':
+      return 'EdDSA'
+    case 'ec':
+      return (['ES256', 'ES384', 'ES512'] as const).find(
+        (alg) => needOf(alg).curve === material.asymmetricKeyDetails?.namedCurve
+      )
+    default:
+      return undefined
   }
 }
 
-function checkJwk (jwk: JsonWebKey, { alg, state, material }: { alg: Algorithm, state: KeyState | undefined, material: KeyObject }, name: string): void {
+function checkJwk(
+  jwk: JsonWebKey,
+  { alg, state, material }: { alg: Algorithm; state: KeyState | undefined; material: KeyObject },
+  name: string
+): void {
   if (jwk.alg !== undefined && jwk.alg !== alg) throw optionError(name, `has an "alg" that is not ${alg}`)
   if (jwk.use !== undefined && jwk.use !== 'sig') throw optionError(name, 'has a "use" that is not "sig"')
   if (jwk.oth !== undefined) throw optionError(name, 'is an RSA key of more than two primes')
@@ -144,35 +181,43 @@ function checkJwk (jwk: JsonWebKey, { alg, state, material }: { alg: Algorithm, 
 }
 
 /** What a key is used for here: a private key's public half verifies, but a secret does both, unless it is `previous`. */
-function neededOperations (material: KeyObject, state: KeyState | undefined): readonly string[] {
+function neededOperations(material: KeyObject, state: KeyState | undefined): readonly string[] {
   if (material.type === 'public') return ['verify']
   if (material.type === 'private') return ['sign']
   return state === 'previous' ? ['verify'] : ['sign', 'verify']
 }
 
-function checkAsymmetric (key: KeyObject, alg: Algorithm, name: string): void {
+function checkAsymmetric(key: KeyObject, alg: Algorithm, name: string): void {
   const { kty, curve } = needOf(alg)
   const { asymmetricKeyType: type } = key
-  const fits = kty === 'RSA'
-    ? type === 'rsa'
-    : kty === 'EC' ? type === 'ec' && key.asymmetricKeyDetails?.namedCurve === curve : kty === 'OKP' && type === curve
+  const fits =
+    kty === 'RSA'
+      ? type === 'rsa'
+      : kty === 'EC'
+        ? type === 'ec' && key.asymmetricKeyDetails?.namedCurve === curve
+        : kty === 'OKP' && type === curve
   if (!fits) throw optionError(name, `is no key for ${alg}`)
   if (kty === 'RSA') checkRsa(key, name)
-  if (kty === 'EC' && !namesItsCurve(key)) throw optionError(name, 'is an elliptic curve by its parameters: its name is needed (RFC 5480 §2.1.1)')
-  if (kty === 'OKP' && !isEd25519Point(key)) throw optionError(name, 'is no point of its curve, or one that everybody can sign for')
+  if (kty === 'EC' && !namesItsCurve(key)) {
+    throw optionError(name, 'is an elliptic curve by its parameters: its name is needed (RFC 5480 §2.1.1)')
+  }
+  if (kty === 'OKP' && !isEd25519Point(key)) {
+    throw optionError(name, 'is no point of its curve, or one that everybody can sign for')
+  }
 }
 
 /** Parameters make DER longer than a name does. RFC 5480 §2.1.1 forbids them: they can be somebody's own. */
-function namesItsCurve (publicKey: KeyObject): boolean {
+function namesItsCurve(publicKey: KeyObject): boolean {
   const sizeOf = (key: KeyObject) => key.export({ type: 'spki', format: 'der' }).length
   return sizeOf(publicKey) <= sizeOf(createPublicKey({ key: publicKey.export({ format: 'jwk' }), format: 'jwk' }))
 }
 
 /** A JWK can claim a private half that is not its public half's: then nobody could verify what is signed. */
-function checkPair (privateKey: KeyObject, publicKey: KeyObject, name: string): void {
+function checkPair(privateKey: KeyObject, publicKey: KeyObject, name: string): void {
   const probe = Buffer.from(name)
   const { asymmetricKeyType: type } = privateKey
   const digest = type === 'ed25519' ? null : 'sha256'
-  const belongs = (type !== 'rsa' || isRsaWhole(privateKey)) && verify(digest, probe, publicKey, sign(digest, probe, privateKey))
+  const belongs =
+    (type !== 'rsa' || isRsaWhole(privateKey)) && verify(digest, probe, publicKey, sign(digest, probe, privateKey))
   if (!belongs) throw optionError(name, 'has a private half that does not belong to its public half')
 }

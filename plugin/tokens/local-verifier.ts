@@ -16,17 +16,25 @@ export interface ParsedToken {
 }
 
 /** Checks tokens that this server, or another one with its keys, has signed. */
-export function createLocalVerifier (settings: Settings, keys: Pick<KeySource, 'current'>) {
-  const { issuer, audience, accessToken: { type, clockToleranceSeconds, maxLifetimeSeconds, claims: schema } } = settings
+export function createLocalVerifier(settings: Settings, keys: Pick<KeySource, 'current'>) {
+  const {
+    issuer,
+    audience,
+    accessToken: { type, clockToleranceSeconds, maxLifetimeSeconds, claims: schema }
+  } = settings
   const policy = { issuer, audience, clockToleranceSeconds, maxLifetimeSeconds, fractions: false }
   const validator = schema ? TypeCompiler.Compile(schema) : null
   const types = mediaTypes(type)
   const headers = createHeaders()
 
-  const candidatesOf = ({ read: { hint: { alg, kid } } }: ParsedToken) => keys.current().candidates(alg, kid)
+  const candidatesOf = ({
+    read: {
+      hint: { alg, kid }
+    }
+  }: ParsedToken) => keys.current().candidates(alg, kid)
 
   /** The claims that a good signature stands under. They come parsed from the library that checked it: once is enough. */
-  function signedClaims (parsed: ParsedToken, mediaTypes: ReadonlySet<string> | null): Record<string, unknown> {
+  function signedClaims(parsed: ParsedToken, mediaTypes: ReadonlySet<string> | null): Record<string, unknown> {
     const { token, segments, read } = parsed
     const candidates = candidatesOf(parsed)
     if (candidates.length === 0) throw refusal('AUTH_INVALID_TOKEN', 'no key fits alg and kid')
@@ -44,10 +52,11 @@ export function createLocalVerifier (settings: Settings, keys: Pick<KeySource, '
 
   return {
     /** Whether claims are as the application's schema says. */
-    matchesSchema: (claims: Readonly<Record<string, unknown>>): boolean => validator === null || validator.Check(claims),
+    matchesSchema: (claims: Readonly<Record<string, unknown>>): boolean =>
+      validator === null || validator.Check(claims),
 
     /** @throws AuthError AUTH_INVALID_TOKEN for what is no token, or has a header that none of ours has */
-    parse (token: string): ParsedToken {
+    parse(token: string): ParsedToken {
       const segments = splitJws(token)
       return { token, segments, read: headers.read(token, segments) }
     },
@@ -56,7 +65,7 @@ export function createLocalVerifier (settings: Settings, keys: Pick<KeySource, '
     hasKey: (parsed: ParsedToken): boolean => candidatesOf(parsed).length > 0,
 
     /** @throws AuthError AUTH_INVALID_TOKEN, AUTH_EXPIRED_TOKEN */
-    check (parsed: ParsedToken, at: { now: number, allowExpired: boolean }): TokenClaims {
+    check(parsed: ParsedToken, at: { now: number; allowExpired: boolean }): TokenClaims {
       const claims = signedClaims(parsed, types)
       headers.remember(parsed.segments, parsed.read)
       checkClaims(claims, policy, at)
@@ -70,13 +79,13 @@ export function createLocalVerifier (settings: Settings, keys: Pick<KeySource, '
      * more than `maxLifetimeSeconds` ago, whose session no access token can belong to any more.
      * @throws AuthError AUTH_INVALID_TOKEN
      */
-    namedSession (parsed: ParsedToken, now: number): string | null {
+    namedSession(parsed: ParsedToken, now: number): string | null {
       const { iss, exp, sid } = signedClaims(parsed, null)
       if (iss !== issuer) throw refusal('AUTH_INVALID_TOKEN', 'iss is not the issuer')
       if (!isWholeSeconds(exp)) throw refusal('AUTH_INVALID_TOKEN', 'exp must be an integer')
       if (sid !== undefined && typeof sid !== 'string') throw refusal('AUTH_INVALID_TOKEN', 'sid must be a string')
       const isTooOld = now / 1000 - exp > maxLifetimeSeconds
-      return isTooOld ? null : sid ?? null
+      return isTooOld ? null : (sid ?? null)
     }
   }
 }

@@ -14,7 +14,7 @@ const outageMs = 60_000
 const lastMs = 24 * 60 * 60_000
 const maxBytes = 512 * 1024
 
-export type PublishedKey = JsonWebKey & { readonly kid?: unknown, readonly alg?: unknown }
+export type PublishedKey = JsonWebKey & { readonly kid?: unknown; readonly alg?: unknown }
 
 /** Another issuer's published keys (RFC 7517 §5). */
 export interface RemoteKeys {
@@ -23,7 +23,7 @@ export interface RemoteKeys {
    * one once a cooldown. Concurrent calls share one fetch.
    * @throws AuthError AUTH_KEYS_UNAVAILABLE when there are none to be had
    */
-  get (options?: { anew: boolean }): Promise<readonly PublishedKey[]>
+  get(options?: { anew: boolean }): Promise<readonly PublishedKey[]>
 }
 
 export interface RemoteTiming {
@@ -37,7 +37,12 @@ export interface RemoteTiming {
  * (OpenID Connect Discovery 1.0 §4), one deadline for both fetches, a bound on the size, a cooldown for failures too,
  * and serving what is at hand while a newer set is fetched or cannot be.
  */
-export function createRemoteKeys ({ issuer, jwksUri, monotonic = () => performance.now(), timeoutMs = 3000 }: RemoteTiming & {
+export function createRemoteKeys({
+  issuer,
+  jwksUri,
+  monotonic = () => performance.now(),
+  timeoutMs = 3000
+}: RemoteTiming & {
   readonly issuer: string
   readonly jwksUri: string | undefined
 }): RemoteKeys {
@@ -48,10 +53,10 @@ export function createRemoteKeys ({ issuer, jwksUri, monotonic = () => performan
   let failedAt = -Infinity
   let pending: Promise<void> | undefined
 
-  async function fetchKeys (): Promise<void> {
+  async function fetchKeys(): Promise<void> {
     deadline = AbortSignal.timeout(timeoutMs)
     try {
-      remote ??= createRemoteJWKSet(new URL(jwksUri ?? await discover(issuer, deadline)), {
+      remote ??= createRemoteJWKSet(new URL(jwksUri ?? (await discover(issuer, deadline))), {
         timeoutDuration: timeoutMs,
         [customFetch]: (url: string, init: RequestInit) => fetchBounded(url, { ...init, signal: deadline })
       })
@@ -62,20 +67,24 @@ export function createRemoteKeys ({ issuer, jwksUri, monotonic = () => performan
       // Discovered keys may have moved: the next attempt asks where they are.
       if (jwksUri === undefined) remote = undefined
       failedAt = monotonic()
-      throw refusal('AUTH_KEYS_UNAVAILABLE', `the keys of ${issuer} cannot be fetched: ${describe(error)}`, { cause: error })
+      throw refusal('AUTH_KEYS_UNAVAILABLE', `the keys of ${issuer} cannot be fetched: ${describe(error)}`, {
+        cause: error
+      })
     }
   }
 
-  async function fetchOnce (): Promise<void> {
+  async function fetchOnce(): Promise<void> {
     if (pending === undefined && monotonic() - failedAt < failureCooldownMs) {
       throw refusal('AUTH_KEYS_UNAVAILABLE', `the keys of ${issuer} could not be fetched a moment ago`)
     }
-    pending ??= fetchKeys().finally(() => { pending = undefined })
+    pending ??= fetchKeys().finally(() => {
+      pending = undefined
+    })
     await pending
   }
 
   return {
-    async get ({ anew } = { anew: false }) {
+    async get({ anew } = { anew: false }) {
       const now = monotonic()
       const age = now - fetchedAt
       if (anew) {
@@ -85,7 +94,11 @@ export function createRemoteKeys ({ issuer, jwksUri, monotonic = () => performan
         const fetching = fetchOnce()
         const mayServe = age < staleMs || (age < lastMs && now - failedAt < outageMs)
         if (mayServe) fetching.catch(() => {})
-        else await fetching.catch((error: unknown) => { if (age >= lastMs) throw error })
+        else {
+          await fetching.catch((error: unknown) => {
+            if (age >= lastMs) throw error
+          })
+        }
       }
       return keys
     }
@@ -93,11 +106,11 @@ export function createRemoteKeys ({ issuer, jwksUri, monotonic = () => performan
 }
 
 /** @throws when the document is not the issuer's own */
-async function discover (issuer: string, signal: AbortSignal): Promise<string> {
+async function discover(issuer: string, signal: AbortSignal): Promise<string> {
   const url = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`
   const response = await fetchBounded(url, { redirect: 'manual', signal, headers: { accept: 'application/json' } })
-  const document = await response.json().catch(() => null) as { issuer?: unknown, jwks_uri?: unknown } | null
-  if (document?.issuer !== issuer) throw new Error('its discovery document is no JSON, or another issuer\'s')
+  const document = (await response.json().catch(() => null)) as { issuer?: unknown; jwks_uri?: unknown } | null
+  if (document?.issuer !== issuer) throw new Error("its discovery document is no JSON, or another issuer's")
   const { jwks_uri: uri } = document
   // Only who is on this machine itself may send us to it.
   const isSafe = typeof uri === 'string' && isSafeUrl(uri) && (uri.startsWith('https:') || issuer.startsWith('http:'))
@@ -106,7 +119,7 @@ async function discover (issuer: string, signal: AbortSignal): Promise<string> {
 }
 
 /** Keys that came over plain http could be anybody's. */
-export function isSafeUrl (url: string): boolean {
+export function isSafeUrl(url: string): boolean {
   if (!URL.canParse(url)) return false
   const { protocol, hostname, username, password } = new URL(url)
   // `fetch` refuses credentials in a URL, and quotes them.
@@ -114,7 +127,7 @@ export function isSafeUrl (url: string): boolean {
   return protocol === 'https:' || (protocol === 'http:' && ['localhost', '127.0.0.1', '[::1]'].includes(hostname))
 }
 
-async function fetchBounded (url: string, init: RequestInit): Promise<Response> {
+async function fetchBounded(url: string, init: RequestInit): Promise<Response> {
   const response = await fetch(url, init)
   if (response.status !== 200) {
     await response.body?.cancel()
@@ -131,7 +144,7 @@ async function fetchBounded (url: string, init: RequestInit): Promise<Response> 
 }
 
 /** `fetch` says of everything that it failed, and why one level below. */
-function describe (error: unknown): string {
+function describe(error: unknown): string {
   const { name, message, cause } = error as Error & { cause?: NodeJS.ErrnoException }
   return /Timeout/.test(name) ? 'it took too long' : cause?.code ? `${message} (${cause.code})` : message
 }

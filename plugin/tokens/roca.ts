@@ -8,12 +8,12 @@ const subgroups = primesBelow(702).map((prime) => ({ prime: BigInt(prime), power
  * can be found (ROCA, CVE-2017-15361): modulo every small prime it is a power of 65537. M. Nemec et al., "The Return of
  * Coppersmith's Attack", ACM CCS 2017, §2.1. One random modulus in 2^167 has it too.
  */
-export function isRoca (modulus: bigint): boolean {
+export function isRoca(modulus: bigint): boolean {
   return subgroups.every(({ prime, powers }) => powers.has(Number(modulus % prime)))
 }
 
-function powersOf65537 (prime: number): ReadonlySet<number> {
+function powersOf65537(prime: number): ReadonlySet<number> {
   const powers = new Set<number>()
-  for (let power = 1; !powers.has(power); power = power * 65537 % prime) powers.add(power)
+  for (let power = 1; !powers.has(power); power = (power * 65537) % prime) powers.add(power)
   return powers
 }

@@ -5,10 +5,10 @@ import { flatCopy } from './flat-copy.ts'
  * as good as a strict LRU here, and cost one map look-up for a hit.
  */
 export interface TokenCache<T> {
-  get (text: string): T | undefined
-  set (text: string, value: T): void
-  delete (text: string): void
-  clear (): void
+  get(text: string): T | undefined
+  set(text: string, value: T): void
+  delete(text: string): void
+  clear(): void
 }
 
 interface Entry<T> {
@@ -23,12 +23,12 @@ interface Entry<T> {
 const tailLength = 12
 
 /** @param size the most entries kept; 0 keeps none */
-export function createTokenCache<T> (size: number): TokenCache<T> {
+export function createTokenCache<T>(size: number): TokenCache<T> {
   const half = Math.ceil(size / 2)
   let young = new Map<string, Entry<T>>()
   let old = new Map<string, Entry<T>>()
 
-  function put (tail: string, entry: Entry<T>): void {
+  function put(tail: string, entry: Entry<T>): void {
     if (young.size >= half) {
       old = young
       young = new Map()
@@ -39,7 +39,7 @@ export function createTokenCache<T> (size: number): TokenCache<T> {
   }
 
   return {
-    get (text) {
+    get(text) {
       const tail = text.slice(-tailLength)
       let entry = young.get(tail)
       if (entry === undefined) {
@@ -51,16 +51,16 @@ export function createTokenCache<T> (size: number): TokenCache<T> {
       // Whoever ends like a known token is not yet that token.
       return entry.text === text ? entry.value : undefined
     },
-    set (text, value) {
+    set(text, value) {
       if (half === 0) return
       const copy = flatCopy(text)
       put(copy.slice(-tailLength), { text: copy, value })
     },
-    delete (text) {
+    delete(text) {
       young.delete(text.slice(-tailLength))
       old.delete(text.slice(-tailLength))
     },
-    clear () {
+    clear() {
       young = new Map()
       old = new Map()
     }

@@ -28,37 +28,58 @@ export interface TrustedIssuer {
    * What the issuer's claims count for here: only what the application's `map` says. Ill-typed members are absent.
    * @throws AuthError AUTH_INVALID_TOKEN when `map` throws: what a token lacks is no fault of this server
    */
-  map (claims: Readonly<Record<string, unknown>>): Rights
+  map(claims: Readonly<Record<string, unknown>>): Rights
   /**
    * Checks a token that says it is this issuer's, with this issuer's keys and no others. The time is asked for after
    * the keys, which can take seconds to fetch.
    * @throws AuthError AUTH_INVALID_TOKEN, AUTH_EXPIRED_TOKEN, AUTH_KEYS_UNAVAILABLE
    */
-  check (token: string, parsed: DecodedJws, clock: () => number): Promise<Readonly<Record<string, unknown>> & StandardClaims>
+  check(
+    token: string,
+    parsed: DecodedJws,
+    clock: () => number
+  ): Promise<Readonly<Record<string, unknown>> & StandardClaims>
 }
 
 /**
  * An external identity provider whose access tokens are taken: verify only, algorithms pinned, audience required.
  * @throws TypeError that names the option
  */
-function createTrustedIssuer (option: TrustedIssuerOption, { name, clockToleranceSeconds, timing }: { name: string, clockToleranceSeconds: number, timing: RemoteTiming }): TrustedIssuer {
+function createTrustedIssuer(
+  option: TrustedIssuerOption,
+  { name, clockToleranceSeconds, timing }: { name: string; clockToleranceSeconds: number; timing: RemoteTiming }
+): TrustedIssuer {
   const { issuer, jwks, jwksUri, type = 'at+jwt', maxLifetimeSeconds = 86_400, map = noRights } = option
   const algorithms = option.algorithms.map((alg, index) => pinned(alg, `${name}.algorithms.${index}`))
   const types = mediaTypes(type)
   const audience = [option.audience].flat()
   const policy = { issuer, audience, clockToleranceSeconds, maxLifetimeSeconds, fractions: true }
   if (jwks !== undefined && jwksUri !== undefined) throw optionError(`${name}.jwksUri`, 'must not stand beside "jwks"')
-  if (jwksUri !== undefined && !isSafeUrl(jwksUri)) throw optionError(`${name}.jwksUri`, 'must be an https URL without credentials')
-  if (jwks === undefined && jwksUri === undefined && !isDiscoverable(issuer)) throw optionError(`${name}.issuer`, 'must be an https URL without query or fragment, so that its keys can be discovered, unless "jwks" or "jwksUri" is given')
-  const keys = jwks === undefined ? createRemoteKeys({ issuer, jwksUri, ...timing }) : fixedKeys(jwks.keys, algorithms, `${name}.jwks`)
+  if (jwksUri !== undefined && !isSafeUrl(jwksUri)) {
+    throw optionError(`${name}.jwksUri`, 'must be an https URL without credentials')
+  }
+  if (jwks === undefined && jwksUri === undefined && !isDiscoverable(issuer)) {
+    throw optionError(
+      `${name}.issuer`,
+      'must be an https URL without query or fragment, so that its keys can be discovered, unless "jwks" or "jwksUri" is given'
+    )
+  }
+  const keys =
+    jwks === undefined
+      ? createRemoteKeys({ issuer, jwksUri, ...timing })
+      : fixedKeys(jwks.keys, algorithms, `${name}.jwks`)
   const jwtOf = createJwtCache()
 
-  async function candidates (alg: Algorithm, kid: string | undefined): Promise<readonly Signer[]> {
+  async function candidates(alg: Algorithm, kid: string | undefined): Promise<readonly Signer[]> {
     const found = await fitting(await keys.get(), alg, kid)
     return found.length > 0 ? found : await fitting(await keys.get({ anew: true }), alg, kid)
   }
 
-  async function fitting (published: readonly PublishedKey[], alg: Algorithm, kid: string | undefined): Promise<readonly Signer[]> {
+  async function fitting(
+    published: readonly PublishedKey[],
+    alg: Algorithm,
+    kid: string | undefined
+  ): Promise<readonly Signer[]> {
     const named = published.filter((jwk) => mayBe(jwk, alg) && (kid === undefined || jwk.kid === kid)).slice(0, maxRead)
     const jwts: Signer[] = []
     for (const jwk of named) {
@@ -70,16 +91,20 @@ function createTrustedIssuer (option: TrustedIssuerOption, { name, clockToleranc
 
   return {
     issuer,
-    map (claims) {
+    map(claims) {
       try {
         const mapped = map(claims) as ReturnType<typeof noRights> | null | undefined
         // Nothing else of what an application returns becomes part of the caller: no session, above all.
         return rightsOf({ scope: mapped?.scope, roles: mapped?.roles })
       } catch (error) {
-        throw refusal('AUTH_INVALID_TOKEN', `"map" threw ${error instanceof Error ? error.constructor.name : 'what is no Error'}`, { cause: error })
+        throw refusal(
+          'AUTH_INVALID_TOKEN',
+          `"map" threw ${error instanceof Error ? error.constructor.name : 'what is no Error'}`,
+          { cause: error }
+        )
       }
     },
-    async check (token, { header, payload }, clock) {
+    async check(token, { header, payload }, clock) {
       const { alg, kid } = readKeyHint(header)
       if (!algorithms.includes(alg)) throw refusal('AUTH_INVALID_TOKEN', 'alg is none that is pinned for this issuer')
       // Before the keys, which may have to be fetched: an ID token is refused whether they can be had or not.
@@ -94,15 +119,24 @@ function createTrustedIssuer (option: TrustedIssuerOption, { name, clockToleranc
 }
 
 /** @throws TypeError that names the option */
-export function createTrustedIssuers ({ issuer, trustedIssuers, accessToken: { clockToleranceSeconds } }: Pick<Settings, 'issuer' | 'trustedIssuers' | 'accessToken'>, timing: RemoteTiming = {}): TrustedIssuer[] {
+export function createTrustedIssuers(
+  {
+    issuer,
+    trustedIssuers,
+    accessToken: { clockToleranceSeconds }
+  }: Pick<Settings, 'issuer' | 'trustedIssuers' | 'accessToken'>,
+  timing: RemoteTiming = {}
+): TrustedIssuer[] {
   const names = [issuer, ...trustedIssuers.map((option) => option.issuer)]
   const twice = trustedIssuers.findIndex((option, index) => names.indexOf(option.issuer) !== index + 1)
   if (twice >= 0) throw optionError(`trustedIssuers.${twice}.issuer`, 'is "issuer" itself, or stands in the list twice')
-  return trustedIssuers.map((option, index) => createTrustedIssuer(option, { name: `trustedIssuers.${index}`, clockToleranceSeconds, timing }))
+  return trustedIssuers.map((option, index) =>
+    createTrustedIssuer(option, { name: `trustedIssuers.${index}`, clockToleranceSeconds, timing })
+  )
 }
 
 /** Copied, because the application may change later what it returned. */
-function rightsOf ({ scope, roles }: { scope: unknown, roles: unknown }): Rights {
+function rightsOf({ scope, roles }: { scope: unknown; roles: unknown }): Rights {
   const scopes = scopesOf(scope)
   return {
     ...(scopes.length > 0 && { scope: scopes.join(' ') }),
@@ -113,15 +147,18 @@ function rightsOf ({ scope, roles }: { scope: unknown, roles: unknown }): Rights
 const noRights: NonNullable<TrustedIssuerOption['map']> = () => ({})
 
 /** A secret shared with an identity provider would let either sign for the other. */
-function pinned (alg: string, name: string): Algorithm {
-  if (!isAlgorithm(alg) || alg.startsWith('HS')) throw optionError(name, 'must be an asymmetric signature algorithm, such as RS256')
+function pinned(alg: string, name: string): Algorithm {
+  if (!isAlgorithm(alg) || alg.startsWith('HS')) {
+    throw optionError(name, 'must be an asymmetric signature algorithm, such as RS256')
+  }
   return alg
 }
 
 /** A configured set is the application's word: what is wrong with it is said at the start. Keys for other uses may stand in it. */
-function fixedKeys (given: readonly unknown[], algorithms: readonly Algorithm[], name: string): RemoteKeys {
+function fixedKeys(given: readonly unknown[], algorithms: readonly Algorithm[], name: string): RemoteKeys {
   const keys = structuredClone(given) as PublishedKey[]
-  const isSecret = (jwk: unknown) => typeof jwk === 'object' && jwk !== null && privateMembers.some((member) => Object.hasOwn(jwk, member))
+  const isSecret = (jwk: unknown) =>
+    typeof jwk === 'object' && jwk !== null && privateMembers.some((member) => Object.hasOwn(jwk, member))
   if (keys.some(isSecret)) throw optionError(`${name}.keys`, 'must have public keys only')
   const fits = keys.some((jwk) => algorithms.some((alg) => mayBe(jwk, alg) && readPublished(jwk, alg) !== null))
   if (!fits) throw optionError(`${name}.keys`, 'has no key that is fit for any of "algorithms"')
@@ -129,36 +166,36 @@ function fixedKeys (given: readonly unknown[], algorithms: readonly Algorithm[],
 }
 
 /** OpenID Connect Discovery 1.0 §3: an issuer has no query and no fragment. */
-function isDiscoverable (issuer: string): boolean {
+function isDiscoverable(issuer: string): boolean {
   return isSafeUrl(issuer) && !/[?#]/.test(issuer)
 }
 
 /** A cheap look, so that of a large set only what can be meant is read. */
-function mayBe (jwk: PublishedKey | null, alg: Algorithm): boolean {
+function mayBe(jwk: PublishedKey | null, alg: Algorithm): boolean {
   if (typeof jwk !== 'object' || jwk === null || jwk.kty !== needOf(alg).kty) return false
   return (jwk.use ?? 'sig') === 'sig' && (jwk.alg ?? alg) === alg
 }
 
 /** Verifiers are made when a token first asks for a key: a large set costs nothing until then. */
-function createJwtCache () {
+function createJwtCache() {
   const made = new WeakMap<object, Map<Algorithm, Promise<Signer | null>>>()
 
-  return function jwtOf (jwk: PublishedKey, alg: Algorithm): Promise<Signer | null> {
+  return function jwtOf(jwk: PublishedKey, alg: Algorithm): Promise<Signer | null> {
     let byAlgorithm = made.get(jwk)
-    if (byAlgorithm === undefined) made.set(jwk, byAlgorithm = new Map())
+    if (byAlgorithm === undefined) made.set(jwk, (byAlgorithm = new Map()))
     let jwt = byAlgorithm.get(alg)
-    if (jwt === undefined) byAlgorithm.set(alg, jwt = makeJwt(jwk, alg))
+    if (jwt === undefined) byAlgorithm.set(alg, (jwt = makeJwt(jwk, alg)))
     return jwt
   }
 }
 
-async function makeJwt (jwk: PublishedKey, alg: Algorithm): Promise<Signer | null> {
+async function makeJwt(jwk: PublishedKey, alg: Algorithm): Promise<Signer | null> {
   const key = readPublished(jwk, alg)
-  return key && await createSigner(key, 'JWT')
+  return key && (await createSigner(key, 'JWT'))
 }
 
 /** `null` for a key that is not fit for its use: secret, private, weak, for encryption, for another algorithm. */
-function readPublished (jwk: PublishedKey, alg: Algorithm): Key | null {
+function readPublished(jwk: PublishedKey, alg: Algorithm): Key | null {
   if (privateMembers.some((member) => Object.hasOwn(jwk, member))) return null
   try {
     return readKey({ key: jwk as JsonWebKey, alg, kid: 'external' }, 'jwks')

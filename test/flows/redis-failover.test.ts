@@ -13,15 +13,27 @@ import { skipWithoutRedis } from '../fixtures/redis-server.ts'
 const retrySeconds = 1
 
 /** `fail()` puts the replica where the primary was. */
-async function startPair (t: Test) {
+async function startPair(t: Test) {
   const { server, part, fail } = await startRedisPair()
   t.teardown(server.stop)
-  return { path: server.path, part, fail: async () => { await rename(await fail(), server.path) } }
+  return {
+    path: server.path,
+    part,
+    fail: async () => {
+      await rename(await fail(), server.path)
+    }
+  }
 }
 
-async function startNode (t: Test, path: string, adapt = (store: SessionStore): SessionStore => store): Promise<TestApp> {
+async function startNode(
+  t: Test,
+  path: string,
+  adapt = (store: SessionStore): SessionStore => store
+): Promise<TestApp> {
   const client = new Redis(path, { retryStrategy: () => 20 }).on('error', () => {})
-  const node = await createApp({ plugin: { store: adapt(redisStore(client)), clock: Date.now, refreshToken: { retrySeconds } } })
+  const node = await createApp({
+    plugin: { store: adapt(redisStore(client)), clock: Date.now, refreshToken: { retrySeconds } }
+  })
   t.teardown(async () => {
     await node.app.close()
     client.disconnect()
@@ -29,62 +41,106 @@ async function startNode (t: Test, path: string, adapt = (store: SessionStore): 
   return node
 }
 
-const refresh = ({ app }: TestApp, token: string) => app.inject({ method: 'POST', url: '/refresh', payload: { refresh_token: token } })
-const me = async ({ app }: TestApp, access: string) => (await app.inject({ url: '/me', headers: { authorization: `Bearer ${access}` } })).statusCode
+const refresh = ({ app }: TestApp, token: string) =>
+  app.inject({ method: 'POST', url: '/refresh', payload: { refresh_token: token } })
+const me = async ({ app }: TestApp, access: string) =>
+  (await app.inject({ url: '/me', headers: { authorization: `Bearer ${access}` } })).statusCode
 
-t.test('a failover of Redis that loses the last writes brings back neither a rotated refresh token for good, nor a session that was ended', { skip: skipWithoutRedis.skip }, async (t) => {
-  const pair = await startPair(t)
-  const [a, b] = [await startNode(t, pair.path), await startNode(t, pair.path)]
-  const [kept, ended] = [await a.signIn('bearer'), await a.signIn('bearer')]
-  await pair.part()
+t.test(
+  'a failover of Redis that loses the last writes brings back neither a rotated refresh token for good, nor a session that was ended',
+  { skip: skipWithoutRedis.skip },
+  async (t) => {
+    const pair = await startPair(t)
+    const [a, b] = [await startNode(t, pair.path), await startNode(t, pair.path)]
+    const [kept, ended] = [await a.signIn('bearer'), await a.signIn('bearer')]
+    await pair.part()
 
-  await setTimeout(retrySeconds * 1000)
-  const successor = (await refresh(a, kept.refresh)).json().refresh_token
-  t.not(successor, kept.refresh)
-  await a.app.inject({ method: 'POST', url: '/logout', payload: { refresh_token: ended.refresh } })
-  t.ok(await becomes(async () => await me(b, ended.access) === 401), 'the other node hears of the end')
-  await pair.fail()
+    await setTimeout(retrySeconds * 1000)
+    const successor = (await refresh(a, kept.refresh)).json().refresh_token
+    t.not(successor, kept.refresh)
+    await a.app.inject({ method: 'POST', url: '/logout', payload: { refresh_token: ended.refresh } })
+    t.ok(await becomes(async () => (await me(b, ended.access)) === 401), 'the other node hears of the end')
+    await pair.fail()
 
-  t.ok(await becomes(async () => typeof (await b.store.find(ended.sessionId).catch(() => null))?.row?.revokedAt === 'number'), 'the row that came back to life is ended again')
-  t.strictSame([await me(a, ended.access), await me(b, ended.access)], [401, 401], 'who heard of the end refuses the access token throughout')
-  a.events()
-  const moved = await refresh(a, successor)
-  t.equal(moved.json().refresh_token, successor, 'the newer token moves the row forward to itself')
-  t.match(a.events().filter(({ type }) => type === 'store-rolled-back'), [{ sessionId: kept.sessionId }])
+    t.ok(
+      await becomes(
+        async () => typeof (await b.store.find(ended.sessionId).catch(() => null))?.row?.revokedAt === 'number'
+      ),
+      'the row that came back to life is ended again'
+    )
+    t.strictSame(
+      [await me(a, ended.access), await me(b, ended.access)],
+      [401, 401],
+      'who heard of the end refuses the access token throughout'
+    )
+    a.events()
+    const moved = await refresh(a, successor)
+    t.equal(moved.json().refresh_token, successor, 'the newer token moves the row forward to itself')
+    t.match(
+      a.events().filter(({ type }) => type === 'store-rolled-back'),
+      [{ sessionId: kept.sessionId }]
+    )
 
-  const late = await startNode(t, pair.path)
-  t.strictSame([(await refresh(late, ended.refresh)).statusCode, await me(late, ended.access)], [401, 401], 'for a node that never heard of it too')
-  t.equal((await refresh(late, successor)).statusCode, 200)
+    const late = await startNode(t, pair.path)
+    t.strictSame(
+      [(await refresh(late, ended.refresh)).statusCode, await me(late, ended.access)],
+      [401, 401],
+      'for a node that never heard of it too'
+    )
+    t.equal((await refresh(late, successor)).statusCode, 200)
 
-  t.equal((await refresh(late, kept.refresh)).json().refresh_token, successor, 'the older token gets what it had got before the failover')
-})
+    t.equal(
+      (await refresh(late, kept.refresh)).json().refresh_token,
+      successor,
+      'the older token gets what it had got before the failover'
+    )
+  }
+)
 
 /** Without `subscribe()`, a node reads the log once a second: not before the failover. */
 const withoutPush = ({ subscribe: _, ...store }: SessionStore): SessionStore => store
 
-t.test('a sign-out that a failover of Redis loses is written again by the node that did it, though it had not read it back', { skip: skipWithoutRedis.skip }, async (t) => {
-  for (const [link, delayMs, adapt] of [['without push', 0, withoutPush], ['with push over a link of 15 ms', 15, undefined]] as const) {
-    const pair = await startPair(t)
-    const near = `${pair.path}.near`
-    const proxy = await startProxy(near, pair.path, { delayMs })
-    t.teardown(() => proxy.stop())
-    const node = await startNode(t, near, adapt)
-    const ended = await node.signIn('bearer')
-    await pair.part()
+t.test(
+  'a sign-out that a failover of Redis loses is written again by the node that did it, though it had not read it back',
+  { skip: skipWithoutRedis.skip },
+  async (t) => {
+    for (const [link, delayMs, adapt] of [
+      ['without push', 0, withoutPush],
+      ['with push over a link of 15 ms', 15, undefined]
+    ] as const) {
+      const pair = await startPair(t)
+      const near = `${pair.path}.near`
+      const proxy = await startProxy(near, pair.path, { delayMs })
+      t.teardown(() => proxy.stop())
+      const node = await startNode(t, near, adapt)
+      const ended = await node.signIn('bearer')
+      await pair.part()
 
-    const { statusCode } = await node.app.inject({ method: 'POST', url: '/logout', payload: { refresh_token: ended.refresh } })
-    t.equal(statusCode, 204, link)
-    // What is on the way back to the node is lost with the primary.
-    await proxy.cut()
-    await pair.fail()
-    await proxy.mend()
+      const { statusCode } = await node.app.inject({
+        method: 'POST',
+        url: '/logout',
+        payload: { refresh_token: ended.refresh }
+      })
+      t.equal(statusCode, 204, link)
+      // What is on the way back to the node is lost with the primary.
+      await proxy.cut()
+      await pair.fail()
+      await proxy.mend()
 
-    const client = new Redis(pair.path)
-    t.teardown(() => client.disconnect())
-    const store = redisStore(client)
-    t.equal((await store.find(ended.sessionId)).row?.revokedAt, null, 'the failover has lost it')
-    t.ok(await becomes(async () => typeof (await store.find(ended.sessionId)).row?.revokedAt === 'number'), 'the row is revoked again')
-    const { entries } = await store.readRevocations(null, 10)
-    t.strictSame(entries.map(({ id }) => id), [ended.sessionId], 'and logged for the other nodes')
+      const client = new Redis(pair.path)
+      t.teardown(() => client.disconnect())
+      const store = redisStore(client)
+      t.equal((await store.find(ended.sessionId)).row?.revokedAt, null, 'the failover has lost it')
+      t.ok(
+        await becomes(async () => typeof (await store.find(ended.sessionId)).row?.revokedAt === 'number'),
+        'the row is revoked again'
+      )
+      const { entries } = await store.readRevocations(null, 10)
+      t.strictSame(
+        entries.map(({ id }) => id),
+        [ended.sessionId],
+        'and logged for the other nodes'
+      )
+    }
   }
-})
+)

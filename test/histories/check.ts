@@ -49,7 +49,7 @@ export interface Violation {
  *   session is not refreshed any more, and ends by its own tokens only. What has ended at a node that lives on is ended
  *   again.
  */
-export function check (history: History): Violation[] {
+export function check(history: History): Violation[] {
   const facts = gatherFacts(history)
   const rules: readonly Rule[] = [availabilityRules, refreshRules, revocationRules, subjectRules]
   const findings = rules.flatMap((rule) => [...rule(facts)])

@@ -18,7 +18,15 @@ export interface Held {
 export type Client = ReturnType<typeof createClient>
 
 /** Asks nodes, waits as people do, and keeps what it is given. */
-export function createClient ({ name, idleMs, nodes, random, recorder, held, signal }: {
+export function createClient({
+  name,
+  idleMs,
+  nodes,
+  random,
+  recorder,
+  held,
+  signal
+}: {
   name: string
   /** A session expires after so long. */
   idleMs: number
@@ -32,35 +40,41 @@ export function createClient ({ name, idleMs, nodes, random, recorder, held, sig
   let subjects = 0
 
   /** One that is up, if there is one. */
-  function anyNode (): Node {
+  function anyNode(): Node {
     const up = nodes.filter((node) => node.isUp())
     return (up.length > 0 ? up : nodes)[random.below(up.length || nodes.length)]!
   }
 
   const ask = (call: Call, node = anyNode()): Promise<Outcome | null> => recorder.operation(node, call)
 
-  async function signIn (sub: string, options: {
-    transport?: Held['transport']
-    readAt?: number
-    revokeOthers?: true
-    /** The session that the browser has so far. */
-    instead?: Held
-  } = {}): Promise<Held | null> {
+  async function signIn(
+    sub: string,
+    options: {
+      transport?: Held['transport']
+      readAt?: number
+      revokeOthers?: true
+      /** The session that the browser has so far. */
+      instead?: Held
+    } = {}
+  ): Promise<Held | null> {
     const { transport = random.below(2) === 0 ? 'bearer' : 'cookie', instead, ...rest } = options
     const cookies = instead && { access: instead.access.at(-1)!, refresh: instead.refresh.at(-1)! }
-    const outcome = await ask({ do: 'sign-in', sub, transport, ...rest, ...cookies && { cookies } })
+    const outcome = await ask({ do: 'sign-in', sub, transport, ...rest, ...(cookies && { cookies }) })
     if (outcome?.status !== 200) return null
-    const { refresh, access } = outcome as { refresh: string, access: string }
+    const { refresh, access } = outcome as { refresh: string; access: string }
     const session = { id: refresh.split('.')[1]!, sub, transport, refresh: [refresh], access: [access], isOver: false }
     held.push(session)
     return session
   }
 
   /** Presents a token; what comes back is kept, if it is newer. */
-  async function refresh (session: Held, given: {
-    token?: string | undefined
-    node?: Node
-  } = {}): Promise<Outcome | null> {
+  async function refresh(
+    session: Held,
+    given: {
+      token?: string | undefined
+      node?: Node
+    } = {}
+  ): Promise<Outcome | null> {
     const { token = session.refresh.at(-1)!, node } = given
     const outcome = await ask({ do: 'refresh', token, by: session.transport === 'bearer' ? 'body' : 'cookie' }, node)
     if (outcome?.status === 200) {
@@ -84,7 +98,7 @@ export function createClient ({ name, idleMs, nodes, random, recorder, held, sig
     wait: (least: number, most: number) => pause(random.between(least, most), signal),
 
     /** As an honest client does: the same token again until there is a response. */
-    async refreshPatiently (session: Held): Promise<void> {
+    async refreshPatiently(session: Held): Promise<void> {
       while (!signal.aborted) {
         const outcome = await refresh(session)
         if (outcome?.status === 401) session.isOver = true
@@ -94,18 +108,22 @@ export function createClient ({ name, idleMs, nodes, random, recorder, held, sig
     },
 
     /** Presents one of the access tokens that were given out. */
-    async use (session: Held, node?: Node): Promise<void> {
+    async use(session: Held, node?: Node): Promise<void> {
       await ask({ do: 'use', access: session.access[random.below(session.access.length)]! }, node)
     },
 
     /** Everything that was ever given out, at every node: of a session that has ended, nothing may work. */
-    async tryAll (session: Held): Promise<void> {
+    async tryAll(session: Held): Promise<void> {
       session.isOver = true
-      await Promise.all(nodes.filter((node) => node.isUp()).flatMap((node) => [
-        ask({ do: 'use', access: session.access.at(-1)! }, node),
-        ask({ do: 'use', access: session.access[0]! }, node),
-        refresh(session, { node })
-      ]))
+      await Promise.all(
+        nodes
+          .filter((node) => node.isUp())
+          .flatMap((node) => [
+            ask({ do: 'use', access: session.access.at(-1)! }, node),
+            ask({ do: 'use', access: session.access[0]! }, node),
+            refresh(session, { node })
+          ])
+      )
     }
   }
 }

@@ -15,7 +15,7 @@ import { startRedis } from '../fixtures/redis-server.ts'
 import type { Random } from './random.ts'
 
 export const databaseNames = ['memory', 'sqlite', 'redis', 'redis-failover', 'postgres'] as const
-export type DatabaseName = typeof databaseNames[number]
+export type DatabaseName = (typeof databaseNames)[number]
 
 /** Something that goes wrong for a while, for one node (by its number) or for all. */
 export interface Outage {
@@ -37,10 +37,12 @@ export interface Database {
   readonly stop: () => Promise<void>
 }
 
-export async function startDatabase (name: DatabaseName, { nodes }: { nodes: number }): Promise<Database> {
+export async function startDatabase(name: DatabaseName, { nodes }: { nodes: number }): Promise<Database> {
   switch (name) {
-    case 'memory': return { places: null, store: memoryStore(), outages: [], async stop () {} }
-    case 'sqlite': return await startSqlite(nodes)
+    case 'memory':
+      return { places: null, store: memoryStore(), outages: [], async stop() {} }
+    case 'sqlite':
+      return await startSqlite(nodes)
     case 'redis': {
       const server = await startRedis('--appendonly', 'yes', '--appendfsync', 'always')
       return await startServer(server, { nodes, placeOf: redisPlace, socket: 'redis.sock' })
@@ -52,35 +54,42 @@ export async function startDatabase (name: DatabaseName, { nodes }: { nodes: num
     case 'postgres': {
       const { connection, ...server } = await startPostgres()
       const socket = '.s.PGSQL.5432'
-      return await startServer({ ...server, kill: server.killAll, path: join(connection.host, socket) }, {
-        nodes, socket, placeOf: (folder) => ({ store: 'postgres', ...connection, host: folder })
-      })
+      return await startServer(
+        { ...server, kill: server.killAll, path: join(connection.host, socket) },
+        {
+          nodes,
+          socket,
+          placeOf: (folder) => ({ store: 'postgres', ...connection, host: folder })
+        }
+      )
     }
   }
 }
 
-async function startSqlite (nodes: number): Promise<Database> {
+async function startSqlite(nodes: number): Promise<Database> {
   const folder = mkdtempSync(join(tmpdir(), 'history-'))
   const file = join(folder, 'sessions.db')
   return {
     places: Array.from({ length: nodes }, () => ({ store: 'sqlite', file })),
     outages: [() => lockedBy(file)],
-    async stop () { rmSync(folder, { recursive: true }) }
+    async stop() {
+      rmSync(folder, { recursive: true })
+    }
   }
 }
 
 /** A process begins to write, and is killed before it comes to the end. */
-function lockedBy (file: string): Outage {
+function lockedBy(file: string): Outage {
   const writer = fileURLToPath(new URL('../fixtures/fault-writer.ts', import.meta.url))
   let child: ChildProcess | undefined
   return {
     kind: 'file locked by a process that is killed',
     node: 'all',
-    async begin () {
+    async begin() {
       child = spawn(process.execPath, [...process.execArgv, writer, file], { stdio: ['pipe', 'pipe', 'ignore'] })
       await Promise.race([once(child.stdout!, 'data'), once(child, 'exit')])
     },
-    async end () {
+    async end() {
       if (child!.exitCode !== null) return
       child!.kill('SIGKILL')
       await once(child!, 'exit')
@@ -94,29 +103,38 @@ type Failover = Pick<Awaited<ReturnType<typeof startRedisPair>>, 'part' | 'fail'
 
 interface Server {
   readonly path: string
-  kill (): Promise<void>
-  start (): Promise<void>
-  stall (): Promise<void>
-  resume (): Promise<void>
-  stop (): Promise<void>
+  kill(): Promise<void>
+  start(): Promise<void>
+  stall(): Promise<void>
+  resume(): Promise<void>
+  stop(): Promise<void>
 }
 
-function redisPlace (folder: string, node: number): Place {
+function redisPlace(folder: string, node: number): Place {
   return { store: 'redis', path: join(folder, 'redis.sock'), client: node % 2 === 0 ? 'ioredis' : 'node-redis' }
 }
 
 /** A server, and a proxy of its own for each node. */
-async function startServer (server: Server, { nodes, placeOf, socket, failover }: {
-  nodes: number
-  placeOf: (folder: string, node: number) => Place
-  socket: string
-  failover?: Failover
-}): Promise<Database> {
+async function startServer(
+  server: Server,
+  {
+    nodes,
+    placeOf,
+    socket,
+    failover
+  }: {
+    nodes: number
+    placeOf: (folder: string, node: number) => Place
+    socket: string
+    failover?: Failover
+  }
+): Promise<Database> {
   const folders = Array.from({ length: nodes }, () => mkdtempSync(join(tmpdir(), 'proxy-')))
   const proxies = await Promise.all(folders.map((folder) => startProxy(join(folder, socket), server.path)))
 
   /** To one node, or to all. */
-  const atProxies = (kind: string, { begin, end }: { begin: ToProxy, end?: ToProxy }) =>
+  const atProxies =
+    (kind: string, { begin, end }: { begin: ToProxy; end?: ToProxy }) =>
     (random: Random): Outage => {
       const node = random.below(2) === 0 ? 'all' : random.below(nodes)
       const chosen = node === 'all' ? proxies : [proxies[node]!]
@@ -124,19 +142,23 @@ async function startServer (server: Server, { nodes, placeOf, socket, failover }
         kind,
         node,
         begin: () => Promise.all(chosen.map(begin)),
-        end: () => Promise.all(chosen.map(async (proxy) => {
-          await end?.(proxy)
-          await proxy.mend()
-        }))
+        end: () =>
+          Promise.all(
+            chosen.map(async (proxy) => {
+              await end?.(proxy)
+              await proxy.mend()
+            })
+          )
       }
     }
 
-  const whole: Database['outages'] = failover === undefined
-    ? [
-        () => ({ kind: 'database killed, all processes', node: 'all', begin: server.kill, end: server.start }),
-        () => ({ kind: 'database stopped, all processes', node: 'all', begin: server.stall, end: server.resume })
-      ]
-    : []
+  const whole: Database['outages'] =
+    failover === undefined
+      ? [
+          () => ({ kind: 'database killed, all processes', node: 'all', begin: server.kill, end: server.start }),
+          () => ({ kind: 'database stopped, all processes', node: 'all', begin: server.stall, end: server.resume })
+        ]
+      : []
   return {
     places: folders.map(placeOf),
     outages: [
@@ -149,8 +171,8 @@ async function startServer (server: Server, { nodes, placeOf, socket, failover }
       atProxies('responses late', { begin: (proxy) => proxy.hold() }),
       atProxies('responses lost', { begin: (proxy) => proxy.hold(), end: (proxy) => proxy.cut() })
     ],
-    ...failover && { first: () => failoverOf(failover, proxies) },
-    async stop () {
+    ...(failover && { first: () => failoverOf(failover, proxies) }),
+    async stop() {
       await Promise.all(proxies.map((proxy) => proxy.stop()))
       await server.stop()
       for (const folder of folders) rmSync(folder, { recursive: true })
@@ -159,13 +181,13 @@ async function startServer (server: Server, { nodes, placeOf, socket, failover }
 }
 
 /** The replica hears no more, the primary goes on for a while and is lost, the replica takes its place. */
-function failoverOf ({ part, fail }: Failover, proxies: readonly Proxy[]): Outage {
+function failoverOf({ part, fail }: Failover, proxies: readonly Proxy[]): Outage {
   return {
     kind: 'failover that loses writes',
     node: 'all',
     loses: true,
     begin: part,
-    async end () {
+    async end() {
       const path = await fail()
       await Promise.all(proxies.map((proxy) => proxy.moveTo(path)))
     }

@@ -18,7 +18,16 @@ export interface Ending {
 const roundingMs = 20
 
 /** Whatever may have ended a session. */
-export function endingsOf ({ id, sub, signIn, rotations, operations, maxSessions, isClockUncertain, mayBeLost }: {
+export function endingsOf({
+  id,
+  sub,
+  signIn,
+  rotations,
+  operations,
+  maxSessions,
+  isClockUncertain,
+  mayBeLost
+}: {
   id: string
   sub: string
   signIn: Did<'sign-in'>
@@ -26,12 +35,12 @@ export function endingsOf ({ id, sub, signIn, rotations, operations, maxSessions
   operations: readonly Operation[]
   maxSessions: number
   isClockUncertain: (operation: Operation) => boolean
-  mayBeLost: (span: { start: number, end: number }) => boolean
+  mayBeLost: (span: { start: number; end: number }) => boolean
 }): readonly Ending[] {
   const signIns = operations.filter(did('sign-in')).filter(({ call }) => call.sub === sub)
   const countBy = (moment: number) => signIns.filter(({ start }) => start <= moment).length
 
-  function kindOf (operation: Operation): { kind: Ending['kind'], end?: number } | null {
+  function kindOf(operation: Operation): { kind: Ending['kind']; end?: number } | null {
     const { call, outcome, start } = operation
     const perhaps = isUncertain(operation) ? { kind: 'perhaps' as const } : null
     const done = isDone(operation) ? { kind: 'done' as const } : perhaps
@@ -40,8 +49,10 @@ export function endingsOf ({ id, sub, signIn, rotations, operations, maxSessions
         // An access token is not recognized by a node whose clock is wrong.
         if (!call.token.startsWith('rt1.') && isClockUncertain(operation)) return { kind: 'perhaps' }
         return outcome?.status === 503 ? { kind: 'here' } : done
-      case 'revoke': return call.sessionId !== id || (call.sub ?? sub) !== sub || outcome?.found === false ? null : done
-      case 'revoke-all': return call.except === id || done === null ? null : ofAll(operation, done.kind)
+      case 'revoke':
+        return call.sessionId !== id || (call.sub ?? sub) !== sub || outcome?.found === false ? null : done
+      case 'revoke-all':
+        return call.except === id || done === null ? null : ofAll(operation, done.kind)
       case 'sign-in':
         if (done === null || operation === signIn) return null
         if (call.cookies !== undefined && call.cookies.refresh.split('.')[1] === id) return done
@@ -50,12 +61,13 @@ export function endingsOf ({ id, sub, signIn, rotations, operations, maxSessions
       case 'refresh':
         if (outcome?.code === 'AUTH_REFRESH_REUSED') return { kind: 'done' }
         return isUncertain(operation) && rotations.isPast({ call, end: operation.end }) ? { kind: 'perhaps' } : null
-      default: return null
+      default:
+        return null
     }
   }
 
   /** Of a step that ends all sessions of the subject: this one was there before, or has to be refused after. */
-  function ofAll ({ start, end }: Operation, kind: 'done' | 'perhaps'): { kind: Ending['kind'], end?: number } | null {
+  function ofAll({ start, end }: Operation, kind: 'done' | 'perhaps'): { kind: Ending['kind']; end?: number } | null {
     if (kind === 'perhaps') return { kind }
     const { readAt } = signIn.call
     const isBefore = signIn.end < start || (readAt !== undefined && readAt < start - roundingMs)

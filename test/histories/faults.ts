@@ -19,7 +19,7 @@ interface Disturbed {
 }
 
 /** One fault after the other, every kind in turn, with quiet times between; resolves when the last is over. */
-export async function disturb ({ database, nodes, random, recorder, kind, signal }: Disturbed): Promise<void> {
+export async function disturb({ database, nodes, random, recorder, kind, signal }: Disturbed): Promise<void> {
   const kinds = kindsOf(database, nodes).filter((outageOf) => kind === 'all' || outageOf(random).kind === kind)
   let next: typeof kinds = database.first ? [database.first] : []
   await pause(random.between(300, 1500), signal)
@@ -41,24 +41,26 @@ export async function disturb ({ database, nodes, random, recorder, kind, signal
   }
 }
 
-function kindsOf (database: Database, nodes: readonly Node[]): ((random: Random) => Outage)[] {
+function kindsOf(database: Database, nodes: readonly Node[]): ((random: Random) => Outage)[] {
   return [
     ...database.outages,
     // Where there is no connection to disturb, the calls are.
-    ...database.outages.length > 1 ? [] : storeFaults.map((fault) => storeFault(nodes, fault)),
+    ...(database.outages.length > 1 ? [] : storeFaults.map((fault) => storeFault(nodes, fault))),
     (random) => killed(nodes, random),
     (random) => clockSet(nodes, random)
   ]
 }
 
-const storeFault = (nodes: readonly Node[], fault: typeof storeFaults[number]) => (random: Random): Outage => {
-  const node = random.below(2) === 0 ? 'all' : random.below(nodes.length)
-  const chosen = node === 'all' ? nodes : [nodes[node]!]
-  const set = (storeFault: typeof fault | null) => Promise.all(chosen.map((node) => node.control({ storeFault })))
-  return { kind: `store ${fault}`, node, begin: () => set(fault), end: () => set(null) }
-}
+const storeFault =
+  (nodes: readonly Node[], fault: (typeof storeFaults)[number]) =>
+  (random: Random): Outage => {
+    const node = random.below(2) === 0 ? 'all' : random.below(nodes.length)
+    const chosen = node === 'all' ? nodes : [nodes[node]!]
+    const set = (storeFault: typeof fault | null) => Promise.all(chosen.map((node) => node.control({ storeFault })))
+    return { kind: `store ${fault}`, node, begin: () => set(fault), end: () => set(null) }
+  }
 
-function killed (nodes: readonly Node[], random: Random): Outage {
+function killed(nodes: readonly Node[], random: Random): Outage {
   const node = random.below(nodes.length)
   return { kind: 'node killed', node, begin: nodes[node]!.kill, end: () => startPatiently(nodes[node]!) }
 }
@@ -66,7 +68,7 @@ function killed (nodes: readonly Node[], random: Random): Outage {
 const attempts = 3
 
 /** As whatever watches over a process does. */
-async function startPatiently (node: Node): Promise<void> {
+async function startPatiently(node: Node): Promise<void> {
   for (let left = attempts; ; left--) {
     try {
       return await node.start()
@@ -76,13 +78,13 @@ async function startPatiently (node: Node): Promise<void> {
   }
 }
 
-function clockSet (nodes: readonly Node[], random: Random): Outage {
+function clockSet(nodes: readonly Node[], random: Random): Outage {
   const node = random.below(nodes.length)
   const skewMs = Math.round(random.between(-longestSkewMs, longestSkewMs))
-  return { kind: 'clock set', node, begin: () => nodes[node]!.control({ skewMs }), async end () {} }
+  return { kind: 'clock set', node, begin: () => nodes[node]!.control({ skewMs }), async end() {} }
 }
 
 /** Ends early when it is time to stop. */
-export async function pause (ms: number, signal: AbortSignal): Promise<void> {
+export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await setTimeout(ms, undefined, { signal }).catch(() => {})
 }

@@ -18,10 +18,14 @@ const seed = Number(process.env.HISTORY_SEED ?? Date.now() % 1_000_000)
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 
 /** Says what was found, with the operations around it. */
-function assertAsPromised (t: Test, history: History): void {
+function assertAsPromised(t: Test, history: History): void {
   const violations = check(history)
   for (const { sentence, excerpt } of violations.slice(0, 5)) t.comment(`${sentence}\n${excerpt}`)
-  t.strictSame(violations.map(({ sentence }) => sentence), [], `${history.operations.length} operations, seed ${seed}`)
+  t.strictSame(
+    violations.map(({ sentence }) => sentence),
+    [],
+    `${history.operations.length} operations, seed ${seed}`
+  )
 }
 
 for (const store of databaseNames) {
@@ -30,7 +34,10 @@ for (const store of databaseNames) {
   t.test(name, { skip, buffered: true }, async (t) => {
     const history = await recordHistory(store, { seconds: 5, operations: 500, seed, inProcesses: store === 'sqlite' })
     assertAsPromised(t, history)
-    t.ok(history.faults.some(({ kind }) => kind !== 'busy machine'), 'something went wrong meanwhile')
+    t.ok(
+      history.faults.some(({ kind }) => kind !== 'busy machine'),
+      'something went wrong meanwhile'
+    )
     t.ok(history.operations.filter(({ outcome }) => outcome?.status === 200).length > 100)
   })
 }
@@ -68,7 +75,9 @@ const noticed: Record<BrokenStore, Noticed> = {
   'rotates without comparing': { by: /^a refresh returns neither the same token nor its successor$/, only: ['tabs'] },
   'rotates at any age': { by: /^a token is exchanged before retrySeconds have passed$/, only: ['sign-out in a race'] },
   'does not count late retries': {
-    by: /^more late retries are served than allowed$/, only: ['late retries'], policy: { lateRetries: 1 }
+    by: /^more late retries are served than allowed$/,
+    only: ['late retries'],
+    policy: { lateRetries: 1 }
   },
   'returns from revoke() without revoking': { by: exchangedAfterEnd, only: ['brief'] },
   'revokes after it has responded': { by: exchangedAfterEnd, only: ['brief'] },
@@ -93,17 +102,27 @@ const lanes = 6
 t.test('the checker notices a store that', { buffered: true }, async (t) => {
   t.strictSame(Object.keys(noticed).sort(), Object.keys(brokenStores).sort())
   const left = Object.entries(noticed)
-  await Promise.all(Array.from({ length: lanes }, async () => {
-    for (let next = left.pop(); next !== undefined; next = left.pop()) {
-      const [broken, { by, ...options }] = next
-      let sentences: string[] = []
-      for (let round = 0; round < rounds && !sentences.some((sentence) => by.test(sentence)); round++) {
-        const history = await recordHistory('memory', {
-          seconds: 4, operations: 150, seed: seed + round, faults: 'none', broken: broken as BrokenStore, ...options
-        })
-        sentences = check(history).map(({ sentence }) => sentence)
+  await Promise.all(
+    Array.from({ length: lanes }, async () => {
+      for (let next = left.pop(); next !== undefined; next = left.pop()) {
+        const [broken, { by, ...options }] = next
+        let sentences: string[] = []
+        for (let round = 0; round < rounds && !sentences.some((sentence) => by.test(sentence)); round++) {
+          const history = await recordHistory('memory', {
+            seconds: 4,
+            operations: 150,
+            seed: seed + round,
+            faults: 'none',
+            broken: broken as BrokenStore,
+            ...options
+          })
+          sentences = check(history).map(({ sentence }) => sentence)
+        }
+        t.ok(
+          sentences.some((sentence) => by.test(sentence)),
+          `${broken}: ${[...new Set(sentences)].join('; ')}`
+        )
       }
-      t.ok(sentences.some((sentence) => by.test(sentence)), `${broken}: ${[...new Set(sentences)].join('; ')}`)
-    }
-  }))
+    })
+  )
 })

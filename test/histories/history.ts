@@ -3,23 +3,23 @@
 /** What a client asks of a node. */
 export type Call =
   | {
-    readonly do: 'sign-in'
-    readonly sub: string
-    readonly transport: 'bearer' | 'cookie'
-    /** When the password was read, by {@link monotonicMs}: the node passes it on as `authenticatedAt`. */
-    readonly readAt?: number | undefined
-    /** Cookies that the browser still has: the session that they name ends. */
-    readonly cookies?: Cookies | undefined
-    readonly revokeOthers?: boolean | undefined
-  }
-  | { readonly do: 'refresh', readonly token: string, readonly by: 'body' | 'cookie' }
+      readonly do: 'sign-in'
+      readonly sub: string
+      readonly transport: 'bearer' | 'cookie'
+      /** When the password was read, by {@link monotonicMs}: the node passes it on as `authenticatedAt`. */
+      readonly readAt?: number | undefined
+      /** Cookies that the browser still has: the session that they name ends. */
+      readonly cookies?: Cookies | undefined
+      readonly revokeOthers?: boolean | undefined
+    }
+  | { readonly do: 'refresh'; readonly token: string; readonly by: 'body' | 'cookie' }
   /** By a refresh token of any generation, or by an access token. */
-  | { readonly do: 'sign-out', readonly token: string }
-  | { readonly do: 'revoke', readonly sessionId: string, readonly sub?: string | undefined }
-  | { readonly do: 'revoke-all', readonly sub: string, readonly except?: string | undefined }
-  | { readonly do: 'revoke-token', readonly access: string }
-  | { readonly do: 'use', readonly access: string }
-  | { readonly do: 'list', readonly sub: string }
+  | { readonly do: 'sign-out'; readonly token: string }
+  | { readonly do: 'revoke'; readonly sessionId: string; readonly sub?: string | undefined }
+  | { readonly do: 'revoke-all'; readonly sub: string; readonly except?: string | undefined }
+  | { readonly do: 'revoke-token'; readonly access: string }
+  | { readonly do: 'use'; readonly access: string }
+  | { readonly do: 'list'; readonly sub: string }
   | { readonly do: 'sweep' }
 
 export interface Cookies {
@@ -90,7 +90,7 @@ export interface History {
   readonly written: readonly Written[]
   readonly faults: readonly Fault[]
   /** When a database was in use that may have lost what was written last. */
-  readonly losses: readonly { readonly start: number, readonly end: number }[]
+  readonly losses: readonly { readonly start: number; readonly end: number }[]
   /** When every fault was over, and every node had read the log twice since; `null` where that did not come. */
   readonly recoveredAt: number | null
 }
@@ -100,8 +100,10 @@ export const monotonicMs = () => Number(process.hrtime.bigint()) / 1e6
 
 /** An operation of one kind. */
 export type Did<Name extends Call['do']> = Operation & { readonly call: Extract<Call, { do: Name }> }
-export const did = <Name extends Call['do']>(name: Name) =>
-  (operation: Operation): operation is Did<Name> => operation.call.do === name
+export const did =
+  <Name extends Call['do']>(name: Name) =>
+  (operation: Operation): operation is Did<Name> =>
+    operation.call.do === name
 
 export const isDone = <O extends Operation>(operation: O): operation is O & { readonly outcome: Outcome } =>
   operation.outcome !== null && operation.outcome.status < 300

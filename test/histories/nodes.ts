@@ -39,12 +39,20 @@ export interface Node {
 export type Witness = (node: string, seen: Seen) => void
 
 /** A node that can be killed and started again: a process, or a plugin with a client of its own in this process. */
-export function createNode (name: string, { settings, shared, isProcess, witness }: {
-  settings: NodeSettings
-  shared?: SessionStore | undefined
-  isProcess: boolean
-  witness: Witness
-}): Node {
+export function createNode(
+  name: string,
+  {
+    settings,
+    shared,
+    isProcess,
+    witness
+  }: {
+    settings: NodeSettings
+    shared?: SessionStore | undefined
+    isProcess: boolean
+    witness: Witness
+  }
+): Node {
   let lives = 0
   let life: Life | null = null
 
@@ -52,20 +60,22 @@ export function createNode (name: string, { settings, shared, isProcess, witness
     name,
     id: () => `${name}.${lives}`,
     isUp: () => life !== null,
-    act: async (call) => life === null ? null : await life.act(call),
-    async control (control) { await life?.control(control) },
-    async kill () {
+    act: async (call) => (life === null ? null : await life.act(call)),
+    async control(control) {
+      await life?.control(control)
+    },
+    async kill() {
       const dying = life
       life = null
       await dying?.kill()
     },
-    async start () {
+    async start() {
       const id = `${name}.${++lives}`
       const report: Report = (seen) => witness(id, seen)
-      const parts = { report, ...shared && { shared } }
+      const parts = { report, ...(shared && { shared }) }
       life = isProcess ? await startProcess(settings, report) : await startHere(settings, parts)
     },
-    async stop () {
+    async stop() {
       const ending = life
       life = null
       await ending?.stop()
@@ -73,17 +83,19 @@ export function createNode (name: string, { settings, shared, isProcess, witness
   }
 }
 
-async function startHere (settings: NodeSettings, parts: { report: Report, shared?: SessionStore }): Promise<Life> {
+async function startHere(settings: NodeSettings, parts: { report: Report; shared?: SessionStore }): Promise<Life> {
   const node = await createHistoryNode(settings, parts)
   return {
     act: (call) => node.act(call).catch(unexpected),
-    async control (control) { node.control(control) },
+    async control(control) {
+      node.control(control)
+    },
     stop: node.close,
     kill: node.close
   }
 }
 
-async function startProcess (settings: NodeSettings, report: Report): Promise<Life> {
+async function startProcess(settings: NodeSettings, report: Report): Promise<Life> {
   const stdio: StdioOptions = ['ignore', 'inherit', 'inherit', 'ipc']
   const child = fork(entry, [JSON.stringify(settings)], { execArgv: process.execArgv, stdio })
   const waiting = new Map<number, (outcome: Outcome | null) => void>()
@@ -94,16 +106,18 @@ async function startProcess (settings: NodeSettings, report: Report): Promise<Li
   })
   await Promise.race([once(child, 'message'), exited])
   if (child.exitCode !== null) throw new Error(`a node ended with ${child.exitCode}`)
-  child.on('message', ({ id, outcome, seen }: { id?: number, outcome?: Outcome, seen?: Seen }) => {
+  child.on('message', ({ id, outcome, seen }: { id?: number; outcome?: Outcome; seen?: Seen }) => {
     if (seen !== undefined) return report(seen)
     waiting.get(id!)?.(outcome ?? null)
     waiting.delete(id!)
   })
 
-  async function ask (message: object): Promise<Outcome | null> {
+  async function ask(message: object): Promise<Outcome | null> {
     if (!child.connected) return null
     const id = ++asked
-    const response = new Promise<Outcome | null>((resolve) => { waiting.set(id, resolve) })
+    const response = new Promise<Outcome | null>((resolve) => {
+      waiting.set(id, resolve)
+    })
     child.send({ id, ...message }, (error) => {
       if (error === null) return
       waiting.get(id)?.(null)
@@ -112,14 +126,16 @@ async function startProcess (settings: NodeSettings, report: Report): Promise<Li
     return await Promise.race([response, setTimeout(patienceMs, null, { ref: false })])
   }
 
-  async function kill (): Promise<void> {
+  async function kill(): Promise<void> {
     child.kill('SIGKILL')
     await exited
   }
 
   return {
     act: async (call) => await ask({ call }),
-    async control (control) { await ask({ control }) },
+    async control(control) {
+      await ask({ control })
+    },
     kill,
     stop: kill
   }

@@ -23,7 +23,11 @@ import type { Story } from './stories.ts'
 const nodeNames = ['a', 'b', 'c']
 
 const defaultPolicy: Policy = {
-  retrySeconds: 1, lateRetries: 4, idleSeconds: 14 * 86_400, lifetimeSeconds: 7200, maxSessions: 100
+  retrySeconds: 1,
+  lateRetries: 4,
+  idleSeconds: 14 * 86_400,
+  lifetimeSeconds: 7200,
+  maxSessions: 100
 }
 /** The clocks of nodes are wrong by up to this. */
 const longestSkewMs = 2_000_000
@@ -54,7 +58,7 @@ export interface RecordOptions {
 }
 
 /** Lets clients work with three nodes over one database that fails, and resolves to all that they saw. */
-export async function recordHistory (store: DatabaseName, options: RecordOptions): Promise<History> {
+export async function recordHistory(store: DatabaseName, options: RecordOptions): Promise<History> {
   const { seconds, operations, seed, broken, faults: kind = 'all', inProcesses = true, only = everyStory } = options
   const policy = { ...defaultPolicy, ...options.policy }
   const random = createRandom(seed)
@@ -63,12 +67,14 @@ export async function recordHistory (store: DatabaseName, options: RecordOptions
   const stopWatching = reportStalls((stall) => recorder.witness('', { stall }))
   const database = await startDatabase(store, { nodes: nodeNames.length })
   const shared = database.store && broken ? breakStore(database.store, broken) : database.store
-  const nodes = nodeNames.map((name, index) => createNode(name, {
-    settings: { policy, place: database.places?.[index], skewMs: withFaults ? skewed(random) : 0 },
-    shared,
-    isProcess: inProcesses && shared === undefined,
-    witness: recorder.witness
-  }))
+  const nodes = nodeNames.map((name, index) =>
+    createNode(name, {
+      settings: { policy, place: database.places?.[index], skewMs: withFaults ? skewed(random) : 0 },
+      shared,
+      isProcess: inProcesses && shared === undefined,
+      witness: recorder.witness
+    })
+  )
   try {
     await Promise.all(nodes.map(({ start }) => start()))
     const held: Held[] = []
@@ -79,7 +85,8 @@ export async function recordHistory (store: DatabaseName, options: RecordOptions
     const signal = AbortSignal.any([working, over.signal])
     const faults = withFaults ? disturb({ database, nodes, random, recorder, kind, signal }) : null
     const clients = Array.from({ length: Math.ceil(operations / seconds / operationsOfClient) }, (_, index) =>
-      createClient({ ...parts, name: `client ${index}`, random: createRandom(seed * 1000 + index), signal: working }))
+      createClient({ ...parts, name: `client ${index}`, random: createRandom(seed * 1000 + index), signal: working })
+    )
     await Promise.all(clients.map((client) => live(client, { only, isEnough: () => recorder.count() >= operations })))
     over.abort()
     await faults
@@ -96,10 +103,16 @@ export async function recordHistory (store: DatabaseName, options: RecordOptions
 
 const skewed = (random: Random) => Math.round(random.between(-1, 1) * longestSkewMs)
 
-async function live (client: Client, { only, isEnough }: {
-  only: readonly Story[]
-  isEnough: () => boolean
-}): Promise<void> {
+async function live(
+  client: Client,
+  {
+    only,
+    isEnough
+  }: {
+    only: readonly Story[]
+    isEnough: () => boolean
+  }
+): Promise<void> {
   await client.wait(0, 500)
   while (!client.signal.aborted && !isEnough()) {
     await stories[only[client.random.below(only.length)]!](client)
@@ -108,30 +121,36 @@ async function live (client: Client, { only, isEnough }: {
 }
 
 /** Every node has read the log twice, and has written what it could not write: resolves to when that was so. */
-async function recovery (nodes: readonly Node[], recorder: Recorder): Promise<number | null> {
+async function recovery(nodes: readonly Node[], recorder: Recorder): Promise<number | null> {
   const since = monotonicMs()
   const { operations, written } = recorder.history()
   const alive = new Set(nodes.map(({ id }) => id()))
-  const untold = operations.filter(({ node, outcome }) => outcome?.status === 503 && alive.has(node))
-    .map(({ call, start, node }) => ({ id: idToLog(call), start, node })).filter(({ id }) => id !== null)
-  const isTold = () => untold.every(({ id, start, node }) => written
-    .some((write) => write.node === node && write.start > start && write.ids.some((other) => other.endsWith(id!))))
+  const untold = operations
+    .filter(({ node, outcome }) => outcome?.status === 503 && alive.has(node))
+    .map(({ call, start, node }) => ({ id: idToLog(call), start, node }))
+    .filter(({ id }) => id !== null)
+  const isTold = () =>
+    untold.every(({ id, start, node }) =>
+      written.some(
+        (write) => write.node === node && write.start > start && write.ids.some((other) => other.endsWith(id!))
+      )
+    )
   const haveRead = (moment: number) => nodes.every((node) => recorder.readingsOf(node.id(), moment) >= 2)
 
-  if (!await within(patienceMs, () => haveRead(since))) return null
+  if (!(await within(patienceMs, () => haveRead(since)))) return null
   // Whoever is not told by then will be found by the checker.
   await within(patienceMs, isTold)
   const told = monotonicMs()
-  return untold.length === 0 || await within(patienceMs, () => haveRead(told)) ? monotonicMs() : null
+  return untold.length === 0 || (await within(patienceMs, () => haveRead(told))) ? monotonicMs() : null
 }
 
 /** The end of what the log has to say about a call that revokes, even if the store is away. */
-function idToLog (call: Call): string | null {
+function idToLog(call: Call): string | null {
   if (call.do === 'sign-out') return sessionOf(call.token)
   return call.do === 'revoke-token' ? payloadOf(call.access).jti : null
 }
 
-async function within (ms: number, isSo: () => boolean): Promise<boolean> {
+async function within(ms: number, isSo: () => boolean): Promise<boolean> {
   for (const until = monotonicMs() + ms; monotonicMs() < until;) {
     if (isSo()) return true
     await setTimeout(50)
@@ -140,7 +159,7 @@ async function within (ms: number, isSo: () => boolean): Promise<boolean> {
 }
 
 /** What has become of the sessions, at every node. */
-async function lookAgain (client: Client, held: readonly Held[]): Promise<void> {
+async function lookAgain(client: Client, held: readonly Held[]): Promise<void> {
   const chosen = client.random.shuffle(held).slice(0, lookedAt)
   for (const session of chosen) {
     await Promise.all([

@@ -5,12 +5,12 @@ import type { Node, Witness } from './nodes.ts'
 export type Recorder = ReturnType<typeof createRecorder>
 
 /** Collects what happens, in no order: every entry has its times. */
-export function createRecorder () {
+export function createRecorder() {
   const operations: Operation[] = []
   const readings: Reading[] = []
   const written: Written[] = []
   const faults: Fault[] = []
-  const losses: { start: number, end: number }[] = []
+  const losses: { start: number; end: number }[] = []
 
   const witness: Witness = (node, seen) => {
     if ('reading' in seen) readings.push({ node, ...seen.reading })
@@ -21,11 +21,15 @@ export function createRecorder () {
 
   return {
     witness,
-    fault (fault: Fault): void { faults.push(fault) },
-    loss (loss: { start: number, end: number }): void { losses.push(loss) },
+    fault(fault: Fault): void {
+      faults.push(fault)
+    },
+    loss(loss: { start: number; end: number }): void {
+      losses.push(loss)
+    },
     count: () => operations.length,
 
-    async operation (node: Node, call: Call): Promise<Outcome | null> {
+    async operation(node: Node, call: Call): Promise<Outcome | null> {
       const id = node.id()
       const start = monotonicMs()
       const outcome = await node.act(call)
@@ -37,7 +41,12 @@ export function createRecorder () {
     readingsOf: (id: string, since: number): number =>
       readings.filter(({ node, start }) => node === id && start > since).length,
 
-    history: (): Pick<History, 'operations' | 'readings' | 'written' | 'faults' | 'losses'> =>
-      ({ operations, readings, written, faults, losses })
+    history: (): Pick<History, 'operations' | 'readings' | 'written' | 'faults' | 'losses'> => ({
+      operations,
+      readings,
+      written,
+      faults,
+      losses
+    })
   }
 }

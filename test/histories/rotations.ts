@@ -12,11 +12,16 @@ export const slackMs = 20
  * What the operations of one session say about its generation: at each moment one that it has certainly reached, one
  * that it cannot have passed, and the earliest and latest time of each rotation.
  */
-export function createRotations ({ signIn, refreshes, policy, mayBeLost }: {
+export function createRotations({
+  signIn,
+  refreshes,
+  policy,
+  mayBeLost
+}: {
   signIn: Did<'sign-in'>
   refreshes: readonly Did<'refresh'>[]
   policy: Policy
-  mayBeLost: (span: { start: number, end: number }) => boolean
+  mayBeLost: (span: { start: number; end: number }) => boolean
 }) {
   const retryMs = policy.retrySeconds * 1000
   const idleMs = policy.idleSeconds * 1000
@@ -30,18 +35,24 @@ export function createRotations ({ signIn, refreshes, policy, mayBeLost }: {
     Math.max(0, ...known.filter(({ end }) => end < moment).map(({ to }) => to))
 
   /** Not passed by the moment, for certain: what was not answered may be carried out. */
-  const limitAt = (moment: number): number => Math.max(0,
-    ...given.filter(({ start }) => start <= moment).map(({ to }) => to),
-    ...uncertain.filter(({ start }) => start <= moment).map(({ from }) => from + 1))
+  const limitAt = (moment: number): number =>
+    Math.max(
+      0,
+      ...given.filter(({ start }) => start <= moment).map(({ to }) => to),
+      ...uncertain.filter(({ start }) => start <= moment).map(({ from }) => from + 1)
+    )
 
-  const earliest = (generation: number): number => generation === 0
-    ? signIn.start
-    : Math.min(...[...given.filter(({ to }) => to === generation), ...uncertain]
-      .filter(({ from }) => from === generation - 1).map(({ start }) => start))
+  const earliest = (generation: number): number =>
+    generation === 0
+      ? signIn.start
+      : Math.min(
+          ...[...given.filter(({ to }) => to === generation), ...uncertain]
+            .filter(({ from }) => from === generation - 1)
+            .map(({ start }) => start)
+        )
 
-  const latest = (generation: number): number => generation === 0
-    ? signIn.end
-    : Math.min(...given.filter(({ to }) => to >= generation).map(({ end }) => end))
+  const latest = (generation: number): number =>
+    generation === 0 ? signIn.end : Math.min(...given.filter(({ to }) => to >= generation).map(({ end }) => end))
 
   /** Between the two moments, the generation may have changed. */
   const mayRotateBetween = (from: number, to: number): boolean =>
@@ -65,7 +76,7 @@ export function createRotations ({ signIn, refreshes, policy, mayBeLost }: {
       uncertain.filter(({ start }) => start <= moment).length,
 
     /** Late retries that must have been counted: a token that was replaced `retrySeconds` ago got its successor. */
-    fewestRetries (): number {
+    fewestRetries(): number {
       let count = 0
       let last = -Infinity
       for (const { from, to, start, end } of given) {
@@ -79,7 +90,7 @@ export function createRotations ({ signIn, refreshes, policy, mayBeLost }: {
 
     /** Whether `idleSeconds` may, or must, have passed without a rotation or a counted retry. */
     mayHaveExpired: (start: number, end: number): boolean => end >= earliest(reachedBy(start)) + idleMs - slackMs,
-    mustHaveExpired (moment: number): boolean {
+    mustHaveExpired(moment: number): boolean {
       const lastUse = Math.max(signIn.end, ...given.filter(({ start }) => start < moment).map(({ end }) => end))
       return !uncertain.some(({ start }) => start < moment) && moment >= lastUse + idleMs + slackMs
     }

@@ -20,8 +20,11 @@ const statuses: Record<Call['do'], readonly number[]> = {
 const recoveryMs = 6000
 
 /** Every call gets a response of the catalogue, and the store is unavailable only while something is wrong with it. */
-export function * availabilityRules (facts: Facts): Generator<Finding> {
-  const { operations, history: { faults, recoveredAt } } = facts
+export function* availabilityRules(facts: Facts): Generator<Finding> {
+  const {
+    operations,
+    history: { faults, recoveredAt }
+  } = facts
   if (recoveredAt === null) {
     yield { sentence: 'a node does not read the log any more after all faults are over', operation: operations.at(-1) }
   }
@@ -40,7 +43,9 @@ export function * availabilityRules (facts: Facts): Generator<Finding> {
     if (outcome.status !== 503) continue
     if (!outcome.retryAfter) yield wrong('a 503 has no Retry-After')
     if (outcome.cleared && call.do === 'refresh') yield wrong('a 503 takes the refresh cookie away')
-    if (!mayBeUnavailable(operation, facts) && !isMachineBusy(operation, facts)) yield wrong('the store is unavailable, and nothing is wrong with it')
+    if (!mayBeUnavailable(operation, facts) && !isMachineBusy(operation, facts)) {
+      yield wrong('the store is unavailable, and nothing is wrong with it')
+    }
   }
 }
 
@@ -48,17 +53,26 @@ export function * availabilityRules (facts: Facts): Generator<Finding> {
 const slowMs = 400
 
 /** Calls of others that had nothing to do with it were late too: a machine with too much to do is nobody's fault. */
-function isMachineBusy ({ call, start, end }: Operation, { operations }: Facts): boolean {
-  return end - start > slowMs && operations.some((other) => other.start <= end && other.end >= start &&
-    other.end - other.start > slowMs && other.outcome?.status !== 503 && !isAboutTheSame(other.call, call))
+function isMachineBusy({ call, start, end }: Operation, { operations }: Facts): boolean {
+  return (
+    end - start > slowMs &&
+    operations.some(
+      (other) =>
+        other.start <= end &&
+        other.end >= start &&
+        other.end - other.start > slowMs &&
+        other.outcome?.status !== 503 &&
+        !isAboutTheSame(other.call, call)
+    )
+  )
 }
 
-function isAboutTheSame (one: Call, other: Call): boolean {
+function isAboutTheSame(one: Call, other: Call): boolean {
   return one.do === other.do && 'token' in one && 'token' in other && sessionOf(one.token) === sessionOf(other.token)
 }
 
 /** During a fault of the node, and after it until it has read the log twice, and had time to connect again. */
-function mayBeUnavailable ({ node, start, end }: Operation, { history: { faults }, readings }: Facts): boolean {
+function mayBeUnavailable({ node, start, end }: Operation, { history: { faults }, readings }: Facts): boolean {
   return faults.some((fault) => {
     if (!touches(fault, node) || fault.start > end) return false
     // Calls that were under way while nothing was run are late; those that come after are not.

@@ -7,15 +7,15 @@ import type { Did, Outcome } from './history.ts'
 import { generationIn, slackMs } from './rotations.ts'
 
 /** Which tokens a refresh token may be exchanged for, and when it may be refused. */
-export function * refreshRules (facts: Facts): Generator<Finding> {
-  yield * oneTokenForEach(facts)
+export function* refreshRules(facts: Facts): Generator<Finding> {
+  yield* oneTokenForEach(facts)
   for (const session of facts.sessions.values()) {
     const isShaken = facts.mayBeLost(session.signIn) || session.refreshes.some(facts.mayBeLost)
     for (const refresh of session.refreshes) {
-      if (isDone(refresh)) yield * exchanged(refresh, session, { facts, isShaken })
-      else if (refresh.outcome?.status === 401) yield * refused(refresh, session, facts)
+      if (isDone(refresh)) yield* exchanged(refresh, session, { facts, isShaken })
+      else if (refresh.outcome?.status === 401) yield* refused(refresh, session, facts)
     }
-    if (!isShaken) yield * inTime(session, facts)
+    if (!isShaken) yield* inTime(session, facts)
   }
   for (const refresh of facts.operations.filter(did('refresh'))) {
     if (facts.givenBy.has(refresh.call.token)) continue
@@ -25,8 +25,8 @@ export function * refreshRules (facts: Facts): Generator<Finding> {
   }
 }
 
-function * oneTokenForEach ({ operations }: Facts): Generator<Finding> {
-  const tokens = new Map<string, { token: string, operation: typeof operations[number] }>()
+function* oneTokenForEach({ operations }: Facts): Generator<Finding> {
+  const tokens = new Map<string, { token: string; operation: (typeof operations)[number] }>()
   for (const operation of operations) {
     const token = operation.outcome?.refresh
     if (!token) continue
@@ -41,10 +41,17 @@ function * oneTokenForEach ({ operations }: Facts): Generator<Finding> {
 
 type Exchanged = Did<'refresh'> & { readonly outcome: Outcome }
 
-function * exchanged (operation: Exchanged, { id, rotations, endings }: SessionFacts, { facts, isShaken }: {
-  facts: Facts
-  isShaken: boolean
-}): Generator<Finding> {
+function* exchanged(
+  operation: Exchanged,
+  { id, rotations, endings }: SessionFacts,
+  {
+    facts,
+    isShaken
+  }: {
+    facts: Facts
+    isShaken: boolean
+  }
+): Generator<Finding> {
   const { call, outcome, start, node } = operation
   const { retrySeconds } = facts.history.policy
   const [from, to] = [generationIn(call.token), generationIn(outcome.refresh!)]
@@ -73,13 +80,16 @@ function * exchanged (operation: Exchanged, { id, rotations, endings }: SessionF
 }
 
 /** What the store lost, or could not be told, is made up for by the node that knows it, if that lives on. */
-export function isCarriedOut (ending: Pick<Ending, 'kind' | 'node' | 'end'>, moment: number, facts: Facts): boolean {
+export function isCarriedOut(ending: Pick<Ending, 'kind' | 'node' | 'end'>, moment: number, facts: Facts): boolean {
   const { kind, node, end } = ending
-  const { history: { recoveredAt }, livesOn } = facts
+  const {
+    history: { recoveredAt },
+    livesOn
+  } = facts
   return recoveredAt !== null && moment > recoveredAt && end < recoveredAt && kind !== 'perhaps' && livesOn(node)
 }
 
-function * refused (operation: Did<'refresh'>, session: SessionFacts, facts: Facts): Generator<Finding> {
+function* refused(operation: Did<'refresh'>, session: SessionFacts, facts: Facts): Generator<Finding> {
   const { outcome, start, end, call } = operation
   const { rotations, endings } = session
   const { retrySeconds, lateRetries } = facts.history.policy
@@ -100,7 +110,9 @@ function * refused (operation: Did<'refresh'>, session: SessionFacts, facts: Fac
     }
     case 'AUTH_REFRESH_REUSED': {
       const isOld = limit >= from + 2 && end >= rotations.earliest(lowest) + retryMs - slackMs
-      const isRetriedOut = limit >= from + 1 && rotations.mostRetriesAt(end) >= lateRetries &&
+      const isRetriedOut =
+        limit >= from + 1 &&
+        rotations.mostRetriesAt(end) >= lateRetries &&
         end >= rotations.earliest(from + 1) + retryMs - slackMs
       if (!isOld && !isRetriedOut) yield wrong('a refresh is refused as reuse, and nobody has used the token before')
       return
@@ -112,12 +124,13 @@ function * refused (operation: Did<'refresh'>, session: SessionFacts, facts: Fac
       }
       return
     }
-    default: yield wrong(`a refresh is refused with ${outcome?.code}`)
+    default:
+      yield wrong(`a refresh is refused with ${outcome?.code}`)
   }
 }
 
 /** Rotations are not too early, and late retries not too many. */
-function * inTime ({ rotations, refreshes }: SessionFacts, { history: { policy } }: Facts): Generator<Finding> {
+function* inTime({ rotations, refreshes }: SessionFacts, { history: { policy } }: Facts): Generator<Finding> {
   for (const { from, to, ...operation } of rotations.given) {
     const isRotation = to === from + 1 && operation.end === rotations.latest(to)
     const isTooEarly = isRotation && operation.end + slackMs < rotations.earliest(from) + policy.retrySeconds * 1000

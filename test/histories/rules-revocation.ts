@@ -6,16 +6,16 @@ import type { Did, Operation } from './history.ts'
 import { isCarriedOut } from './rules-refresh.ts'
 
 /** Where the access tokens of a session that has ended are refused, and that no others are. */
-export function * revocationRules (facts: Facts): Generator<Finding> {
+export function* revocationRules(facts: Facts): Generator<Finding> {
   const revokedTokens = facts.operations.filter(did('revoke-token'))
   for (const use of facts.operations.filter(did('use'))) {
     const revocations = revokedTokens.filter(({ call }) => call.access === use.call.access)
-    if (isDone(use)) yield * accepted(use, revocations, facts)
-    else if (use.outcome?.status === 401) yield * refused(use, revocations, facts)
+    if (isDone(use)) yield* accepted(use, revocations, facts)
+    else if (use.outcome?.status === 401) yield* refused(use, revocations, facts)
   }
 }
 
-function * accepted (use: Did<'use'>, revocations: readonly Did<'revoke-token'>[], facts: Facts): Generator<Finding> {
+function* accepted(use: Did<'use'>, revocations: readonly Did<'revoke-token'>[], facts: Facts): Generator<Finding> {
   const { node, start } = use
   const sid = sessionOf(use.call.access)
   const endings = facts.sessions.get(sid)?.endings ?? []
@@ -43,7 +43,7 @@ function * accepted (use: Did<'use'>, revocations: readonly Did<'revoke-token'>[
   }
 
   /** When the node has written what the store could not be told, or had lost. */
-  function wasWritten (by: string, { id, after }: { id: string, after: number }): number {
+  function wasWritten(by: string, { id, after }: { id: string; after: number }): number {
     const all = facts.writtenOf.get(id)?.filter(({ node, start }) => node === by && start > after) ?? []
     return all.find((written) => !facts.mayBeLost(written))?.end ?? Infinity
   }
@@ -52,7 +52,7 @@ function * accepted (use: Did<'use'>, revocations: readonly Did<'revoke-token'>[
 /** Clocks are read in whole seconds, and compared with what the store's responses allow to know. */
 const expiryMarginMs = 5000
 
-function * refused (use: Did<'use'>, revocations: readonly Did<'revoke-token'>[], facts: Facts): Generator<Finding> {
+function* refused(use: Did<'use'>, revocations: readonly Did<'revoke-token'>[], facts: Facts): Generator<Finding> {
   const { outcome, end } = use
   const session = facts.sessions.get(sessionOf(use.call.access))
   const givenBy = facts.givenBy.get(use.call.access)
@@ -73,6 +73,7 @@ function * refused (use: Did<'use'>, revocations: readonly Did<'revoke-token'>[]
     case 'AUTH_INVALID_TOKEN':
       if (!isClockUncertain) yield wrong('an access token is refused as invalid')
       return
-    default: yield wrong(`an access token is refused with ${outcome?.code}`)
+    default:
+      yield wrong(`an access token is refused with ${outcome?.code}`)
   }
 }

@@ -6,18 +6,19 @@ import type { Did, Operation, Outcome } from './history.ts'
 const roundingMs = 20
 
 /** What ends all sessions of a subject ends those that are being started; what is listed is what is alive. */
-export function * subjectRules (facts: Facts): Generator<Finding> {
+export function* subjectRules(facts: Facts): Generator<Finding> {
   for (const operation of facts.operations) {
-    if (did('sign-in')(operation)) yield * signedIn(operation, facts)
-    if (did('list')(operation) && isDone(operation)) yield * listed(operation, facts)
-    if (did('revoke')(operation) && isDone(operation)) yield * revoked(operation, facts)
+    if (did('sign-in')(operation)) yield* signedIn(operation, facts)
+    if (did('list')(operation) && isDone(operation)) yield* listed(operation, facts)
+    if (did('revoke')(operation) && isDone(operation)) yield* revoked(operation, facts)
   }
 }
 
-function * signedIn (signIn: Did<'sign-in'>, { bySubject, mayBeLost, history: { faults } }: Facts): Generator<Finding> {
+function* signedIn(signIn: Did<'sign-in'>, { bySubject, mayBeLost, history: { faults } }: Facts): Generator<Finding> {
   const { sub, readAt } = signIn.call
-  const all = (bySubject.get(sub) ?? [])
-    .filter(({ call }) => call.do === 'revoke-all' || (call.do === 'sign-in' && call.revokeOthers))
+  const all = (bySubject.get(sub) ?? []).filter(
+    ({ call }) => call.do === 'revoke-all' || (call.do === 'sign-in' && call.revokeOthers)
+  )
   if (isDone(signIn) && readAt !== undefined) {
     const clockFaults = faults.filter(({ kind }) => kind === 'clock set')
     const isClockSet = clockFaults.some(({ start, end }) => start <= signIn.end && end >= readAt)
@@ -29,8 +30,12 @@ function * signedIn (signIn: Did<'sign-in'>, { bySubject, mayBeLost, history: { 
     }
   }
   if (signIn.outcome?.status === 401) {
-    const mayBeSince = readAt !== undefined && all.some((other) => other.start <= signIn.end &&
-      (isUncertain(other) || (isDone(other) && other.end >= readAt - roundingMs)))
+    const mayBeSince =
+      readAt !== undefined &&
+      all.some(
+        (other) =>
+          other.start <= signIn.end && (isUncertain(other) || (isDone(other) && other.end >= readAt - roundingMs))
+      )
     if (signIn.outcome.code !== 'AUTH_REVOKED_TOKEN' || !mayBeSince) {
       yield { sentence: 'a sign-in is refused without cause', operation: signIn }
     }
@@ -39,7 +44,7 @@ function * signedIn (signIn: Did<'sign-in'>, { bySubject, mayBeLost, history: { 
 
 type Responded<Name extends 'list' | 'revoke'> = Did<Name> & { readonly outcome: Outcome }
 
-function * listed (list: Responded<'list'>, { sessions, bySubject, mayBeLost, history }: Facts): Generator<Finding> {
+function* listed(list: Responded<'list'>, { sessions, bySubject, mayBeLost, history }: Facts): Generator<Finding> {
   const shown = new Set(list.outcome.sessions)
   const wrong = (sentence: string, because: Operation[]): Finding => ({ sentence, operation: list, because })
   if (shown.size > history.policy.maxSessions) yield wrong('more sessions are alive than maxSessions', [])
@@ -60,7 +65,7 @@ function * listed (list: Responded<'list'>, { sessions, bySubject, mayBeLost, hi
   }
 }
 
-function * revoked (revoke: Responded<'revoke'>, { sessions, mayBeLost }: Facts): Generator<Finding> {
+function* revoked(revoke: Responded<'revoke'>, { sessions, mayBeLost }: Facts): Generator<Finding> {
   const { sessionId, sub } = revoke.call
   const session = sessions.get(sessionId)
   if (session === undefined) return

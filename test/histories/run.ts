@@ -45,7 +45,7 @@ else {
   }
 }
 
-function judge (history: History): void {
+function judge(history: History): void {
   const { store, seed, operations, readings, faults } = history
   const violations = check(history)
   const outcomes = operations.map(({ call, outcome }) => `${call.do} ${outcome?.code ?? outcome?.status ?? 'lost'}`)
@@ -62,7 +62,7 @@ function judge (history: History): void {
   if (violations.length > 0) process.exitCode = 1
 }
 
-function counted (names: readonly string[]): string {
+function counted(names: readonly string[]): string {
   const counts = new Map<string, number>()
   for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1)
   const sorted = [...counts].sort(([one], [other]) => one.localeCompare(other))

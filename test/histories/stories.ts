@@ -4,7 +4,7 @@ import type { Client, Held } from './client.ts'
 /** What clients do, each with subjects of its own. Pauses are in milliseconds; a token can be rotated after 1000. */
 export const stories = {
   /** One device that keeps to the rules, and has to be signed in until it signs out. */
-  async honest (client: Client) {
+  async honest(client: Client) {
     const session = await client.signIn(client.newSubject())
     if (session === null) return
     for (let left = client.random.below(6) + 2; left > 0 && !client.signal.aborted && !session.isOver; left--) {
@@ -20,7 +20,7 @@ export const stories = {
   },
 
   /** Signed in and out again, while the first token is too young to be exchanged. */
-  async brief (client: Client) {
+  async brief(client: Client) {
     const session = await client.signIn(client.newSubject())
     if (session === null) return
     await client.wait(0, 300)
@@ -31,7 +31,7 @@ export const stories = {
   },
 
   /** Several tabs that refresh at once with the token that they share; one of them is slow. */
-  async 'tabs' (client: Client) {
+  async tabs(client: Client) {
     const session = await client.signIn(client.newSubject())
     if (session === null) return
     for (let left = client.random.below(4) + 1; left > 0 && !client.signal.aborted && !session.isOver; left--) {
@@ -47,7 +47,7 @@ export const stories = {
   },
 
   /** The response is lost, or a second device has a copy: the token before the current one comes back, late. */
-  async 'late retries' (client: Client) {
+  async 'late retries'(client: Client) {
     const session = await client.signIn(client.newSubject())
     if (session === null) return
     await client.wait(1050, 1200)
@@ -60,7 +60,7 @@ export const stories = {
   },
 
   /** An old token comes back from a thief: the session ends, for both. */
-  async thief (client: Client) {
+  async thief(client: Client) {
     const session = await client.signIn(client.newSubject())
     if (session === null) return
     const stolen = session.refresh[0]!
@@ -75,7 +75,7 @@ export const stories = {
   },
 
   /** A sign-out and refreshes at the same time, by any token that names the session. */
-  async 'sign-out in a race' (client: Client) {
+  async 'sign-out in a race'(client: Client) {
     const session = await client.signIn(client.newSubject())
     if (session === null) return
     await client.wait(900, 1200)
@@ -97,7 +97,7 @@ export const stories = {
   },
 
   /** Several devices of one subject; one or all are ended, while others sign in. */
-  async 'several devices' (client: Client) {
+  async 'several devices'(client: Client) {
     const sub = client.newSubject()
     const signedIn = await inParallel(2 + client.random.below(3), () => client.signIn(sub))
     const sessions = signedIn.filter((session) => session !== null)
@@ -117,7 +117,7 @@ export const stories = {
   },
 
   /** Refreshed at the moment of its expiry, while expired sessions are removed. For sessions that live for seconds. */
-  async expiring (client: Client) {
+  async expiring(client: Client) {
     const session = await client.signIn(client.newSubject())
     if (session === null) return
     await client.wait(client.idleMs - 25, client.idleMs + 5)
@@ -136,7 +136,7 @@ export const stories = {
   },
 
   /** What is not a token of ours, or not the caller's, ends nothing; one access token ends alone. */
-  async odd (client: Client) {
+  async odd(client: Client) {
     const session = await client.signIn(client.newSubject())
     if (session === null) return
     const forged = session.refresh[0]!.replace(/[^.]{3}(?=[^.]*$)/, 'AAA')
@@ -158,12 +158,20 @@ export const stories = {
 export type Story = keyof typeof stories
 
 /** Resolves to the sessions that are over now, if what was asked was done. */
-async function endSome (client: Client, { sub, first, second, sessions }: {
-  sub: string
-  first: Held
-  second: Held
-  sessions: readonly Held[]
-}): Promise<readonly Held[]> {
+async function endSome(
+  client: Client,
+  {
+    sub,
+    first,
+    second,
+    sessions
+  }: {
+    sub: string
+    first: Held
+    second: Held
+    sessions: readonly Held[]
+  }
+): Promise<readonly Held[]> {
   const others = sessions.filter((session) => session !== first)
   switch (client.random.below(6)) {
     case 0:
@@ -200,6 +208,6 @@ async function endSome (client: Client, { sub, first, second, sessions }: {
   }
 }
 
-function inParallel<T> (count: number, act: () => Promise<T>): Promise<T[]> {
+function inParallel<T>(count: number, act: () => Promise<T>): Promise<T[]> {
   return Promise.all(Array.from({ length: count }, act))
 }

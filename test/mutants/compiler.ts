@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import ts from 'typescript'
 
 /** Type-checks single files of the plugin with a text that is not on disk. */
-export function createCompiler (root: string) {
+export function createCompiler(root: string) {
   const configFile = join(root, 'plugin/tsconfig.json')
   const { config } = ts.readConfigFile(configFile, ts.sys.readFile)
   const { options, fileNames } = ts.parseJsonConfigFileContent(config, ts.sys, join(root, 'plugin'))
@@ -17,8 +17,8 @@ export function createCompiler (root: string) {
     // That a name is no longer used says nothing of what the mistake does.
     getCompilationSettings: () => ({ ...options, noEmit: true, noUnusedLocals: false, noUnusedParameters: false }),
     getScriptFileNames: () => fileNames,
-    getScriptVersion: (file) => replaced.has(file) ? String(version) : '0',
-    getScriptSnapshot (file) {
+    getScriptVersion: (file) => (replaced.has(file) ? String(version) : '0'),
+    getScriptSnapshot(file) {
       const text = replaced.get(file) ?? ts.sys.readFile(file)
       return text === undefined ? undefined : ts.ScriptSnapshot.fromString(text)
     },
@@ -28,7 +28,7 @@ export function createCompiler (root: string) {
 
   return {
     /** Whether `file` compiles when its text is this one. */
-    accepts (file: string, text: string): boolean {
+    accepts(file: string, text: string): boolean {
       const path = join(root, file)
       version++
       replaced.set(path, text)

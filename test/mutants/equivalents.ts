@@ -30,13 +30,15 @@ export const equivalents: readonly Equivalent[] = [
   },
   {
     file: 'plugin/tokens/key.ts',
-    original: ": kty === 'EC' ? type === 'ec' && key.asymmetricKeyDetails?.namedCurve === curve : kty === 'OKP' && type === curve",
+    original:
+      ": kty === 'EC' ? type === 'ec' && key.asymmetricKeyDetails?.namedCurve === curve : kty === 'OKP' && type === curve",
     mutated: ": kty === 'EC' ? type === 'ec' && key.asymmetricKeyDetails?.namedCurve === curve : type === curve",
     reason: 'Of the needs that are left, only the one of OKP has a curve: no type of a key is equal to `undefined`.'
   },
   {
     file: 'plugin/tokens/secret.ts',
-    original: "if (option === undefined || option === null) throw optionError('secret', 'is missing: is the environment variable set?')",
+    original:
+      "if (option === undefined || option === null) throw optionError('secret', 'is missing: is the environment variable set?')",
     mutated: "if (option === null) throw optionError('secret', 'is missing: is the environment variable set?')",
     reason: 'options.ts has refused `undefined` before, with the same words.'
   },
@@ -54,21 +56,24 @@ export const equivalents: readonly Equivalent[] = [
   },
   {
     file: 'plugin/index.ts',
-    original: "const text = `The store's clock is ${Math.abs(skewMs)} ms ${skewMs > 0 ? 'ahead of' : 'behind'} this node's`",
-    mutated: "const text = `The store's clock is ${Math.abs(skewMs)} ms ${skewMs >= 0 ? 'ahead of' : 'behind'} this node's`",
+    original:
+      "const text = `The store's clock is ${Math.abs(skewMs)} ms ${skewMs > 0 ? 'ahead of' : 'behind'} this node's`",
+    mutated:
+      "const text = `The store's clock is ${Math.abs(skewMs)} ms ${skewMs >= 0 ? 'ahead of' : 'behind'} this node's`",
     reason: '0 ms ahead is 0 ms behind.'
   }
 ]
 
-const keyOf = ({ file, original, mutated }: Pick<Equivalent, 'file' | 'original' | 'mutated'>) => `${file}\n${original}\n${mutated}`
+const keyOf = ({ file, original, mutated }: Pick<Equivalent, 'file' | 'original' | 'mutated'>) =>
+  `${file}\n${original}\n${mutated}`
 const known = new Set(equivalents.map(keyOf))
 
-export function isEquivalent (mutation: Mutation): boolean {
+export function isEquivalent(mutation: Mutation): boolean {
   return known.has(keyOf(mutation))
 }
 
 /** Entries that fit no mutation of today's code. */
-export function outdated (mutations: readonly Mutation[]): Equivalent[] {
+export function outdated(mutations: readonly Mutation[]): Equivalent[] {
   const present = new Set(mutations.map(keyOf))
   return equivalents.filter((entry) => !present.has(keyOf(entry)))
 }

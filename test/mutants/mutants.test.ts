@@ -11,13 +11,15 @@ import { scoreOf, type Fate } from './score.ts'
 const repository = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '')
 
 /** What each mutation makes of a text of one line, by its operator. */
-function mutants (text: string): [string, string][] {
+function mutants(text: string): [string, string][] {
   return mutationsOf('x.ts', text).map(({ operator, mutated }) => [operator, mutated])
 }
 
 /** Only those of one operator. */
-function mutantsBy (operator: string, text: string): string[] {
-  return mutants(text).filter(([name]) => name === operator).map(([, mutated]) => mutated)
+function mutantsBy(operator: string, text: string): string[] {
+  return mutants(text)
+    .filter(([name]) => name === operator)
+    .map(([, mutated]) => mutated)
 }
 
 t.test('mutationsOf() makes the mistakes that each operator names, and no other', async (t) => {
@@ -40,12 +42,20 @@ t.test('mutationsOf() makes the mistakes that each operator names, and no other'
     ['arithmetic', 'const x = a + b * c', ['const x = a - b * c', 'const x = a + b / c']],
     ['arithmetic', 'count++', ['count--']],
     ['arithmetic', 'count += n', ['count -= n']],
-    ['arithmetic', 'const x = a + \'text\'', []],
+    ['arithmetic', "const x = a + 'text'", []],
     ['negation removed', 'const x = !a', ['const x = a']],
-    ['boolean', 'const x = { a: true, b: false }', ['const x = { a: false, b: false }', 'const x = { a: true, b: true }']],
-    ['number', 'const x = [0, 256, 5000]', ['const x = [1, 256, 5000]', 'const x = [0, 257, 5000]', 'const x = [0, 256, 10000]']],
-    ['error code', 'const x = f(\'AUTH_EXPIRED_TOKEN\')', ['const x = f(\'AUTH_INVALID_TOKEN\')']],
-    ['error code', 'const x = f(\'AUTH_INVALID_TOKEN\', \'a text\')', ['const x = f(\'AUTH_REVOKED_TOKEN\', \'a text\')']],
+    [
+      'boolean',
+      'const x = { a: true, b: false }',
+      ['const x = { a: false, b: false }', 'const x = { a: true, b: true }']
+    ],
+    [
+      'number',
+      'const x = [0, 256, 5000]',
+      ['const x = [1, 256, 5000]', 'const x = [0, 257, 5000]', 'const x = [0, 256, 10000]']
+    ],
+    ['error code', "const x = f('AUTH_EXPIRED_TOKEN')", ["const x = f('AUTH_INVALID_TOKEN')"]],
+    ['error code', "const x = f('AUTH_INVALID_TOKEN', 'a text')", ["const x = f('AUTH_REVOKED_TOKEN', 'a text')"]],
     ['method', 'const x = Math.max(a, b)', ['const x = Math.min(a, b)']],
     ['method', 'const x = a.some(f)', ['const x = a.every(f)']],
     ['call removed', 'const x = Object.freeze(a)', ['const x = a']],
@@ -53,19 +63,30 @@ t.test('mutationsOf() makes the mistakes that each operator names, and no other'
     ['statement removed', 'clear()', [';']],
     ['statement removed', 'if (a) throw b', ['if (a) ;']],
     ['statement removed', 'function f () { if (a) return b; return c }', ['function f () { if (a) ; return c }']],
-    ['statement removed', 'for (const a of b) { if (a) continue; c }', ['for (const a of b) { if (a) ; c }', 'for (const a of b) { if (a) continue; ; }']],
+    [
+      'statement removed',
+      'for (const a of b) { if (a) continue; c }',
+      ['for (const a of b) { if (a) ; c }', 'for (const a of b) { if (a) continue; ; }']
+    ],
     ['await removed', 'const x = await a', ['const x = a']],
     ['optional chaining', 'const x = [a?.b, a?.[0]]', ['const x = [a.b, a?.[0]]', 'const x = [a?.b, a[0]]']],
     ['anchor', 'const x = /^a$/i', ['const x = /a$/i', 'const x = /^a/i']],
     ['anchor', 'const x = /a/', []]
   ]
-  for (const [operator, text, expected] of rows) t.strictSame(mutantsBy(operator, text), expected, `${operator}: ${text}`)
+  for (const [operator, text, expected] of rows) {
+    t.strictSame(mutantsBy(operator, text), expected, `${operator}: ${text}`)
+  }
 })
 
 t.test('mutationsOf() leaves alone what has no effect at run time', async (t) => {
   const texts = [
-    'import { a } from \'./1.ts\'', 'export * from \'./1.ts\'', 'type A = 1 | true | \'AUTH_INVALID_TOKEN\'', 'interface A { readonly b: 5 }',
-    'declare module \'x\' { interface A { b: 1 } }', '// if (a) return 1', 'let a: 1 | undefined'
+    "import { a } from './1.ts'",
+    "export * from './1.ts'",
+    "type A = 1 | true | 'AUTH_INVALID_TOKEN'",
+    'interface A { readonly b: 5 }',
+    "declare module 'x' { interface A { b: 1 } }",
+    '// if (a) return 1',
+    'let a: 1 | undefined'
   ]
   for (const text of texts) t.strictSame(mutants(text), [], text)
 })
@@ -73,20 +94,28 @@ t.test('mutationsOf() leaves alone what has no effect at run time', async (t) =>
 t.test('a mutation is named by its lines, so that it keeps its name when they move', async (t) => {
   const statement = 'save({\n    a: b\n  })'
   const [before] = mutationsOf('x.ts', statement).filter(({ operator }) => operator === 'statement removed')
-  const [after] = mutationsOf('x.ts', `// new\n\n  ${statement}`).filter(({ operator }) => operator === 'statement removed')
+  const [after] = mutationsOf('x.ts', `// new\n\n  ${statement}`).filter(
+    ({ operator }) => operator === 'statement removed'
+  )
   t.match(before, { line: 1, original: 'save({ a: b })', mutated: ';' })
   t.match(after, { line: 3, original: 'save({ a: b })', mutated: ';' })
 })
 
 t.test('apply() changes the one place', async (t) => {
   const text = 'const a = 1\nconst b = 1\n'
-  t.strictSame(mutationsOf('x.ts', text).map((mutation) => apply(text, mutation)), ['const a = 2\nconst b = 1\n', 'const a = 1\nconst b = 2\n'])
+  t.strictSame(
+    mutationsOf('x.ts', text).map((mutation) => apply(text, mutation)),
+    ['const a = 2\nconst b = 1\n', 'const a = 1\nconst b = 2\n']
+  )
 })
 
 t.test('scoreOf() leaves equivalents out, and counts what tests, time and the compiler notice', async (t) => {
   const [mutation] = mutationsOf('x.ts', 'a()')
   const tried = (fates: Fate[]) => scoreOf(fates.map((fate) => ({ mutation: mutation!, fate })))
-  t.match(tried(['tests', 'time', 'compiler', 'survived', 'equivalent', 'equivalent']), { percent: 75, survivors: [{ line: 1 }] })
+  t.match(tried(['tests', 'time', 'compiler', 'survived', 'equivalent', 'equivalent']), {
+    percent: 75,
+    survivors: [{ line: 1 }]
+  })
   t.match(tried(['equivalent']), { percent: 100, survivors: [] })
   t.match(tried(['survived']), { percent: 0 })
 })
@@ -98,15 +127,29 @@ t.test('hasFailure() sees failures at any depth, but not what is skipped or to b
 
 t.test('every file in scope has tests that concern it, and all of them exist', async (t) => {
   const named = Object.values(concerns).flat().map(testFile)
-  t.strictSame(named.filter((test) => !existsSync(join(repository, test))), [])
-  const files = readdirSync(join(repository, 'plugin'), { recursive: true, encoding: 'utf8' }).map((file) => `plugin/${file}`).filter(isInScope)
-  t.strictSame(files.filter((file) => testsOf(repository, file).length === 0), [])
-  t.equal(testsOf(repository, 'plugin/tokens/key.ts')[0], 'test/keys.test.ts')
-  t.strictSame(['plugin/stores/redis.ts', 'plugin/stores/sqlite/client.ts', 'test/errors.test.ts'].filter(isInScope), [])
+  t.strictSame(
+    named.filter((test) => !existsSync(join(repository, test))),
+    []
+  )
+  const files = readdirSync(join(repository, 'plugin'), { recursive: true, encoding: 'utf8' })
+    .map((file) => `plugin/${file}`)
+    .filter(isInScope)
+  t.strictSame(
+    files.filter((file) => testsOf(repository, file).length === 0),
+    []
+  )
+  t.equal(testsOf(repository, 'plugin/tokens/key.ts')[0], 'test/tokens/key.test.ts')
+  t.strictSame(
+    ['plugin/stores/redis.ts', 'plugin/stores/sqlite/client.ts', 'test/errors.test.ts'].filter(isInScope),
+    []
+  )
 })
 
 t.test('every equivalent says why', async (t) => {
-  t.strictSame(equivalents.filter(({ reason }) => !reason.endsWith('.')), [])
+  t.strictSame(
+    equivalents.filter(({ reason }) => !reason.endsWith('.')),
+    []
+  )
 })
 
 t.test('a sandbox runs tests in a copy, and takes the copy and what runs in it with it', async (t) => {

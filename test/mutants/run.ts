@@ -24,36 +24,46 @@ const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '')
 const texts = new Map<string, string>()
 
 /** As it was when it was read first: the tree may be worked on meanwhile. */
-function read (file: string): string {
+function read(file: string): string {
   const text = texts.get(file) ?? readFileSync(join(root, file), 'utf8')
   texts.set(file, text)
   return text
 }
 
-function sample (): Mutation[] {
+function sample(): Mutation[] {
   const named = values.file.map((file) => relative(root, file.startsWith('/') ? file : join(root, file)))
-  const inScope = ts.sys.readDirectory(join(root, 'plugin'), ['.ts']).map((path) => relative(root, path)).filter(isInScope).sort()
+  const inScope = ts.sys
+    .readDirectory(join(root, 'plugin'), ['.ts'])
+    .map((path) => relative(root, path))
+    .filter(isInScope)
+    .sort()
   const all = (named.length > 0 ? named : inScope).flatMap((file) => mutationsOf(file, read(file)))
   const old = named.length > 0 ? [] : outdated(all)
-  for (const { file, original } of old) console.log(`The list of equivalents has an entry that fits nothing: ${file}: ${original}`)
+  for (const { file, original } of old) {
+    console.log(`The list of equivalents has an entry that fits nothing: ${file}: ${original}`)
+  }
   return values.all ? all : createRandom(Number(values.seed)).shuffle(all).slice(0, Number(values.count))
 }
 
 const sandboxes: Sandbox[] = []
-process.on('exit', () => { for (const sandbox of sandboxes) sandbox.close() })
+process.on('exit', () => {
+  for (const sandbox of sandboxes) sandbox.close()
+})
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(130))
 sandboxes.push(createSandbox(root), createSandbox(root))
 
 /** Gives each sandbox one item after another. */
-async function share<T> (items: readonly T[], work: (item: T, sandbox: Sandbox) => Promise<void>): Promise<void> {
+async function share<T>(items: readonly T[], work: (item: T, sandbox: Sandbox) => Promise<void>): Promise<void> {
   const queue = [...items]
-  await Promise.all(sandboxes.map(async (sandbox) => {
-    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item, sandbox)
-  }))
+  await Promise.all(
+    sandboxes.map(async (sandbox) => {
+      for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item, sandbox)
+    })
+  )
 }
 
 /** How long each test file may take. A test that fails without a mutation would make every score worthless. */
-async function limitsOf (tests: readonly string[]): Promise<Map<string, number>> {
+async function limitsOf(tests: readonly string[]): Promise<Map<string, number>> {
   const limits = new Map<string, number>()
   await share(tests, async (test, sandbox) => {
     const { outcome, ms } = await sandbox.run(test, 300_000)
@@ -70,7 +80,7 @@ const concerned = new Map([...new Set(meaningful.map(({ file }) => file))].map((
 const limits = await limitsOf([...new Set([...concerned.values()].flat())])
 console.log(`seed ${values.seed}: ${mutations.length} mutations, ${limits.size} test files`)
 
-async function fateOf (mutation: Mutation, sandbox: Sandbox): Promise<Fate> {
+async function fateOf(mutation: Mutation, sandbox: Sandbox): Promise<Fate> {
   const text = read(mutation.file)
   const mutated = apply(text, mutation)
   sandbox.write(mutation.file, mutated)

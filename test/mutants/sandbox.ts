@@ -17,7 +17,7 @@ const left = /(^|\/)(node_modules|dist|data|\.git|\.tap|shots)$/
  * A copy of the tree below a temporary folder, in which files can be broken and tests run. `close()` ends what runs in
  * it and deletes it; it is synchronous, so that it can run when the process exits.
  */
-export function createSandbox (root: string) {
+export function createSandbox(root: string) {
   const folder = mkdtempSync(join(tmpdir(), 'fastify-authenticate-mutants-'))
   const running = new Set<ChildProcess>()
   // Tests and tsx leave their temporary files here, so that they go with the copy.
@@ -31,7 +31,7 @@ export function createSandbox (root: string) {
     write: (file: string, text: string): void => writeFileSync(join(folder, file), text),
 
     /** Runs one test file until it ends, or until its first assertion that fails. */
-    run (test: string, limitMs: number): Promise<TestRun> {
+    run(test: string, limitMs: number): Promise<TestRun> {
       const begun = performance.now()
       const child = spawn(process.execPath, ['--import', 'tsx', test], {
         cwd: folder,
@@ -60,7 +60,7 @@ export function createSandbox (root: string) {
       })
     },
 
-    close (): void {
+    close(): void {
       for (const child of running) killGroup(child)
       rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 })
     }
@@ -68,12 +68,12 @@ export function createSandbox (root: string) {
 }
 
 /** Whether a TAP stream has a failed assertion that is neither skipped nor to be done. */
-export function hasFailure (tap: string): boolean {
+export function hasFailure(tap: string): boolean {
   const failures = tap.match(/^ *not ok .*\n/gm) ?? []
   return failures.some((line) => !/# (skip|todo)/i.test(line))
 }
 
-function killGroup ({ pid }: ChildProcess): void {
+function killGroup({ pid }: ChildProcess): void {
   if (pid === undefined) return
   try {
     process.kill(-pid, 'SIGKILL')

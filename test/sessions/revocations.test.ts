@@ -21,20 +21,30 @@ interface Node {
   readonly methods?: (memory: SessionStore) => Partial<SessionStore>
 }
 
-function createNode ({ clock = createClock(), store: memory = memoryStore({ clock }), revocation = {}, methods = () => ({}) }: Node = {}) {
+function createNode({
+  clock = createClock(),
+  store: memory = memoryStore({ clock }),
+  revocation = {},
+  methods = () => ({})
+}: Node = {}) {
   const time = createClock(0)
   const events: AuthEvent[] = []
   const store = { ...memory, ...methods(memory) }
-  const settings = resolveSettings({ issuer, secret, clock, revocation: { maxStalenessSeconds: 30, ...revocation } as never })
+  const settings = resolveSettings({
+    issuer,
+    secret,
+    clock,
+    revocation: { maxStalenessSeconds: 30, ...revocation } as never
+  })
   const revocations = new Revocations({
     settings,
-    store: new TimedStore({ store, storeClock: { observe () {} }, clock }),
+    store: new TimedStore({ store, storeClock: { observe() {} }, clock }),
     now: clock,
     accessLifetime: () => lifetimeSeconds,
     emit: (event) => events.push(event),
     monotonic: time
   })
-  const accepts = ({ sid = null, jti, iss = issuer }: { sid?: string | null, jti?: string, iss?: string }) => {
+  const accepts = ({ sid = null, jti, iss = issuer }: { sid?: string | null; jti?: string; iss?: string }) => {
     try {
       return revocations.assertNotRevoked({ sessionId: sid, claims: { iss, jti } } as never) && true
     } catch (error) {
@@ -50,7 +60,7 @@ function createNode ({ clock = createClock(), store: memory = memoryStore({ cloc
   return { revocations, accepts, poll, clock, time, store, memory, events: () => events.splice(0) }
 }
 
-async function serving (node: Node = {}) {
+async function serving(node: Node = {}) {
   const created = createNode(node)
   await created.poll()
   created.revocations.startServing()
@@ -64,8 +74,26 @@ t.test('assertCurrent() passes on what is not revoked, by session or by issuer a
   const { revocations, accepts, events } = await serving()
   revocations.record(session('s1'))
   revocations.record({ kind: 'token', id: `${issuer} j1`, until: start + 100_000 })
-  const results = [{ sid: 's1' }, { sid: 's2', jti: 'j2' }, { jti: 'j1' }, { sid: 's2', jti: 'j1' }, { jti: 's1' }, { sid: 'j1' }, { iss: 'https://other.example', jti: 'j1' }, {}].map(accepts)
-  t.strictSame(results, ['AUTH_REVOKED_TOKEN', true, 'AUTH_REVOKED_TOKEN', 'AUTH_REVOKED_TOKEN', true, true, true, true])
+  const results = [
+    { sid: 's1' },
+    { sid: 's2', jti: 'j2' },
+    { jti: 'j1' },
+    { sid: 's2', jti: 'j1' },
+    { jti: 's1' },
+    { sid: 'j1' },
+    { iss: 'https://other.example', jti: 'j1' },
+    {}
+  ].map(accepts)
+  t.strictSame(results, [
+    'AUTH_REVOKED_TOKEN',
+    true,
+    'AUTH_REVOKED_TOKEN',
+    'AUTH_REVOKED_TOKEN',
+    true,
+    true,
+    true,
+    true
+  ])
   t.strictSame(events(), [revokedEvent('s1')])
   revocations.record(session('s1'))
   revocations.record(session('s1', start + 200_000))
@@ -74,12 +102,26 @@ t.test('assertCurrent() passes on what is not revoked, by session or by issuer a
 
 t.test('a token that was found valid is refused from the moment that it or its session is revoked', async (t) => {
   const { revocations, store, poll } = await serving()
-  const token = (sessionId: string, jti: string) => ({ sessionId, claims: { iss: issuer, jti }, checkedAtVersion: -1 }) as AccessToken
+  const token = (sessionId: string, jti: string) =>
+    ({ sessionId, claims: { iss: issuer, jti }, checkedAtVersion: -1 }) as AccessToken
   const tokens = [token('s1', 'j1'), token('s2', 'j2'), token('s3', 'j3'), token('s4', 'j4')]
   const current = () => tokens.map((one) => revocations.isValid(one))
-  t.strictSame([current(), current()], [[true, true, true, true], [true, true, true, true]])
+  t.strictSame(
+    [current(), current()],
+    [
+      [true, true, true, true],
+      [true, true, true, true]
+    ]
+  )
   revocations.record(session('s1'))
-  t.strictSame([current(), current()], [[false, true, true, true], [false, true, true, true]], 'by this process')
+  t.strictSame(
+    [current(), current()],
+    [
+      [false, true, true, true],
+      [false, true, true, true]
+    ],
+    'by this process'
+  )
   revocations.record({ kind: 'token', id: tokenRevocationId(issuer, 'j2'), until: start + 100_000 })
   t.strictSame(current(), [false, false, true, true])
   await store.appendRevocations([session('s3')], { lifetimeSeconds })
@@ -89,58 +131,82 @@ t.test('a token that was found valid is refused from the moment that it or its s
   t.strictSame(current(), [false, false, false, false], 'without the store')
 })
 
-t.test('poll() follows the log in pages, and tells of what others revoke, but not of what it reads before the first request', async (t) => {
-  const { revocations, accepts, store, events, poll } = createNode()
-  await store.appendRevocations(Array.from({ length: 2500 }, (_, index) => session(`old ${index}`)), { lifetimeSeconds })
-  t.equal(accepts({ sid: 'old 0' }), true)
-  await poll()
-  revocations.startServing()
-  t.strictSame(['old 0', 'old 1234', 'old 2499'].map((sid) => accepts({ sid })), Array(3).fill('AUTH_REVOKED_TOKEN'))
-  t.strictSame(events(), [])
-  await store.appendRevocations([session('new'), { kind: 'token', id: `${issuer} j`, until: start + 1 }, session('past', start)], { lifetimeSeconds })
-  t.equal(accepts({ sid: 'new' }), true)
-  await poll()
-  t.strictSame([accepts({ sid: 'new' }), accepts({ jti: 'j' }), accepts({ sid: 'past' })], ['AUTH_REVOKED_TOKEN', 'AUTH_REVOKED_TOKEN', true])
-  t.strictSame(events(), [revokedEvent('new')])
-})
+t.test(
+  'poll() follows the log in pages, and tells of what others revoke, but not of what it reads before the first request',
+  async (t) => {
+    const { revocations, accepts, store, events, poll } = createNode()
+    await store.appendRevocations(
+      Array.from({ length: 2500 }, (_, index) => session(`old ${index}`)),
+      { lifetimeSeconds }
+    )
+    t.equal(accepts({ sid: 'old 0' }), true)
+    await poll()
+    revocations.startServing()
+    t.strictSame(
+      ['old 0', 'old 1234', 'old 2499'].map((sid) => accepts({ sid })),
+      Array(3).fill('AUTH_REVOKED_TOKEN')
+    )
+    t.strictSame(events(), [])
+    await store.appendRevocations(
+      [session('new'), { kind: 'token', id: `${issuer} j`, until: start + 1 }, session('past', start)],
+      { lifetimeSeconds }
+    )
+    t.equal(accepts({ sid: 'new' }), true)
+    await poll()
+    t.strictSame(
+      [accepts({ sid: 'new' }), accepts({ jti: 'j' }), accepts({ sid: 'past' })],
+      ['AUTH_REVOKED_TOKEN', 'AUTH_REVOKED_TOKEN', true]
+    )
+    t.strictSame(events(), [revokedEvent('new')])
+  }
+)
 
-t.test('a node that started without its store tells of all that was revoked, because it has accepted it meanwhile', async (t) => {
-  let down = true
-  const { revocations, accepts, store, events, poll } = createNode({
-    methods: (memory) => ({
-      async readRevocations (cursor, limit) {
-        if (down) throw new Error('down')
-        return await memory.readRevocations(cursor, limit)
-      }
+t.test(
+  'a node that started without its store tells of all that was revoked, because it has accepted it meanwhile',
+  async (t) => {
+    let down = true
+    const { revocations, accepts, store, events, poll } = createNode({
+      methods: (memory) => ({
+        async readRevocations(cursor, limit) {
+          if (down) throw new Error('down')
+          return await memory.readRevocations(cursor, limit)
+        }
+      })
     })
-  })
-  await store.appendRevocations([session('signed out before')], { lifetimeSeconds })
-  await poll()
-  revocations.startServing()
-  events()
-  t.equal(accepts({ sid: 'signed out before' }), true, 'with whenStale: accept')
-  down = false
-  await poll()
-  t.equal(accepts({ sid: 'signed out before' }), 'AUTH_REVOKED_TOKEN')
-  t.strictSame(events().filter(({ type }) => type === 'session-revoked'), [revokedEvent('signed out before')])
-})
+    await store.appendRevocations([session('signed out before')], { lifetimeSeconds })
+    await poll()
+    revocations.startServing()
+    events()
+    t.equal(accepts({ sid: 'signed out before' }), true, 'with whenStale: accept')
+    down = false
+    await poll()
+    t.equal(accepts({ sid: 'signed out before' }), 'AUTH_REVOKED_TOKEN')
+    t.strictSame(
+      events().filter(({ type }) => type === 'session-revoked'),
+      [revokedEvent('signed out before')]
+    )
+  }
+)
 
-t.test('poll() shares one reading among calls that come together, and wake() adds one that begins after it', async (t) => {
-  let readings = 0
-  const { revocations } = await serving({
-    methods: (memory) => ({
-      readRevocations (cursor, limit) {
-        readings++
-        return memory.readRevocations(cursor, limit)
-      }
+t.test(
+  'poll() shares one reading among calls that come together, and wake() adds one that begins after it',
+  async (t) => {
+    let readings = 0
+    const { revocations } = await serving({
+      methods: (memory) => ({
+        readRevocations(cursor, limit) {
+          readings++
+          return memory.readRevocations(cursor, limit)
+        }
+      })
     })
-  })
-  readings = 0
-  await Promise.all([revocations.poll(), revocations.poll(), revocations.poll()])
-  t.equal(readings, 1)
-  await Promise.all([revocations.poll(), revocations.wake(), revocations.wake()])
-  t.equal(readings, 3)
-})
+    readings = 0
+    await Promise.all([revocations.poll(), revocations.poll(), revocations.poll()])
+    t.equal(readings, 1)
+    await Promise.all([revocations.poll(), revocations.wake(), revocations.wake()])
+    t.equal(readings, 3)
+  }
+)
 
 for (const whenStale of ['accept', 'refuse'] as const) {
   t.test(`with whenStale: '${whenStale}', a log that cannot be read for too long`, async (t) => {
@@ -148,7 +214,7 @@ for (const whenStale of ['accept', 'refuse'] as const) {
     const { revocations, accepts, time, clock, events, poll } = createNode({
       revocation: { whenStale },
       methods: (memory) => ({
-        async readRevocations (cursor, limit) {
+        async readRevocations(cursor, limit) {
           if (down) throw new Error('down')
           return await memory.readRevocations(cursor, limit)
         }
@@ -185,14 +251,40 @@ for (const whenStale of ['accept', 'refuse'] as const) {
 }
 
 /** A store that can be put in the place of another, as by a failover or a restored backup. */
-function replaceable (clock: () => number) {
+function replaceable(clock: () => number) {
   let current = memoryStore({ clock })
-  const store = new Proxy({} as SessionStore, { get: (_target, name: keyof SessionStore) => current[name], ownKeys: () => Reflect.ownKeys(current), getOwnPropertyDescriptor: (_target, name) => Reflect.getOwnPropertyDescriptor(current, name) })
-  const live = Object.fromEntries(Object.keys(current).map((name) => [name, (...args: never[]) => (store as unknown as Record<string, (...args: never[]) => unknown>)[name]!(...args)])) as unknown as SessionStore
-  return { store: live, replace: () => { current = memoryStore({ clock }); return current } }
+  const store = new Proxy({} as SessionStore, {
+    get: (_target, name: keyof SessionStore) => current[name],
+    ownKeys: () => Reflect.ownKeys(current),
+    getOwnPropertyDescriptor: (_target, name) => Reflect.getOwnPropertyDescriptor(current, name)
+  })
+  const live = Object.fromEntries(
+    Object.keys(current).map((name) => [
+      name,
+      (...args: never[]) => (store as unknown as Record<string, (...args: never[]) => unknown>)[name]!(...args)
+    ])
+  ) as unknown as SessionStore
+  return {
+    store: live,
+    replace: () => {
+      current = memoryStore({ clock })
+      return current
+    }
+  }
 }
 
-const row = (id: string) => ({ id, issuer, sub: 'alice', sessionKey: 'x', device: null, scope: null, claims: {}, accessLifetimeSeconds: 600, idleMs: 1e7, absoluteMs: 1e7 })
+const row = (id: string) => ({
+  id,
+  issuer,
+  sub: 'alice',
+  sessionKey: 'x',
+  device: null,
+  scope: null,
+  claims: {},
+  accessLifetimeSeconds: 600,
+  idleMs: 1e7,
+  absoluteMs: 1e7
+})
 const inserting = { issuers: [issuer], revoke: [], maxSessions: 10, lifetimeSeconds }
 
 t.test('poll() reads a log whole that does not resume, and gives back what it has lost', async (t) => {
@@ -200,7 +292,15 @@ t.test('poll() reads a log whole that does not resume, and gives back what it ha
   const { store, replace } = replaceable(clock)
   const { accepts, poll } = await serving({ clock, store })
   replace()
-  await store.appendRevocations([session('kept'), session('lost', start + 50_000), session('past', start + 10), { kind: 'token', id: `${issuer} j`, until: start + 70_000 }], { lifetimeSeconds })
+  await store.appendRevocations(
+    [
+      session('kept'),
+      session('lost', start + 50_000),
+      session('past', start + 10),
+      { kind: 'token', id: `${issuer} j`, until: start + 70_000 }
+    ],
+    { lifetimeSeconds }
+  )
   await poll()
   clock.advance(1)
 
@@ -208,40 +308,55 @@ t.test('poll() reads a log whole that does not resume, and gives back what it ha
   await store.insert(row('lost'), inserting)
   await store.appendRevocations([session('kept'), session('theirs')], { lifetimeSeconds })
   await poll()
-  t.strictSame(['kept', 'lost', 'theirs', 'past'].map((sid) => accepts({ sid })), ['AUTH_REVOKED_TOKEN', 'AUTH_REVOKED_TOKEN', 'AUTH_REVOKED_TOKEN', true])
-  t.strictSame((await logOf(store)).map(({ kind, id, until }) => [kind, id, until]), [
-    ['session', 'kept', start + 100_000], ['session', 'theirs', start + 100_000],
-    ['session', 'lost', start + 661_000], ['token', `${issuer} j`, start + 70_000]
-  ], 'what is over is not written back')
+  t.strictSame(
+    ['kept', 'lost', 'theirs', 'past'].map((sid) => accepts({ sid })),
+    ['AUTH_REVOKED_TOKEN', 'AUTH_REVOKED_TOKEN', 'AUTH_REVOKED_TOKEN', true]
+  )
+  t.strictSame(
+    (await logOf(store)).map(({ kind, id, until }) => [kind, id, until]),
+    [
+      ['session', 'kept', start + 100_000],
+      ['session', 'theirs', start + 100_000],
+      ['session', 'lost', start + 661_000],
+      ['token', `${issuer} j`, start + 70_000]
+    ],
+    'what is over is not written back'
+  )
   t.equal((await store.find('lost')).row?.revokedAt, clock(), 'a session that came back to life is revoked again')
 })
 
 for (const failing of [2, 3]) {
-  t.test(`a log that is read anew and breaks off at page ${failing} is read on, and is given back what it has lost`, async (t) => {
-    const clock = createClock()
-    const { store, replace } = replaceable(clock)
-    let pages = Infinity
-    const { poll } = await serving({
-      clock,
-      store,
-      methods: ({ readRevocations }) => ({
-        async readRevocations (cursor, limit) {
-          if (--pages === 0) throw new Error('the failover is not over')
-          return await readRevocations(cursor, limit)
-        }
+  t.test(
+    `a log that is read anew and breaks off at page ${failing} is read on, and is given back what it has lost`,
+    async (t) => {
+      const clock = createClock()
+      const { store, replace } = replaceable(clock)
+      let pages = Infinity
+      const { poll } = await serving({
+        clock,
+        store,
+        methods: ({ readRevocations }) => ({
+          async readRevocations(cursor, limit) {
+            if (--pages === 0) throw new Error('the failover is not over')
+            return await readRevocations(cursor, limit)
+          }
+        })
       })
-    })
-    await store.appendRevocations([session('lost', start + 50_000)], { lifetimeSeconds })
-    await poll()
+      await store.appendRevocations([session('lost', start + 50_000)], { lifetimeSeconds })
+      await poll()
 
-    replace()
-    await store.appendRevocations(Array.from({ length: 2500 }, (_, index) => session(`kept ${index}`)), { lifetimeSeconds })
-    pages = failing
-    await poll()
-    t.equal((await logOf(store)).length, 2500, 'not read to its end')
-    await poll()
-    t.strictSame((await logOf(store)).slice(2500), [session('lost', start + 50_000)])
-  })
+      replace()
+      await store.appendRevocations(
+        Array.from({ length: 2500 }, (_, index) => session(`kept ${index}`)),
+        { lifetimeSeconds }
+      )
+      pages = failing
+      await poll()
+      t.equal((await logOf(store)).length, 2500, 'not read to its end')
+      await poll()
+      t.strictSame((await logOf(store)).slice(2500), [session('lost', start + 50_000)])
+    }
+  )
 }
 
 t.test('a lost log is given back though its sessions stayed revoked', async (t) => {
@@ -250,25 +365,39 @@ t.test('a lost log is given back though its sessions stayed revoked', async (t) 
   await memory.insert(row('s'), inserting)
   const { revoked } = await memory.revoke('s', { lifetimeSeconds })
   let log = memory
-  const node = await serving({ clock, store: memory, methods: () => ({ readRevocations: (...args) => log.readRevocations(...args), appendRevocations: (...args) => log.appendRevocations(...args) }) })
+  const node = await serving({
+    clock,
+    store: memory,
+    methods: () => ({
+      readRevocations: (...args) => log.readRevocations(...args),
+      appendRevocations: (...args) => log.appendRevocations(...args)
+    })
+  })
   log = memoryStore({ clock })
   await node.poll()
-  t.strictSame(await logOf(log), [{ kind: 'session', id: 's', until: revoked!.until }], 'a node that starts now refuses its tokens')
+  t.strictSame(
+    await logOf(log),
+    [{ kind: 'session', id: 's', until: revoked!.until }],
+    'a node that starts now refuses its tokens'
+  )
 })
 
-t.test('a sign-out that a failover lost is written again by the node that did it, before it ever saw it in the log', async (t) => {
-  const clock = createClock()
-  const { store, replace } = replaceable(clock)
-  const node = await serving({ clock, store })
-  await store.insert(row('s'), inserting)
-  const { revoked } = await store.revoke('s', { lifetimeSeconds })
-  node.revocations.record({ kind: 'session', id: 's', until: revoked!.until })
-  replace()
-  await store.insert(row('s'), inserting)
-  await node.poll()
-  t.equal((await store.find('s')).row?.revokedAt, clock(), 'its row, that came back from the replica, is revoked')
-  t.strictSame(await logOf(store), [{ kind: 'session', id: 's', until: revoked!.until }])
-})
+t.test(
+  'a sign-out that a failover lost is written again by the node that did it, before it ever saw it in the log',
+  async (t) => {
+    const clock = createClock()
+    const { store, replace } = replaceable(clock)
+    const node = await serving({ clock, store })
+    await store.insert(row('s'), inserting)
+    const { revoked } = await store.revoke('s', { lifetimeSeconds })
+    node.revocations.record({ kind: 'session', id: 's', until: revoked!.until })
+    replace()
+    await store.insert(row('s'), inserting)
+    await node.poll()
+    t.equal((await store.find('s')).row?.revokedAt, clock(), 'its row, that came back from the replica, is revoked')
+    t.strictSame(await logOf(store), [{ kind: 'session', id: 's', until: revoked!.until }])
+  }
+)
 
 t.test('a sign-out that a store forgets in silence, with its log going on, is written again', async (t) => {
   const clock = createClock()
@@ -279,9 +408,12 @@ t.test('a sign-out that a store forgets in silence, with its log going on, is wr
     clock,
     store: memory,
     methods: () => ({
-      async appendRevocations (entries, options) {
+      async appendRevocations(entries, options) {
         writes.push(...entries.map(({ id }) => id))
-        return await memory.appendRevocations(entries.filter(({ id }) => !forgotten.delete(id)), options)
+        return await memory.appendRevocations(
+          entries.filter(({ id }) => !forgotten.delete(id)),
+          options
+        )
       }
     })
   })
@@ -305,7 +437,7 @@ t.test('writing back goes on until everything is written, whatever fails on the 
     clock,
     store,
     methods: (inner) => ({
-      async appendRevocations (batch, options) {
+      async appendRevocations(batch, options) {
         if (failures > 0) {
           failures--
           throw new Error('down')
@@ -323,7 +455,12 @@ t.test('writing back goes on until everything is written, whatever fails on the 
   failures = 0
   const append = store.appendRevocations
   let batches = 0
-  Object.assign(store, { appendRevocations: async (batch: readonly Revocation[], options: { lifetimeSeconds: number }) => { if (++batches === 2) throw new Error('down'); return await append(batch, options) } })
+  Object.assign(store, {
+    appendRevocations: async (batch: readonly Revocation[], options: { lifetimeSeconds: number }) => {
+      if (++batches === 2) throw new Error('down')
+      return await append(batch, options)
+    }
+  })
   await node.poll()
   t.equal((await logOf(store)).length, 1000)
   for (let turn = 0; turn < 3; turn++) await node.poll()
@@ -337,7 +474,12 @@ t.test('while a node writes back, it goes on reading, and staleness is judged', 
   const node = await serving({
     clock,
     store: memory,
-    methods: () => ({ appendRevocations: () => new Promise((resolve) => { release = () => resolve({ storeTime: clock() }) }) })
+    methods: () => ({
+      appendRevocations: () =>
+        new Promise((resolve) => {
+          release = () => resolve({ storeTime: clock() })
+        })
+    })
   })
   node.revocations.revokeLocally(session('mine'))
   await node.poll()
@@ -346,7 +488,11 @@ t.test('while a node writes back, it goes on reading, and staleness is judged', 
   t.equal(node.accepts({ sid: 'theirs' }), 'AUTH_REVOKED_TOKEN', 'though the write has not returned')
   node.time.advance(31)
   await node.poll()
-  t.strictSame(node.events().filter(({ type }) => type.startsWith('feed')), [], 'a log that is read is not stale')
+  t.strictSame(
+    node.events().filter(({ type }) => type.startsWith('feed')),
+    [],
+    'a log that is read is not stale'
+  )
   release()
 })
 
@@ -354,7 +500,7 @@ t.test('what the log has shown is not expected again, nor written again', async 
   const writes: string[] = []
   const node = await serving({
     methods: (memory) => ({
-      async appendRevocations (entries, options) {
+      async appendRevocations(entries, options) {
         writes.push(...entries.map(({ id }) => id))
         return await memory.appendRevocations(entries, options)
       }
@@ -373,7 +519,7 @@ t.test('what was revoked without the store is written as soon as it responds, an
   const calls: unknown[] = []
   const node = await serving({
     methods: (memory) => ({
-      async appendRevocations (entries, options) {
+      async appendRevocations(entries, options) {
         calls.push(...entries.map(({ id }) => id))
         if (down) throw new Error('down')
         return await memory.appendRevocations(entries, options)
@@ -390,19 +536,26 @@ t.test('what was revoked without the store is written as soon as it responds, an
   t.strictSame(await logOf(node.memory), [session('s')])
 })
 
-t.test('what is revoked for longer than it was is written, whether the store was told of the shorter time or not', async (t) => {
-  for (const isLogged of [true, false]) {
-    const node = await serving()
-    const shorter = session('s', start + 10_000)
-    if (isLogged) await node.memory.appendRevocations([shorter], { lifetimeSeconds })
-    else node.revocations.revokeLocally(shorter)
-    if (isLogged) await node.poll()
-    node.revocations.revokeLocally(session('s'))
-    node.revocations.revokeLocally(shorter)
-    await node.poll()
-    t.equal((await logOf(node.memory)).find(({ id }) => id === 's')?.until, start + 100_000, isLogged ? 'logged' : 'not logged')
+t.test(
+  'what is revoked for longer than it was is written, whether the store was told of the shorter time or not',
+  async (t) => {
+    for (const isLogged of [true, false]) {
+      const node = await serving()
+      const shorter = session('s', start + 10_000)
+      if (isLogged) await node.memory.appendRevocations([shorter], { lifetimeSeconds })
+      else node.revocations.revokeLocally(shorter)
+      if (isLogged) await node.poll()
+      node.revocations.revokeLocally(session('s'))
+      node.revocations.revokeLocally(shorter)
+      await node.poll()
+      t.equal(
+        (await logOf(node.memory)).find(({ id }) => id === 's')?.until,
+        start + 100_000,
+        isLogged ? 'logged' : 'not logged'
+      )
+    }
   }
-})
+)
 
 t.test('close() tries once more to write what the store could not be told', async (t) => {
   const node = await serving()
@@ -415,8 +568,12 @@ t.test('close() tries again although a try is under way, which fails', async (t)
   let fail: ((error: Error) => void) | null = null
   const node = await serving({
     methods: (memory) => ({
-      async appendRevocations (...args) {
-        if (fail === null) await new Promise((_resolve, reject) => { fail = reject })
+      async appendRevocations(...args) {
+        if (fail === null) {
+          await new Promise((_resolve, reject) => {
+            fail = reject
+          })
+        }
         return await memory.appendRevocations(...args)
       }
     })
@@ -437,7 +594,11 @@ t.test('the list is rid of what cannot be presented any more, once a minute', as
   clock.advance(50)
   time.set(59_999)
   await poll()
-  t.strictSame([accepts({ sid: 'short' }), accepts({ sid: 'long' })], ['AUTH_REVOKED_TOKEN', 'AUTH_REVOKED_TOKEN'], 'a later end of the same session shortens nothing')
+  t.strictSame(
+    [accepts({ sid: 'short' }), accepts({ sid: 'long' })],
+    ['AUTH_REVOKED_TOKEN', 'AUTH_REVOKED_TOKEN'],
+    'a later end of the same session shortens nothing'
+  )
   time.set(60_000)
   await poll()
   t.strictSame([accepts({ sid: 'short' }), accepts({ sid: 'long' })], [true, 'AUTH_REVOKED_TOKEN'])
@@ -451,7 +612,7 @@ t.test('a clock that is set ahead for a moment, while the store is away, revives
   let down = false
   const { revocations, accepts, clock, time, poll } = await serving({
     methods: (memory) => ({
-      async readRevocations (cursor, limit) {
+      async readRevocations(cursor, limit) {
         if (down) throw new Error('down')
         return await memory.readRevocations(cursor, limit)
       }

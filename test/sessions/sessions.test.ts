@@ -14,75 +14,159 @@ const me = async ({ app }: TestApp, token: string) => {
   const response = await app.inject({ url: '/me', headers: bearer(token) })
   return response.json().code ?? response.statusCode
 }
-const refresh = ({ app }: TestApp, token: string) => app.inject({ method: 'POST', url: '/refresh', payload: { refresh_token: token } })
-const logout = ({ app }: TestApp, token: string) => app.inject({ method: 'POST', url: '/logout', headers: bearer(token) })
+const refresh = ({ app }: TestApp, token: string) =>
+  app.inject({ method: 'POST', url: '/refresh', payload: { refresh_token: token } })
+const logout = ({ app }: TestApp, token: string) =>
+  app.inject({ method: 'POST', url: '/logout', headers: bearer(token) })
 
-t.test('a subject has at most `maxSessions` sessions: one more ends the least recently refreshed one, and the event says why', async (t) => {
-  const it = await createApp({ plugin: { refreshToken: { maxSessions: 3 } } })
-  const first = await it.signIn('bearer')
-  it.clock.advance(60)
-  const second = await it.signIn('bearer')
-  const third = await it.signIn('cookie')
-  const bobs = await it.signIn('bearer', { sub: 'bob' })
-  it.clock.advance(60)
-  await refresh(it, first.refresh)
-  it.events()
-  const response = await it.app.inject({ method: 'POST', url: '/login', payload: { sub: 'alice', transport: 'bearer' } })
-  t.equal(response.statusCode, 200)
-  t.match(it.events(), [{ type: 'session-revoked', sessionId: second.sessionId, reason: 'max-sessions' }, { type: 'session-started' }])
-  t.strictSame([await me(it, first.access), await me(it, second.access), await me(it, third.access), await me(it, bobs.access)], [200, 'AUTH_REVOKED_TOKEN', 200, 200])
-  t.equal((await it.app.sessions.list('alice')).length, 3)
-})
+t.test(
+  'a subject has at most `maxSessions` sessions: one more ends the least recently refreshed one, and the event says why',
+  async (t) => {
+    const it = await createApp({ plugin: { refreshToken: { maxSessions: 3 } } })
+    const first = await it.signIn('bearer')
+    it.clock.advance(60)
+    const second = await it.signIn('bearer')
+    const third = await it.signIn('cookie')
+    const bobs = await it.signIn('bearer', { sub: 'bob' })
+    it.clock.advance(60)
+    await refresh(it, first.refresh)
+    it.events()
+    const response = await it.app.inject({
+      method: 'POST',
+      url: '/login',
+      payload: { sub: 'alice', transport: 'bearer' }
+    })
+    t.equal(response.statusCode, 200)
+    t.match(it.events(), [
+      { type: 'session-revoked', sessionId: second.sessionId, reason: 'max-sessions' },
+      { type: 'session-started' }
+    ])
+    t.strictSame(
+      [await me(it, first.access), await me(it, second.access), await me(it, third.access), await me(it, bobs.access)],
+      [200, 'AUTH_REVOKED_TOKEN', 200, 200]
+    )
+    t.equal((await it.app.sessions.list('alice')).length, 3)
+  }
+)
 
-t.test('sessions beyond `maxSessions`, from before it was set, end in batches, and nobody waits for them', async (t) => {
-  const clock = createClock()
-  const store = memoryStore({ clock })
-  const session = (index: number) => ({ id: `old-${index}`, issuer: '', sub: 'alice', sessionKey: 'x', device: null, scope: null, claims: {}, accessLifetimeSeconds: 600, idleMs: hourMs, absoluteMs: hourMs })
-  for (let index = 0; index < 2100; index++) await store.insert(session(index), { issuers: [issuer, ''], revoke: [], maxSessions: 1e9, lifetimeSeconds: 600 })
-  clock.advance(1)
-  const it = await createApp({ plugin: { store, clock, refreshToken: { maxSessions: 2 } } })
-  const { sessionId } = await it.signIn('bearer')
-  while ((await it.app.sessions.list('alice')).length > 2 || (await store.find('old-2000')).row?.revokedAt === null) await setImmediate()
-  const live = (await store.list({ issuers: [issuer, ''], sub: 'alice' }, { limit: 1e9 })).rows.map(({ id }) => id)
-  t.strictSame([live.length, live.includes(sessionId)], [2, true])
-})
+t.test(
+  'sessions beyond `maxSessions`, from before it was set, end in batches, and nobody waits for them',
+  async (t) => {
+    const clock = createClock()
+    const store = memoryStore({ clock })
+    const session = (index: number) => ({
+      id: `old-${index}`,
+      issuer: '',
+      sub: 'alice',
+      sessionKey: 'x',
+      device: null,
+      scope: null,
+      claims: {},
+      accessLifetimeSeconds: 600,
+      idleMs: hourMs,
+      absoluteMs: hourMs
+    })
+    for (let index = 0; index < 2100; index++) {
+      await store.insert(session(index), { issuers: [issuer, ''], revoke: [], maxSessions: 1e9, lifetimeSeconds: 600 })
+    }
+    clock.advance(1)
+    const it = await createApp({ plugin: { store, clock, refreshToken: { maxSessions: 2 } } })
+    const { sessionId } = await it.signIn('bearer')
+    while ((await it.app.sessions.list('alice')).length > 2 || (await store.find('old-2000')).row?.revokedAt === null) {
+      await setImmediate()
+    }
+    const live = (await store.list({ issuers: [issuer, ''], sub: 'alice' }, { limit: 1e9 })).rows.map(({ id }) => id)
+    t.strictSame([live.length, live.includes(sessionId)], [2, true])
+  }
+)
 
-t.test('app.sessions.revokeAll() ends all of a subject\'s sessions in one step, and the access tokens of thousands soon after', async (t) => {
-  const clock = createClock()
-  const store = memoryStore({ clock })
-  const session = (index: number) => ({ id: `old-${index}`, issuer, sub: 'alice', sessionKey: 'x', device: null, scope: null, claims: {}, accessLifetimeSeconds: 600, idleMs: hourMs, absoluteMs: hourMs })
-  let calls = 0
-  const counting: SessionStore = { ...store, trim: (...args) => { calls++; return store.trim(...args) } }
-  const it = await createApp({ plugin: { store: counting, clock } })
-  const first = await it.signIn('bearer')
-  for (let index = 0; index < 2500; index++) await store.insert(session(index), { issuers: [issuer], revoke: [], maxSessions: 1e9, lifetimeSeconds: 600 })
-  const last = await (await createApp({ plugin: { store, clock, refreshToken: { maxSessions: 10_000 } } })).signIn('bearer')
-  t.strictSame([await me(it, first.access), await me(it, last.access)], [200, 200])
-  t.equal(await it.app.sessions.revokeAll('alice'), 2502)
-  t.equal(calls, 2, 'a batch each')
-  t.strictSame([await me(it, first.access), await me(it, last.access)], ['AUTH_REVOKED_TOKEN', 'AUTH_REVOKED_TOKEN'])
-  const events = it.events().filter(({ type }) => type !== 'token-refused')
-  t.equal(events.length, 2502)
-  t.ok(events.every((event) => event.type === 'session-revoked'))
-})
+t.test(
+  "app.sessions.revokeAll() ends all of a subject's sessions in one step, and the access tokens of thousands soon after",
+  async (t) => {
+    const clock = createClock()
+    const store = memoryStore({ clock })
+    const session = (index: number) => ({
+      id: `old-${index}`,
+      issuer,
+      sub: 'alice',
+      sessionKey: 'x',
+      device: null,
+      scope: null,
+      claims: {},
+      accessLifetimeSeconds: 600,
+      idleMs: hourMs,
+      absoluteMs: hourMs
+    })
+    let calls = 0
+    const counting: SessionStore = {
+      ...store,
+      trim: (...args) => {
+        calls++
+        return store.trim(...args)
+      }
+    }
+    const it = await createApp({ plugin: { store: counting, clock } })
+    const first = await it.signIn('bearer')
+    for (let index = 0; index < 2500; index++) {
+      await store.insert(session(index), { issuers: [issuer], revoke: [], maxSessions: 1e9, lifetimeSeconds: 600 })
+    }
+    const last = await (
+      await createApp({ plugin: { store, clock, refreshToken: { maxSessions: 10_000 } } })
+    ).signIn('bearer')
+    t.strictSame([await me(it, first.access), await me(it, last.access)], [200, 200])
+    t.equal(await it.app.sessions.revokeAll('alice'), 2502)
+    t.equal(calls, 2, 'a batch each')
+    t.strictSame([await me(it, first.access), await me(it, last.access)], ['AUTH_REVOKED_TOKEN', 'AUTH_REVOKED_TOKEN'])
+    const events = it.events().filter(({ type }) => type !== 'token-refused')
+    t.equal(events.length, 2502)
+    t.ok(events.every((event) => event.type === 'session-revoked'))
+  }
+)
 
-t.test('a store that goes away after revokeAll() has taken effect: what is left is logged when it is back', async (t) => {
-  const clock = createClock()
-  const store = memoryStore({ clock })
-  const session = (index: number) => ({ id: `old-${index}`, issuer, sub: 'alice', sessionKey: 'x', device: null, scope: null, claims: {}, accessLifetimeSeconds: 600, idleMs: hourMs, absoluteMs: hourMs })
-  for (let index = 0; index < 1001; index++) await store.insert(session(index), { issuers: [issuer], revoke: [], maxSessions: 1e9, lifetimeSeconds: 600 })
-  let failures = 1
-  const failing: SessionStore = { ...store, trim: async (...args) => { if (failures-- > 0) throw new Error('down'); return await store.trim(...args) } }
-  const it = await createApp({ plugin: { store: failing, clock } })
-  t.equal(await it.app.sessions.revokeAll('alice'), 1001, 'and it is waited for within the time of a request')
-  const { entries } = await store.readRevocations(null, 10_000)
-  t.equal(new Set(entries.map(({ id }) => id)).size, 1001)
-})
+t.test(
+  'a store that goes away after revokeAll() has taken effect: what is left is logged when it is back',
+  async (t) => {
+    const clock = createClock()
+    const store = memoryStore({ clock })
+    const session = (index: number) => ({
+      id: `old-${index}`,
+      issuer,
+      sub: 'alice',
+      sessionKey: 'x',
+      device: null,
+      scope: null,
+      claims: {},
+      accessLifetimeSeconds: 600,
+      idleMs: hourMs,
+      absoluteMs: hourMs
+    })
+    for (let index = 0; index < 1001; index++) {
+      await store.insert(session(index), { issuers: [issuer], revoke: [], maxSessions: 1e9, lifetimeSeconds: 600 })
+    }
+    let failures = 1
+    const failing: SessionStore = {
+      ...store,
+      trim: async (...args) => {
+        if (failures-- > 0) throw new Error('down')
+        return await store.trim(...args)
+      }
+    }
+    const it = await createApp({ plugin: { store: failing, clock } })
+    t.equal(await it.app.sessions.revokeAll('alice'), 1001, 'and it is waited for within the time of a request')
+    const { entries } = await store.readRevocations(null, 10_000)
+    t.equal(new Set(entries.map(({ id }) => id)).size, 1001)
+  }
+)
 
 t.test('what no database can hold names no session and no subject, and is not a failure of the store', async (t) => {
   const called: string[] = []
   const store = memoryStore({ clock: createClock() })
-  const recording = new Proxy(store, { get: (target, name: keyof SessionStore) => { called.push(name); return target[name] } })
+  const recording = new Proxy(store, {
+    get: (target, name: keyof SessionStore) => {
+      called.push(name)
+      return target[name]
+    }
+  })
   const { app } = await createApp({ plugin: { store: recording } })
   called.length = 0
   for (const text of ['a\0b', 'a\ud800b', 'a'.repeat(1001)]) {
@@ -92,9 +176,15 @@ t.test('what no database can hold names no session and no subject, and is not a 
     t.equal(await app.sessions.revokeAll(text), 0)
   }
   for (const jti of ['a\0b', 'a\ud800b']) {
-    await t.rejects(app.accessTokens.revoke(jti, start / 1000 + 60), { name: 'TypeError', message: '"jti" must be well-formed Unicode without U+0000' })
+    await t.rejects(app.accessTokens.revoke(jti, start / 1000 + 60), {
+      name: 'TypeError',
+      message: '"jti" must be well-formed Unicode without U+0000'
+    })
   }
-  t.strictSame(called.filter((name) => name !== 'readRevocations'), [])
+  t.strictSame(
+    called.filter((name) => name !== 'readRevocations'),
+    []
+  )
   t.equal(await app.sessions.revokeAll('alice', { except: 'a\0b' }), 0, 'a session that cannot be is not kept')
 })
 
@@ -102,8 +192,21 @@ t.test('a revokeAll() whose rest is added while an earlier rest is being logged 
   const clock = createClock()
   const store = memoryStore({ clock })
   const insert = async (prefix: string, count: number) => {
-    const session = (index: number) => ({ id: `${prefix}-${index}`, issuer, sub: 'alice', sessionKey: 'x', device: null, scope: null, claims: {}, accessLifetimeSeconds: 600, idleMs: hourMs, absoluteMs: hourMs })
-    for (let index = 0; index < count; index++) await store.insert(session(index), { issuers: [issuer], revoke: [], maxSessions: 1e9, lifetimeSeconds: 600 })
+    const session = (index: number) => ({
+      id: `${prefix}-${index}`,
+      issuer,
+      sub: 'alice',
+      sessionKey: 'x',
+      device: null,
+      scope: null,
+      claims: {},
+      accessLifetimeSeconds: 600,
+      idleMs: hourMs,
+      absoluteMs: hourMs
+    })
+    for (let index = 0; index < count; index++) {
+      await store.insert(session(index), { issuers: [issuer], revoke: [], maxSessions: 1e9, lifetimeSeconds: 600 })
+    }
   }
   const gate: { open?: () => void } = {}
   // A response that is on its way while the next call is made, as over a network.
@@ -111,7 +214,11 @@ t.test('a revokeAll() whose rest is added while an earlier rest is being logged 
     ...store,
     trim: async (...args) => {
       const result = await store.trim(...args)
-      if (gate.open === undefined) await new Promise<void>((resolve) => { gate.open = resolve })
+      if (gate.open === undefined) {
+        await new Promise<void>((resolve) => {
+          gate.open = resolve
+        })
+      }
       return result
     }
   }
@@ -134,26 +241,36 @@ t.test('a revokeAll() whose rest is added while an earlier rest is being logged 
   t.equal(logged.size, 2002)
 })
 
-t.test('a revocation lives as long as any access token of the session, however lifetimes differ between deployments', async (t) => {
-  for (const [first, second] of [[60, 3600], [3600, 60]] as const) {
-    const clock = createClock()
-    const store = memoryStore({ clock })
-    const options = (lifetimeSeconds: number) => ({ plugin: { store, clock, accessToken: { lifetimeSeconds }, refreshToken: { retrySeconds: 10 } } })
-    const [old, rolled] = [await createApp(options(first)), await createApp(options(second))]
-    const { refresh: token } = await old.signIn('bearer')
-    clock.advance(20)
-    const { access_token: access, expires_in: lives } = (await refresh(rolled, token)).json()
-    t.equal(lives, second)
-    t.equal((await logout(old, access)).statusCode, 204)
-    const [restarted, rolledLater] = [await createApp(options(first)), await createApp(options(second))]
-    for (let seconds = 0; seconds < second; seconds += second / 10) {
-      for (const [name, node] of Object.entries({ old, restarted, rolledLater })) t.equal(await me(node, access), 'AUTH_REVOKED_TOKEN', `${name}, ${seconds} s later`)
-      clock.advance(second / 10)
-      await store.sweep()
+t.test(
+  'a revocation lives as long as any access token of the session, however lifetimes differ between deployments',
+  async (t) => {
+    for (const [first, second] of [
+      [60, 3600],
+      [3600, 60]
+    ] as const) {
+      const clock = createClock()
+      const store = memoryStore({ clock })
+      const options = (lifetimeSeconds: number) => ({
+        plugin: { store, clock, accessToken: { lifetimeSeconds }, refreshToken: { retrySeconds: 10 } }
+      })
+      const [old, rolled] = [await createApp(options(first)), await createApp(options(second))]
+      const { refresh: token } = await old.signIn('bearer')
+      clock.advance(20)
+      const { access_token: access, expires_in: lives } = (await refresh(rolled, token)).json()
+      t.equal(lives, second)
+      t.equal((await logout(old, access)).statusCode, 204)
+      const [restarted, rolledLater] = [await createApp(options(first)), await createApp(options(second))]
+      for (let seconds = 0; seconds < second; seconds += second / 10) {
+        for (const [name, node] of Object.entries({ old, restarted, rolledLater })) {
+          t.equal(await me(node, access), 'AUTH_REVOKED_TOKEN', `${name}, ${seconds} s later`)
+        }
+        clock.advance(second / 10)
+        await store.sweep()
+      }
+      t.equal(await me(old, access), 'AUTH_EXPIRED_TOKEN')
     }
-    t.equal(await me(old, access), 'AUTH_EXPIRED_TOKEN')
   }
-})
+)
 
 t.test('a refresh that writes nothing signs no longer than the row says', async (t) => {
   const clock = createClock()
@@ -172,10 +289,23 @@ t.test('a sign-out that the store could not be told outlasts the longest token',
   const clock = createClock()
   const memory = memoryStore({ clock })
   let down = false
-  const store: SessionStore = { ...memory, revoke: async (...args) => { if (down) throw new Error('down'); return await memory.revoke(...args) }, appendRevocations: async () => { throw new Error('down') } }
-  const it = await createApp({ plugin: { store, clock, accessToken: { lifetimeSeconds: 60, maxLifetimeSeconds: 3600 } } })
+  const store: SessionStore = {
+    ...memory,
+    revoke: async (...args) => {
+      if (down) throw new Error('down')
+      return await memory.revoke(...args)
+    },
+    appendRevocations: async () => {
+      throw new Error('down')
+    }
+  }
+  const it = await createApp({
+    plugin: { store, clock, accessToken: { lifetimeSeconds: 60, maxLifetimeSeconds: 3600 } }
+  })
   // Another node, configured for an hour, may sign for as long.
-  const elsewhere = await createApp({ plugin: { store: memory, clock, accessToken: { lifetimeSeconds: 3600, maxLifetimeSeconds: 3600 } } })
+  const elsewhere = await createApp({
+    plugin: { store: memory, clock, accessToken: { lifetimeSeconds: 3600, maxLifetimeSeconds: 3600 } }
+  })
   const { access, refresh: token } = await it.signIn('bearer')
   t.equal(claimsOf(access).exp, start / 1000 + 60)
   clock.advance(20)
@@ -191,23 +321,34 @@ t.test('a sign-out that the store could not be told outlasts the longest token',
   t.equal(await me(it, longer), 'AUTH_EXPIRED_TOKEN')
 })
 
-t.test('signIn({ authenticatedAt }) compares no two clocks: a sign-in with the old password does not survive the change', async (t) => {
-  for (const skewMs of [0, 2000, -2000, hourMs, -hourMs]) {
-    const storeClock = createClock(start + skewMs)
-    const clock = createClock()
-    const store = memoryStore({ clock: storeClock })
-    const node = await createApp({ plugin: { store, clock } })
-    const pass = (seconds: number) => { clock.advance(seconds); storeClock.advance(seconds) }
-    const signIn = (authenticatedAt: number) => node.app.inject({ method: 'POST', url: '/login', payload: { sub: 'alice', transport: 'bearer', authenticatedAt } })
-    const readAt = clock()
-    pass(1)
-    await node.app.sessions.revokeAll('alice')
-    pass(1)
-    t.equal((await signIn(readAt)).json().code, 'AUTH_REVOKED_TOKEN', `${skewMs} ms: in the hash queue meanwhile`)
-    t.equal((await signIn(clock() - 1000)).json().code, 'AUTH_REVOKED_TOKEN', `${skewMs} ms: in the same millisecond`)
-    t.equal((await signIn(clock() - 999)).statusCode, 200, `${skewMs} ms: after it`)
+t.test(
+  'signIn({ authenticatedAt }) compares no two clocks: a sign-in with the old password does not survive the change',
+  async (t) => {
+    for (const skewMs of [0, 2000, -2000, hourMs, -hourMs]) {
+      const storeClock = createClock(start + skewMs)
+      const clock = createClock()
+      const store = memoryStore({ clock: storeClock })
+      const node = await createApp({ plugin: { store, clock } })
+      const pass = (seconds: number) => {
+        clock.advance(seconds)
+        storeClock.advance(seconds)
+      }
+      const signIn = (authenticatedAt: number) =>
+        node.app.inject({
+          method: 'POST',
+          url: '/login',
+          payload: { sub: 'alice', transport: 'bearer', authenticatedAt }
+        })
+      const readAt = clock()
+      pass(1)
+      await node.app.sessions.revokeAll('alice')
+      pass(1)
+      t.equal((await signIn(readAt)).json().code, 'AUTH_REVOKED_TOKEN', `${skewMs} ms: in the hash queue meanwhile`)
+      t.equal((await signIn(clock() - 1000)).json().code, 'AUTH_REVOKED_TOKEN', `${skewMs} ms: in the same millisecond`)
+      t.equal((await signIn(clock() - 999)).statusCode, 200, `${skewMs} ms: after it`)
+    }
   }
-})
+)
 
 t.test('a store clock that was ahead for a moment locks nobody out: the sign-in is refused once', async (t) => {
   const clock = createClock()
@@ -216,7 +357,12 @@ t.test('a store clock that was ahead for a moment locks nobody out: the sign-in 
   await it.app.sessions.revokeAll('alice')
   storeClock.set(start + 1000)
   clock.advance(1)
-  const signIn = () => it.app.inject({ method: 'POST', url: '/login', payload: { sub: 'alice', transport: 'bearer', authenticatedAt: clock() } })
+  const signIn = () =>
+    it.app.inject({
+      method: 'POST',
+      url: '/login',
+      payload: { sub: 'alice', transport: 'bearer', authenticatedAt: clock() }
+    })
   t.equal((await signIn()).json().code, 'AUTH_REVOKED_TOKEN')
   storeClock.advance(1)
   clock.advance(1)
@@ -225,16 +371,35 @@ t.test('a store clock that was ahead for a moment locks nobody out: the sign-in 
 
 t.test('signIn({ revokeOthers: true }) ends every other session of the subject in the same step', async (t) => {
   const it = await createApp()
-  const [mine, stolen, bobs] = [await it.signIn('cookie'), await it.signIn('bearer'), await it.signIn('bearer', { sub: 'bob' })]
+  const [mine, stolen, bobs] = [
+    await it.signIn('cookie'),
+    await it.signIn('bearer'),
+    await it.signIn('bearer', { sub: 'bob' })
+  ]
   let calls = 0
   const insert = it.store.insert
-  Object.assign(it.store, { insert: (...args: Parameters<typeof insert>) => { calls++; return insert(...args) } })
+  Object.assign(it.store, {
+    insert: (...args: Parameters<typeof insert>) => {
+      calls++
+      return insert(...args)
+    }
+  })
   const { access, sessionId } = await it.signIn('bearer', { revokeOthers: true })
   t.equal(calls, 1)
-  t.strictSame([await me(it, mine.access), await me(it, stolen.access), await me(it, access), await me(it, bobs.access)], ['AUTH_REVOKED_TOKEN', 'AUTH_REVOKED_TOKEN', 200, 200])
+  t.strictSame(
+    [await me(it, mine.access), await me(it, stolen.access), await me(it, access), await me(it, bobs.access)],
+    ['AUTH_REVOKED_TOKEN', 'AUTH_REVOKED_TOKEN', 200, 200]
+  )
   t.equal((await refresh(it, stolen.refresh)).json().code, 'AUTH_REFRESH_INVALID')
-  t.strictSame((await it.app.sessions.list('alice')).map(({ id }) => id), [sessionId])
-  const wrong = await it.app.inject({ method: 'POST', url: '/login', payload: { sub: 'alice', transport: 'bearer', revokeOthers: 'yes' } })
+  t.strictSame(
+    (await it.app.sessions.list('alice')).map(({ id }) => id),
+    [sessionId]
+  )
+  const wrong = await it.app.inject({
+    method: 'POST',
+    url: '/login',
+    payload: { sub: 'alice', transport: 'bearer', revokeOthers: 'yes' }
+  })
   t.equal(wrong.statusCode, 500)
 })
 
@@ -243,67 +408,103 @@ t.test('app.sessions.list() shows the last use to the hour only', async (t) => {
   const { refresh: token } = await it.signIn('bearer')
   it.clock.advance(3 * 3600 + 1234)
   await refresh(it, token)
-  t.strictSame((await it.app.sessions.list('alice')).map(({ lastUsedAt, createdAt }) => [createdAt.getTime(), lastUsedAt.getTime()]), [[start, start + 3 * hourMs]])
+  t.strictSame(
+    (await it.app.sessions.list('alice')).map(({ lastUsedAt, createdAt }) => [
+      createdAt.getTime(),
+      lastUsedAt.getTime()
+    ]),
+    [[start, start + 3 * hourMs]]
+  )
 })
 
 t.test('two issuers over one store see and end only their own sessions of one `sub`', async (t) => {
   const clock = createClock()
   const store = memoryStore({ clock })
-  const [here, there] = [await createApp({ plugin: { store, clock } }), await createApp({ plugin: { store, clock, issuer: 'https://other.example' } })]
+  const [here, there] = [
+    await createApp({ plugin: { store, clock } }),
+    await createApp({ plugin: { store, clock, issuer: 'https://other.example' } })
+  ]
   const [mine, theirs] = [await here.signIn('bearer'), await there.signIn('bearer')]
-  t.strictSame((await here.app.sessions.list('alice')).map(({ id }) => id), [mine.sessionId])
+  t.strictSame(
+    (await here.app.sessions.list('alice')).map(({ id }) => id),
+    [mine.sessionId]
+  )
   t.equal(await here.app.sessions.revoke(theirs.sessionId), false)
   t.equal(await here.app.sessions.revoke(theirs.sessionId, { sub: 'alice' }), false)
   t.equal(await here.app.sessions.revokeAll('alice'), 1)
   t.equal(await me(there, theirs.access), 200)
 })
 
-t.test('a sign-out by refresh token of a session that the store has lost ends its access tokens everywhere', async (t) => {
-  const clock = createClock()
-  const before = await createApp({ plugin: { clock, store: memoryStore({ clock }) } })
-  const store = memoryStore({ clock })
-  const here = await createApp({ plugin: { store, clock } })
-  const { access, refresh: token, sessionId } = await before.signIn('bearer')
-  t.equal(await me(here, access), 200)
-  t.equal((await here.app.inject({ method: 'POST', url: '/logout', payload: { refresh_token: token } })).statusCode, 204)
-  t.equal(await me(here, access), 'AUTH_REVOKED_TOKEN')
-  t.match((await store.readRevocations(null, 10)).entries, [{ kind: 'session', id: sessionId }])
-  const started = await createApp({ plugin: { store, clock } })
-  t.equal(await me(started, access), 'AUTH_REVOKED_TOKEN')
-})
-
-t.test('the theft of a refresh token is told before the write that ends the session, and though it fails', async (t) => {
-  const clock = createClock()
-  const memory = memoryStore({ clock })
-  let down = false
-  const store: SessionStore = { ...memory, revoke: async (...args) => { if (down) throw new Error('down'); return await memory.revoke(...args) } }
-  const it = await createApp({ plugin: { store, clock } })
-  const { refresh: stolen, sessionId, access } = await it.signIn('bearer')
-  let token = stolen
-  for (let time = 0; time < 2; time++) {
-    clock.advance(60)
-    token = (await refresh(it, token)).json().refresh_token
+t.test(
+  'a sign-out by refresh token of a session that the store has lost ends its access tokens everywhere',
+  async (t) => {
+    const clock = createClock()
+    const before = await createApp({ plugin: { clock, store: memoryStore({ clock }) } })
+    const store = memoryStore({ clock })
+    const here = await createApp({ plugin: { store, clock } })
+    const { access, refresh: token, sessionId } = await before.signIn('bearer')
+    t.equal(await me(here, access), 200)
+    t.equal(
+      (await here.app.inject({ method: 'POST', url: '/logout', payload: { refresh_token: token } })).statusCode,
+      204
+    )
+    t.equal(await me(here, access), 'AUTH_REVOKED_TOKEN')
+    t.match((await store.readRevocations(null, 10)).entries, [{ kind: 'session', id: sessionId }])
+    const started = await createApp({ plugin: { store, clock } })
+    t.equal(await me(started, access), 'AUTH_REVOKED_TOKEN')
   }
-  clock.advance(60)
-  it.events()
-  down = true
-  const response = await refresh(it, stolen)
-  t.strictSame([response.statusCode, response.json().code], [503, 'AUTH_STORE_UNAVAILABLE'])
-  t.match(it.events()[0], { type: 'refresh-token-reused', sub: 'alice', sessionId })
-  t.equal(await me(it, access), 'AUTH_REVOKED_TOKEN', 'refused here at once')
-  down = false
-  t.equal((await refresh(it, token)).json().code, 'AUTH_REFRESH_INVALID', 'the thief does not refresh on here')
-})
+)
+
+t.test(
+  'the theft of a refresh token is told before the write that ends the session, and though it fails',
+  async (t) => {
+    const clock = createClock()
+    const memory = memoryStore({ clock })
+    let down = false
+    const store: SessionStore = {
+      ...memory,
+      revoke: async (...args) => {
+        if (down) throw new Error('down')
+        return await memory.revoke(...args)
+      }
+    }
+    const it = await createApp({ plugin: { store, clock } })
+    const { refresh: stolen, sessionId, access } = await it.signIn('bearer')
+    let token = stolen
+    for (let time = 0; time < 2; time++) {
+      clock.advance(60)
+      token = (await refresh(it, token)).json().refresh_token
+    }
+    clock.advance(60)
+    it.events()
+    down = true
+    const response = await refresh(it, stolen)
+    t.strictSame([response.statusCode, response.json().code], [503, 'AUTH_STORE_UNAVAILABLE'])
+    t.match(it.events()[0], { type: 'refresh-token-reused', sub: 'alice', sessionId })
+    t.equal(await me(it, access), 'AUTH_REVOKED_TOKEN', 'refused here at once')
+    down = false
+    t.equal((await refresh(it, token)).json().code, 'AUTH_REFRESH_INVALID', 'the thief does not refresh on here')
+  }
+)
 
 /** Refreshes as the victim, and then with the same token as a thief who waits for that. */
 t.test('a token that is presented twice for each generation shows as a growing streak', async (t) => {
   const it = await createApp()
-  const streaks = () => it.events().filter((event): event is AuthEvent & { type: 'refresh-coalesced' } => event.type === 'refresh-coalesced').map(({ streak }) => streak)
+  const streaks = () =>
+    it
+      .events()
+      .filter((event): event is AuthEvent & { type: 'refresh-coalesced' } => event.type === 'refresh-coalesced')
+      .map(({ streak }) => streak)
   const session = await it.signIn('bearer')
   let token = session.refresh
   let writes = 0
   const countRepeat = it.store.countRepeat
-  Object.assign(it.store, { countRepeat: (...args: Parameters<typeof countRepeat>) => { writes++; return countRepeat(...args) } })
+  Object.assign(it.store, {
+    countRepeat: (...args: Parameters<typeof countRepeat>) => {
+      writes++
+      return countRepeat(...args)
+    }
+  })
   for (let generation = 0; generation < 3; generation++) {
     it.clock.advance(60)
     const next = (await refresh(it, token)).json().refresh_token
@@ -324,7 +525,10 @@ t.test('skews between a node and its store, within two hours, change nothing tha
     const storeClock = createClock(start + skewMs)
     const clock = createClock()
     const it = await createApp({ plugin: { store: memoryStore({ clock: storeClock }), clock } })
-    const pass = (seconds: number) => { clock.advance(seconds); storeClock.advance(seconds) }
+    const pass = (seconds: number) => {
+      clock.advance(seconds)
+      storeClock.advance(seconds)
+    }
     const session = await it.signIn('bearer')
     t.equal(await me(it, session.access), 200, `${skewMs} ms`)
     t.match(it.complaints(), [/clock is \d+ ms (ahead of|behind) this node's: compensated/])
@@ -345,9 +549,16 @@ t.test('skews between a node and its store, within two hours, change nothing tha
 })
 
 t.test('a skew of three hours stops the start, with both sides named', async (t) => {
-  for (const [skewMs, words] of [[3 * hourMs, 'ahead of'], [-3 * hourMs, 'behind']] as const) {
+  for (const [skewMs, words] of [
+    [3 * hourMs, 'ahead of'],
+    [-3 * hourMs, 'behind']
+  ] as const) {
     const store = memoryStore({ clock: createClock(start + skewMs) })
-    await t.rejects(createApp({ plugin: { store, clock: createClock() } }), { message: new RegExp(`its clock is 10800 s ${words} this node's, and at most 7200 s are compensated. Set one of them right`) })
+    await t.rejects(createApp({ plugin: { store, clock: createClock() } }), {
+      message: new RegExp(
+        `its clock is 10800 s ${words} this node's, and at most 7200 s are compensated. Set one of them right`
+      )
+    })
   }
 })
 
@@ -356,13 +567,19 @@ t.test('a store clock that jumps while the node runs loses no sign-out and signs
     const storeClock = createClock()
     const clock = createClock()
     const it = await createApp({ plugin: { store: memoryStore({ clock: storeClock }), clock } })
-    const pass = (seconds: number) => { clock.advance(seconds); storeClock.advance(seconds) }
+    const pass = (seconds: number) => {
+      clock.advance(seconds)
+      storeClock.advance(seconds)
+    }
     const [kept, leaving] = [await it.signIn('bearer'), await it.signIn('bearer')]
     pass(60)
     storeClock.advance(jumpMs / 1000)
     const refreshed = (await refresh(it, kept.refresh)).json()
     t.equal(await me(it, refreshed.access_token), 200, 'what is signed now is accepted now')
-    t.equal((await it.app.inject({ method: 'POST', url: '/logout', payload: { refresh_token: leaving.refresh } })).statusCode, 204)
+    t.equal(
+      (await it.app.inject({ method: 'POST', url: '/logout', payload: { refresh_token: leaving.refresh } })).statusCode,
+      204
+    )
     t.not(await me(it, leaving.access), 200)
     storeClock.advance(-jumpMs / 1000)
     for (let minute = 0; minute < 20; minute++) {
@@ -375,33 +592,58 @@ t.test('a store clock that jumps while the node runs loses no sign-out and signs
   }
 })
 
-t.test('a sign-out counts at a node that is ahead of its store, whose clock was set back, whoever signs out', async (t) => {
-  const storeClock = createClock()
-  const store = memoryStore({ clock: storeClock })
-  let wake = () => {}
-  const ahead = await createApp({ plugin: { store: { ...store, subscribe: async (listener) => { wake = listener } }, clock: createClock() } })
-  const [here, elsewhere] = [await ahead.signIn('bearer'), await ahead.signIn('bearer')]
-  storeClock.advance(-3600)
-  t.equal((await logout(ahead, here.access)).statusCode, 204, 'the first call that the store answers after it')
-  t.equal(await me(ahead, here.access), 'AUTH_REVOKED_TOKEN')
-  const newcomer = await createApp({ plugin: { store, clock: createClock(start - hourMs) } })
-  t.equal(await newcomer.app.sessions.revoke(elsewhere.sessionId), true, 'another node knows nothing of the earlier time')
-  wake()
-  await setImmediate()
-  t.equal(await me(ahead, elsewhere.access), 'AUTH_REVOKED_TOKEN')
-  await Promise.all([ahead.app.close(), newcomer.app.close()])
-})
+t.test(
+  'a sign-out counts at a node that is ahead of its store, whose clock was set back, whoever signs out',
+  async (t) => {
+    const storeClock = createClock()
+    const store = memoryStore({ clock: storeClock })
+    let wake = () => {}
+    const ahead = await createApp({
+      plugin: {
+        store: {
+          ...store,
+          subscribe: async (listener) => {
+            wake = listener
+          }
+        },
+        clock: createClock()
+      }
+    })
+    const [here, elsewhere] = [await ahead.signIn('bearer'), await ahead.signIn('bearer')]
+    storeClock.advance(-3600)
+    t.equal((await logout(ahead, here.access)).statusCode, 204, 'the first call that the store answers after it')
+    t.equal(await me(ahead, here.access), 'AUTH_REVOKED_TOKEN')
+    const newcomer = await createApp({ plugin: { store, clock: createClock(start - hourMs) } })
+    t.equal(
+      await newcomer.app.sessions.revoke(elsewhere.sessionId),
+      true,
+      'another node knows nothing of the earlier time'
+    )
+    wake()
+    await setImmediate()
+    t.equal(await me(ahead, elsewhere.access), 'AUTH_REVOKED_TOKEN')
+    await Promise.all([ahead.app.close(), newcomer.app.close()])
+  }
+)
 
-t.test('a sign-out outlasts a moment in which the store\'s clock was behind', async (t) => {
+t.test("a sign-out outlasts a moment in which the store's clock was behind", async (t) => {
   const storeClock = createClock()
   const memory = memoryStore({ clock: storeClock })
   const wakes: (() => void)[] = []
-  const store = { ...memory, subscribe: async (wake: () => void) => { wakes.push(wake) } }
+  const store = {
+    ...memory,
+    subscribe: async (wake: () => void) => {
+      wakes.push(wake)
+    }
+  }
   const read = async () => {
     for (const wake of wakes) wake()
     for (let turn = 0; turn < 5; turn++) await setImmediate()
   }
-  const [here, there] = [await createApp({ plugin: { store, clock: createClock() } }), await createApp({ plugin: { store, clock: createClock() } })]
+  const [here, there] = [
+    await createApp({ plugin: { store, clock: createClock() } }),
+    await createApp({ plugin: { store, clock: createClock() } })
+  ]
   const session = await here.signIn('bearer')
   storeClock.advance(-3600)
   t.equal((await logout(here, session.access)).statusCode, 204)
@@ -409,26 +651,55 @@ t.test('a sign-out outlasts a moment in which the store\'s clock was behind', as
   storeClock.advance(3600)
   await read()
   const newcomer = await createApp({ plugin: { store, clock: createClock() } })
-  t.strictSame(await Promise.all([here, there, newcomer].map((node) => me(node, session.access))), Array(3).fill('AUTH_REVOKED_TOKEN'))
+  t.strictSame(
+    await Promise.all([here, there, newcomer].map((node) => me(node, session.access))),
+    Array(3).fill('AUTH_REVOKED_TOKEN')
+  )
   storeClock.advance(-3600)
-  t.strictSame(await Promise.all([here, there, newcomer].map((node) => me(node, session.access))), Array(3).fill('AUTH_REVOKED_TOKEN'))
+  t.strictSame(
+    await Promise.all([here, there, newcomer].map((node) => me(node, session.access))),
+    Array(3).fill('AUTH_REVOKED_TOKEN')
+  )
   for (const { app } of [here, there, newcomer]) await app.close()
 })
 
-t.test('a store that cannot work until its configuration is changed stops the start, with its own reason', async (t) => {
-  const store: SessionStore = { ...memoryStore(), prepare: async () => { throw new UnusableStoreError('permission denied for schema public: grant CREATE') } }
-  await t.rejects(createApp({ plugin: { store } }), { message: 'fastify-authenticate cannot use its store: permission denied for schema public: grant CREATE' })
-})
-
-t.test('a store that is away starts with one warning that names the reason and what is accepted meanwhile', async (t) => {
-  for (const [whenStale, meanwhile] of [['accept', 'access tokens are accepted without a list of those revoked'], ['refuse', 'all requests with a token are 503']] as const) {
-    const clock = createClock()
-    const store: SessionStore = { ...memoryStore({ clock }), prepare: async () => { throw new Error('connect ECONNREFUSED 127.0.0.1:5432') } }
-    const it = await createApp({ plugin: { store, clock, revocation: { whenStale } } })
-    t.strictSame(it.complaints(), [`fastify-authenticate starts without its store: connect ECONNREFUSED 127.0.0.1:5432. Sign-in, refresh and sign-out are 503 until it responds; ${meanwhile}`])
-    await it.app.close()
+t.test(
+  'a store that cannot work until its configuration is changed stops the start, with its own reason',
+  async (t) => {
+    const store: SessionStore = {
+      ...memoryStore(),
+      prepare: async () => {
+        throw new UnusableStoreError('permission denied for schema public: grant CREATE')
+      }
+    }
+    await t.rejects(createApp({ plugin: { store } }), {
+      message: 'fastify-authenticate cannot use its store: permission denied for schema public: grant CREATE'
+    })
   }
-})
+)
+
+t.test(
+  'a store that is away starts with one warning that names the reason and what is accepted meanwhile',
+  async (t) => {
+    for (const [whenStale, meanwhile] of [
+      ['accept', 'access tokens are accepted without a list of those revoked'],
+      ['refuse', 'all requests with a token are 503']
+    ] as const) {
+      const clock = createClock()
+      const store: SessionStore = {
+        ...memoryStore({ clock }),
+        prepare: async () => {
+          throw new Error('connect ECONNREFUSED 127.0.0.1:5432')
+        }
+      }
+      const it = await createApp({ plugin: { store, clock, revocation: { whenStale } } })
+      t.strictSame(it.complaints(), [
+        `fastify-authenticate starts without its store: connect ECONNREFUSED 127.0.0.1:5432. Sign-in, refresh and sign-out are 503 until it responds; ${meanwhile}`
+      ])
+      await it.app.close()
+    }
+  }
+)
 
 t.test('a cookie sign-in ends the session of the cookies though the store has lost it', async (t) => {
   const clock = createClock()

@@ -6,12 +6,15 @@ const minute = 60_000
 const hour = 60 * minute
 
 /** A node whose clock and monotonic clock go together, beside a store whose clock is `skew` ahead. */
-function createNode () {
+function createNode() {
   const clock = createClock()
   const monotonic = createClock(0)
   const told: [number, boolean][] = []
   const storeClock = new StoreClock({
-    clock, monotonic, lifetimeMs: 10 * minute, onSkew: (skewMs, compensated) => told.push([skewMs, compensated])
+    clock,
+    monotonic,
+    lifetimeMs: 10 * minute,
+    onSkew: (skewMs, compensated) => told.push([skewMs, compensated])
   })
   let skew = 0
   return {
@@ -19,9 +22,17 @@ function createNode () {
     /** How far ahead of this node's clock it counts. */
     offset: () => storeClock.now() - clock(),
     aheadMs: () => storeClock.aheadMs,
-    setSkew: (ms: number) => { skew = ms },
-    step: (ms: number) => { clock.set(clock() + ms); skew -= ms },
-    pass: (ms: number) => { clock.set(clock() + ms); monotonic.set(monotonic() + ms) },
+    setSkew: (ms: number) => {
+      skew = ms
+    },
+    step: (ms: number) => {
+      clock.set(clock() + ms)
+      skew -= ms
+    },
+    pass: (ms: number) => {
+      clock.set(clock() + ms)
+      monotonic.set(monotonic() + ms)
+    },
     /** A call that takes `ms`, half of it each way. */
     observe: (ms = 0) => {
       const sentAt = clock()
@@ -62,22 +73,29 @@ t.test('StoreClock does not move for a slow response that both clocks may explai
   t.equal(node.offset(), 850, 'no further than the response demands')
 })
 
-t.test('StoreClock follows a clock that is set forward at once, and one that is set back when no token can be revived', async (t) => {
-  const node = createNode()
-  node.observe()
-  node.setSkew(hour)
-  node.observe()
-  t.strictSame([node.offset(), node.aheadMs(), node.told()], [hour, 0, [[hour, true]]])
-  node.setSkew(0)
-  node.observe()
-  t.strictSame([node.offset(), node.aheadMs(), node.told()], [hour, hour, [[0, true]]], 'not yet, and it knows by how much it is ahead')
-  node.pass(10 * minute - 1)
-  node.observe()
-  t.equal(node.offset(), hour)
-  node.pass(1)
-  node.observe()
-  t.strictSame([node.offset(), node.aheadMs()], [0, 0])
-})
+t.test(
+  'StoreClock follows a clock that is set forward at once, and one that is set back when no token can be revived',
+  async (t) => {
+    const node = createNode()
+    node.observe()
+    node.setSkew(hour)
+    node.observe()
+    t.strictSame([node.offset(), node.aheadMs(), node.told()], [hour, 0, [[hour, true]]])
+    node.setSkew(0)
+    node.observe()
+    t.strictSame(
+      [node.offset(), node.aheadMs(), node.told()],
+      [hour, hour, [[0, true]]],
+      'not yet, and it knows by how much it is ahead'
+    )
+    node.pass(10 * minute - 1)
+    node.observe()
+    t.equal(node.offset(), hour)
+    node.pass(1)
+    node.observe()
+    t.strictSame([node.offset(), node.aheadMs()], [0, 0])
+  }
+)
 
 t.test('StoreClock forgets a step back that does not last', async (t) => {
   const node = createNode()
@@ -93,32 +111,35 @@ t.test('StoreClock forgets a step back that does not last', async (t) => {
   t.strictSame([node.offset(), node.aheadMs()], [0, hour], 'the time counts from the second one')
 })
 
-t.test('StoreClock lets a step back wait its whole time, although a drift of a millisecond has waited before it', async (t) => {
-  const node = createNode()
-  node.observe()
-  node.setSkew(-1)
-  node.observe()
-  node.pass(10 * minute - 1000)
-  node.setSkew(-hour)
-  node.observe()
-  node.pass(1000)
-  node.observe()
-  t.strictSame([node.offset(), node.aheadMs()], [-1, hour - 1], 'a second after the step, no token is revived')
-  node.pass(10 * minute - 1)
-  node.observe()
-  t.strictSame([node.offset(), node.aheadMs()], [-1, hour - 1])
-  node.pass(1)
-  node.observe()
-  t.strictSame([node.offset(), node.aheadMs()], [-hour, 0])
-})
+t.test(
+  'StoreClock lets a step back wait its whole time, although a drift of a millisecond has waited before it',
+  async (t) => {
+    const node = createNode()
+    node.observe()
+    node.setSkew(-1)
+    node.observe()
+    node.pass(10 * minute - 1000)
+    node.setSkew(-hour)
+    node.observe()
+    node.pass(1000)
+    node.observe()
+    t.strictSame([node.offset(), node.aheadMs()], [-1, hour - 1], 'a second after the step, no token is revived')
+    node.pass(10 * minute - 1)
+    node.observe()
+    t.strictSame([node.offset(), node.aheadMs()], [-1, hour - 1])
+    node.pass(1)
+    node.observe()
+    t.strictSame([node.offset(), node.aheadMs()], [-hour, 0])
+  }
+)
 
-t.test('StoreClock does not move when this node\'s own clock is set', async (t) => {
+t.test("StoreClock does not move when this node's own clock is set", async (t) => {
   for (const step of [hour, -hour]) {
     const node = createNode()
     node.observe()
     node.step(step)
     node.observe()
-    t.equal(node.offset(), -step, 'the sum is the store\'s time as before')
+    t.equal(node.offset(), -step, "the sum is the store's time as before")
     t.equal(node.aheadMs(), 0)
   }
 })
@@ -138,7 +159,7 @@ t.test('StoreClock takes no step of the store for one of its own', async (t) => 
   t.strictSame([beside.offset(), beside.aheadMs()], [0, hour], 'an hour back, beside a second of its own forward')
 })
 
-t.test('StoreClock corrects a step of this node\'s own clock though a call was under way', async (t) => {
+t.test("StoreClock corrects a step of this node's own clock though a call was under way", async (t) => {
   const clock = createClock()
   const monotonic = createClock(0)
   const storeClock = new StoreClock({ clock, monotonic, lifetimeMs: 10 * minute, onSkew: () => {} })

@@ -10,7 +10,7 @@ import { createClock } from '../fixtures/app.ts'
 const listening = setInterval(() => {}, 60_000)
 t.teardown(() => clearInterval(listening))
 
-function create (methods: Partial<SessionStore>) {
+function create(methods: Partial<SessionStore>) {
   const clock = createClock()
   const lines = new EventEmitter()
   const logged: string[] = []
@@ -20,13 +20,19 @@ function create (methods: Partial<SessionStore>) {
   }
   const order: string[] = []
   const revocations = {
-    poll: async () => { order.push('read') },
-    wake: async () => { order.push('wake') },
-    startServing: () => { order.push('serve') }
+    poll: async () => {
+      order.push('read')
+    },
+    wake: async () => {
+      order.push('wake')
+    },
+    startServing: () => {
+      order.push('serve')
+    }
   }
   const storeStart = createStoreStart({
     store: { ...memoryStore({ clock }), ...methods },
-    storeClock: { observe () {}, excessMs: 0 },
+    storeClock: { observe() {}, excessMs: 0 },
     revocations,
     clock,
     pollSeconds: 0.001,
@@ -39,8 +45,14 @@ function create (methods: Partial<SessionStore>) {
 t.test('start() readies the store, subscribes, and reads the log before anything is served', async (t) => {
   const steps: string[] = []
   const { storeStart, order, logged } = create({
-    prepare: async () => { steps.push('prepare'); return { storeTime: createClock()() } },
-    subscribe: async (wake) => { steps.push('subscribe'); wake() }
+    prepare: async () => {
+      steps.push('prepare')
+      return { storeTime: createClock()() }
+    },
+    subscribe: async (wake) => {
+      steps.push('subscribe')
+      wake()
+    }
   })
   await storeStart.start()
   t.strictSame([steps, order.slice(0, 3), logged], [['prepare', 'subscribe'], ['wake', 'read', 'serve'], []])
@@ -48,9 +60,15 @@ t.test('start() readies the store, subscribes, and reads the log before anything
 })
 
 t.test('start() says in one line why there is no push', async (t) => {
-  const { storeStart, logged } = create({ subscribe: async () => { throw new Error('the pool has one client only') } })
+  const { storeStart, logged } = create({
+    subscribe: async () => {
+      throw new Error('the pool has one client only')
+    }
+  })
   await storeStart.start()
-  t.strictSame(logged, ['info: Sign-outs on other nodes are noticed by polling, every 0.001 s: the pool has one client only'])
+  t.strictSame(logged, [
+    'info: Sign-outs on other nodes are noticed by polling, every 0.001 s: the pool has one client only'
+  ])
   await storeStart.close()
 })
 
@@ -79,7 +97,9 @@ t.test('a store that turns out to be unusable when it comes back is told, and no
   })
   await storeStart.start()
   await once(lines, 'line')
-  t.strictSame(logged.slice(1), ['warn: fastify-authenticate cannot use its store: password authentication failed for user "app"'])
+  t.strictSame(logged.slice(1), [
+    'warn: fastify-authenticate cannot use its store: password authentication failed for user "app"'
+  ])
   await storeStart.close()
   t.equal(calls, 2)
 })
@@ -92,7 +112,9 @@ t.test('close() does not wait for a store that does not connect, and says nothin
     prepare: async () => {
       if (calls++ === 0) throw new Error('connect ECONNREFUSED')
       tries.emit('try')
-      return await new Promise((resolve) => { connect = resolve })
+      return await new Promise((resolve) => {
+        connect = resolve
+      })
     }
   })
   const tried = once(tries, 'try')
@@ -105,7 +127,11 @@ t.test('close() does not wait for a store that does not connect, and says nothin
 })
 
 t.test('close() between two attempts says nothing of a store that did not respond', async (t) => {
-  const { storeStart, logged } = create({ prepare: async () => { throw new Error('connect ECONNREFUSED') } })
+  const { storeStart, logged } = create({
+    prepare: async () => {
+      throw new Error('connect ECONNREFUSED')
+    }
+  })
   await storeStart.start()
   await storeStart.close()
   await setImmediate()
@@ -113,7 +139,11 @@ t.test('close() between two attempts says nothing of a store that did not respon
 })
 
 t.test('close() ends the attempts, and does not say that the store responds', async (t) => {
-  const { storeStart, logged } = create({ prepare: async () => { throw new Error('connect ECONNREFUSED') } })
+  const { storeStart, logged } = create({
+    prepare: async () => {
+      throw new Error('connect ECONNREFUSED')
+    }
+  })
   await storeStart.start()
   await storeStart.close()
   t.strictSame(logged.slice(1), [])
@@ -122,7 +152,9 @@ t.test('close() ends the attempts, and does not say that the store responds', as
 t.test('close() does not wait for a store that never responds', async () => {
   let calls = 0
   let hang = () => {}
-  const hanging = new Promise<void>((resolve) => { hang = resolve })
+  const hanging = new Promise<void>((resolve) => {
+    hang = resolve
+  })
   const { storeStart } = create({
     prepare: async () => {
       if (calls++ === 0) throw new Error('connect ECONNREFUSED')

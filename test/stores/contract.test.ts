@@ -8,15 +8,17 @@ import { noticed } from './noticed.ts'
 /** Each is a mistake that somebody's first store makes; `noticed.ts` lists the cases that notice it. */
 const mistakes: Record<string, (store: SessionStore) => Partial<SessionStore>> = {
   none: () => ({}),
-  'none, and it pushes' (store) {
+  'none, and it pushes'(store) {
     let wake = () => {}
     return {
-      subscribe: async (given) => { wake = given },
+      subscribe: async (given) => {
+        wake = given
+      },
       revoke: (id, options) => store.revoke(id, options).finally(wake)
     }
   },
   'insert() revokes the others in a step before': (store) => ({
-    async insert (session, options) {
+    async insert(session, options) {
       const results = await Promise.all(options.revoke.map((id) => store.revoke(id, options)))
       const inserted = await store.insert(session, { ...options, revoke: [] })
       const revoked = results.map((result) => result.revoked).filter((one): one is RevokedSession => one !== null)
@@ -27,7 +29,11 @@ const mistakes: Record<string, (store: SessionStore) => Partial<SessionStore>> =
     insert: (session, options) => store.insert(session, { ...options, authenticatedAge: undefined })
   }),
   'insert() lets an age pass that is not a number': (store) => ({
-    insert: (session, options) => store.insert(session, Number.isNaN(options.authenticatedAge?.()) ? { ...options, authenticatedAge: undefined } : options)
+    insert: (session, options) =>
+      store.insert(
+        session,
+        Number.isNaN(options.authenticatedAge?.()) ? { ...options, authenticatedAge: undefined } : options
+      )
   }),
   'insert() does not look at `maxSessions`': (store) => ({
     insert: (session, options) => store.insert(session, { ...options, maxSessions: 1e9 })
@@ -36,24 +42,35 @@ const mistakes: Record<string, (store: SessionStore) => Partial<SessionStore>> =
     insert: (session, options) => store.insert(session, { ...options, maxSessions: options.maxSessions + 1 })
   }),
   'insert() evicts the most recently rotated session': (store) => ({
-    async insert (session, options) {
+    async insert(session, options) {
       const { rows } = await store.list({ issuers: options.issuers, sub: session.sub }, { limit: 1e9 })
-      const victims = [...rows].sort((a, b) => b.rotatedAt - a.rotatedAt).slice(0, Math.max(0, rows.length + 1 - options.maxSessions))
-      const inserted = await store.insert(session, { ...options, maxSessions: 1e9, revoke: [...options.revoke, ...victims.map(({ id }) => id)] })
+      const victims = [...rows]
+        .sort((a, b) => b.rotatedAt - a.rotatedAt)
+        .slice(0, Math.max(0, rows.length + 1 - options.maxSessions))
+      const inserted = await store.insert(session, {
+        ...options,
+        maxSessions: 1e9,
+        revoke: [...options.revoke, ...victims.map(({ id }) => id)]
+      })
       return inserted.row === null ? inserted : { ...inserted, revoked: [], evicted: inserted.revoked }
     }
   }),
   'insert() counts the sessions of all issuers': (store) => ({
-    insert: (session, options) => store.insert(session, { ...options, issuers: [...options.issuers, 'https://other.example'] })
+    insert: (session, options) =>
+      store.insert(session, { ...options, issuers: [...options.issuers, 'https://other.example'] })
   }),
   'insert() does not look at `revokeOthers`': (store) => ({
     insert: (session, options) => store.insert(session, { ...options, revokeOthers: false })
   }),
   'insert() with `revokeOthers` lists and revokes': (store) => ({
-    async insert (session, options) {
+    async insert(session, options) {
       if (!options.revokeOthers) return await store.insert(session, options)
       const { rows } = await store.list({ issuers: options.issuers, sub: session.sub }, { limit: 1000 })
-      return await store.insert(session, { ...options, revokeOthers: false, revoke: [...options.revoke, ...rows.map(({ id }) => id)] })
+      return await store.insert(session, {
+        ...options,
+        revokeOthers: false,
+        revoke: [...options.revoke, ...rows.map(({ id }) => id)]
+      })
     }
   }),
   'insert() copies claims by assignment': (store) => ({
@@ -64,10 +81,10 @@ const mistakes: Record<string, (store: SessionStore) => Partial<SessionStore>> =
     insert: (session, options) => store.insert({ ...session, sub: session.sub.slice(0, 255) }, options),
     list: ({ issuers, sub }, options) => store.list({ issuers, sub: sub.slice(0, 255) }, options)
   }),
-  'find() gives out its own rows' (store) {
+  'find() gives out its own rows'(store) {
     const own = new WeakMap<SessionRow, SessionRow>()
     return {
-      async find (id) {
+      async find(id) {
         const { row, storeTime } = await store.find(id)
         if (row !== null && !own.has(row)) own.set(row, structuredClone(row))
         return { row: row && own.get(row)!, storeTime }
@@ -78,7 +95,7 @@ const mistakes: Record<string, (store: SessionStore) => Partial<SessionStore>> =
     rotate: async (id, change) => store.rotate(id, { ...change, from: (await store.find(id)).row?.generation ?? 0 })
   }),
   'rotate() reads, compares, and then writes': (store) => ({
-    async rotate (id, change) {
+    async rotate(id, change) {
       let { row, storeTime } = await store.find(id)
       if (row?.generation !== change.from) return { row, storeTime, applied: false }
       for (;;) {
@@ -88,9 +105,11 @@ const mistakes: Record<string, (store: SessionStore) => Partial<SessionStore>> =
       }
     }
   }),
-  'rotate() does not look at `minAgeMs`': (store) => ({ rotate: (id, change) => store.rotate(id, { ...change, minAgeMs: 0 }) }),
+  'rotate() does not look at `minAgeMs`': (store) => ({
+    rotate: (id, change) => store.rotate(id, { ...change, minAgeMs: 0 })
+  }),
   'rotate() lets the idle expiry pass the absolute one': (store) => ({
-    async rotate (id, change) {
+    async rotate(id, change) {
       const { row, storeTime, applied } = await store.rotate(id, change)
       return { row: row && applied ? { ...row, idleExpiresAt: storeTime + change.idleMs } : row, storeTime, applied }
     }
@@ -102,47 +121,63 @@ const mistakes: Record<string, (store: SessionStore) => Partial<SessionStore>> =
     countRetry: (id, change) => store.countRetry(id, { ...change, accessLifetimeSeconds: 0 })
   }),
   'countRetry() does not compare the retries': (store) => ({
-    countRetry: async (id, change) => store.countRetry(id, { ...change, retries: (await store.find(id)).row?.retries ?? [] })
+    countRetry: async (id, change) =>
+      store.countRetry(id, { ...change, retries: (await store.find(id)).row?.retries ?? [] })
   }),
   'countRepeat() counts a generation again and again': (store) => ({
-    countRepeat: async (id, change) => ({ ...await store.countRepeat(id, change), applied: (await store.find(id)).row?.revokedAt === null })
+    countRepeat: async (id, change) => ({
+      ...(await store.countRepeat(id, change)),
+      applied: (await store.find(id)).row?.revokedAt === null
+    })
   }),
   'countRepeat() does not compare the generation': (store) => ({
-    countRepeat: async (id, change) => store.countRepeat(id, { ...change, generation: (await store.find(id)).row?.generation ?? 0 })
+    countRepeat: async (id, change) =>
+      store.countRepeat(id, { ...change, generation: (await store.find(id)).row?.generation ?? 0 })
   }),
   'revoke() does not look at `sub`': (store) => ({ revoke: (id, { sub, ...options }) => store.revoke(id, options) }),
-  'revoke() does not look at `issuers`': (store) => ({ revoke: (id, { issuers, ...options }) => store.revoke(id, options) }),
+  'revoke() does not look at `issuers`': (store) => ({
+    revoke: (id, { issuers, ...options }) => store.revoke(id, options)
+  }),
   'revoke() has nothing to say of what was revoked before': (store) => ({
-    async revoke (id, options) {
+    async revoke(id, options) {
       const { row, storeTime } = await store.find(id)
       return row?.revokedAt === null ? await store.revoke(id, options) : { revoked: null, storeTime }
     }
   }),
-  'revokeAll() does not look at `except`': (store) => ({ revokeAll: (subject, { except, ...options }) => store.revokeAll(subject, options) }),
+  'revokeAll() does not look at `except`': (store) => ({
+    revokeAll: (subject, { except, ...options }) => store.revokeAll(subject, options)
+  }),
   'revokeAll() does not look at `issuers`': (store) => ({
-    revokeAll: ({ issuers, sub }, options) => store.revokeAll({ issuers: [...issuers, 'https://other.example'], sub }, options)
+    revokeAll: ({ issuers, sub }, options) =>
+      store.revokeAll({ issuers: [...issuers, 'https://other.example'], sub }, options)
   }),
   'revokeAll() revokes a batch, and nothing beyond it': (store) => ({
-    async revokeAll (subject, { except, lifetimeSeconds }) {
+    async revokeAll(subject, { except, lifetimeSeconds }) {
       const { rows, storeTime } = await store.list(subject, { limit: 1000 })
-      const results = await Promise.all(rows.filter(({ id }) => id !== except).map(({ id }) => store.revoke(id, { lifetimeSeconds })))
-      return { revoked: results.map((result) => result.revoked).filter((one): one is RevokedSession => one !== null), more: true, storeTime }
+      const results = await Promise.all(
+        rows.filter(({ id }) => id !== except).map(({ id }) => store.revoke(id, { lifetimeSeconds }))
+      )
+      return {
+        revoked: results.map((result) => result.revoked).filter((one): one is RevokedSession => one !== null),
+        more: true,
+        storeTime
+      }
     }
   }),
   'trim() does nothing': (store) => ({
     trim: async () => ({ revoked: [], more: false, storeTime: (await store.find('')).storeTime })
   }),
   'list() has the newest first': (store) => ({
-    async list (subject, options) {
+    async list(subject, options) {
       const { rows, storeTime } = await store.list(subject, options)
       return { rows: rows.toReversed(), storeTime }
     }
   }),
   'list() does not look at `limit`': (store) => ({ list: (subject) => store.list(subject, { limit: 1e9 }) }),
-  'appendRevocations() keeps the first `until`' (store) {
+  'appendRevocations() keeps the first `until`'(store) {
     const known = new Set<string>()
     return {
-      async appendRevocations (entries, options) {
+      async appendRevocations(entries, options) {
         const fresh = entries.filter(({ kind, id }) => !known.has(kind + id))
         for (const { kind, id } of fresh) known.add(kind + id)
         return await store.appendRevocations(fresh, options)
@@ -150,19 +185,23 @@ const mistakes: Record<string, (store: SessionStore) => Partial<SessionStore>> =
     }
   },
   'appendRevocations() leaves the sessions alone that it names': (store) => ({
-    appendRevocations: (entries, options) => store.appendRevocations(entries.map((entry) => entry.kind === 'session' ? { ...entry, id: `${entry.id}?` } : entry), options)
+    appendRevocations: (entries, options) =>
+      store.appendRevocations(
+        entries.map((entry) => (entry.kind === 'session' ? { ...entry, id: `${entry.id}?` } : entry)),
+        options
+      )
   }),
   'readRevocations() always resumes': (store) => ({
-    readRevocations: async (cursor, limit) => ({ ...await store.readRevocations(cursor, limit), resumed: true })
+    readRevocations: async (cursor, limit) => ({ ...(await store.readRevocations(cursor, limit)), resumed: true })
   }),
   'readRevocations() has no sessions': (store) => ({
-    async readRevocations (cursor, limit) {
+    async readRevocations(cursor, limit) {
       const page = await store.readRevocations(cursor, limit)
       return { ...page, entries: page.entries.filter(({ kind }) => kind !== 'session') }
     }
   }),
   'readRevocations() says that there is no more': (store) => ({
-    readRevocations: async (cursor, limit) => ({ ...await store.readRevocations(cursor, limit), more: false })
+    readRevocations: async (cursor, limit) => ({ ...(await store.readRevocations(cursor, limit)), more: false })
   }),
   'sweep() does nothing': () => ({ sweep: async () => 0 })
 }
@@ -174,7 +213,7 @@ t.test('storeContract() notices the mistakes of a first store, each by its own c
     let now = Date.now()
     const open = async (): Promise<OpenStore> => {
       const store = memoryStore({ clock: () => ++now })
-      return { store: { ...store, ...make(store) }, async close () {} }
+      return { store: { ...store, ...make(store) }, async close() {} }
     }
     for (const { name, run } of storeContract(open)) await run().catch(() => failed.push(name))
     t.strictSame(failed, noticed[mistake], mistake)

@@ -22,12 +22,12 @@ export const noticed: Record<string, readonly string[]> = {
     'insert() asks `authenticatedAge` once'
   ],
   'insert() does not look at `maxSessions`': [
-    'insert() evicts the least recently rotated sessions beyond `maxSessions`, and nobody else\'s',
+    "insert() evicts the least recently rotated sessions beyond `maxSessions`, and nobody else's",
     'insert() never leaves more than `maxSessions` when 20 come together',
     'insert() evicts at most a batch in one step, and says that more is left'
   ],
   'insert() leaves one session too many': [
-    'insert() evicts the least recently rotated sessions beyond `maxSessions`, and nobody else\'s',
+    "insert() evicts the least recently rotated sessions beyond `maxSessions`, and nobody else's",
     'insert() never leaves more than `maxSessions` when 20 come together'
   ],
   'insert() evicts the most recently rotated session': [
@@ -35,13 +35,13 @@ export const noticed: Record<string, readonly string[]> = {
     'insert() names in `revoked` only what it revoked itself',
     'insert() with `revokeOthers` leaves the subject with the new session alone',
     'insert() with `revokeOthers` takes effect in one step, however many sessions there are',
-    'insert() evicts the least recently rotated sessions beyond `maxSessions`, and nobody else\'s',
+    "insert() evicts the least recently rotated sessions beyond `maxSessions`, and nobody else's",
     'insert() never leaves more than `maxSessions` when 20 come together',
     'insert() evicts at most a batch in one step, and says that more is left'
   ],
   'insert() counts the sessions of all issuers': [
     'insert() with `revokeOthers` leaves the subject with the new session alone',
-    'insert() evicts the least recently rotated sessions beyond `maxSessions`, and nobody else\'s'
+    "insert() evicts the least recently rotated sessions beyond `maxSessions`, and nobody else's"
   ],
   'insert() does not look at `revokeOthers`': [
     'insert() with `revokeOthers` leaves the subject with the new session alone',
@@ -52,25 +52,19 @@ export const noticed: Record<string, readonly string[]> = {
     'insert() with `revokeOthers` takes effect in one step, however many sessions there are',
     'revokeAll() against insert() that revokes others: one session is left at most'
   ],
-  'insert() copies claims by assignment': [
-    'insert() keeps claims as JSON has them'
-  ],
+  'insert() copies claims by assignment': ['insert() keeps claims as JSON has them'],
   'insert() and list() cut subjects at 255 characters': [
     'insert() keeps apart ids and subjects that look alike, however odd or long'
   ],
-  'find() gives out its own rows': [
-    'find() gives rows that nobody can change from outside'
-  ],
+  'find() gives out its own rows': ['find() gives rows that nobody can change from outside'],
   'rotate() does not compare': [
     'rotate() moves the generation only from the one named',
     'rotate() and countRetry() raise `accessLifetimeSeconds`, and never lower it'
   ],
   'rotate() reads, compares, and then writes': [
-    'rotate() is applied once when 50 come together, and all see the winner\'s row'
+    "rotate() is applied once when 50 come together, and all see the winner's row"
   ],
-  'rotate() does not look at `minAgeMs`': [
-    'rotate() leaves alone what was rotated less than `minAgeMs` ago'
-  ],
+  'rotate() does not look at `minAgeMs`': ['rotate() leaves alone what was rotated less than `minAgeMs` ago'],
   'rotate() lets the idle expiry pass the absolute one': [
     'rotate() slides the idle expiry, but never past the absolute one'
   ],
@@ -80,21 +74,13 @@ export const noticed: Record<string, readonly string[]> = {
   'countRetry() does not raise `accessLifetimeSeconds`': [
     'rotate() and countRetry() raise `accessLifetimeSeconds`, and never lower it'
   ],
-  'countRetry() does not compare the retries': [
-    'countRetry() counts only on the generation and the retries named'
-  ],
+  'countRetry() does not compare the retries': ['countRetry() counts only on the generation and the retries named'],
   'countRepeat() counts a generation again and again': [
     'countRepeat() notes a generation once, on the generation named'
   ],
-  'countRepeat() does not compare the generation': [
-    'countRepeat() notes a generation once, on the generation named'
-  ],
-  'revoke() does not look at `sub`': [
-    'revoke() with `sub` revokes only a session of that subject'
-  ],
-  'revoke() does not look at `issuers`': [
-    'revoke() with `issuers` revokes only a session of one of them'
-  ],
+  'countRepeat() does not compare the generation': ['countRepeat() notes a generation once, on the generation named'],
+  'revoke() does not look at `sub`': ['revoke() with `sub` revokes only a session of that subject'],
+  'revoke() does not look at `issuers`': ['revoke() with `issuers` revokes only a session of one of them'],
   'revoke() has nothing to say of what was revoked before': [
     'revoke() returns a session that was revoked before with its first `until`',
     'revokeAll() takes effect in one step, however many sessions there are',
@@ -125,12 +111,10 @@ export const noticed: Record<string, readonly string[]> = {
     'trim() revokes the least recently rotated sessions beyond `maxSessions`'
   ],
   'list() has the newest first': [
-    'list() has a subject\'s live sessions, oldest first',
+    "list() has a subject's live sessions, oldest first",
     'list() has no more than `limit` sessions, the most recently rotated ones'
   ],
-  'list() does not look at `limit`': [
-    'list() has no more than `limit` sessions, the most recently rotated ones'
-  ],
+  'list() does not look at `limit`': ['list() has no more than `limit` sessions, the most recently rotated ones'],
   'appendRevocations() keeps the first `until`': [
     'appendRevocations() keeps the later `until`, and readers see what was raised',
     'sweep() makes room for an entry that comes again'
@@ -141,14 +125,12 @@ export const noticed: Record<string, readonly string[]> = {
     'appendRevocations() gives back an entry that the log has lost, though its session stayed revoked',
     'appendRevocations() takes many at once'
   ],
-  'readRevocations() always resumes': [
-    'readRevocations() does not resume where another store left off'
-  ],
+  'readRevocations() always resumes': ['readRevocations() does not resume where another store left off'],
   'readRevocations() has no sessions': [
     'insert() keeps apart ids and subjects that look alike, however odd or long',
     'insert() revokes the sessions named in `revoke`, whoever owns them, and logs them',
     'insert() with `revokeOthers` leaves the subject with the new session alone',
-    'insert() evicts the least recently rotated sessions beyond `maxSessions`, and nobody else\'s',
+    "insert() evicts the least recently rotated sessions beyond `maxSessions`, and nobody else's",
     'revoke() revokes one session and logs it, for as long as its longest access token',
     'revoke() returns a session that was revoked before with its first `until`',
     'revoke() revokes once when 20 come together',
@@ -171,7 +153,5 @@ export const noticed: Record<string, readonly string[]> = {
     'readRevocations() loses nothing to calls that come together',
     'appendRevocations() takes many at once'
   ],
-  'sweep() does nothing': [
-    'sweep() removes sessions that have expired, and none that still matter'
-  ]
+  'sweep() does nothing': ['sweep() removes sessions that have expired, and none that still matter']
 }

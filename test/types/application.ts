@@ -1,7 +1,19 @@
 // What compiles and what must not. `tsc` checks this file twice: against the sources, with the rest of the tests, and
 // against the package as it is published (test/types.test.ts). Nothing runs it.
 import fastify from 'fastify'
-import authenticate, { AuthError, type Auth, type AuthEvent, type BearerResponse, type CookieResponse, type Needs, type RefusalCode, type SessionStore, type SessionSummary, type TokenNeeds, type User } from '../../plugin/index.ts'
+import authenticate, {
+  AuthError,
+  type Auth,
+  type AuthEvent,
+  type BearerResponse,
+  type CookieResponse,
+  type Needs,
+  type RefusalCode,
+  type SessionStore,
+  type SessionSummary,
+  type TokenNeeds,
+  type User
+} from '../../plugin/index.ts'
 
 declare const store: SessionStore
 declare const isOpen: boolean
@@ -9,7 +21,13 @@ declare const someNeeds: Needs
 
 const app = fastify()
 app.register(authenticate, { issuer: 'https://api.example.com', secret: 'a secret' })
-app.register(authenticate, { issuer: 'https://api.example.com', secret: process.env.AUTH_SECRET, store, cookies: false, onEvent: ({ type }) => type satisfies AuthEvent['type'] })
+app.register(authenticate, {
+  issuer: 'https://api.example.com',
+  secret: process.env.AUTH_SECRET,
+  store,
+  cookies: false,
+  onEvent: ({ type }) => type satisfies AuthEvent['type']
+})
 // @ts-expect-error -- the issuer is required
 app.register(authenticate, { secret: 'a secret' })
 // @ts-expect-error -- a typo
@@ -34,7 +52,11 @@ app.get('/declared', { config: { auth: true } }, async ({ user, auth }) => {
   // @ts-expect-error -- sub is a string
   user.sub satisfies number
 })
-app.get('/scoped', { config: { auth: { scopes: ['notes:read'], roles: ['admin'], issuers: ['https://idp.example.com'] } } }, async ({ auth }) => auth.issuer satisfies string)
+app.get(
+  '/scoped',
+  { config: { auth: { scopes: ['notes:read'], roles: ['admin'], issuers: ['https://idp.example.com'] } } },
+  async ({ auth }) => auth.issuer satisfies string
+)
 app.get('/optional', { config: { auth: { optional: true } } }, async ({ auth }) => {
   auth satisfies Auth | null
   // @ts-expect-error -- there may be nobody
@@ -45,7 +67,11 @@ app.get('/optional/user', { config: { auth: { optional: true } } }, async ({ aut
   // @ts-expect-error -- there may be nobody
   return auth.user.sub
 })
-app.get('/required', { config: { auth: { optional: false, scopes: ['notes:read'] } } }, async ({ auth }) => auth.user.sub satisfies string)
+app.get(
+  '/required',
+  { config: { auth: { optional: false, scopes: ['notes:read'] } } },
+  async ({ auth }) => auth.user.sub satisfies string
+)
 app.get('/either', { config: { auth: { optional: isOpen } } }, async ({ auth }) => {
   // @ts-expect-error -- there may be nobody
   return auth.user.sub
@@ -98,11 +124,22 @@ app.get('/explicit', async (request) => {
 })
 
 // A hook from a decorator leaves the route's own types alone.
-app.get<{ Params: { id: string } }>('/hook/:id', { onRequest: [app.authenticate] }, async (request) => request.params.id satisfies string)
+app.get<{ Params: { id: string } }>(
+  '/hook/:id',
+  { onRequest: [app.authenticate] },
+  async (request) => request.params.id satisfies string
+)
 
 app.post('/login', async (_request, reply) => {
   reply.assertSameSite()
-  const bearer = await reply.signIn({ sub: 'alice', transport: 'bearer', scope: 'a', claims: {}, device: 'phone', authenticatedAt: Date.now() })
+  const bearer = await reply.signIn({
+    sub: 'alice',
+    transport: 'bearer',
+    scope: 'a',
+    claims: {},
+    device: 'phone',
+    authenticatedAt: Date.now()
+  })
   bearer satisfies BearerResponse
   const cookie = await reply.signIn({ sub: 'alice', transport: 'cookie', crossSite: true })
   cookie satisfies CookieResponse
@@ -114,14 +151,14 @@ app.post('/login', async (_request, reply) => {
   await reply.signIn({ sub: 'alice', transport: 'header' })
   // @ts-expect-error -- the subject is required
   await reply.signIn({ transport: 'bearer' })
-  await reply.signOut() satisfies void
+  ;(await reply.signOut()) satisfies void
   await reply.signOut('rt1.x')
-  return await reply.refresh() satisfies BearerResponse | CookieResponse
+  return (await reply.refresh()) satisfies BearerResponse | CookieResponse
 })
 
-export async function administer (): Promise<SessionSummary[]> {
-  await app.sessions.revoke('id', { sub: 'alice' }) satisfies boolean
-  await app.sessions.revokeAll('alice', { except: 'id' }) satisfies number
+export async function administer(): Promise<SessionSummary[]> {
+  ;(await app.sessions.revoke('id', { sub: 'alice' })) satisfies boolean
+  ;(await app.sessions.revokeAll('alice', { except: 'id' })) satisfies number
   await app.sessions.revokeAll('alice', { except: null })
   // @ts-expect-error -- undefined would end anybody's session
   await app.sessions.revoke('id', { sub: undefined })
@@ -133,13 +170,20 @@ export async function administer (): Promise<SessionSummary[]> {
   await app.sessions.start
   const token: string = await app.accessTokens.sign({ sub: 'robot', lifetimeSeconds: 60 })
   const claims: User = await app.accessTokens.verify(token)
-  await app.accessTokens.verify(token, { scopes: ['a'], roles: ['b'], issuers: ['https://idp.example.com'] } satisfies TokenNeeds)
+  await app.accessTokens.verify(token, {
+    scopes: ['a'],
+    roles: ['b'],
+    issuers: ['https://idp.example.com']
+  } satisfies TokenNeeds)
   // @ts-expect-error -- a token that was given must be valid
   await app.accessTokens.verify(token, { optional: true })
   // @ts-expect-error -- undefined is no need
   await app.accessTokens.verify(token, { scopes: undefined })
   await app.accessTokens.revoke('jti', claims.exp)
-  await app.accessTokens.sign({ sub: 'robot', claims: { anything: ['goes', 'where', 'no', 'claims', 'are', 'declared'] } })
+  await app.accessTokens.sign({
+    sub: 'robot',
+    claims: { anything: ['goes', 'where', 'no', 'claims', 'are', 'declared'] }
+  })
   // @ts-expect-error -- claims are an object
   await app.accessTokens.sign({ sub: 'robot', claims: 'admin' })
   // @ts-expect-error -- exp is seconds, not a date
@@ -149,7 +193,7 @@ export async function administer (): Promise<SessionSummary[]> {
   return await app.sessions.list('alice')
 }
 
-export function isSuperseded (error: unknown): boolean {
+export function isSuperseded(error: unknown): boolean {
   if (!(error instanceof AuthError)) return false
   error.code satisfies RefusalCode
   error.headers satisfies Record<string, string>

@@ -4,18 +4,18 @@ import { inserting, session } from '../session.js'
 
 const atOnce = 500
 
-export async function open ({ path }, name) {
+export async function open({ path }, name) {
   const client = new Redis(path)
   const store = redisStore(client, { prefix: name })
   return {
     store,
-    async fill (count) {
+    async fill(count) {
       for (let number = 1; number <= count; number += atOnce) {
         const length = Math.min(atOnce, count + 1 - number)
         await Promise.all(Array.from({ length }, (_, index) => store.insert(session(number + index), inserting)))
       }
     },
-    async bytes () {
+    async bytes() {
       return Number(/^used_memory:(\d+)/m.exec(await client.info('memory'))[1])
     }
   }

@@ -4,7 +4,7 @@ const patienceMs = 10_000
  * Has a page of another origin (a sandboxed frame has one that is nobody's) post a form to the server. No page may read
  * another site's answer; but the form takes its frame to the answer, which comes from our own server, and is ours to read.
  */
-export async function forge () {
+export async function forge() {
   const frame = document.createElement('iframe')
   frame.hidden = true
   frame.src = '/page/workshop/other-site.html'
@@ -22,7 +22,7 @@ export async function forge () {
   }
 }
 
-function read (frame) {
+function read(frame) {
   const body = JSON.parse((frame.contentDocument.querySelector('pre') ?? frame.contentDocument.body).textContent)
   return {
     sent: {

@@ -1,5 +1,5 @@
 /** The workshop's own tokens: in this page's memory, and nowhere else. */
-export function createTokens () {
+export function createTokens() {
   /** Of the session, the oldest first. */
   let refreshTokens = []
   let access = null
@@ -12,15 +12,17 @@ export function createTokens () {
     /** Every refresh token of the session so far; a new one where the session has moved on. */
     refreshTokens: () => refreshTokens,
 
-    start (answer) {
+    start(answer) {
       refreshTokens = []
       this.keep(answer)
     },
-    keep ({ access_token: token, refresh_token: refreshToken, expires_in: seconds }) {
+    keep({ access_token: token, refresh_token: refreshToken, expires_in: seconds }) {
       access = token
       oldest ??= { token, until: Date.now() + seconds * 1000 }
       if (refreshTokens.at(-1) !== refreshToken) refreshTokens.push(refreshToken)
     },
-    end () { refreshTokens = [] }
+    end() {
+      refreshTokens = []
+    }
   }
 }

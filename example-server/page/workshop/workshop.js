@@ -7,17 +7,27 @@ import { clearParts, drawParts } from './token-view.js'
 import { createTokens } from './tokens.js'
 
 const byId = (id) => document.getElementById(id)
-const [form, locked, message, view, misuse, exchanges] = ['token-form', 'token-locked', 'token-message', 'token', 'attacks', 'exchanges'].map(byId)
+const [form, locked, message, view, misuse, exchanges] = [
+  'token-form',
+  'token-locked',
+  'token-message',
+  'token',
+  'attacks',
+  'exchanges'
+].map(byId)
 const passphrase = byId('token-passphrase')
 
 /** Takes a token apart, and lets people misuse it. */
-export function showWorkshop (session) {
+export function showWorkshop(session) {
   let tokens = createTokens()
   let running = null
 
-  async function getToken () {
+  async function getToken() {
     const mine = tokens
-    const { status, body } = await ask('POST', '/auth/login', { username: session.user().name, password: passphrase.value })
+    const { status, body } = await ask('POST', '/auth/login', {
+      username: session.user().name,
+      password: passphrase.value
+    })
     if (status === 200) mine.start(body)
     // Whoever asked has gone.
     if (mine !== tokens) {
@@ -32,7 +42,7 @@ export function showWorkshop (session) {
     return ''
   }
 
-  function draw () {
+  function draw() {
     const isSignedIn = Boolean(session.user())
     const hasToken = tokens.access() !== null
     locked.hidden = isSignedIn
@@ -43,8 +53,8 @@ export function showWorkshop (session) {
   }
 
   /** One at a time: pressing another button ends a wait. */
-  async function run (attack) {
-    const mine = running = {}
+  async function run(attack) {
+    const mine = (running = {})
     const note = element('p', { class: 'note', role: 'status' })
     const left = element('p', { class: 'note', 'aria-hidden': true })
     exchanges.replaceChildren(note, left)
@@ -63,7 +73,7 @@ export function showWorkshop (session) {
     if (tokens.refreshTokens().length === 0) session.dispatchEvent(new CustomEvent('device', { detail: null }))
   }
 
-  function stop () {
+  function stop() {
     running = null
     endSession(tokens)
     // What is under way still has the former ones.
@@ -75,10 +85,15 @@ export function showWorkshop (session) {
   }
 
   /** Of tokens that are about to be forgotten: nobody else has them, so nobody could end it later. */
-  function endSession ({ refreshTokens }) {
+  function endSession({ refreshTokens }) {
     const body = JSON.stringify({ refresh_token: refreshTokens().at(-1) })
     if (refreshTokens().length === 0) return
-    fetch('/auth/logout', { method: 'POST', headers: { 'content-type': 'application/json' }, body, keepalive: true }).catch(() => {})
+    fetch('/auth/logout', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body,
+      keepalive: true
+    }).catch(() => {})
   }
 
   form.addEventListener('submit', async (event) => {
@@ -96,6 +111,14 @@ export function showWorkshop (session) {
     byId('token-username').value = session.user()?.name ?? ''
     draw()
   })
-  byId('attack-list').replaceChildren(...attacks.map(({ label, about, run: attack }) => element('li', {},
-    element('button', { type: 'button', click: () => run(attack) }, label), element('span', { class: 'hint' }, about))))
+  byId('attack-list').replaceChildren(
+    ...attacks.map(({ label, about, run: attack }) =>
+      element(
+        'li',
+        {},
+        element('button', { type: 'button', click: () => run(attack) }, label),
+        element('span', { class: 'hint' }, about)
+      )
+    )
+  )
 }

@@ -1,6 +1,18 @@
 import assert from 'node:assert/strict'
 import type { SessionRow } from '../session-store.ts'
-import { assertDead, ending, idsOf, list, nextMillisecond, oddTexts, random, rotation, rowOf, start, subject } from './fixtures.ts'
+import {
+  assertDead,
+  ending,
+  idsOf,
+  list,
+  nextMillisecond,
+  oddTexts,
+  random,
+  rotation,
+  rowOf,
+  start,
+  subject
+} from './fixtures.ts'
 import type { Cases } from './fixtures.ts'
 
 /** What is read of sessions: `find()` and `list()`. */
@@ -25,8 +37,15 @@ export const findCases: Cases = {
     const kept = structuredClone(row)
     claims.roles.push('admin')
     const spoil = (given: SessionRow) => {
-      const { retries, claims } = given as unknown as { retries: number[], claims: typeof kept.claims & { roles: string[] } }
-      for (const change of [() => Object.assign(given, { generation: 9 }), () => retries.push(1), () => claims.roles.push('admin')]) {
+      const { retries, claims } = given as unknown as {
+        retries: number[]
+        claims: typeof kept.claims & { roles: string[] }
+      }
+      for (const change of [
+        () => Object.assign(given, { generation: 9 }),
+        () => retries.push(1),
+        () => claims.roles.push('admin')
+      ]) {
         try {
           change()
         } catch {
@@ -41,7 +60,7 @@ export const findCases: Cases = {
     assert.deepEqual(await list(store, row.sub), [kept])
   },
 
-  'list() has a subject\'s live sessions, oldest first': async ({ store, other }) => {
+  "list() has a subject's live sessions, oldest first": async ({ store, other }) => {
     const sub = random()
     const started: SessionRow[] = []
     for (let count = 0; count < 12; count++) started.push(await start(store, { sub }))
@@ -51,7 +70,10 @@ export const findCases: Cases = {
     await store.rotate(started[0]!.id, rotation)
     const listed = await list(other, sub)
     assert.deepEqual(idsOf(listed), idsOf(started))
-    assert.deepEqual(listed.map(({ createdAt }) => createdAt), started.map(({ createdAt }) => createdAt))
+    assert.deepEqual(
+      listed.map(({ createdAt }) => createdAt),
+      started.map(({ createdAt }) => createdAt)
+    )
     assert.equal(listed.find(({ id }) => id === started[0]!.id)?.generation, 1)
     assert.deepEqual(await list(other, random()), [])
   },

@@ -16,7 +16,7 @@ export const revocationCases: Cases = {
   },
 
   'readRevocations() reads in pages, and then only what came after': async ({ store, other }) => {
-    const until = await timeOf(store) + hourMs
+    const until = (await timeOf(store)) + hourMs
     const entries = times(7, (index): Revocation => ({ kind: 'token', id: `https://issuer.example ${index}`, until }))
     await store.appendRevocations(entries, ending)
     const all = await readAll(other, null, 3)
@@ -47,16 +47,22 @@ export const revocationCases: Cases = {
         await new Promise((resolve) => setImmediate(resolve))
       }
     }
-    const write = Promise.all(rows.map(({ id }, index) => [store, other][index % 2]!.revoke(id, ending))).finally(() => { writing = false })
+    const write = Promise.all(rows.map(({ id }, index) => [store, other][index % 2]!.revoke(id, ending))).finally(
+      () => {
+        writing = false
+      }
+    )
     await Promise.all([write, follow()])
     assert.deepEqual(sorted([...seen]), idsOf(rows))
   },
 
   'appendRevocations() takes an `until` between two milliseconds, and one without end': async ({ store, other }) => {
-    const until = await timeOf(store) + hourMs + 0.5
+    const until = (await timeOf(store)) + hourMs + 0.5
     const row = await start(store)
     const entries: Revocation[] = [
-      { kind: 'token', id: 'i a', until }, { kind: 'token', id: 'i b', until: Infinity }, { kind: 'session', id: row.id, until }
+      { kind: 'token', id: 'i a', until },
+      { kind: 'token', id: 'i b', until: Infinity },
+      { kind: 'session', id: row.id, until }
     ]
     await store.appendRevocations(entries, ending)
     const read = await readAll(other)
@@ -68,57 +74,79 @@ export const revocationCases: Cases = {
   },
 
   'appendRevocations() keeps a text with U+0000 as it is, or rejects': async ({ store, other }) => {
-    const entry: Revocation = { kind: 'token', id: 'i a\0b', until: await timeOf(store) + hourMs }
-    const isKept = await store.appendRevocations([entry], ending).then(() => true, () => false)
+    const entry: Revocation = { kind: 'token', id: 'i a\0b', until: (await timeOf(store)) + hourMs }
+    const isKept = await store.appendRevocations([entry], ending).then(
+      () => true,
+      () => false
+    )
     assert.deepEqual((await readAll(other)).entries, isKept ? [entry] : [])
   },
 
   'readRevocations() does not resume where another store left off': async ({ store, unrelated }) => {
-    const until = await timeOf(store) + hourMs
+    const until = (await timeOf(store)) + hourMs
     const foreign = await unrelated()
-    await foreign.appendRevocations(times(3, (index): Revocation => ({ kind: 'token', id: `i foreign${index}`, until })), ending)
+    await foreign.appendRevocations(
+      times(3, (index): Revocation => ({ kind: 'token', id: `i foreign${index}`, until })),
+      ending
+    )
     const { cursor } = await readAll(foreign)
     assert.equal((await store.readRevocations(cursor, 10)).resumed, false)
-    await store.appendRevocations(times(5, (index): Revocation => ({ kind: 'token', id: `i own${index}`, until })), ending)
+    await store.appendRevocations(
+      times(5, (index): Revocation => ({ kind: 'token', id: `i own${index}`, until })),
+      ending
+    )
     assert.equal((await store.readRevocations(cursor, 10)).resumed, false)
     assert.equal((await readAll(store)).entries.length, 5)
   },
 
   'appendRevocations() keeps the later `until`, and readers see what was raised': async ({ store, other }) => {
-    const until = await timeOf(store) + hourMs
+    const until = (await timeOf(store)) + hourMs
     const token = { kind: 'token', id: 'i raised', until } as const
     const untouched = { kind: 'token', id: 'i untouched', until } as const
     const { storeTime } = await store.appendRevocations([token, untouched], ending)
     assert.ok(Number.isSafeInteger(storeTime), 'storeTime is not whole milliseconds')
     const { cursor } = await readAll(other)
     const lower = { ...token, until: until - 1000 }
-    await Promise.all(times(10, (index) => [store, other][index % 2]!.appendRevocations([index % 3 ? token : lower, untouched], ending)))
+    await Promise.all(
+      times(10, (index) => [store, other][index % 2]!.appendRevocations([index % 3 ? token : lower, untouched], ending))
+    )
     await store.appendRevocations([], ending)
     assert.deepEqual((await readAll(other, cursor)).entries, [])
     const raised = { ...token, until: until + 1000 }
     await other.appendRevocations([lower, raised, token], ending)
     const next = await readAll(store, cursor)
     assert.deepEqual([next.resumed, next.entries], [true, [raised]])
-    assert.deepEqual(sorted((await readAll(store)).entries.map(({ id, until }) => `${id} ${until}`)), sorted([raised, untouched].map(({ id, until }) => `${id} ${until}`)))
+    assert.deepEqual(
+      sorted((await readAll(store)).entries.map(({ id, until }) => `${id} ${until}`)),
+      sorted([raised, untouched].map(({ id, until }) => `${id} ${until}`))
+    )
   },
 
-  'appendRevocations() revokes a live session that it names, for as long as revoke() would': async ({ store, other }) => {
+  'appendRevocations() revokes a live session that it names, for as long as revoke() would': async ({
+    store,
+    other
+  }) => {
     const [short, long, dead] = [await start(store), await start(store), await start(store)]
-    const far = await timeOf(store) + 24 * hourMs
+    const far = (await timeOf(store)) + 24 * hourMs
     const { revoked } = await store.revoke(dead.id, ending)
-    const { storeTime } = await store.appendRevocations([
-      { kind: 'session', id: short.id, until: await timeOf(store) + 1000 },
-      { kind: 'session', id: long.id, until: far },
-      { kind: 'session', id: dead.id, until: revoked!.until - 1 },
-      { kind: 'token', id: dead.id, until: far },
-      { kind: 'session', id: 'unknown', until: far }
-    ], ending)
+    const { storeTime } = await store.appendRevocations(
+      [
+        { kind: 'session', id: short.id, until: (await timeOf(store)) + 1000 },
+        { kind: 'session', id: long.id, until: far },
+        { kind: 'session', id: dead.id, until: revoked!.until - 1 },
+        { kind: 'token', id: dead.id, until: far },
+        { kind: 'session', id: 'unknown', until: far }
+      ],
+      ending
+    )
     for (const row of [short, long]) {
       assert.equal((await rowOf(other, row)).revokedAt, storeTime)
       assert.equal((await other.rotate(row.id, rotation)).applied, false)
     }
     assert.deepEqual(await list(other, short.sub), [])
-    const untils = Object.fromEntries((await readAll(other)).entries.map(({ kind, id, until }) => [`${kind} ${id}`, until]))
+    const untils = Object.fromEntries(
+      (await readAll(other)).entries.map(({ kind, id, until }) => [`${kind} ${id}`, until])
+    )
     assert.deepEqual(untils, {
       [`session ${dead.id}`]: revoked!.until,
       [`session ${short.id}`]: storeTime + 660_000,
@@ -129,7 +157,10 @@ export const revocationCases: Cases = {
     assert.equal((await store.revoke(long.id, ending)).revoked?.until, far)
   },
 
-  'appendRevocations() gives back an entry that the log has lost, though its session stayed revoked': async ({ store, other }) => {
+  'appendRevocations() gives back an entry that the log has lost, though its session stayed revoked': async ({
+    store,
+    other
+  }) => {
     const row = await start(store)
     const { revoked } = await store.revoke(row.id, { lifetimeSeconds: 600 })
     const later = { kind: 'session', id: row.id, until: revoked!.until + hourMs } as const
@@ -139,8 +170,12 @@ export const revocationCases: Cases = {
   },
 
   'appendRevocations() takes many at once': async ({ store, other }) => {
-    const until = await timeOf(store) + hourMs
-    const entries = times(2500, (index): Revocation => ({ kind: index % 2 ? 'token' : 'session', id: `i${index}`, until }))
+    const until = (await timeOf(store)) + hourMs
+    const entries = times(2500, (index): Revocation => ({
+      kind: index % 2 ? 'token' : 'session',
+      id: `i${index}`,
+      until
+    }))
     await store.appendRevocations(entries, ending)
     assert.deepEqual((await readAll(other, null, 1000)).entries, entries)
   },
@@ -148,13 +183,18 @@ export const revocationCases: Cases = {
   'subscribe() wakes when the log has grown, where the store can push': async ({ store, other }) => {
     if (store.subscribe === undefined) return
     let wake = () => {}
-    const woken = new Promise<void>((resolve) => { wake = resolve })
+    const woken = new Promise<void>((resolve) => {
+      wake = resolve
+    })
     await store.subscribe(wake)
     const { id } = await start(other)
     await other.revoke(id, ending)
     let timer: NodeJS.Timeout | undefined
     const silence = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(new assert.AssertionError({ message: 'subscribe() did not wake within 5 s' })), 5000)
+      timer = setTimeout(
+        () => reject(new assert.AssertionError({ message: 'subscribe() did not wake within 5 s' })),
+        5000
+      )
     })
     await Promise.race([woken, silence]).finally(() => clearTimeout(timer))
   }

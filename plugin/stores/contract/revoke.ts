@@ -2,15 +2,34 @@ import assert from 'node:assert/strict'
 import { maxBatch, revokedUntil } from '../session-store.ts'
 import type { RevokedSession, SessionRow, SessionStore } from '../session-store.ts'
 import {
-  assertDead, ending, hourMs, idsOf, inserting, issuer, list, newSession, nextMillisecond, oddTexts, random, readAll, retry, rotation, rowOf, start,
-  startMany, subject, timeOf, times
+  assertDead,
+  ending,
+  hourMs,
+  idsOf,
+  inserting,
+  issuer,
+  list,
+  newSession,
+  nextMillisecond,
+  oddTexts,
+  random,
+  readAll,
+  retry,
+  rotation,
+  rowOf,
+  start,
+  startMany,
+  subject,
+  timeOf,
+  times
 } from './fixtures.ts'
 import type { Cases } from './fixtures.ts'
 
-const revokeOf = async (store: SessionStore, id: string, options = {}) => (await store.revoke(id, { ...ending, ...options })).revoked
+const revokeOf = async (store: SessionStore, id: string, options = {}) =>
+  (await store.revoke(id, { ...ending, ...options })).revoked
 
 /** Goes on with `trim()` until nothing is left. */
-async function trimAll (store: SessionStore, sub: string, maxSessions = 1000): Promise<RevokedSession[]> {
+async function trimAll(store: SessionStore, sub: string, maxSessions = 1000): Promise<RevokedSession[]> {
   const revoked: RevokedSession[] = []
   for (let more = true; more;) {
     const trimmed = await store.trim(subject(sub), { maxSessions, ...ending })
@@ -23,7 +42,10 @@ async function trimAll (store: SessionStore, sub: string, maxSessions = 1000): P
 /** How sessions end: `revoke()`, `revokeAll()` and `trim()`. */
 export const revokeCases: Cases = {
   'revoke() revokes one session and logs it, for as long as its longest access token': async ({ store, other }) => {
-    for (const [lifetimeSeconds, accessLifetimeSeconds] of [[600, 10], [10, 600]] as const) {
+    for (const [lifetimeSeconds, accessLifetimeSeconds] of [
+      [600, 10],
+      [10, 600]
+    ] as const) {
       const row = await start(store, { accessLifetimeSeconds })
       const { revoked: ended, storeTime } = await store.revoke(row.id, { lifetimeSeconds })
       const revoked = await rowOf(other, row)
@@ -47,7 +69,9 @@ export const revokeCases: Cases = {
 
   'revoke() with `sub` revokes only a session of that subject': async ({ store, other }) => {
     const row = await start(store)
-    for (const sub of ['', random(), row.sub.slice(1), `${row.sub} `]) assert.equal(await revokeOf(store, row.id, { sub }), null)
+    for (const sub of ['', random(), row.sub.slice(1), `${row.sub} `]) {
+      assert.equal(await revokeOf(store, row.id, { sub }), null)
+    }
     assert.deepEqual(await rowOf(other, row), row)
     assert.deepEqual((await readAll(other)).entries, [])
     assert.equal((await revokeOf(store, row.id, { sub: row.sub }))?.id, row.id)
@@ -59,14 +83,19 @@ export const revokeCases: Cases = {
     assert.equal(await revokeOf(store, row.id, { issuers: ['https://other.example', ''] }), null)
     assert.equal(await revokeOf(store, row.id, { issuers: ['https://other.example'], sub: row.sub }), null)
     assert.equal((await rowOf(store, row)).revokedAt, null)
-    assert.equal((await revokeOf(store, row.id, { issuers: ['https://other.example', issuer], sub: row.sub }))?.id, row.id)
+    assert.equal(
+      (await revokeOf(store, row.id, { issuers: ['https://other.example', issuer], sub: row.sub }))?.id,
+      row.id
+    )
   },
 
   'revoke() returns a session that was revoked before with its first `until`': async ({ store, other }) => {
     const row = await start(store)
     const first = await revokeOf(store, row.id)
     const revoked = await rowOf(other, row)
-    const again = await Promise.all(times(10, (index) => revokeOf([store, other][index % 2]!, row.id, { lifetimeSeconds: 900 + index })))
+    const again = await Promise.all(
+      times(10, (index) => revokeOf([store, other][index % 2]!, row.id, { lifetimeSeconds: 900 + index }))
+    )
     for (const result of again) assert.deepEqual(result, first)
     assert.deepEqual(await rowOf(other, row), revoked)
     assert.deepEqual((await readAll(other)).entries, [{ kind: 'session', id: row.id, until: first?.until }])
@@ -74,14 +103,16 @@ export const revokeCases: Cases = {
 
   'revoke() revokes once when 20 come together': async ({ store, other }) => {
     const row = await start(store)
-    const results = await Promise.all(times(20, (index) => revokeOf([store, other][index % 2]!, row.id, { lifetimeSeconds: 600 + index })))
+    const results = await Promise.all(
+      times(20, (index) => revokeOf([store, other][index % 2]!, row.id, { lifetimeSeconds: 600 + index }))
+    )
     for (const result of results) assert.deepEqual(result, results[0])
     assert.deepEqual((await readAll(other)).entries, [{ kind: 'session', id: row.id, until: results[0]?.until }])
   },
 
   'revoke() logs its own `until` where the log has an earlier one that readers have read': async ({ store, other }) => {
     const row = await start(store)
-    await store.appendRevocations([{ kind: 'token', id: row.id, until: await timeOf(store) + 1000 }], ending)
+    await store.appendRevocations([{ kind: 'token', id: row.id, until: (await timeOf(store)) + 1000 }], ending)
     const { cursor } = await readAll(other)
     const revoked = await revokeOf(store, row.id)
     const next = await readAll(other, cursor)
@@ -175,9 +206,14 @@ export const revokeCases: Cases = {
     assert.equal(revoked.length, 3)
     const live = await list(store, sub)
     assert.equal(live.length, 3)
-    assert.ok(live.some(({ id }) => id === rows[0]!.id), 'the session that was just rotated had to go')
+    assert.ok(
+      live.some(({ id }) => id === rows[0]!.id),
+      'the session that was just rotated had to go'
+    )
     const oldestLeft = Math.min(...live.map(({ rotatedAt }) => rotatedAt))
-    for (const { id } of revoked) assert.ok((await rowOf(store, { id })).rotatedAt <= oldestLeft, 'a more recent session had to go')
+    for (const { id } of revoked) {
+      assert.ok((await rowOf(store, { id })).rotatedAt <= oldestLeft, 'a more recent session had to go')
+    }
     assert.deepEqual(idsOf((await readAll(other)).entries), idsOf(revoked))
   },
 
@@ -185,19 +221,26 @@ export const revokeCases: Cases = {
     const sub = random()
     const rows = await Promise.all(times(20, () => start(store, { sub })))
     const rotate = ({ id }: SessionRow) => store.rotate(id, rotation)
-    await Promise.all([...rows.slice(10).map(rotate), other.revokeAll(subject(sub), ending), ...rows.slice(0, 10).map(rotate)])
+    await Promise.all([
+      ...rows.slice(10).map(rotate),
+      other.revokeAll(subject(sub), ending),
+      ...rows.slice(0, 10).map(rotate)
+    ])
     for (const row of rows) await assertDead(other, row)
     assert.deepEqual(await list(other, sub), [])
     assert.deepEqual(idsOf((await readAll(other)).entries), idsOf(rows))
   },
 
   'revokeAll() against insert() that revokes others: one session is left at most': async ({ store, other }) => {
-    await Promise.all(times(10, async () => {
-      const sub = random()
-      await start(store, { sub })
-      const insert = (on: SessionStore) => on.insert(newSession({ sub, idleMs: hourMs }), { ...inserting, revokeOthers: true })
-      await Promise.all([insert(store), insert(other), other.revokeAll(subject(sub), ending), insert(store)])
-      assert.ok((await list(other, sub)).length <= 1, 'two sessions are left')
-    }))
+    await Promise.all(
+      times(10, async () => {
+        const sub = random()
+        await start(store, { sub })
+        const insert = (on: SessionStore) =>
+          on.insert(newSession({ sub, idleMs: hourMs }), { ...inserting, revokeOthers: true })
+        await Promise.all([insert(store), insert(other), other.revokeAll(subject(sub), ending), insert(store)])
+        assert.ok((await list(other, sub)).length <= 1, 'two sessions are left')
+      })
+    )
   }
 }

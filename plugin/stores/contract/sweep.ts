@@ -2,7 +2,19 @@ import assert from 'node:assert/strict'
 import { maxBatch } from '../session-store.ts'
 import type { Revocation } from '../session-store.ts'
 import {
-  assertDead, ending, hourMs, idsOf, inserting, list, newSession, random, readAll, start, startMany, subject, timeOf
+  assertDead,
+  ending,
+  hourMs,
+  idsOf,
+  inserting,
+  list,
+  newSession,
+  random,
+  readAll,
+  start,
+  startMany,
+  subject,
+  timeOf
 } from './fixtures.ts'
 import type { Cases } from './fixtures.ts'
 
@@ -10,7 +22,11 @@ import type { Cases } from './fixtures.ts'
 export const sweepCases: Cases = {
   'sweep() removes sessions that have expired, and none that still matter': async ({ store, other }) => {
     const sub = random()
-    const [live, revoked, expired] = [await start(store, { sub }), await start(store, { sub }), await start(store, { sub, idleMs: 0 })]
+    const [live, revoked, expired] = [
+      await start(store, { sub }),
+      await start(store, { sub }),
+      await start(store, { sub, idleMs: 0 })
+    ]
     const { revoked: ended } = await store.revoke(revoked.id, ending)
     const removed = await store.sweep()
     assert.ok(Number.isSafeInteger(removed) && removed >= 0, 'sweep() does not tell how many')
@@ -46,12 +62,21 @@ export const sweepCases: Cases = {
     await store.sweep()
     await store.appendRevocations([{ ...old, until: now + hourMs }], ending)
     const { entries } = await readAll(other)
-    assert.deepEqual(entries.filter(({ id }) => id === 'i again'), [{ ...old, until: now + hourMs }])
+    assert.deepEqual(
+      entries.filter(({ id }) => id === 'i again'),
+      [{ ...old, until: now + hourMs }]
+    )
   },
 
   'sweep() leaves a reader who has read all where they are': async ({ store, other }) => {
     const now = await timeOf(store)
-    await store.appendRevocations([{ kind: 'token', id: 'i old', until: now - 2000 }, { kind: 'token', id: 'i newest', until: now - 1000 }], ending)
+    await store.appendRevocations(
+      [
+        { kind: 'token', id: 'i old', until: now - 2000 },
+        { kind: 'token', id: 'i newest', until: now - 1000 }
+      ],
+      ending
+    )
     const { cursor } = await readAll(other)
     await store.sweep()
     const quiet = await other.readRevocations(cursor, 10)

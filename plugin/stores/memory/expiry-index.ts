@@ -5,7 +5,7 @@ export class ExpiryIndex {
   readonly #buckets = new Map<number, Set<string>>()
   readonly #times = new Map<string, number>()
 
-  set (key: string, time: number): void {
+  set(key: string, time: number): void {
     const bucket = Math.floor(time / bucketMs)
     const before = this.#times.get(key)
     this.#times.set(key, time)
@@ -16,7 +16,7 @@ export class ExpiryIndex {
     else keys.add(key)
   }
 
-  delete (key: string): void {
+  delete(key: string): void {
     const time = this.#times.get(key)
     if (time === undefined) return
     this.#times.delete(key)
@@ -24,14 +24,14 @@ export class ExpiryIndex {
   }
 
   /** Keys whose time has come, one by one; the caller may delete them on the way. */
-  * due (now: number): Generator<string> {
+  *due(now: number): Generator<string> {
     const last = Math.floor(now / bucketMs)
     for (const bucket of [...this.#buckets.keys()].filter((bucket) => bucket <= last)) {
       for (const key of this.#buckets.get(bucket) ?? []) if (this.#times.get(key)! <= now) yield key
     }
   }
 
-  #leave (key: string, time: number): void {
+  #leave(key: string, time: number): void {
     const bucket = Math.floor(time / bucketMs)
     const keys = this.#buckets.get(bucket)
     keys?.delete(key)

@@ -18,19 +18,21 @@ export class Owners {
   readonly #expiry = new ExpiryIndex()
 
   /** Those that are known. */
-  of ({ issuers, sub }: Subject): Owner[] {
-    return [...new Set(issuers)].map((issuer) => this.#owners.get(keyOf(issuer, sub))).filter((owner) => owner !== undefined)
+  of({ issuers, sub }: Subject): Owner[] {
+    return [...new Set(issuers)]
+      .map((issuer) => this.#owners.get(keyOf(issuer, sub)))
+      .filter((owner) => owner !== undefined)
   }
 
-  get (issuer: string, sub: string): Owner {
+  get(issuer: string, sub: string): Owner {
     const key = keyOf(issuer, sub)
     let owner = this.#owners.get(key)
-    if (owner === undefined) this.#owners.set(key, owner = { counter: 0, revokedAllAt: -Infinity, open: new Set() })
+    if (owner === undefined) this.#owners.set(key, (owner = { counter: 0, revokedAllAt: -Infinity, open: new Set() }))
     return owner
   }
 
   /** Revokes all sessions that the subject has now. */
-  raise ({ issuers, sub }: Subject, now: number): void {
+  raise({ issuers, sub }: Subject, now: number): void {
     for (const issuer of new Set(issuers)) {
       const owner = this.get(issuer, sub)
       owner.counter++
@@ -40,12 +42,12 @@ export class Owners {
   }
 
   /** Drops an owner that no session and no `revokeAll()` of the last day needs. */
-  drop (issuer: string, sub: string, now: number): void {
+  drop(issuer: string, sub: string, now: number): void {
     this.#drop(keyOf(issuer, sub), now)
   }
 
   /** Drops what is not needed, one by one, and counts: the caller may pause between two. */
-  * sweep (now: number): Generator<number> {
+  *sweep(now: number): Generator<number> {
     let looked = 0
     for (const key of this.#expiry.due(now)) {
       this.#drop(key, now)
@@ -55,7 +57,7 @@ export class Owners {
     }
   }
 
-  #drop (key: string, now: number): void {
+  #drop(key: string, now: number): void {
     const owner = this.#owners.get(key)
     if (owner === undefined || owner.open.size > 0 || owner.revokedAllAt > now - dayMs) return
     this.#owners.delete(key)
@@ -64,6 +66,6 @@ export class Owners {
 }
 
 /** No two pairs have one key, whatever the texts contain. */
-function keyOf (issuer: string, sub: string): string {
+function keyOf(issuer: string, sub: string): string {
   return `${issuer.length}:${issuer}${sub}`
 }

@@ -20,7 +20,7 @@ export class RevocationLog {
   #last = 0
 
   /** Keeps the later `until`. An entry that is new or raised gets a new number, for readers that are past the old one. */
-  append ({ kind, id, until }: Revocation): void {
+  append({ kind, id, until }: Revocation): void {
     const entry = Object.freeze({ kind, id, until })
     const key = keyOf(entry)
     const known = this.#items.get(key)
@@ -32,7 +32,7 @@ export class RevocationLog {
     if (this.#order.length > 2 * this.#items.size + 1000) this.#order = this.#order.filter((item) => this.#holds(item))
   }
 
-  read (cursor: string | null, limit: number) {
+  read(cursor: string | null, limit: number) {
     const seen = cursor === null ? 0 : this.#numberIn(cursor)
     const page: Item[] = []
     let at = this.#placeAfter(seen ?? 0)
@@ -48,7 +48,7 @@ export class RevocationLog {
   }
 
   /** Removes up to `limit` expired entries; false when there are no more. */
-  sweep (now: number, limit: number): boolean {
+  sweep(now: number, limit: number): boolean {
     let removed = 0
     for (const key of this.#expiry.due(now)) {
       if (removed++ === limit) return true
@@ -58,12 +58,12 @@ export class RevocationLog {
     return false
   }
 
-  #holds (item: Item): boolean {
+  #holds(item: Item): boolean {
     return this.#items.get(keyOf(item.entry)) === item
   }
 
   /** By halving: nearly all readers have read nearly all. */
-  #placeAfter (number: number): number {
+  #placeAfter(number: number): number {
     let [low, high] = [0, this.#order.length]
     while (low < high) {
       const middle = (low + high) >> 1
@@ -74,7 +74,7 @@ export class RevocationLog {
   }
 
   /** What the reader has seen; `null` where this log cannot have given the cursor. */
-  #numberIn (cursor: string): number | null {
+  #numberIn(cursor: string): number | null {
     const [number, nonce] = cursor.split('.')
     return nonce === this.#nonce && Number(number) <= this.#last ? Number(number) : null
   }

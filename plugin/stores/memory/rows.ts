@@ -1,6 +1,6 @@
 import type { NewSession, SessionRow } from '../session-store.ts'
 
-export function newRow ({ idleMs, absoluteMs, claims, ...session }: NewSession, now: number): SessionRow {
+export function newRow({ idleMs, absoluteMs, claims, ...session }: NewSession, now: number): SessionRow {
   return Object.freeze({
     ...session,
     // Through JSON, as in every other store: what does not survive there must not survive here.
@@ -17,14 +17,17 @@ export function newRow ({ idleMs, absoluteMs, claims, ...session }: NewSession, 
   })
 }
 
-export function slid (row: SessionRow, { now, idleMs, accessLifetimeSeconds }: { now: number, idleMs: number, accessLifetimeSeconds: number }): Partial<SessionRow> {
+export function slid(
+  row: SessionRow,
+  { now, idleMs, accessLifetimeSeconds }: { now: number; idleMs: number; accessLifetimeSeconds: number }
+): Partial<SessionRow> {
   return {
     idleExpiresAt: Math.min(now + idleMs, row.absoluteExpiresAt),
     accessLifetimeSeconds: Math.max(row.accessLifetimeSeconds, accessLifetimeSeconds)
   }
 }
 
-function deepFreeze<T> (value: T): T {
+function deepFreeze<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value
   Object.values(value).forEach(deepFreeze)
   return Object.freeze(value)

@@ -2,18 +2,18 @@ import { beforeDeadline } from '../../deadline.ts'
 
 /** What is called of a client that a pool lends. */
 export interface PostgresClient {
-  query (text: string, values?: unknown[]): Promise<{ rows: unknown[] }>
-  on (event: 'error', listener: (error: Error) => void): unknown
-  on (event: 'notification', listener: () => void): unknown
-  removeListener (event: string, listener: (error: Error) => void): unknown
-  release (error?: Error): void
+  query(text: string, values?: unknown[]): Promise<{ rows: unknown[] }>
+  on(event: 'error', listener: (error: Error) => void): unknown
+  on(event: 'notification', listener: () => void): unknown
+  removeListener(event: string, listener: (error: Error) => void): unknown
+  release(error?: Error): void
 }
 
 /** What is called of a pool: the `Pool` of `pg` fits. */
 export interface PostgresPool {
-  connect (): Promise<PostgresClient>
-  on (event: 'error', listener: (error: Error) => void): unknown
-  removeListener (event: string, listener: (error: Error) => void): unknown
+  connect(): Promise<PostgresClient>
+  on(event: 'error', listener: (error: Error) => void): unknown
+  removeListener(event: string, listener: (error: Error) => void): unknown
   readonly options?: { readonly max?: number | undefined } | undefined
 }
 
@@ -33,20 +33,22 @@ export interface Limits {
  * @throws TypeError for what does not lend clients. A `Client` has most methods of a `Pool`, and every call on it would
  * run inside the transaction of another one.
  */
-export function checkPool (pool: unknown): asserts pool is PostgresPool {
+export function checkPool(pool: unknown): asserts pool is PostgresPool {
   const isObject = typeof pool === 'object' && pool !== null
   const isClient = isObject && ('connectionParameters' in pool || 'release' in pool)
   const lends = isObject && methods.every((name) => typeof (pool as Record<string, unknown>)[name] === 'function')
   if (lends && !isClient) return
   const primitive = pool == null ? String(pool) : `a ${typeof pool}`
   const received = isClient ? 'a Client' : isObject ? 'an object without the methods of a Pool' : primitive
-  throw new TypeError(`postgresStore() needs a Pool of pg, made by new Pool({ connectionString }): received ${received}`)
+  throw new TypeError(
+    `postgresStore() needs a Pool of pg, made by new Pool({ connectionString }): received ${received}`
+  )
 }
 
 const methods = ['connect', 'on', 'removeListener'] as const
 
 /** Gives work a promise that rejects when its time is up. */
-export async function within<T> (ms: number, work: (late: Promise<never>) => Promise<T>): Promise<T> {
+export async function within<T>(ms: number, work: (late: Promise<never>) => Promise<T>): Promise<T> {
   return await beforeDeadline(work, { ms, lateness: () => new Error(`PostgreSQL did not respond within ${ms} ms`) })
 }
 
@@ -54,7 +56,11 @@ export async function within<T> (ms: number, work: (late: Promise<never>) => Pro
  * Works on a client of the pool until `late` rejects. After any failure the client is destroyed: none goes back with a
  * transaction open, and a server that has stopped responding does not keep the pool's clients.
  */
-export async function onClient<T> (pool: PostgresPool, late: Promise<never>, work: (client: PostgresClient) => Promise<T>): Promise<T> {
+export async function onClient<T>(
+  pool: PostgresPool,
+  late: Promise<never>,
+  work: (client: PostgresClient) => Promise<T>
+): Promise<T> {
   const client = await lend(pool, late)
   // A connection that breaks emits this beside rejecting, and would end the process.
   client.on('error', ignore)
@@ -69,7 +75,7 @@ export async function onClient<T> (pool: PostgresPool, late: Promise<never>, wor
   }
 }
 
-async function lend (pool: PostgresPool, late: Promise<never>): Promise<PostgresClient> {
+async function lend(pool: PostgresPool, late: Promise<never>): Promise<PostgresClient> {
   const lending = pool.connect()
   try {
     return await Promise.race([lending, late])
@@ -80,4 +86,4 @@ async function lend (pool: PostgresPool, late: Promise<never>): Promise<Postgres
   }
 }
 
-export function ignore (): void {}
+export function ignore(): void {}

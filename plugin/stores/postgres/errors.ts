@@ -22,12 +22,13 @@ const clientErrors: readonly (readonly [message: RegExp, remedy: string])[] = [
  * The error to stop with; `undefined` where the reason can pass by itself: a server that is away, starting or full, or a
  * replica.
  */
-export function unusable (error: unknown): UnusableStoreError | undefined {
+export function unusable(error: unknown): UnusableStoreError | undefined {
   if (error instanceof UnusableStoreError) return error
-  const { code, message } = error as { code?: unknown, message: string }
-  const remedy = typeof code === 'string'
-    ? remedies.find(([prefix]) => code.startsWith(prefix))?.[1]
-    : clientErrors.find(([pattern]) => pattern.test(message))?.[1]
+  const { code, message } = error as { code?: unknown; message: string }
+  const remedy =
+    typeof code === 'string'
+      ? remedies.find(([prefix]) => code.startsWith(prefix))?.[1]
+      : clientErrors.find(([pattern]) => pattern.test(message))?.[1]
   if (remedy === undefined) return
   const state = typeof code === 'string' ? ` (${code})` : ''
   return new UnusableStoreError(`PostgreSQL cannot be used: ${message}${state}; ${remedy}`, { cause: error })

@@ -11,7 +11,7 @@ const listeners = new WeakMap<PostgresPool, number>()
  * Wakes when something was notified on a channel, and whenever it has begun to listen (anew): notifications from before
  * that were not received. Takes one client of the pool and keeps it until `close()`.
  */
-export function createPush (pool: PostgresPool, { channel, responseMs }: { channel: string, responseMs: number }) {
+export function createPush(pool: PostgresPool, { channel, responseMs }: { channel: string; responseMs: number }) {
   const wakes = new Set<() => void>()
   let held: PostgresClient | undefined
   let listening: Promise<void> | undefined
@@ -20,7 +20,7 @@ export function createPush (pool: PostgresPool, { channel, responseMs }: { chann
   let retryAfter = retryMs.first
   let closed = false
 
-  async function listen (): Promise<void> {
+  async function listen(): Promise<void> {
     const client = await pool.connect()
     if (closed) return client.release()
     held = client
@@ -35,7 +35,8 @@ export function createPush (pool: PostgresPool, { channel, responseMs }: { chann
       await client.query(`LISTEN "${channel}"`)
       // A pooler in transaction mode accepts LISTEN and delivers nothing, but for what the same client sends.
       await within(responseMs, (late) =>
-        onClient(pool, late, (other) => other.query("SELECT pg_notify($1, '')", [channel])))
+        onClient(pool, late, (other) => other.query("SELECT pg_notify($1, '')", [channel]))
+      )
       await within(responseMs, () => heard).catch(() => {
         throw new Error('PostgreSQL delivers no notifications: listening needs a session of its own')
       })
@@ -46,7 +47,7 @@ export function createPush (pool: PostgresPool, { channel, responseMs }: { chann
     }
   }
 
-  function start (): Promise<void> {
+  function start(): Promise<void> {
     listening = listen().catch((error: unknown) => {
       // A client that was lost has been replaced by then.
       if (held === undefined) retry()
@@ -57,14 +58,14 @@ export function createPush (pool: PostgresPool, { channel, responseMs }: { chann
   }
 
   /** A lost connection is told more than once: only the first time counts. */
-  function lose (client: PostgresClient, error: Error): void {
+  function lose(client: PostgresClient, error: Error): void {
     if (held !== client) return
     held = undefined
     client.release(error)
     retry()
   }
 
-  function retry (): void {
+  function retry(): void {
     if (closed || retryTimer !== undefined) return
     retryTimer = setTimeout(() => {
       retryTimer = undefined
@@ -74,19 +75,20 @@ export function createPush (pool: PostgresPool, { channel, responseMs }: { chann
   }
 
   /** Firewalls forget connections that are silent for long, and tell neither end. */
-  async function probe (): Promise<void> {
+  async function probe(): Promise<void> {
     const client = held
     if (client === undefined) return
     await within(responseMs, () => client.query('SELECT')).catch((error: Error) => lose(client, error))
   }
 
   /** Leaves the pool one client at least that does not listen. */
-  function reserve (): void {
+  function reserve(): void {
     const taken = listeners.get(pool) ?? 0
     const max = pool.options?.max ?? Infinity
     if (taken + 1 >= max) {
-      throw new Error('no client of the pool is left to listen for revocations: ' +
-        `its "max" is ${max}, and ${taken} listen`)
+      throw new Error(
+        'no client of the pool is left to listen for revocations: ' + `its "max" is ${max}, and ${taken} listen`
+      )
     }
     listeners.set(pool, taken + 1)
     probeTimer = setInterval(probe, probeMs).unref()
@@ -94,7 +96,7 @@ export function createPush (pool: PostgresPool, { channel, responseMs }: { chann
 
   return {
     /** Resolves when listening. Rejects, with the reason, when not; a pool with a client to spare is tried again. */
-    async subscribe (wake: () => void): Promise<void> {
+    async subscribe(wake: () => void): Promise<void> {
       if (closed) throw new Error('Cannot subscribe: the store is closed')
       if (probeTimer === undefined) {
         reserve()
@@ -105,7 +107,7 @@ export function createPush (pool: PostgresPool, { channel, responseMs }: { chann
       await within(2 * responseMs, () => listening!)
     },
 
-    close (): void {
+    close(): void {
       closed = true
       clearTimeout(retryTimer)
       if (probeTimer !== undefined) {

@@ -3,7 +3,7 @@ import type { Revocation, RevokedSession, SessionRow } from '../session-store.ts
 export type Columns = Record<string, unknown>
 
 /** Numbers by `Number()`: `pg` gives a bigint as text, unless the application has told it otherwise. */
-export function toRow (of: Columns): SessionRow | null {
+export function toRow(of: Columns): SessionRow | null {
   if (of.id === null) return null
   return {
     id: String(of.id),
@@ -21,24 +21,24 @@ export function toRow (of: Columns): SessionRow | null {
     accessLifetimeSeconds: Number(of.access_lifetime_seconds),
     revokedAt: numberOrNull(of.revoked_at),
     // As JSON, because a device's name comes from outside and may contain U+0000, which PostgreSQL's texts cannot.
-    device: of.device === null ? null : JSON.parse(String(of.device)) as string,
+    device: of.device === null ? null : (JSON.parse(String(of.device)) as string),
     scope: of.scope as string | null,
     claims: JSON.parse(String(of.claims)) as Record<string, unknown>
   }
 }
 
-export function toEntry (of: Columns): Revocation {
+export function toEntry(of: Columns): Revocation {
   return { kind: of.kind as Revocation['kind'], id: String(of.id), until: Number(of.until) }
 }
 
-export function toRevoked (text: unknown): RevokedSession[] {
+export function toRevoked(text: unknown): RevokedSession[] {
   return JSON.parse(String(text)) as RevokedSession[]
 }
 
-export function toTime ({ now }: Columns): number {
+export function toTime({ now }: Columns): number {
   return Number(now)
 }
 
-function numberOrNull (value: unknown): number | null {
+function numberOrNull(value: unknown): number | null {
   return value === null ? null : Number(value)
 }

@@ -23,12 +23,12 @@ const steps: Readonly<Record<string, Step>> = {
 const migrationLock = 4_702_111_234_474_983
 
 /** True when there is nothing to migrate. */
-export async function isCurrent (client: PostgresClient, schema: string): Promise<boolean> {
+export async function isCurrent(client: PostgresClient, schema: string): Promise<boolean> {
   return (await missingSteps(client, schema)).length === 0
 }
 
 /** Brings a schema up to date: once, though nodes start together. */
-export async function migrate (client: PostgresClient, schema: string): Promise<void> {
+export async function migrate(client: PostgresClient, schema: string): Promise<void> {
   await client.query(`BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(${migrationLock})`)
   // Another node may have done it meanwhile, and have the rights that this one lacks.
   if (await isCurrent(client, schema)) {
@@ -49,19 +49,23 @@ export async function migrate (client: PostgresClient, schema: string): Promise<
 }
 
 /** @throws UnusableStoreError where a newer version has changed the schema in a way that this one cannot work with */
-async function missingSteps (client: PostgresClient, schema: string): Promise<string[]> {
+async function missingSteps(client: PostgresClient, schema: string): Promise<string[]> {
   const table = `"${schema}".auth_schema`
-  const { rows: [found] } = await client.query('SELECT to_regclass($1) IS NOT NULL AS exists', [table])
+  const {
+    rows: [found]
+  } = await client.query('SELECT to_regclass($1) IS NOT NULL AS exists', [table])
   if (!(found as { exists: boolean }).exists) return Object.keys(steps)
   // As JSON, because older versions made the table without `usable_from`.
   const { rows } = await client.query(`SELECT step, to_jsonb(applied) ->> 'usable_from' AS "usableFrom"
     FROM ${table} AS applied ORDER BY step`)
-  const applied = rows as { step: string, usableFrom: string | null }[]
+  const applied = rows as { step: string; usableFrom: string | null }[]
   for (const { step, usableFrom } of applied) {
     if (steps[step] !== undefined || (usableFrom !== null && steps[usableFrom] !== undefined)) continue
-    throw new UnusableStoreError(`the PostgreSQL schema "${schema}" has the step "${step}", ` +
-      `which needs code that knows the step "${usableFrom ?? step}": ` +
-      `this version of fastify-authenticate knows the steps up to "${Object.keys(steps).at(-1)}"; update it`)
+    throw new UnusableStoreError(
+      `the PostgreSQL schema "${schema}" has the step "${step}", ` +
+        `which needs code that knows the step "${usableFrom ?? step}": ` +
+        `this version of fastify-authenticate knows the steps up to "${Object.keys(steps).at(-1)}"; update it`
+    )
   }
   return Object.keys(steps).filter((step) => !applied.some((row) => row.step === step))
 }

@@ -24,7 +24,10 @@ const defaults: Limits = {
 const appendBatch = 2500
 
 /** The store behind `postgresStore()`, whose limits a test can shorten. */
-export function createPostgresStore (pool: PostgresPool, options: { schema: string, limits?: Partial<Limits> }): SessionStore {
+export function createPostgresStore(
+  pool: PostgresPool,
+  options: { schema: string; limits?: Partial<Limits> }
+): SessionStore {
   const { schema } = options
   const limits = { ...defaults, ...options.limits }
   const sql = createStatements(`"${schema}"`)
@@ -33,29 +36,34 @@ export function createPostgresStore (pool: PostgresPool, options: { schema: stri
   let closed = false
 
   /** The values are asked for when there is a client: an age would grow old while one is waited for. */
-  const query = (text: string, values = (): unknown[] => [], ms = limits.callMs) => within(ms, async (late) => {
-    await Promise.race([preparation.once(), late])
-    const { rows } = await onClient(pool, late, (client) => client.query(text, values()))
-    return rows as Columns[]
-  })
+  const query = (text: string, values = (): unknown[] => [], ms = limits.callMs) =>
+    within(ms, async (late) => {
+      await Promise.race([preparation.once(), late])
+      const { rows } = await onClient(pool, late, (client) => client.query(text, values()))
+      return rows as Columns[]
+    })
 
-  async function queryOne (text: string, values?: () => unknown[], ms?: number): Promise<Columns> {
+  async function queryOne(text: string, values?: () => unknown[], ms?: number): Promise<Columns> {
     const [columns] = await query(text, values, ms)
     return columns!
   }
 
-  async function compareAndSet (text: string, values: unknown[]): Promise<CompareAndSetResult> {
+  async function compareAndSet(text: string, values: unknown[]): Promise<CompareAndSetResult> {
     const columns = await queryOne(text, () => values)
     return { row: toRow(columns), storeTime: toTime(columns), applied: columns.applied === true }
   }
 
-  async function append (entries: readonly Revocation[], lifetimeSeconds: number) {
-    const [kinds, ids, untils] = [entries.map(({ kind }) => kind), entries.map(({ id }) => id), entries.map(({ until }) => wholeUntil(until))]
+  async function append(entries: readonly Revocation[], lifetimeSeconds: number) {
+    const [kinds, ids, untils] = [
+      entries.map(({ kind }) => kind),
+      entries.map(({ id }) => id),
+      entries.map(({ until }) => wholeUntil(until))
+    ]
     return { storeTime: toTime(await queryOne(sql.append, () => [kinds, ids, untils, lifetimeSeconds])) }
   }
 
   return {
-    async prepare () {
+    async prepare() {
       await preparation.prepare()
       try {
         return { storeTime: toTime(await queryOne(sql.time)) }
@@ -64,12 +72,26 @@ export function createPostgresStore (pool: PostgresPool, options: { schema: stri
       }
     },
 
-    async insert (session, { issuers, revoke, revokeOthers = false, maxSessions, authenticatedAge, lifetimeSeconds }) {
+    async insert(session, { issuers, revoke, revokeOthers = false, maxSessions, authenticatedAge, lifetimeSeconds }) {
       const { id, issuer, sub, sessionKey, device, scope, claims, accessLifetimeSeconds, idleMs, absoluteMs } = session
       const columns = await queryOne(sql.insert, () => [
-        id, issuer, sub, sessionKey, device === null ? null : JSON.stringify(device), scope, JSON.stringify(claims),
-        accessLifetimeSeconds, idleMs, absoluteMs, issuers, revoke, revokeOthers,
-        limitOf(maxSessions), toAge(authenticatedAge?.()), lifetimeSeconds, maxBatch
+        id,
+        issuer,
+        sub,
+        sessionKey,
+        device === null ? null : JSON.stringify(device),
+        scope,
+        JSON.stringify(claims),
+        accessLifetimeSeconds,
+        idleMs,
+        absoluteMs,
+        issuers,
+        revoke,
+        revokeOthers,
+        limitOf(maxSessions),
+        toAge(authenticatedAge?.()),
+        lifetimeSeconds,
+        maxBatch
       ])
       const row = toRow(columns)
       const storeTime = toTime(columns)
@@ -78,7 +100,7 @@ export function createPostgresStore (pool: PostgresPool, options: { schema: stri
       return { row, storeTime, revoked: toRevoked(revoked), evicted: toRevoked(evicted), more: more === true }
     },
 
-    async find (id) {
+    async find(id) {
       const columns = await queryOne(sql.find, () => [id])
       return { row: toRow(columns), storeTime: toTime(columns) }
     },
@@ -87,34 +109,41 @@ export function createPostgresStore (pool: PostgresPool, options: { schema: stri
       compareAndSet(sql.rotate, [id, from, to, minAgeMs, idleMs, accessLifetimeSeconds]),
 
     countRetry: (id, { generation, retries, keepRetries, idleMs, accessLifetimeSeconds }) =>
-      compareAndSet(sql.countRetry, [id, generation, retries.join(), keepRetries.join(), idleMs, accessLifetimeSeconds]),
+      compareAndSet(sql.countRetry, [
+        id,
+        generation,
+        retries.join(),
+        keepRetries.join(),
+        idleMs,
+        accessLifetimeSeconds
+      ]),
 
     countRepeat: (id, { generation, repeated, streak }) =>
       compareAndSet(sql.countRepeat, [id, generation, repeated, streak]),
 
-    async revoke (id, { sub = null, issuers = null, lifetimeSeconds }) {
+    async revoke(id, { sub = null, issuers = null, lifetimeSeconds }) {
       const columns = await queryOne(sql.revoke, () => [id, issuers, sub, lifetimeSeconds])
       const revoked = columns.sub === null ? null : { id, sub: String(columns.sub), until: Number(columns.until) }
       return { revoked, storeTime: toTime(columns) }
     },
 
-    async revokeAll ({ issuers, sub }, { except = null, lifetimeSeconds }) {
+    async revokeAll({ issuers, sub }, { except = null, lifetimeSeconds }) {
       const columns = await queryOne(sql.revokeAll, () => [issuers, sub, except, lifetimeSeconds, maxBatch])
       return { revoked: toRevoked(columns.revoked), more: columns.more === true, storeTime: toTime(columns) }
     },
 
-    async trim ({ issuers, sub }, { maxSessions, lifetimeSeconds }) {
+    async trim({ issuers, sub }, { maxSessions, lifetimeSeconds }) {
       const columns = await queryOne(sql.trim, () => [issuers, sub, limitOf(maxSessions), lifetimeSeconds, maxBatch])
       const revoked = [...toRevoked(columns.revoked), ...toRevoked(columns.evicted)]
       return { revoked, more: columns.more === true, storeTime: toTime(columns) }
     },
 
-    async list ({ issuers, sub }, { limit }) {
+    async list({ issuers, sub }, { limit }) {
       const found = await query(sql.list, () => [issuers, sub, limit])
       return { rows: found.map(toRow).filter((row) => row !== null), storeTime: toTime(found[0]!) }
     },
 
-    async appendRevocations (entries, { lifetimeSeconds }) {
+    async appendRevocations(entries, { lifetimeSeconds }) {
       let written = await append(entries.slice(0, appendBatch), lifetimeSeconds)
       for (let from = appendBatch; from < entries.length; from += appendBatch) {
         written = await append(entries.slice(from, from + appendBatch), lifetimeSeconds)
@@ -122,7 +151,7 @@ export function createPostgresStore (pool: PostgresPool, options: { schema: stri
       return written
     },
 
-    async readRevocations (cursor, limit) {
+    async readRevocations(cursor, limit) {
       const { number, nonce } = parseCursor(cursor)
       const found = await query(sql.readRevocations, () => [number, nonce, limit + 1])
       const resumed = found[0]!.resumed === true
@@ -139,7 +168,7 @@ export function createPostgresStore (pool: PostgresPool, options: { schema: stri
 
     subscribe: (wake) => push.subscribe(wake),
 
-    async sweep () {
+    async sweep() {
       let total = 0
       let from: unknown[] = [0, 0]
       for (let more = true; more;) {
@@ -152,7 +181,7 @@ export function createPostgresStore (pool: PostgresPool, options: { schema: stri
       return total
     },
 
-    async close () {
+    async close() {
       closed = true
       push.close()
     }
@@ -160,16 +189,16 @@ export function createPostgresStore (pool: PostgresPool, options: { schema: stri
 }
 
 /** A number that is not a time proves nothing: as old as can be. */
-function toAge (age: number | undefined): number | null {
+function toAge(age: number | undefined): number | null {
   return age === undefined ? null : Number.isNaN(age) ? Infinity : age
 }
 
-function limitOf (maxSessions: number): number | null {
+function limitOf(maxSessions: number): number | null {
   return Number.isFinite(maxSessions) ? maxSessions : null
 }
 
 /** `0.` is the cursor of an empty log: everything comes after it. No entry has the number -1. */
-function parseCursor (cursor: string | null) {
+function parseCursor(cursor: string | null) {
   if (cursor === null || cursor === '0.') return { number: '0', nonce: null }
   const [, number = '-1', nonce = null] = /^(\d{1,18})\.([\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})$/.exec(cursor) ?? []
   return { number, nonce }

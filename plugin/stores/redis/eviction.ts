@@ -6,15 +6,18 @@ const evictionPolicy = script(`
   return string.match(redis.call('INFO', 'memory'), 'maxmemory_policy:([%w-]+)') or ''`)
 
 /** Asks once; by the process' warnings, because a store has no logger. */
-export function warnOfEviction ({ evaluate }: Driver): () => void {
+export function warnOfEviction({ evaluate }: Driver): () => void {
   let asked = false
 
-  async function ask (): Promise<void> {
+  async function ask(): Promise<void> {
     const policy = String(await evaluate(evictionPolicy, { keys: [] }))
     if (policy === '' || policy === 'noeviction') return
-    process.emitWarning(`Redis may evict sessions and revocations: its maxmemory-policy is ${policy}. Set it to noeviction`, {
-      code: 'FASTIFY_AUTHENTICATE_REDIS_EVICTION'
-    })
+    process.emitWarning(
+      `Redis may evict sessions and revocations: its maxmemory-policy is ${policy}. Set it to noeviction`,
+      {
+        code: 'FASTIFY_AUTHENTICATE_REDIS_EVICTION'
+      }
+    )
   }
 
   return () => {

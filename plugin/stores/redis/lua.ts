@@ -6,7 +6,7 @@ export interface Script {
   readonly sha1: string
 }
 
-export function script (...parts: string[]): Script {
+export function script(...parts: string[]): Script {
   const text = parts.join('\n')
   return Object.freeze({ text, sha1: createHash('sha1').update(text).digest('hex') })
 }

@@ -5,8 +5,8 @@ import { script } from './lua.ts'
 /** A connection that listens, and tries again whenever it is back. */
 interface Subscriber {
   /** Settles as the attempt that is under way, or as the last one did. */
-  subscribed (): Promise<void>
-  end (): void
+  subscribed(): Promise<void>
+  end(): void
 }
 
 const publish = script(`
@@ -17,7 +17,10 @@ const publish = script(`
  * It has the options of the client that was given, reconnects by them, and wakes its listeners each time it is back,
  * because what was published meanwhile is lost.
  */
-export function createPush (client: RedisClient, { driver: { evaluate, inTime }, channel }: { driver: Driver, channel: string }) {
+export function createPush(
+  client: RedisClient,
+  { driver: { evaluate, inTime }, channel }: { driver: Driver; channel: string }
+) {
   const listeners = new Set<() => void>()
   let subscriber: Subscriber | undefined
   let closed = false
@@ -26,18 +29,18 @@ export function createPush (client: RedisClient, { driver: { evaluate, inTime },
   }
 
   return {
-    async subscribe (listener: () => void): Promise<void> {
+    async subscribe(listener: () => void): Promise<void> {
       if (closed) throw new Error('Cannot subscribe: the store is closed')
       listeners.add(listener)
-      const current = subscriber ??= isIoredis(client)
+      const current = (subscriber ??= isIoredis(client)
         ? ioredisSubscriber(client.duplicate(), channel, wake)
-        : nodeRedisSubscriber(client.duplicate(), channel, wake)
+        : nodeRedisSubscriber(client.duplicate(), channel, wake))
       await inTime(async () => current.subscribed())
       // To be able to hear is not enough: somebody has to be able to publish.
       await evaluate(publish, { keys: [], args: [channel] })
     },
 
-    async close (): Promise<void> {
+    async close(): Promise<void> {
       closed = true
       subscriber?.end()
     }
@@ -45,24 +48,26 @@ export function createPush (client: RedisClient, { driver: { evaluate, inTime },
 }
 
 /** Keeps the outcome of the last attempt; a failed one can be repeated. */
-function createAttempts (attempt: () => Promise<void>) {
+function createAttempts(attempt: () => Promise<void>) {
   let last: Promise<void> | undefined
   let failed = false
   return {
-    start (): Promise<void> {
+    start(): Promise<void> {
       failed = false
       last = attempt()
-      last.catch(() => { failed = true })
+      last.catch(() => {
+        failed = true
+      })
       return last
     },
     /** `undefined` where none was made. */
-    current (): Promise<void> | undefined {
+    current(): Promise<void> | undefined {
       return failed ? this.start() : last
     }
   }
 }
 
-function ioredisSubscriber (connection: IoredisSubscriber, channel: string, wake: () => void): Subscriber {
+function ioredisSubscriber(connection: IoredisSubscriber, channel: string, wake: () => void): Subscriber {
   connection.on('error', ignore)
   connection.on('message', wake)
   const attempts = createAttempts(async () => {
@@ -78,7 +83,7 @@ function ioredisSubscriber (connection: IoredisSubscriber, channel: string, wake
   })
   if (connection.status === 'wait') connection.connect().catch(ignore)
   return {
-    async subscribed () {
+    async subscribed() {
       await connected
       await attempts.current()
     },
@@ -86,7 +91,7 @@ function ioredisSubscriber (connection: IoredisSubscriber, channel: string, wake
   }
 }
 
-function nodeRedisSubscriber (connection: NodeRedisSubscriber, channel: string, wake: () => void): Subscriber {
+function nodeRedisSubscriber(connection: NodeRedisSubscriber, channel: string, wake: () => void): Subscriber {
   // Without a listener, the first lost connection would end the process.
   connection.on('error', ignore)
   let isSubscribed = false
@@ -106,11 +111,11 @@ function nodeRedisSubscriber (connection: NodeRedisSubscriber, channel: string, 
   })()
   connected.catch(ignore)
   return {
-    async subscribed () {
+    async subscribed() {
       await connected
       await attempts.current()
     },
-    end () {
+    end() {
       try {
         connection.destroy()
       } catch {
@@ -121,4 +126,4 @@ function nodeRedisSubscriber (connection: NodeRedisSubscriber, channel: string, 
 }
 
 /** Failures of this connection cost speed, nothing else: the readers of the log poll. */
-function ignore (): void {}
+function ignore(): void {}

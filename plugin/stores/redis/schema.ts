@@ -13,7 +13,9 @@ const version = 2
 const usableFrom = 2
 
 /** Tries every command that writes, so that a right that is missing stops the start and not a sign-in. */
-const prepareScript = script(prelude, `
+const prepareScript = script(
+  prelude,
+  `
   local key, mine, minesUsableFrom = base .. '${keyNames.version}', takeNumber(), takeNumber()
   local known, knownUsableFrom = unpack(redis.call('HMGET', key, 'version', 'usableFrom'))
   if knownUsableFrom and tonumber(knownUsableFrom) > mine then return { now, known, knownUsableFrom } end
@@ -38,18 +40,22 @@ const prepareScript = script(prelude, `
   redis.call('ZREM', probe, 'a')
   redis.call('GET', probe)
   redis.call('DEL', renamed)
-  return { now }`)
+  return { now }`
+)
 
 /**
  * Connects and records the version, until Redis has let it: a call that comes before shares the attempt.
  * Refused passwords are tried again, {@link credentialTries} times in all.
  */
-export function createPrepare ({ evaluate, whyClosed }: Driver, { base, retryMs }: { base: string, retryMs: number }) {
-  async function attempt (triesLeft: number): Promise<number> {
+export function createPrepare({ evaluate, whyClosed }: Driver, { base, retryMs }: { base: string; retryMs: number }) {
+  async function attempt(triesLeft: number): Promise<number> {
     const reason = whyClosed()
     if (reason !== undefined) throw new UnusableStoreError(reason)
     try {
-      const [now, known, knownUsableFrom] = await evaluate(prepareScript, { keys: [base], args: [version, usableFrom] }) as unknown[]
+      const [now, known, knownUsableFrom] = (await evaluate(prepareScript, {
+        keys: [base],
+        args: [version, usableFrom]
+      })) as unknown[]
       if (known !== undefined) throw newer(base, Number(known), Number(knownUsableFrom))
       return Number(now)
     } catch (error) {
@@ -63,8 +69,9 @@ export function createPrepare ({ evaluate, whyClosed }: Driver, { base, retryMs 
   return async () => await attempt(credentialTries)
 }
 
-function newer (base: string, known: number, knownUsableFrom: number): UnusableStoreError {
+function newer(base: string, known: number, knownUsableFrom: number): UnusableStoreError {
   return new UnusableStoreError(
     `The data under ${base}* has schema version ${known} and can be used from version ${knownUsableFrom} on: ` +
-    `this code has version ${version}. Install a later fastify-authenticate, or pass another "prefix"`)
+      `this code has version ${version}. Install a later fastify-authenticate, or pass another "prefix"`
+  )
 }

@@ -4,8 +4,15 @@ import { logging, logKeys } from './log-lua.ts'
 import { ending, indexing } from './owner-lua.ts'
 
 /** Nonce and channel come first wherever the log may grow. */
-const revoking = [prelude, logKeys, logging, indexing, ending, `
-  local nonce, channel, lifetimeSeconds = take(), take(), takeNumber()`]
+const revoking = [
+  prelude,
+  logKeys,
+  logging,
+  indexing,
+  ending,
+  `
+  local nonce, channel, lifetimeSeconds = take(), take(), takeNumber()`
+]
 
 /** After the change, before the row gets its expiry: that may have come already. */
 const sliding = `
@@ -20,10 +27,15 @@ end`
 
 /** The arguments are taken in the order in which they are named, lists with their length before them. */
 export const scripts = {
-  time: script(prelude, `
-    return { now }`),
+  time: script(
+    prelude,
+    `
+    return { now }`
+  ),
 
-  insert: script(...revoking, `
+  insert: script(
+    ...revoking,
+    `
     local id, issuer, owners, authenticatedAt = take(), take(), takeOwners(), take()
     local named, revokesOthers, maxSessions = takeList(), take() == '1', takeNumber()
     local idleMs, absoluteMs, accessLifetimeSeconds, pieces = takeNumber(), takeNumber(), take(), takeList()
@@ -66,36 +78,55 @@ export const scripts = {
     redis.call('PEXPIREAT', key, idle)
     enter(row, idle, micros)
     writeLog(nonce, channel)
-    return { now, flat, revoked, others, evicted, isDone and 0 or 1 }`),
+    return { now, flat, revoked, others, evicted, isDone and 0 or 1 }`
+  ),
 
-  find: script(prelude, `
+  find: script(
+    prelude,
+    `
     local _, flat = read(take())
-    return { now, flat }`),
+    return { now, flat }`
+  ),
 
   /** The distance in time, not the difference: a clock that was set back must not stop refreshing. */
-  rotate: script(prelude, indexing, sliding, `
+  rotate: script(
+    prelude,
+    indexing,
+    sliding,
+    `
     local id, from, to, minAgeMs, idleMs, accessLifetimeSeconds = take(), takeNumber(), take(), takeNumber(), takeNumber(), takeNumber()
     local row, flat = read(id)
     if not isLive(row) or tonumber(row.g) ~= from or math.abs(now - tonumber(row.r)) < minAgeMs then return { now, flat, 0 } end
     redis.call('HSET', sessionKey(id), 'g', to, 'r', digits(now))
-    return slide(row, idleMs, accessLifetimeSeconds, micros)`),
+    return slide(row, idleMs, accessLifetimeSeconds, micros)`
+  ),
 
-  countRetry: script(prelude, indexing, sliding, `
+  countRetry: script(
+    prelude,
+    indexing,
+    sliding,
+    `
     local id, generation, retries, keepRetries, idleMs, accessLifetimeSeconds = take(), takeNumber(), take(), take(), takeNumber(), takeNumber()
     local row, flat = read(id)
     if not isLive(row) or tonumber(row.g) ~= generation or (row.y or '') ~= retries then return { now, flat, 0 } end
     redis.call('HSET', sessionKey(id), 'y', (keepRetries == '' and '' or keepRetries .. ',') .. digits(now))
-    return slide(row, idleMs, accessLifetimeSeconds)`),
+    return slide(row, idleMs, accessLifetimeSeconds)`
+  ),
 
-  countRepeat: script(prelude, `
+  countRepeat: script(
+    prelude,
+    `
     local id, generation, repeated, streak = take(), takeNumber(), takeNumber(), take()
     local row, flat = read(id)
     if not isLive(row) or tonumber(row.g) ~= generation or tonumber(row.n or -1) >= repeated then return { now, flat, 0 } end
     redis.call('HSET', sessionKey(id), 'n', digits(repeated), 'q', streak)
-    return { now, redis.call('HGETALL', sessionKey(id)), 1 }`),
+    return { now, redis.call('HGETALL', sessionKey(id)), 1 }`
+  ),
 
   /** The subject and the issuers are lists of those that will do; an absent list is `-1`. */
-  revoke: script(...revoking, `
+  revoke: script(
+    ...revoking,
+    `
     local function takeCheck ()
       local count = takeNumber()
       if count < 0 then return function () return true end end
@@ -110,10 +141,13 @@ export const scripts = {
     local revoked = finish(row, lifetimeSeconds)
     leave(row)
     writeLog(nonce, channel)
-    return { now, revoked }`),
+    return { now, revoked }`
+  ),
 
   /** Only a session that was alive before is spared: one behind an earlier call stays revoked. */
-  revokeAll: script(...revoking, `
+  revokeAll: script(
+    ...revoking,
+    `
     local owners, except = takeOwners(), takeList()[1]
     refresh(owners)
     local spared = except and skim(except) or {}
@@ -131,19 +165,26 @@ export const scripts = {
     local revoked = {}
     local isDone = logBehind(owners, lifetimeSeconds, revoked)
     writeLog(nonce, channel)
-    return { now, revoked, isDone and 0 or 1 }`),
+    return { now, revoked, isDone and 0 or 1 }`
+  ),
 
-  trim: script(...revoking, `
+  trim: script(
+    ...revoking,
+    `
     local owners, maxSessions, revoked, evicted = takeOwners(), takeNumber(), {}, {}
     refresh(owners)
     local isDone = logBehind(owners, lifetimeSeconds, revoked)
     isDone = evict(owners, maxSessions, lifetimeSeconds, evicted, ${maxBatch} - #revoked) and isDone
     writeLog(nonce, channel)
     for _, one in ipairs(evicted) do revoked[#revoked + 1] = one end
-    return { now, revoked, isDone and 0 or 1 }`),
+    return { now, revoked, isDone and 0 or 1 }`
+  ),
 
   /** The most recently rotated first. */
-  list: script(prelude, indexing, `
+  list: script(
+    prelude,
+    indexing,
+    `
     local owners, limit, found, rows = takeOwners(), takeNumber(), {}, {}
     refresh(owners)
     for _, owner in ipairs(owners) do
@@ -157,10 +198,13 @@ export const scripts = {
       local row, flat = read(found[position].id, found[position].owner)
       if isLive(row) then rows[#rows + 1] = { row.id, flat } end
     end
-    return { now, rows }`),
+    return { now, rows }`
+  ),
 
   /** Pairs of member and until. */
-  appendRevocations: script(...revoking, `
+  appendRevocations: script(
+    ...revoking,
+    `
     while taken < #ARGV do
       local member, untilMs = take(), takeNumber()
       local row = string.sub(member, 1, 1) == 's' and skim(string.sub(member, 2)) or {}
@@ -172,10 +216,14 @@ export const scripts = {
       end
     end
     writeLog(nonce, channel)
-    return { now }`),
+    return { now }`
+  ),
 
   /** The number and nonce of the cursor are empty at the start. `0.` is the cursor of an empty log: everything is after it. */
-  readRevocations: script(prelude, logKeys, `
+  readRevocations: script(
+    prelude,
+    logKeys,
+    `
     local limit, number, nonce = takeNumber(), take(), take()
     local resumed = number == '0' and nonce == ''
     if not resumed then
@@ -190,10 +238,14 @@ export const scripts = {
     end
     local last = math.min(#found / 2, limit)
     if last > 0 then number, nonce = found[2 * last], redis.call('HGET', logNonce, found[2 * last - 1]) end
-    return { now, page, digits(tonumber(number)) .. '.' .. nonce, #found > 2 * limit and 1 or 0, resumed and 1 or 0 }`),
+    return { now, page, digits(tonumber(number)) .. '.' .. nonce, #found > 2 * limit and 1 or 0, resumed and 1 or 0 }`
+  ),
 
   /** The newest stays, so that the cursor of a reader who has read all can be resumed. */
-  sweepLog: script(prelude, logKeys, `
+  sweepLog: script(
+    prelude,
+    logKeys,
+    `
     local newest = redis.call('ZRANGE', log, -1, -1)[1]
     local expired, gone = redis.call('ZRANGEBYSCORE', logUntil, '-inf', digits(now), 'LIMIT', 0, takeNumber()), {}
     for _, member in ipairs(expired) do if member ~= newest then gone[#gone + 1] = member end end
@@ -202,5 +254,6 @@ export const scripts = {
       redis.call('ZREM', logUntil, unpack(gone))
       redis.call('HDEL', logNonce, unpack(gone))
     end
-    return { now, #expired }`)
+    return { now, #expired }`
+  )
 }

@@ -6,15 +6,15 @@ import { createWriteQueue } from './write-queue.ts'
 type Bindings = Record<string, string | number | null>
 
 export interface SqliteStatement {
-  run (bindings: Bindings): { changes: number | bigint }
-  get (bindings: Bindings): unknown
-  all (bindings: Bindings): unknown[]
+  run(bindings: Bindings): { changes: number | bigint }
+  get(bindings: Bindings): unknown
+  all(bindings: Bindings): unknown[]
 }
 
 /** What is called of a SQLite client: the `DatabaseSync` of `node:sqlite` or of `@photostructure/sqlite` fits. */
 export interface SqliteDatabase {
-  exec (sql: string): void
-  prepare (sql: string): SqliteStatement
+  exec(sql: string): void
+  prepare(sql: string): SqliteStatement
 }
 
 /** How long a call waits for its turn: below the 2 s of a request, so that the database's own reason is reported. */
@@ -34,11 +34,11 @@ interface DriverOptions {
 export type Driver = ReturnType<typeof createDriver>
 
 /** Transactions on one connection. The process goes on while another connection holds the lock. */
-export function createDriver (database: SqliteDatabase, { limitMs = callLimitMs, assertUsable }: DriverOptions) {
+export function createDriver(database: SqliteDatabase, { limitMs = callLimitMs, assertUsable }: DriverOptions) {
   const busyTimeout = database.prepare('PRAGMA busy_timeout')
 
   /** SQLite itself would wait with the whole process standing still. */
-  function withoutWaiting<T> (work: () => T): T {
+  function withoutWaiting<T>(work: () => T): T {
     const { timeout } = busyTimeout.get({}) as { timeout: number | bigint }
     database.exec('PRAGMA busy_timeout = 0')
     try {
@@ -48,7 +48,7 @@ export function createDriver (database: SqliteDatabase, { limitMs = callLimitMs,
     }
   }
 
-  function attempt<T> (mode: 'DEFERRED' | 'IMMEDIATE', work: () => T): Attempt<T> {
+  function attempt<T>(mode: 'DEFERRED' | 'IMMEDIATE', work: () => T): Attempt<T> {
     assertUsable()
     try {
       return { result: withoutWaiting(() => transaction(database, { mode, work })) }
@@ -60,12 +60,15 @@ export function createDriver (database: SqliteDatabase, { limitMs = callLimitMs,
 
   const pause = () => setTimeout(Math.random() * retryMs)
   const { enqueue, idle } = createWriteQueue({
-    database, attempt: (work) => attempt('IMMEDIATE', work), pause, limitMs
+    database,
+    attempt: (work) => attempt('IMMEDIATE', work),
+    pause,
+    limitMs
   })
 
   return {
     /** Runs at once: a reader waits for no writer, only for a connection that has the file to itself. */
-    async read<T> (work: () => T): Promise<T> {
+    async read<T>(work: () => T): Promise<T> {
       for (const until = performance.now() + limitMs; ;) {
         const tried = attempt('DEFERRED', work)
         if ('result' in tried) return tried.result

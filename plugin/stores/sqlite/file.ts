@@ -3,8 +3,8 @@ import { UnusableStoreError } from '../session-store.ts'
 import type { SqliteDatabase } from './driver.ts'
 
 /** The path of the connection's main database; empty for one in memory. */
-export function pathOf (database: SqliteDatabase): string {
-  const databases = database.prepare('PRAGMA database_list').all({}) as { name: string, file: string | null }[]
+export function pathOf(database: SqliteDatabase): string {
+  const databases = database.prepare('PRAGMA database_list').all({}) as { name: string; file: string | null }[]
   return databases.find(({ name }) => name === 'main')?.file ?? ''
 }
 
@@ -12,14 +12,15 @@ export function pathOf (database: SqliteDatabase): string {
  * A file that was deleted or replaced is read and written as before by those who have it open, until they end: what
  * they revoke lives on for everybody else. So every call makes sure first; a file put back in its place is used again.
  */
-export function createFileCheck (path: string): () => void {
+export function createFileCheck(path: string): () => void {
   if (path === '') return () => {}
   const opened = statSync(path)
-  return function assertSameFile () {
+  return function assertSameFile() {
     const found = statSync(path, { throwIfNoEntry: false })
     if (found?.ino === opened.ino && found.dev === opened.dev) return
     const what = found === undefined ? 'was deleted' : 'was replaced by another file'
-    throw new UnusableStoreError(`sqliteStore() has stopped: ${path} ${what} after it was opened. ` +
-      'Put the file back, or restart the process')
+    throw new UnusableStoreError(
+      `sqliteStore() has stopped: ${path} ${what} after it was opened. ` + 'Put the file back, or restart the process'
+    )
   }
 }

@@ -13,18 +13,20 @@ export interface SqliteStoreOptions {
   limitMs?: number | undefined
 }
 
-export function checkOptions ({ prefix, clock = Date.now, limitMs, ...others }: SqliteStoreOptions) {
+export function checkOptions({ prefix, clock = Date.now, limitMs, ...others }: SqliteStoreOptions) {
   const [unknown] = Object.keys(others)
   if (unknown !== undefined) throw new TypeError(`sqliteStore() has no option "${unknown}": it has prefix and clock`)
   return { prefix: checkPrefix(prefix), clock, limitMs }
 }
 
 /** What is passed here instead of an open client is found now, not at the first request. */
-export function assertDatabase (database: unknown): asserts database is SqliteDatabase {
+export function assertDatabase(database: unknown): asserts database is SqliteDatabase {
   const { exec, prepare, isOpen } = (database ?? {}) as Record<string, unknown>
   const isClient = typeof database === 'object' && typeof exec === 'function' && typeof prepare === 'function'
   if (isClient && isOpen !== false) return
   const received = isClient ? 'one that is closed' : database === null ? 'null' : `a value of type ${typeof database}`
-  throw new TypeError('sqliteStore() needs an open client of node:sqlite or @photostructure/sqlite, ' +
-    `made by new DatabaseSync(path): received ${received}`)
+  throw new TypeError(
+    'sqliteStore() needs an open client of node:sqlite or @photostructure/sqlite, ' +
+      `made by new DatabaseSync(path): received ${received}`
+  )
 }

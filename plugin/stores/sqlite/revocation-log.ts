@@ -7,19 +7,21 @@ import type { Statements } from './statements.ts'
 const beginning = '0.'
 
 /** Numbered entries, one for each thing revoked. Called inside a transaction. */
-export function createRevocationLog (statements: Statements) {
+export function createRevocationLog(statements: Statements) {
   return {
     /** Keeps the later `until`. An entry that is raised moves to the end, for readers that are past it. */
-    append ({ kind, id, until }: Revocation): void {
+    append({ kind, id, until }: Revocation): void {
       const known = statements.findEntry.get({ kind, id }) as Record<'number' | 'until', number | bigint> | undefined
       if (known !== undefined && Number(known.until) >= until) return
       if (known !== undefined) statements.emptyEntry.run({ number: Number(known.number) })
       statements.appendEntry.run({ mark: newMark(), kind, id, until })
     },
 
-    read (cursor: string | null, limit: number) {
+    read(cursor: string | null, limit: number) {
       const [number = 0, mark = ''] = cursor?.split('.') ?? []
-      const resumed = cursor === null || cursor === beginning ||
+      const resumed =
+        cursor === null ||
+        cursor === beginning ||
         statements.entryAt.get({ number: Number(number), mark }) !== undefined
       const after = resumed ? Number(number) : 0
       const found = statements.entriesAfter.all({ number: after, limit: limit + 1 }).map(toEntry)

@@ -21,7 +21,7 @@ interface Moment {
   readonly lifetimeSeconds: number
 }
 
-type EvictOptions = Moment & { readonly maxSessions: number, readonly atMost: number }
+type EvictOptions = Moment & { readonly maxSessions: number; readonly atMost: number }
 /** `atLeast`: its entry in the log lasts until then, or longer. */
 type RevokeOptions = Moment & { readonly atLeast?: number }
 
@@ -30,13 +30,13 @@ interface Batch {
   readonly more: boolean
 }
 
-export function bindSubject ({ sub, issuers }: Subject): SubjectBindings {
+export function bindSubject({ sub, issuers }: Subject): SubjectBindings {
   return { sub: text(sub), issuers: JSON.stringify([...new Set(issuers)]) }
 }
 
 /** How sessions are revoked: one by one, or by the subject's counter. Called inside a transaction. */
-export function createRevoking (statements: Statements, log: ReturnType<typeof createRevocationLog>) {
-  function revoke ({ row }: KeptRow, { now, lifetimeSeconds, atLeast = 0 }: RevokeOptions): RevokedSession {
+export function createRevoking(statements: Statements, log: ReturnType<typeof createRevocationLog>) {
+  function revoke({ row }: KeptRow, { now, lifetimeSeconds, atLeast = 0 }: RevokeOptions): RevokedSession {
     const { id, sub } = row
     const until = Math.max(revokedUntil(now, row, lifetimeSeconds), atLeast)
     statements.revoke.run({ id, revokedAt: row.revokedAt ?? now, until })
@@ -50,24 +50,29 @@ export function createRevoking (statements: Statements, log: ReturnType<typeof c
     revoke,
 
     /** Revokes all sessions of the subject that exist, however many, except one. */
-    raise (subject: SubjectBindings, { now, except }: { now: number, except?: string | undefined }): void {
+    raise(subject: SubjectBindings, { now, except }: { now: number; except?: string | undefined }): void {
       // Only a session that was alive before: one behind an earlier call stays revoked.
-      const spares = except !== undefined &&
-        toNumber(statements.isCurrent.get({ ...subject, id: except })) !== null
+      const spares = except !== undefined && toNumber(statements.isCurrent.get({ ...subject, id: except })) !== null
       statements.raise.run({ ...subject, now, checkAt: now + dayMs })
       if (spares) statements.spare.run({ id: except })
     },
 
     /** Logs a batch of the live sessions that are behind the counter. */
-    logBehind (subject: SubjectBindings, moment: Moment): Batch {
+    logBehind(subject: SubjectBindings, moment: Moment): Batch {
       const rows = statements.behind.all({ ...subject, now: moment.now, limit: maxBatch + 1 })
       return { revoked: revokeRows(rows.slice(0, maxBatch), moment), more: rows.length > maxBatch }
     },
 
     /** Makes room for `maxSessions`, the least recently rotated first. */
-    evict (subject: SubjectBindings, { maxSessions, atMost, ...moment }: EvictOptions): Batch {
+    evict(subject: SubjectBindings, { maxSessions, atMost, ...moment }: EvictOptions): Batch {
       const { now } = moment
-      const live = toNumber(statements.countLive.get({ ...subject, now, limit: Math.min(maxSessions + atMost + 1, Number.MAX_SAFE_INTEGER) }))!
+      const live = toNumber(
+        statements.countLive.get({
+          ...subject,
+          now,
+          limit: Math.min(maxSessions + atMost + 1, Number.MAX_SAFE_INTEGER)
+        })
+      )!
       const excess = live - maxSessions
       if (excess <= 0) return { revoked: [], more: false }
       const rows = statements.leastRecent.all({ ...subject, now, limit: Math.min(excess, atMost) })

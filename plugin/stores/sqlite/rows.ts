@@ -12,10 +12,10 @@ export interface KeptRow {
 }
 
 /** Numbers by `Number()`, because the application may have opened its client with `readBigInts`. */
-export function toRow (columns: unknown): KeptRow | null {
+export function toRow(columns: unknown): KeptRow | null {
   if (columns === undefined) return null
   const of = columns as Columns
-  const numberOrNull = (value: Columns[string] | undefined) => value == null ? null : Number(value)
+  const numberOrNull = (value: Columns[string] | undefined) => (value == null ? null : Number(value))
   return {
     revokedUntil: numberOrNull(of.revoked_until),
     counter: Number(of.counter),
@@ -41,7 +41,7 @@ export function toRow (columns: unknown): KeptRow | null {
   }
 }
 
-export function toEntry (columns: unknown): { entry: Revocation, cursor: string } {
+export function toEntry(columns: unknown): { entry: Revocation; cursor: string } {
   const of = columns as Columns
   return {
     entry: { kind: of.kind as Revocation['kind'], id: String(of.id), until: Number(of.until) },
@@ -50,7 +50,7 @@ export function toEntry (columns: unknown): { entry: Revocation, cursor: string 
 }
 
 /** The value of a query that selects one. */
-export function toNumber (columns: unknown): number | null {
+export function toNumber(columns: unknown): number | null {
   const [value] = Object.values((columns ?? {}) as Columns)
   return value == null ? null : Number(value)
 }
@@ -59,7 +59,9 @@ export function toNumber (columns: unknown): number | null {
  * A text by which rows are found. Clients differ in whether they cut one at U+0000, which would find another one's rows.
  * @throws TypeError where it contains U+0000
  */
-export function text (given: string): string {
-  if (given.includes('\0')) throw new TypeError('sqliteStore() takes no text with U+0000 as an id, a subject or an issuer')
+export function text(given: string): string {
+  if (given.includes('\0')) {
+    throw new TypeError('sqliteStore() takes no text with U+0000 as an id, a subject or an issuer')
+  }
   return given
 }

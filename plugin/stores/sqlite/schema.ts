@@ -85,7 +85,7 @@ const steps: readonly Step[] = [
 ]
 
 /** Settings, and the tables: creates them, or brings those of an earlier version up to date. */
-export function setUp (database: SqliteDatabase, given: SetUpOptions): void {
+export function setUp(database: SqliteDatabase, given: SetUpOptions): void {
   // In this order, because switching to WAL already needs the patience.
   const timeout = toNumber(database.prepare('PRAGMA busy_timeout').get({}))
   if (timeout === 0) database.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`)
@@ -97,7 +97,7 @@ export function setUp (database: SqliteDatabase, given: SetUpOptions): void {
 }
 
 /** SQLite does not always wait by itself, as where processes switch a new file to WAL at the same time. */
-function patiently<T> (attempt: () => T, until = Date.now() + startLimitMs): T {
+function patiently<T>(attempt: () => T, until = Date.now() + startLimitMs): T {
   for (;;) {
     try {
       return attempt()
@@ -109,28 +109,34 @@ function patiently<T> (attempt: () => T, until = Date.now() + startLimitMs): T {
 }
 
 /** @throws UnusableStoreError where the tables need newer code */
-function isCurrent (database: SqliteDatabase, { prefix }: Pick<SetUpOptions, 'prefix'>): boolean {
+function isCurrent(database: SqliteDatabase, { prefix }: Pick<SetUpOptions, 'prefix'>): boolean {
   const get = (sql: string) => toNumber(database.prepare(withPrefix(sql, prefix)).get({}))
   if (get("SELECT 1 FROM pragma_table_info('auth_schema') WHERE name = 'usable_from'") === null) return false
   const usableFrom = get('SELECT max(usable_from) FROM auth_schema') ?? 0
   if (usableFrom > steps.length) {
-    throw new UnusableStoreError(`sqliteStore() cannot use the tables ${prefix}_…: they need ` +
-      `a fastify-authenticate with schema version ${usableFrom} or later, and this one has version ${steps.length}: update it`)
+    throw new UnusableStoreError(
+      `sqliteStore() cannot use the tables ${prefix}_…: they need ` +
+        `a fastify-authenticate with schema version ${usableFrom} or later, and this one has version ${steps.length}: update it`
+    )
   }
   const names = steps.map(({ name }) => `'${name}'`).join()
   return get(`SELECT count(*) FROM auth_schema WHERE step IN (${names})`) === steps.length
 }
 
 /** Called inside a transaction. */
-export function migrate (database: SqliteDatabase, { prefix, now }: SetUpOptions): void {
+export function migrate(database: SqliteDatabase, { prefix, now }: SetUpOptions): void {
   if (isCurrent(database, { prefix })) return
   const exec = (sql: string) => database.exec(withPrefix(sql, prefix))
   exec('CREATE TABLE IF NOT EXISTS auth_schema (step TEXT PRIMARY KEY, applied_at INTEGER NOT NULL) STRICT')
   const columns = database.prepare(withPrefix("SELECT name FROM pragma_table_info('auth_schema')", prefix)).all({})
   const hasVersions = columns.some((column) => (column as { name: string }).name === 'usable_from')
   if (!hasVersions) exec('ALTER TABLE auth_schema ADD COLUMN usable_from INTEGER NOT NULL DEFAULT 1')
-  const applied = database.prepare(withPrefix(
-    'INSERT OR IGNORE INTO auth_schema (step, applied_at, usable_from) VALUES (:step, :now, :usableFrom)', prefix))
+  const applied = database.prepare(
+    withPrefix(
+      'INSERT OR IGNORE INTO auth_schema (step, applied_at, usable_from) VALUES (:step, :now, :usableFrom)',
+      prefix
+    )
+  )
   for (const { name, usableFrom, sql } of steps) {
     if (Number(applied.run({ step: name, now, usableFrom }).changes) === 1) exec(sql)
   }

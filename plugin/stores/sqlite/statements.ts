@@ -82,7 +82,8 @@ const sql = {
   // The newest entry stays, so that a reader who has read everything can go on from it.
   sweepLog: `DELETE FROM auth_feed WHERE number IN (SELECT number FROM auth_feed INDEXED BY auth_feed_until
     WHERE until <= :now AND number < (SELECT max(number) FROM auth_feed) LIMIT :limit)`,
-  dueSubjects: 'SELECT sub, issuer FROM auth_subjects INDEXED BY auth_subjects_check WHERE check_at <= :now LIMIT :limit',
+  dueSubjects:
+    'SELECT sub, issuer FROM auth_subjects INDEXED BY auth_subjects_check WHERE check_at <= :now LIMIT :limit',
   // While rows carry its counter the record stays, and is looked at again later.
   keepSubject: `UPDATE auth_subjects SET check_at = :checkAt WHERE sub = :sub AND issuer = :issuer AND EXISTS
     (SELECT 1 FROM auth_sessions WHERE sub = :sub AND issuer = :issuer AND revoked_until IS NULL)`,
@@ -91,7 +92,8 @@ const sql = {
 
 export type Statements = Record<keyof typeof sql, SqliteStatement>
 
-export function prepareStatements (database: SqliteDatabase, prefix: string): Statements {
-  return Object.fromEntries(Object.entries(sql).map(([name, text]) =>
-    [name, database.prepare(withPrefix(text, prefix))])) as Statements
+export function prepareStatements(database: SqliteDatabase, prefix: string): Statements {
+  return Object.fromEntries(
+    Object.entries(sql).map(([name, text]) => [name, database.prepare(withPrefix(text, prefix))])
+  ) as Statements
 }

@@ -13,9 +13,9 @@ interface SweepOptions extends Pick<Driver, 'write'> {
 }
 
 /** Removes what has expired, in short transactions between which others write. */
-export async function sweep ({ write, statements, clock }: SweepOptions): Promise<number> {
+export async function sweep({ write, statements, clock }: SweepOptions): Promise<number> {
   /** Repeats `removeSome`, which returns how many rows it looked at, until it finds less than it may. */
-  async function removeAll (removeSome: (limit: number) => number): Promise<number> {
+  async function removeAll(removeSome: (limit: number) => number): Promise<number> {
     let total = 0
     for (let more = true; more;) {
       const slice = await write(() => {
@@ -37,7 +37,7 @@ export async function sweep ({ write, statements, clock }: SweepOptions): Promis
   await removeAll((limit) => Number(statements.sweepLog.run({ now: clock(), limit }).changes))
   await removeAll((limit) => {
     const now = clock()
-    const due = statements.dueSubjects.all({ now, limit }) as { sub: string, issuer: string }[]
+    const due = statements.dueSubjects.all({ now, limit }) as { sub: string; issuer: string }[]
     for (const { sub, issuer } of due) {
       const isKept = Number(statements.keepSubject.run({ sub, issuer, checkAt: now + dayMs }).changes) === 1
       if (!isKept) statements.removeSubject.run({ sub, issuer })

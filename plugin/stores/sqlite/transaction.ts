@@ -7,7 +7,7 @@ interface Transaction<T> {
 }
 
 /** Commits what `work` does, or nothing. Waits for the lock as long as the connection's `busy_timeout`. */
-export function transaction<T> (database: SqliteDatabase, { mode, work }: Transaction<T>): T {
+export function transaction<T>(database: SqliteDatabase, { mode, work }: Transaction<T>): T {
   begin(database, mode)
   try {
     const result = work()
@@ -23,13 +23,16 @@ export function transaction<T> (database: SqliteDatabase, { mode, work }: Transa
   }
 }
 
-function begin (database: SqliteDatabase, mode: string): void {
+function begin(database: SqliteDatabase, mode: string): void {
   try {
     database.exec(`BEGIN ${mode}`)
   } catch (cause) {
     if (!isInsideTransaction(cause)) throw cause
     // Joining it would leave our writes to their commit, or theirs to ours; reading in it may be reading the past.
-    throw new Error('The connection given to sqliteStore() is inside a transaction of the application: ' +
-      'end that before awaiting anything, or give the store a connection of its own', { cause })
+    throw new Error(
+      'The connection given to sqliteStore() is inside a transaction of the application: ' +
+        'end that before awaiting anything, or give the store a connection of its own',
+      { cause }
+    )
   }
 }

@@ -36,7 +36,7 @@ interface WriteQueueOptions {
  * The writes of one connection, in order. However many calls wait, the process contends for the lock of the file once,
  * and calls that wait together share one commit: each is a savepoint, and fails alone.
  */
-export function createWriteQueue ({ database, attempt, pause, limitMs }: WriteQueueOptions) {
+export function createWriteQueue({ database, attempt, pause, limitMs }: WriteQueueOptions) {
   const calls: Call[] = []
   let draining: Promise<void> | null = null
   /** Changes when another connection commits. */
@@ -45,7 +45,7 @@ export function createWriteQueue ({ database, attempt, pause, limitMs }: WriteQu
   let turn: Turn = { kind: 'alone', version: readVersion(), beganAt: -Infinity }
   let committedAt = -Infinity
 
-  function enqueue<T> (work: () => T): Promise<T> {
+  function enqueue<T>(work: () => T): Promise<T> {
     const result = new Promise<T>((resolve, reject) => {
       calls.push({ work, until: performance.now() + limitMs, resolve: resolve as Call['resolve'], reject })
     })
@@ -53,7 +53,7 @@ export function createWriteQueue ({ database, attempt, pause, limitMs }: WriteQu
     return result
   }
 
-  async function drain (): Promise<void> {
+  async function drain(): Promise<void> {
     for (let busy: unknown = null, isFirst = true; calls.length > 0; isFirst = false) {
       try {
         // Before the first commit too: the writes of requests that arrived together then share it.
@@ -69,7 +69,7 @@ export function createWriteQueue ({ database, attempt, pause, limitMs }: WriteQu
   }
 
   /** A process that always has something to write would otherwise hardly ever leave the lock to another one. */
-  async function giveWay (): Promise<void> {
+  async function giveWay(): Promise<void> {
     if (performance.now() - turn.beganAt < turnMs[turn.kind]) return await setImmediate()
     const version = readVersion()
     for (const until = committedAt + giveWayMs[turn.kind]; performance.now() < until && readVersion() === version;) {
@@ -79,18 +79,18 @@ export function createWriteQueue ({ database, attempt, pause, limitMs }: WriteQu
     await setImmediate()
   }
 
-  function beginTurn (): void {
+  function beginTurn(): void {
     const version = readVersion()
     turn = { kind: version === turn.version ? 'alone' : 'shared', version, beganAt: performance.now() }
   }
 
   /** The caller has given up: carrying the call out now would surprise. */
-  function rejectLate (busy: unknown): void {
+  function rejectLate(busy: unknown): void {
     while (calls[0] !== undefined && calls[0].until < performance.now()) calls.shift()!.reject(lateError(limitMs, busy))
   }
 
   /** What SQLite threw where another connection holds the lock, else `null`. */
-  function commitSome (busyBefore: boolean): unknown {
+  function commitSome(busyBefore: boolean): unknown {
     const tried = attempt(runSome)
     if ('busy' in tried) return tried.busy
     calls.splice(0, tried.result.length)
@@ -101,7 +101,7 @@ export function createWriteQueue ({ database, attempt, pause, limitMs }: WriteQu
   }
 
   /** Returns what tells the callers, after the commit. */
-  function runSome (): (() => void)[] {
+  function runSome(): (() => void)[] {
     const settle: (() => void)[] = []
     const until = performance.now() + batchMs
     do settle.push(run(calls[settle.length]!))
@@ -109,7 +109,7 @@ export function createWriteQueue ({ database, attempt, pause, limitMs }: WriteQu
     return settle
   }
 
-  function run ({ work, resolve, reject }: Call): () => void {
+  function run({ work, resolve, reject }: Call): () => void {
     database.exec('SAVEPOINT call')
     try {
       const result = work()
@@ -128,6 +128,8 @@ export function createWriteQueue ({ database, attempt, pause, limitMs }: WriteQu
 
   return {
     enqueue,
-    async idle (): Promise<void> { await draining }
+    async idle(): Promise<void> {
+      await draining
+    }
   }
 }

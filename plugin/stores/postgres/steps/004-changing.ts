@@ -1,7 +1,10 @@
 import { settings } from './004-subjects.ts'
 
 /** Changes a row where it is live and `condition` holds, and returns it as it is then, changed or not. */
-const compareAndSet = (name: string, { parameters, condition, change }: Record<'parameters' | 'condition' | 'change', string>) => `
+const compareAndSet = (
+  name: string,
+  { parameters, condition, change }: Record<'parameters' | 'condition' | 'change', string>
+) => `
   CREATE FUNCTION ${name} (_id text, ${parameters},
     OUT applied boolean, OUT now bigint, OUT session auth_sessions
   ) ${settings} AS $$

@@ -1,0 +1,68 @@
+// The commands of docs/keys.md, as they stand there; `npm run keys:rotate` has its own test.
+import { execFile, execFileSync } from 'node:child_process'
+import { generateKeyPairSync } from 'node:crypto'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import t, { type Test } from 'tap'
+import { createApp } from '../fixtures/app.ts'
+import { skipWithoutOpenssl } from '../fixtures/openssl.ts'
+import { python, skipWithoutPyJwt } from '../fixtures/pyjwt.ts'
+
+t.setTimeout(60_000)
+
+const run = promisify(execFile)
+const page = readFileSync('docs/keys.md', 'utf8')
+const address = 'https://api.example.com/.well-known/jwks.json'
+
+/** The only block of this language that has this word. */
+function block(language: string, word: string): string {
+  const blocks = [...page.matchAll(new RegExp(`\`\`\`${language}\\n([^]*?)\`\`\``, 'g'))]
+    .map(([, code]) => code!)
+    .filter((code) => code.includes(word))
+  if (blocks.length !== 1) throw new Error(`docs/keys.md has ${blocks.length} blocks in ${language} with ${word}`)
+  return blocks[0]!
+}
+
+/** A service whose keys are at an address, and a token that its EdDSA key signed. */
+async function serve(t: Test) {
+  const { app } = await createApp({
+    plugin: { clock: Date.now, keys: [{ key: generateKeyPairSync('ed25519').privateKey }] }
+  })
+  t.teardown(() => app.close())
+  const url = await app.listen({ port: 0, host: '127.0.0.1' })
+  const own = (code: string) => code.replaceAll(address, `${url}/.well-known/jwks.json`)
+  return { own, token: await app.accessTokens.sign({ sub: 'machine' }) }
+}
+
+t.test('each openssl command of docs/keys.md makes a key that signs', skipWithoutOpenssl, async (t) => {
+  const folder = t.testdir()
+  const commands = block('sh', 'openssl').trim().split('\n')
+  const protect = commands.pop()!
+  t.equal(protect, 'chmod 600 key.pem')
+  t.equal(commands.length, 3)
+  for (const command of commands) {
+    execFileSync('sh', ['-ec', `${command}\n${protect}`], { cwd: folder, stdio: 'ignore' })
+    const { app } = await createApp({ plugin: { keys: [{ key: readFileSync(join(folder, 'key.pem'), 'utf8') }] } })
+    t.match(await app.accessTokens.verify(await app.accessTokens.sign({ sub: 'machine' })), { sub: 'machine' }, command)
+  }
+})
+
+t.test('the service in TypeScript of docs/keys.md verifies a token of ours', async (t) => {
+  const { own, token } = await serve(t)
+  const file = join(t.testdir(), 'service.ts')
+  const verify = async (token: string) => {
+    writeFileSync(file, `const token = '${token}'\n${own(block('ts', 'createRemoteJWKSet'))}`)
+    await run(process.execPath, [...process.execArgv, file])
+  }
+  await t.resolves(verify(token))
+  await t.rejects(verify(token.replace(/.{9}$/, 'AAAAAAAAA')), { message: /ERR_JWS_SIGNATURE_VERIFICATION_FAILED/ })
+})
+
+t.test('the service in Python of docs/keys.md verifies a token of ours', skipWithoutPyJwt, async (t) => {
+  const { own, token } = await serve(t)
+  const verify = (token: string) =>
+    run(python!, ['-c', `token = "${token}"\n${own(block('python', 'PyJWKClient'))}\nprint(claims["sub"])`])
+  t.equal((await verify(token)).stdout, 'machine\n')
+  await t.rejects(verify(token.replace(/.{9}$/, 'AAAAAAAAA')), { message: /InvalidSignatureError/ })
+})

@@ -1,0 +1,72 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import rateLimit from '@fastify/rate-limit'
+import fastify, { type FastifyInstance } from 'fastify'
+import t, { type Test } from 'tap'
+import authenticate from '../../plugin/index.ts'
+
+const text = readFileSync('docs/other-plugins.md', 'utf8')
+const door = pathToFileURL(join(import.meta.dirname, '../../plugin/index.ts')).href
+process.env.AUTH_SECRET = '0123456789abcdef0123456789abcdef'
+
+/** An application with the lines of the named block, and a route that needs a user. */
+async function start(t: Test, name: string): Promise<FastifyInstance> {
+  const code =
+    new RegExp(`<!-- test: ${name} -->\n\`\`\`ts\n([^]*?)\`\`\``).exec(text)?.[1] ?? t.fail(`no block named ${name}`)
+  const folder = t.testdir({
+    'application.ts': `import Fastify from 'fastify'\nconst app = Fastify()\n${String(code).replace("'fastify-authenticate'", `'${door}'`)}\nexport { app }\n`
+  })
+  const { app } = (await import(pathToFileURL(join(folder, 'application.ts')).href)) as { app: FastifyInstance }
+  t.teardown(() => app.close())
+  app.get('/me', { config: { auth: true } }, async () => 'me')
+  await app.ready()
+  return app
+}
+
+/** The statuses of so many requests, each as often as it came. */
+async function statuses(app: FastifyInstance, times: number, headers = {}, remoteAddress = '192.0.2.1') {
+  const counts: Record<string, number> = {}
+  for (let index = 0; index < times; index++) {
+    const { statusCode } = await app.inject({ url: '/me', headers, remoteAddress })
+    counts[statusCode] = (counts[statusCode] ?? 0) + 1
+  }
+  return counts
+}
+
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
+
+t.test('@fastify/rate-limit as a hook before the plugin counts every request, refused or not', async (t) => {
+  const app = await start(t, 'all requests')
+  const good = bearer(await app.accessTokens.sign({ sub: 'alice' }))
+  t.strictSame(await statuses(app, 60, bearer('guess')), { 401: 60 })
+  t.strictSame(await statuses(app, 30, good), { 200: 30 })
+  t.strictSame(await statuses(app, 20), { 401: 10, 429: 10 })
+  t.strictSame(await statuses(app, 1, good), { 429: 1 })
+  t.strictSame(await statuses(app, 1, good, '192.0.2.2'), { 200: 1 }, 'another address is served')
+})
+
+t.test('@fastify/rate-limit counts refused tokens only, and turns their address away', async (t) => {
+  const app = await start(t, 'refused tokens')
+  const good = bearer(await app.accessTokens.sign({ sub: 'alice' }))
+  t.strictSame(await statuses(app, 30, good), { 200: 30 }, 'good tokens are not counted')
+  t.strictSame(await statuses(app, 30), { 401: 30 }, 'nor are callers without one')
+  t.strictSame(await statuses(app, 25, bearer('guess')), { 401: 20, 429: 5 })
+  const refused = await app.inject({ url: '/me', headers: good, remoteAddress: '192.0.2.1' })
+  t.equal(refused.statusCode, 429)
+  t.match(refused.headers['retry-after'], /^(300|2\d\d)$/)
+  t.strictSame(await statuses(app, 1, good, '192.0.2.2'), { 200: 1 }, 'another address is served')
+})
+
+t.test('app.authenticate as a preHandler runs after the limit of the route', async (t) => {
+  const app = fastify()
+  t.teardown(() => app.close())
+  await app.register(rateLimit, { global: false })
+  await app.register(authenticate, { issuer: 'https://api.example.com', secret: process.env.AUTH_SECRET })
+  app.get(
+    '/me',
+    { config: { rateLimit: { max: 5, timeWindow: '1 minute' } }, preHandler: [app.authenticate] },
+    async () => 'me'
+  )
+  t.strictSame(await statuses(app as unknown as FastifyInstance, 8), { 401: 5, 429: 3 })
+})

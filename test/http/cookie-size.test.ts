@@ -1,0 +1,80 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
+import t from 'tap'
+import type { KeyOption } from '../../plugin/index.ts'
+import { createCookieSerializer } from '../../plugin/http/cookie-serializer.ts'
+import { createCookies } from '../../plugin/http/cookies.ts'
+import { resolveSettings } from '../../plugin/settings.ts'
+import { createApp, issuer, secret, seen, setCookies } from '../fixtures/app.ts'
+import { server } from '../fixtures/tokens.ts'
+
+const tooLarge = { status: 500, code: 'AUTH_TOKEN_TOO_LARGE', challenge: null, cookies: [], cacheControl: null }
+
+t.test("assertFits() knows from a token's length alone whether its cookie fits into 4096 bytes", async (t) => {
+  const serialize = await createCookieSerializer()
+  for (const option of [
+    {},
+    { domain: 'example.com', sameSite: 'none' as const },
+    { secure: false, access: 'a-long-name-for-a-cookie' }
+  ]) {
+    const settings = resolveSettings({ issuer, secret, cookies: option }).cookies!
+    const { assertFits } = createCookies(settings, serialize)
+    const { access, domain, sameSite, secure } = settings
+    const lengthOf = (token: string) =>
+      serialize(access, token, {
+        path: '/',
+        httpOnly: true,
+        secure,
+        sameSite,
+        maxAge: 400 * 86_400,
+        ...(domain === undefined ? {} : { domain }),
+        encode: (value) => value
+      }).length
+    const most = 4096 - lengthOf('')
+    t.equal(lengthOf('x'.repeat(most)), 4096)
+    t.doesNotThrow(() => assertFits(most, {}))
+    const refused = {
+      code: 'AUTH_TOKEN_TOO_LARGE',
+      detail: 'its cookie would be 4097 bytes, and browsers drop more than 4096. The largest claims: roles (5 bytes)'
+    }
+    t.throws(() => assertFits(most + 1, { roles: ['a'] }), refused)
+  }
+})
+
+t.test('a refresh whose cookie browsers would drop is a logged 500, and writes nothing', async (t) => {
+  const claims = { permissions: 'x'.repeat(2400) }
+  const large: KeyOption = {
+    key: generateKeyPairSync('rsa', { modulusLength: 4096 }).privateKey,
+    alg: 'RS256',
+    state: 'active'
+  }
+  const old: KeyOption = {
+    key: { kty: 'oct', k: Buffer.from(secret).toString('base64url') },
+    kid: server.kid,
+    state: 'previous'
+  }
+  const before = await createApp()
+  const shared = { store: before.store, clock: before.clock }
+  const moved = await createApp({ plugin: { ...shared, keys: [large, old], cookies: { renew: true } } })
+  const { cookie, sessionId } = await before.signIn('cookie', { claims })
+  const rowOf = async () => (await before.store.find(sessionId)).row
+  const untouched = await rowOf()
+  // More often than late retries are served: what was rotated in vain would end the session as stolen.
+  for (let attempt = 1; attempt <= 6; attempt++) {
+    before.clock.advance(700)
+    const requests = { refresh: { method: 'POST', url: '/refresh' }, renewal: { method: 'GET', url: '/me' } } as const
+    for (const [name, request] of Object.entries(requests)) {
+      t.strictSame(
+        seen(await moved.app.inject({ ...request, headers: { cookie } })),
+        tooLarge,
+        `${name}, attempt ${attempt}`
+      )
+      await setImmediate()
+      t.strictSame(moved.complaints(), ['The access token is too large'], 'it is logged')
+      t.strictSame(await rowOf(), untouched, 'nothing is written')
+    }
+  }
+  const response = await before.app.inject({ method: 'POST', url: '/refresh', headers: { cookie } })
+  t.equal(response.statusCode, 200, 'the same cookies work with the key that came before')
+  t.equal(setCookies(response).length, 2)
+})

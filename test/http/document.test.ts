@@ -1,0 +1,453 @@
+import swagger from '@fastify/swagger'
+import fastify, { type FastifyInstance } from 'fastify'
+import t from 'tap'
+import authenticate from '../../plugin/index.ts'
+import { issuer, secret } from '../fixtures/app.ts'
+
+const noSecurity =
+  'The OpenAPI document shows no security: give app.securitySchemes to @fastify/swagger as openapi.components.securitySchemes, or declare "bearerAuth" in swagger.securityDefinitions'
+const both = [{ bearerAuth: [] }, { cookieAuth: [] }]
+const bearerAuth = { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' }
+const cookieAuth = { type: 'apiKey', in: 'cookie', name: '__Host-access' }
+const openapi = { components: { securitySchemes: { bearerAuth, cookieAuth } } }
+const refusal = {
+  type: 'object',
+  additionalProperties: true,
+  properties: {
+    statusCode: { type: 'integer' },
+    code: { type: 'string' },
+    error: { type: 'string' },
+    message: { type: 'string' }
+  }
+}
+
+interface Document {
+  readonly paths: Record<
+    string,
+    {
+      get: {
+        security?: unknown
+        responses: Record<string, { description: string; content?: unknown; schema?: unknown }>
+      }
+    }
+  >
+}
+
+type Build = (app: FastifyInstance) => unknown
+
+/** Starts an application of these parts; `read` makes its document. */
+async function start(...parts: Build[]) {
+  const warnings: string[] = []
+  const logger = {
+    level: 'warn',
+    stream: {
+      write: (line: string) => {
+        warnings.push(JSON.parse(line).msg)
+      }
+    }
+  }
+  const app = fastify({ logger }) as unknown as FastifyInstance
+  t.teardown(() => app.close())
+  for (const part of parts) await part(app)
+  await app.ready()
+  return {
+    app,
+    warnings,
+    read: (documenter = app) => documenter.swagger() as unknown as Document,
+    readYaml: () => app.swagger({ yaml: true }) as string
+  }
+}
+
+const plugin: Build = (app) => app.register(authenticate, { issuer, secret })
+const swaggerWith =
+  (options: object): Build =>
+  (app) =>
+    app.register(swagger, options as never)
+const routes: Build = (app) => {
+  app.get('/me', { config: { auth: true } }, async () => 'me')
+  app.get(
+    '/admin',
+    { config: { auth: { roles: ['admin'] } }, schema: { response: { 200: { type: 'string' } } } },
+    async () => 'admin'
+  )
+  app.get('/open', async () => 'open')
+}
+
+/** The security, the statuses and the description of the 403 of each route. */
+function summary({ paths }: Document) {
+  return Object.fromEntries(
+    Object.entries(paths).map(
+      ([
+        url,
+        {
+          get: { security, responses }
+        }
+      ]) => [url, [security, Object.keys(responses).join(' '), responses['403']?.description]]
+    )
+  )
+}
+
+const shown = (security: unknown) => ({
+  '/me': [security, '200 401 403', 'The request came from another site'],
+  '/admin': [security, '200 401 403', 'Needs one of the roles admin'],
+  '/open': [undefined, '200', undefined]
+})
+
+t.test(
+  'app.swagger() makes a document in every order of registration, in both formats, whatever schemes are declared, with one warning at most',
+  async (t) => {
+    const formats: [string, object, unknown][] = [
+      ['OpenAPI 3 with both schemes', { openapi }, both],
+      [
+        "OpenAPI 3 with the header's scheme",
+        { openapi: { components: { securitySchemes: { bearerAuth } } } },
+        [{ bearerAuth: [] }]
+      ],
+      [
+        'OpenAPI 3 with another scheme',
+        { openapi: { components: { securitySchemes: { other: bearerAuth } } } },
+        undefined
+      ],
+      ['OpenAPI 3 without schemes', { openapi: {} }, undefined],
+      ['OpenAPI 3 with components but no schemes', { openapi: { components: {} } }, undefined],
+      [
+        "Swagger 2 with the header's scheme",
+        { swagger: { securityDefinitions: { bearerAuth: { type: 'apiKey', in: 'header', name: 'authorization' } } } },
+        [{ bearerAuth: [] }]
+      ],
+      ['Swagger 2 with both', { swagger: { securityDefinitions: { bearerAuth, cookieAuth } } }, both],
+      ['Swagger 2 without schemes', { swagger: {} }, undefined],
+      ['no options', {}, undefined]
+    ]
+    for (const [name, options, security] of formats) {
+      const orders: [string, Build[]][] = [
+        ['swagger, plugin, routes', [swaggerWith(options), plugin, routes]],
+        ['plugin, swagger, routes', [plugin, swaggerWith(options), routes]],
+        ['swagger, routes, plugin', [swaggerWith(options), routes, plugin]],
+        [
+          'swagger, and the rest in a child',
+          [
+            swaggerWith(options),
+            (app) =>
+              app.register(async (scope) => {
+                await plugin(scope)
+                routes(scope)
+              })
+          ]
+        ],
+        [
+          'swagger and the plugin, routes in a child',
+          [
+            swaggerWith(options),
+            plugin,
+            (app) =>
+              app.register(async (scope) => {
+                routes(scope)
+              })
+          ]
+        ],
+        [
+          'the plugin, without waiting',
+          [
+            (app) => {
+              plugin(app)
+            },
+            (app) => {
+              app.register(swagger, options as never)
+            },
+            (app) =>
+              app.register(async (scope) => {
+                routes(scope)
+              })
+          ]
+        ]
+      ]
+      for (const [order, parts] of orders) {
+        const { read, warnings, readYaml } = await start(...parts)
+        t.strictSame(summary(read()), shown(security), `${name}: ${order}`)
+        t.match(readYaml(), /"401":\n +description: Authentication is required/, 'as YAML too')
+        t.equal(read(), read(), 'it is made once')
+        t.strictSame(warnings, security === undefined ? [noSecurity] : [], `${name}: ${order}`)
+      }
+    }
+  }
+)
+
+t.test('a document of a child context, beside that of the root, shows its routes as protected', async (t) => {
+  let child: FastifyInstance | undefined
+  const { read } = await start(plugin, swaggerWith({ openapi }), (app) =>
+    app.register(async (scope) => {
+      child = scope
+      scope.register(async (within) => {
+        routes(within)
+      })
+    })
+  )
+  t.strictSame(summary(read()), shown(both))
+
+  const apart = await start(plugin, (app) =>
+    app.register(async (scope) => {
+      child = scope
+      await scope.register(swagger, { openapi } as never)
+      routes(scope)
+    })
+  )
+  t.strictSame(summary(apart.read(child)), shown(both))
+})
+
+t.test(
+  'two contexts with the plugin in one document: each route shows its own, and one warning is enough',
+  async (t) => {
+    const contexts: Build = (app) => {
+      for (const [prefix, cookies] of [
+        ['/one', false],
+        ['/two', {}]
+      ] as const) {
+        app.register(
+          async (scope) => {
+            await scope.register(authenticate, { issuer, secret, cookies })
+            scope.get('/me', { config: { auth: true } }, async () => 'me')
+          },
+          { prefix }
+        )
+      }
+    }
+    const { read, warnings } = await start(swaggerWith({ openapi }), contexts)
+    t.match(summary(read()), { '/one/me': [[{ bearerAuth: [] }], '200 401 403'], '/two/me': [both, '200 401 403'] })
+    t.strictSame(warnings, [])
+    const silent = await start(swaggerWith({ openapi: {} }), contexts)
+    t.match(summary(silent.read()), { '/one/me': [undefined, '200 401 403'], '/two/me': [undefined, '200 401 403'] })
+    t.strictSame(silent.warnings, [noSecurity])
+  }
+)
+
+t.test("protect: 'all' and routes with an empty config are documented too", async (t) => {
+  const { read } = await start(
+    swaggerWith({ openapi }),
+    (app) => {
+      app.get('/early', async () => 'early')
+    },
+    (app) => app.register(authenticate, { issuer, secret, protect: 'all' }),
+    (app) => {
+      app.get('/exempt', { config: { auth: false } }, async () => 'exempt')
+    }
+  )
+  t.match(summary(read()), { '/early': [both, '200 401 403'], '/exempt': [undefined, '200', undefined] })
+})
+
+t.test('an onReady hook of the application that makes the document gets the whole of it', async (t) => {
+  let early: unknown
+  await start(
+    swaggerWith({ openapi }),
+    (app) => {
+      app.addHook('onReady', async () => {
+        early = summary(app.swagger() as unknown as Document)
+      })
+    },
+    plugin,
+    routes
+  )
+  t.strictSame(early, shown(both))
+})
+
+t.test("a static document is the application's, unchanged", async (t) => {
+  const document = { openapi: '3.0.3', paths: { '/me': { get: { security: both, responses: {} } } } }
+  const given = structuredClone(document)
+  const { read, warnings } = await start(plugin, swaggerWith({ mode: 'static', specification: { document } }), routes)
+  t.equal(read(), document as never)
+  t.strictSame([document, warnings], [given, []])
+})
+
+t.test(
+  'transform and transformObject of the application see the security and the refusals, and their routes do not',
+  async (t) => {
+    const schema = { tags: ['mine'], response: { 200: { type: 'string' } } }
+    const seenByTransform: unknown[] = []
+    const schemas: unknown[] = []
+    const { app, read } = await start(
+      plugin,
+      swaggerWith({
+        openapi,
+        transform({ schema, url }: { schema: { security?: unknown; response?: object }; url: string }) {
+          seenByTransform.push([url, schema.security, Object.keys(schema.response ?? {})])
+          return { schema, url: `/v1${url}` }
+        },
+        transformObject: ({ openapiObject }: { openapiObject: Document }) => ({
+          ...openapiObject,
+          security: openapiObject.paths['/v1/me']!.get.security
+        })
+      }),
+      (app) => {
+        app.addHook('onRoute', ({ schema }) => {
+          schemas.push(schema)
+        })
+        app.get('/me', { config: { auth: true }, schema }, async () => 'me')
+      }
+    )
+    const document = read()
+    t.strictSame(seenByTransform, [['/me', both, ['200', '401', '403']]])
+    t.match(document, { security: both, paths: { '/v1/me': { get: { security: both } } } })
+    t.strictSame(schemas, [schema, schema], 'GET and HEAD')
+    t.strictSame(JSON.stringify(schema), '{"tags":["mine"],"response":{"200":{"type":"string"}}}')
+    t.equal((await app.inject('/me')).json().code, 'AUTH_NO_CREDENTIALS')
+  }
+)
+
+t.test('what an application decorates as "swagger" itself is left alone', async (t) => {
+  const own = { of: 'the application' }
+  const { app } = await start(
+    (app) => {
+      app.decorate('swagger', own as never)
+    },
+    plugin,
+    routes
+  )
+  t.equal(app.swagger, own as never)
+})
+
+/** Schemas of another kind than JSON Schema, and what `fastify-type-provider-zod` does with those that are not of its kind. */
+class OtherSchema {}
+
+function assertOther(schema: unknown): asserts schema is OtherSchema {
+  if (!(schema instanceof OtherSchema)) throw new Error(`Invalid schema passed: ${JSON.stringify(schema)}`)
+}
+
+const compilers = {
+  validatorCompiler: ({ schema }: { schema: unknown }) => {
+    assertOther(schema)
+    return () => true
+  },
+  serializerCompiler: ({ schema }: { schema: unknown }) => {
+    assertOther(schema)
+    return (data: unknown) => JSON.stringify({ ...(data as object), by: 'its own serializer' })
+  }
+}
+
+function transformOther({ schema, url }: { schema?: Record<string, unknown>; url: string }) {
+  if (schema === undefined) return { schema, url }
+  const { response, querystring, ...rest } = schema
+  const converted = Object.entries(response ?? {}).map(([status, given]) => {
+    assertOther(given)
+    return [status, { type: 'string', description: 'converted' }]
+  })
+  return { schema: { ...rest, ...(response !== undefined && { response: Object.fromEntries(converted) }) }, url }
+}
+
+t.test(
+  'where another kind of schema is compiled, on the instance or on a route, the application starts, and its document shows all',
+  async (t) => {
+    const schema = { querystring: new OtherSchema(), response: { 200: new OtherSchema() } }
+    const otherRoutes =
+      (perRoute: object): Build =>
+      (app) => {
+        app.get('/me', { config: { auth: true } }, async () => 'me')
+        app.get('/typed', { config: { auth: { roles: ['admin'] } }, schema, ...perRoute } as object, async () => ({
+          typed: true
+        }))
+        app.get(
+          '/own-401',
+          { config: { auth: true }, schema: { response: { 401: new OtherSchema() } }, ...perRoute } as object,
+          async () => 'own'
+        )
+        app.get(
+          '/own-security',
+          { config: { auth: true }, schema: { ...schema, security: [{ bearerAuth: [] }] }, ...perRoute } as object,
+          async () => 'own'
+        )
+      }
+    const onInstance: Build = (app) => {
+      app
+        .setValidatorCompiler(compilers.validatorCompiler as never)
+        .setSerializerCompiler(compilers.serializerCompiler as never)
+    }
+    const document = swaggerWith({ openapi, transform: transformOther })
+    const orders: [string, Build[]][] = [
+      ['on the instance, swagger first', [onInstance, document, plugin, otherRoutes({})]],
+      ['on the instance, plugin first', [plugin, document, onInstance, otherRoutes({})]],
+      ['on the routes', [document, plugin, otherRoutes(compilers)]]
+    ]
+    for (const [name, parts] of orders) {
+      const { app, read, readYaml, warnings } = await start(...parts)
+      const made = read()
+      t.strictSame(
+        summary(made),
+        {
+          '/me': [both, '200 401 403', 'The request came from another site'],
+          '/typed': [both, '200 401 403', 'Needs one of the roles admin'],
+          '/own-401': [both, '401 403', 'The request came from another site'],
+          '/own-security': [[{ bearerAuth: [] }], '200 401 403', 'The request came from another site']
+        },
+        name
+      )
+      t.strictSame(made.paths['/me']!.get.responses['401'], {
+        description: 'Authentication is required',
+        content: { 'application/json': { schema: refusal } }
+      })
+      t.equal(made.paths['/own-401']!.get.responses['401']!.description, 'converted')
+      t.equal(read(), made)
+      t.match(readYaml(), /\/typed:\n +get:\n +security:\n +- bearerAuth:/)
+      t.strictSame(warnings, [])
+      t.match((await app.inject('/typed')).json(), { statusCode: 401, code: 'AUTH_NO_CREDENTIALS' })
+      const token = await app.accessTokens.sign({ sub: 'alice', claims: { roles: ['admin'] } })
+      t.equal(
+        (await app.inject({ url: '/typed', headers: { authorization: `Bearer ${token}` } })).body,
+        '{"typed":true,"by":"its own serializer"}'
+      )
+    }
+    const { read, warnings } = await start(
+      onInstance,
+      plugin,
+      swaggerWith({ openapi: {}, transform: transformOther }),
+      otherRoutes({})
+    )
+    t.throws(
+      () => read(),
+      { name: 'TypeError' },
+      'a scheme that the application names and does not declare is its own mistake'
+    )
+    t.strictSame(warnings, [])
+  }
+)
+
+t.test(
+  'where the transform for Swagger 2 rejects JSON Schemas, the refusals are in the form of Swagger 2',
+  async (t) => {
+    const { read } = await start(
+      plugin,
+      swaggerWith({
+        swagger: { securityDefinitions: { bearerAuth: { type: 'apiKey', in: 'header', name: 'authorization' } } },
+        transform: transformOther
+      }),
+      (app) => {
+        app.get('/me', { config: { auth: true } }, async () => 'me')
+      }
+    )
+    t.strictSame(read().paths['/me']!.get.responses['401'], {
+      description: 'Authentication is required',
+      schema: refusal
+    })
+  }
+)
+
+t.test(
+  "a document that fails for a reason of its own fails with the application's error, and shows the security once the reason is gone",
+  async (t) => {
+    let isBroken = true
+    const { read, warnings } = await start(
+      swaggerWith({
+        openapi,
+        transform(given: { schema: unknown; url: string }) {
+          if (isBroken) throw new RangeError("the application's own mistake")
+          return given
+        }
+      }),
+      plugin,
+      routes
+    )
+    t.throws(read, { name: 'RangeError', message: "the application's own mistake" })
+    t.throws(read, { name: 'RangeError', message: "the application's own mistake" }, 'every time')
+    isBroken = false
+    t.strictSame(summary(read()), shown(both))
+    t.strictSame(warnings, [])
+  }
+)

@@ -1,0 +1,394 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { Type } from '@sinclair/typebox'
+import t from 'tap'
+import type { AuthenticateOptions, KeyOption, SessionStore } from '../../plugin/index.ts'
+import { memoryStore } from '../../plugin/stores/memory.ts'
+import { createRefreshTokens } from '../../plugin/tokens/refresh-token.ts'
+import { readSecrets } from '../../plugin/tokens/secret.ts'
+import type { Settings } from '../../plugin/settings.ts'
+import { challenges, clearing, createApp, createClock, issuer, secret, seen, type TestApp } from '../fixtures/app.ts'
+import { forge, now, server } from '../fixtures/tokens.ts'
+
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
+const cleared = [clearing('__Host-access'), clearing('__Host-refresh')]
+const done = { status: 204, code: null, challenge: null, cookies: [], cacheControl: null }
+const invalid = {
+  status: 401,
+  code: 'AUTH_INVALID_TOKEN',
+  challenge: challenges.invalid,
+  cookies: [],
+  cacheControl: null
+}
+const unavailable = { status: 503, code: 'AUTH_KEYS_UNAVAILABLE', challenge: null, cookies: [], cacheControl: null }
+const malformed = {
+  status: 400,
+  code: 'AUTH_MALFORMED_CREDENTIALS',
+  challenge: challenges.malformed,
+  cookies: [],
+  cacheControl: null
+}
+
+const logout = async ({ app }: TestApp, headers: Record<string, string>) =>
+  seen(await app.inject({ method: 'POST', url: '/logout', headers }))
+const login = ({ app }: TestApp, headers: Record<string, string>) =>
+  app.inject({
+    method: 'POST',
+    url: '/login',
+    headers,
+    payload: { sub: 'bob', transport: 'cookie', claims: { tenant: 'x' } }
+  })
+const isLive = async ({ store }: { store: SessionStore }, id: string) => (await store.find(id)).row?.revokedAt === null
+
+/** A store that counts the calls of requests. */
+function createCountingStore(clock: () => number) {
+  const calls: string[] = []
+  const memory = memoryStore({ clock })
+  const counting =
+    <A extends unknown[], R>(name: string, method: (...args: A) => R) =>
+    (...args: A) => {
+      calls.push(name)
+      return method(...args)
+    }
+  const store: SessionStore = {
+    ...memory,
+    find: counting('find', memory.find),
+    revoke: counting('revoke', memory.revoke),
+    appendRevocations: counting('appendRevocations', memory.appendRevocations)
+  }
+  return { store, calls: () => calls.splice(0) }
+}
+
+t.test(
+  'sign-out by access token needs a good signature, our issuer and a session, whatever else has changed',
+  async (t) => {
+    const changes: [string, Partial<AuthenticateOptions>][] = [
+      ['the schema of the claims', { accessToken: { claims: Type.Object({ tenant: Type.String() }) } }],
+      ['the type', { accessToken: { type: 'JWT' } }],
+      ['the audience', { audience: 'another' }],
+      ['the maximal lifetime', { accessToken: { maxLifetimeSeconds: 300, lifetimeSeconds: 300 } }],
+      ['the active key', { secret: ['the new secret, of 32 bytes at the very least', secret] }],
+      [
+        'the algorithm',
+        {
+          keys: [
+            { key: generateKeyPairSync('ed25519').privateKey, state: 'active' },
+            { key: { kty: 'oct', k: Buffer.from(secret).toString('base64url') }, kid: server.kid, state: 'previous' }
+          ]
+        }
+      ]
+    ]
+    for (const [name, plugin] of changes) {
+      for (const headersOf of [bearer, (token: string) => ({ cookie: `__Host-access=${token}` })]) {
+        const before = await createApp()
+        const session = await before.signIn('cookie')
+        const after = await createApp({ plugin: { store: before.store, clock: before.clock, ...plugin } })
+        const headers = headersOf(session.access)
+        t.strictSame(await logout(after, headers), { ...done, cookies: 'cookie' in headers ? cleared : [] }, name)
+        t.notOk(await isLive(before, session.sessionId), `${name}: the session has ended`)
+
+        const next = await before.signIn('cookie')
+        if ('cookie' in headers) await login(after, { cookie: `__Host-access=${next.access}` })
+        t.equal(await isLive(before, next.sessionId), !('cookie' in headers), 'a cookie sign-in ends it too')
+      }
+    }
+  }
+)
+
+t.test('sign-out by access token reads nothing but the signature, iss, exp and sid', async (t) => {
+  const it = await createApp()
+  const odd: [string, object][] = [
+    ['another typ', { header: { typ: 'JWT' } }],
+    ['no typ', { header: { typ: undefined } }],
+    ['no kid', { header: { kid: undefined } }],
+    ['another aud', { claims: { aud: 'another' } }],
+    ['no sub', { claims: { sub: undefined } }],
+    ['iat in the future', { claims: { iat: now + 3600 } }],
+    ['nbf in the future', { claims: { nbf: now + 3600 } }],
+    ['a long life', { claims: { exp: now + 400 * 86_400 } }]
+  ]
+  for (const [name, { header, claims }] of odd as [string, { header?: object; claims?: object }][]) {
+    const { sessionId } = await it.signIn('cookie')
+    const token = forge(server, { header: { ...header }, claims: { sid: sessionId, ...claims } })
+    t.equal(
+      (await it.app.inject({ url: '/me', headers: bearer(token) })).statusCode,
+      name === 'no kid' ? 200 : 401,
+      `${name}: is not accepted otherwise`
+    )
+    t.strictSame(await logout(it, bearer(token)), done, name)
+    t.notOk(await isLive(it, sessionId), name)
+  }
+  const other = forge(server, { header: { typ: 'JWT' } })
+  await logout(it, bearer(other))
+  t.strictSame(
+    seen(await it.app.inject({ url: '/me', headers: bearer(other) })),
+    invalid,
+    'and a sign-out teaches nothing to authenticate()'
+  )
+})
+
+t.test('sign-out by a header that cannot be read is refused, and ends nothing', async (t) => {
+  const it = await createApp()
+  const { sessionId, access, cookie, refresh } = await it.signIn('cookie')
+  const idp = {
+    issuer: 'https://idp.example.com',
+    audience: issuer,
+    algorithms: ['RS256'],
+    jwksUri: 'https://idp.example.com/keys'
+  }
+  const trusting = await createApp({ plugin: { store: it.store, clock: it.clock, trustedIssuers: [idp] } })
+  const sid = sessionId
+  const rows: [string, string, object, TestApp?][] = [
+    ['a bad signature', `Bearer ${access.slice(0, -4)}AAAA`, invalid],
+    ['no token', 'Bearer x', invalid],
+    ['a refresh token', `Bearer ${refresh}`, invalid],
+    ['a key that is not known', `Bearer ${forge({ ...server, kid: 'unknown' }, { claims: { sid } })}`, invalid],
+    [
+      'another secret',
+      `Bearer ${forge({ ...server, key: Buffer.from('another secret') }, { claims: { sid } })}`,
+      invalid
+    ],
+    [
+      'alg none',
+      `Bearer ${forge(server, { header: { alg: 'none' }, claims: { sid } }).replace(/[^.]*$/, '')}`,
+      invalid
+    ],
+    ['another issuer', `Bearer ${forge(server, { claims: { sid, iss: 'https://other.example' } })}`, invalid],
+    ['a trusted issuer', `Bearer ${forge(server, { claims: { sid, iss: idp.issuer } })}`, invalid, trusting],
+    ['no issuer', `Bearer ${forge(server, { claims: { sid, iss: undefined } })}`, invalid],
+    ['exp that is no integer', `Bearer ${forge(server, { claims: { sid, exp: now + 0.5 } })}`, invalid],
+    ['no exp', `Bearer ${forge(server, { claims: { sid, exp: undefined } })}`, invalid],
+    ['sid that is no string', `Bearer ${forge(server, { claims: { sid: [sid] } })}`, invalid],
+    ['crit', `Bearer ${forge(server, { header: { crit: ['exp'] }, claims: { sid } })}`, invalid],
+    ['nothing after the scheme', 'Bearer', malformed],
+    ['two tokens', `Bearer ${access} ${access}`, malformed],
+    ['over 8 KiB', `Bearer ${access}.${'a'.repeat(8192)}`, malformed],
+    ['another scheme', `DPoP ${access}`, { ...invalid, code: 'AUTH_NO_CREDENTIALS', challenge: challenges.bare }],
+    ['no scheme', access, { ...invalid, code: 'AUTH_NO_CREDENTIALS', challenge: challenges.bare }]
+  ]
+  for (const [name, authorization, outcome, server = it] of rows) {
+    for (const beside of [{}, { cookie }]) {
+      t.strictSame(await logout(server, { authorization, ...beside }), outcome, name)
+      t.match(server.events(), [{ type: 'token-refused', code: (outcome as { code: string }).code }])
+    }
+  }
+  t.ok(await isLive(it, sessionId))
+  t.strictSame(it.complaints(), [])
+})
+
+t.test(
+  'sign-out by access token ends its session until maxLifetimeSeconds after its expiry, and not later',
+  async (t) => {
+    const idleSeconds = 30 * 86_400
+    for (const maxLifetimeSeconds of [600, 86_400]) {
+      for (const [late, ends] of [
+        [0, true],
+        [maxLifetimeSeconds, true],
+        [maxLifetimeSeconds + 1, false],
+        [80 * 86_400, false]
+      ] as const) {
+        const it = await createApp({
+          plugin: {
+            accessToken: { maxLifetimeSeconds },
+            refreshToken: { idleSeconds: 4 * idleSeconds, absoluteSeconds: 4 * idleSeconds }
+          }
+        })
+        const { access, sessionId } = await it.signIn('cookie')
+        it.clock.advance(600 + late)
+        t.strictSame(await logout(it, bearer(access)), done, `${late} seconds after its expiry`)
+        t.equal(await isLive(it, sessionId), !ends)
+        t.strictSame(
+          await logout(it, { cookie: `__Host-access=${access}` }),
+          { ...done, cookies: cleared },
+          'by cookie, it is cleared in any case'
+        )
+        t.equal(await isLive(it, sessionId), !ends)
+        await login(it, { cookie: `__Host-access=${access}` })
+        t.equal(await isLive(it, sessionId), !ends, 'nor does a sign-in end it')
+      }
+    }
+  }
+)
+
+t.test('sign-out by a token without a session succeeds, and ends nothing', async (t) => {
+  const it = await createApp()
+  const { sessionId } = await it.signIn('cookie')
+  const token = await it.app.accessTokens.sign({ sub: 'alice' })
+  t.strictSame(await logout(it, bearer(token)), done)
+  t.equal((await it.app.inject({ url: '/me', headers: bearer(token) })).statusCode, 200)
+  t.ok(await isLive(it, sessionId))
+})
+
+t.test('sign-out by a token whose key this node does not know yet loads the keys again', async (t) => {
+  const old = { key: generateKeyPairSync('ed25519').privateKey, kid: 'old' }
+  const young = { key: generateKeyPairSync('ed25519').privateKey, kid: 'young' }
+  const moved: KeyOption[] = [
+    { ...old, state: 'previous' },
+    { ...young, state: 'active' }
+  ]
+  const ways: [string, (token: string) => Record<string, string>][] = [
+    ['header', bearer],
+    ['cookie', (token) => ({ cookie: `__Host-access=${token}` })]
+  ]
+  for (const [way, headersOf] of ways) {
+    const cookies = way === 'cookie' ? cleared : []
+    let load = async (): Promise<readonly KeyOption[]> => [old]
+    const it = await createApp({ plugin: { keys: () => load() } })
+    const ahead = await createApp({ plugin: { keys: moved, store: it.store, clock: it.clock } })
+    const session = await ahead.signIn('cookie')
+    const next = await ahead.signIn('cookie')
+
+    load = async () => {
+      throw new Error('down')
+    }
+    t.strictSame(
+      await logout(it, headersOf(session.access)),
+      { ...unavailable, cookies },
+      `by ${way}: it cannot be told, so that it is no success`
+    )
+    t.strictSame(
+      await logout(it, headersOf(session.access)),
+      { ...unavailable, cookies },
+      'nor the second time, before the keys may be loaded again'
+    )
+    const refused = await login(it, { cookie: `__Host-access=${session.access}` })
+    t.strictSame(seen(refused), { ...unavailable, cookies: cleared }, 'a cookie sign-in starts nothing')
+    t.strictSame(await it.app.sessions.list('bob'), [])
+    t.ok(await isLive(it, session.sessionId))
+    if (way === 'cookie') {
+      t.strictSame(
+        await logout(it, { cookie: session.cookie }),
+        { ...unavailable, cookies },
+        'a refresh cookie beside it'
+      )
+      t.notOk(await isLive(it, session.sessionId), 'proves the session all the same')
+    }
+
+    load = async () => moved
+    await it.app.keys.reload()
+    t.strictSame(await logout(it, headersOf(next.access)), { ...done, cookies }, `by ${way}`)
+    t.notOk(await isLive(it, next.sessionId))
+
+    // Another node, whose first look at an unknown key brings it.
+    let list: readonly KeyOption[] = [old]
+    const third = await createApp({ plugin: { keys: async () => list, store: it.store, clock: it.clock } })
+    const last = await ahead.signIn('cookie')
+    list = moved
+    t.strictSame(await logout(third, headersOf(last.access)), { ...done, cookies })
+    t.notOk(await isLive(it, last.sessionId), 'after one load')
+    t.strictSame(
+      await logout(third, headersOf(forge({ ...server, kid: 'nobody' }))),
+      way === 'cookie' ? { ...done, cookies } : invalid,
+      'an unknown key after that is refused'
+    )
+  }
+})
+
+t.test('a token of another issuer causes no load of the keys', async (t) => {
+  let loads = 0
+  const it = await createApp({
+    plugin: {
+      keys: async () => {
+        loads++
+        return [{ key: generateKeyPairSync('ed25519').privateKey }]
+      }
+    }
+  })
+  const token = forge({ ...server, kid: 'theirs' }, { claims: { iss: 'https://other.example', sid: 'x' } })
+  t.strictSame(await logout(it, bearer(token)), invalid)
+  t.strictSame(await logout(it, { cookie: `__Host-access=${token}` }), done)
+  t.strictSame(
+    await it.app.inject({ url: '/maybe', headers: { cookie: `__Host-access=${token}` } }).then(({ body }) => body),
+    '{"user":null}'
+  )
+  t.equal(loads, 1)
+})
+
+t.test('one request ends at most four sessions and reads at most eight values of a cookie', async (t) => {
+  const clock = createClock()
+  const counted = createCountingStore(clock)
+  const it = await createApp({ plugin: { store: counted.store, clock } })
+  const refreshOf = (...tokens: string[]) => ({ cookie: tokens.map((token) => `__Host-refresh=${token}`).join('; ') })
+  const accessOf = (...tokens: string[]) => ({ cookie: tokens.map((token) => `__Host-access=${token}`).join('; ') })
+  const sessions = async (count: number) =>
+    await Promise.all(Array.from({ length: count }, async () => await it.signIn('cookie')))
+  const live = async (all: { sessionId: string }[]) =>
+    (await Promise.all(all.map(async ({ sessionId }) => await isLive(it, sessionId)))).filter(Boolean).length
+
+  await t.test('174 copies of one refresh cookie', async (t) => {
+    const [one] = await sessions(1)
+    counted.calls()
+    t.strictSame(await logout(it, refreshOf(...Array<string>(174).fill(one!.refresh))), { ...done, cookies: cleared })
+    t.strictSame(counted.calls(), ['find', 'revoke'])
+    t.equal(await live([one!]), 0)
+  })
+
+  await t.test('both cookies of one session', async (t) => {
+    const [one] = await sessions(1)
+    counted.calls()
+    t.strictSame(await logout(it, { cookie: one!.cookie }), { ...done, cookies: cleared })
+    t.strictSame(counted.calls(), ['revoke'])
+    t.equal(await live([one!]), 0)
+  })
+
+  await t.test('four sessions', async (t) => {
+    const four = await sessions(4)
+    t.strictSame(
+      await logout(it, {
+        cookie: `${accessOf(four[0]!.access, four[1]!.access).cookie}; ${refreshOf(four[2]!.refresh, four[3]!.refresh).cookie}`
+      }),
+      { ...done, cookies: cleared }
+    )
+    t.equal(await live(four), 0)
+  })
+
+  for (const headersOf of [
+    (all: { refresh: string }[]) => refreshOf(...all.map(({ refresh }) => refresh)),
+    (all: { access: string }[]) => accessOf(...all.map(({ access }) => access))
+  ]) {
+    await t.test('five sessions: four end, and it is no success', async (t) => {
+      const five = await sessions(5)
+      counted.calls()
+      t.strictSame(await logout(it, headersOf(five)), { ...malformed, cookies: cleared })
+      t.ok(counted.calls().length <= 8)
+      t.equal(await live(five), 1)
+      t.ok(await isLive(it, five[4]!.sessionId), 'the one that came last')
+    })
+  }
+
+  await t.test('more than eight values', async (t) => {
+    const [one] = await sessions(1)
+    const nine = Array.from({ length: 8 }, (_, index) => `x${index}`)
+    for (const headers of [refreshOf(...nine, one!.refresh), accessOf(...nine, one!.access)]) {
+      counted.calls()
+      t.strictSame(await logout(it, headers), { ...malformed, cookies: cleared })
+      t.strictSame(counted.calls(), [])
+    }
+    const foreign = nine.map((_, index) => forge(server, { claims: { iss: `https://${index}.example` } }))
+    t.strictSame(
+      await logout(it, accessOf(...foreign, one!.access)),
+      { ...malformed, cookies: cleared },
+      'of other applications: it cannot be told what else there is'
+    )
+    t.equal(await live([one!]), 1)
+  })
+
+  await t.test("eight refresh tokens of one session, of which one is the row's", async (t) => {
+    const [one] = await sessions(1)
+    const others = createRefreshTokens({ issuer } as Settings, readSecrets(secret))
+    const tokens = Array.from({ length: 7 }, (_, index) => others.issue(one!.sessionId, 100 + index, 'not the salt'))
+    counted.calls()
+    t.strictSame(await logout(it, refreshOf(...tokens, one!.refresh)), { ...done, cookies: cleared })
+    t.ok(counted.calls().length <= 9)
+    t.equal(await live([one!]), 0, 'a token that only the secret makes does not hide the right one')
+  })
+
+  await t.test('a cookie sign-in beyond these limits is refused, and the next one is not', async (t) => {
+    const five = await sessions(5)
+    const before = (await it.app.sessions.list('bob')).length
+    const response = await login(it, refreshOf(...five.map(({ refresh }) => refresh)))
+    t.strictSame(seen(response), { ...malformed, cookies: cleared })
+    t.equal((await it.app.sessions.list('bob')).length, before)
+    t.equal(await live(five), 5, 'nothing is written')
+    t.equal((await login(it, {})).statusCode, 200)
+  })
+})
