@@ -25,7 +25,7 @@ const floors = [
   'plugin/options.ts',
   'plugin/events.ts',
   'plugin/errors.ts',
-  'plugin/deadline.ts'
+  'plugin/timeout.ts'
 ]
 const floorOf = (file: string) =>
   floors.findIndex((floor) => (floor.endsWith('/') ? file.startsWith(floor) : file === floor))

@@ -166,7 +166,7 @@ export function createRefresh(parts: SessionParts, sessions: Sessions) {
   }
 
   async function askClaims(row: SessionRow, store: TimedStore, assertFits: AssertFits): Promise<Content> {
-    const current = await store.bounded(() => currentClaims!(sessionInfo(row)))
+    const current = await store.withTimeout(() => currentClaims!(sessionInfo(row)))
     if (current === null) {
       await sessions.signOut(row.id, store)
       throw invalid('the application ended the session')

@@ -187,7 +187,7 @@ export function createSessions(parts: SessionParts) {
       markRevoked(revoked)
       if (!more) return revoked.length
       // None of them can be refreshed any more. Waited for as long as a request waits, and done in any case.
-      return revoked.length + (await store.bounded(() => trimmer.add({ issuers, sub })).catch(() => 0))
+      return revoked.length + (await store.withTimeout(() => trimmer.add({ issuers, sub })).catch(() => 0))
     }
   }
 

@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
-import { beforeDeadline } from '../deadline.ts'
+import { withTimeout } from '../timeout.ts'
 import { UnusableStoreError, type SessionStore } from '../stores/session-store.ts'
 import type { Revocations } from './revocations.ts'
 import { maxSkewMs, type StoreClock } from './store-clock.ts'
@@ -48,9 +48,9 @@ export function createStoreStart({
 
   async function prepareInTime(): Promise<void> {
     try {
-      await beforeDeadline(prepare, {
+      await withTimeout(prepare, {
         ms: prepareMs,
-        lateness: () => new Error(`it did not respond within ${prepareMs} ms`)
+        timeoutError: () => new Error(`it did not respond within ${prepareMs} ms`)
       })
     } catch (error) {
       if (error instanceof UnusableStoreError) {
@@ -84,14 +84,14 @@ export function createStoreStart({
   }
 
   async function subscribe(): Promise<void> {
-    const lateness = () => new Error(`the subscription took over ${subscribeMs} ms`)
+    const timeoutError = () => new Error(`the subscription took over ${subscribeMs} ms`)
     try {
-      await beforeDeadline(
+      await withTimeout(
         () =>
           store.subscribe?.(() => {
             revocations.wake()
           }),
-        { ms: subscribeMs, lateness }
+        { ms: subscribeMs, timeoutError }
       )
     } catch (error) {
       log.info(`Sign-outs on other nodes are noticed by polling, every ${pollSeconds} s: ${reasonOf(error)}`)

@@ -1,4 +1,4 @@
-import { beforeDeadline } from '../deadline.ts'
+import { withTimeout } from '../timeout.ts'
 import { refusal } from '../errors.ts'
 import type { SessionStore, Timed } from '../stores/session-store.ts'
 import type { StoreClock } from './store-clock.ts'
@@ -54,11 +54,11 @@ export class TimedStore {
   readonly readRevocations = this.#timed('readRevocations')
 
   /** Bounds other work of the request, such as the application's own look-ups, like a call of the store. */
-  async bounded<T>(work: () => T | Promise<T>): Promise<T> {
+  async withTimeout<T>(work: () => T | Promise<T>): Promise<T> {
     const ms = this.remainingMs
-    const lateness = () => new Error(`no response within ${this.#timeoutMs} ms`)
+    const timeoutError = () => new Error(`no response within ${this.#timeoutMs} ms`)
     try {
-      return await beforeDeadline(work, { ms, lateness })
+      return await withTimeout(work, { ms, timeoutError })
     } catch (error) {
       throw refusal('AUTH_STORE_UNAVAILABLE', error instanceof Error ? error.message : String(error), { cause: error })
     }
@@ -77,7 +77,7 @@ export class TimedStore {
       const { store, storeClock, clock } = this.#parts
       const sentAt = clock()
       const method = store[name] as (...args: unknown[]) => Promise<Timed>
-      const result = await this.bounded(() => method.apply(store, args))
+      const result = await this.withTimeout(() => method.apply(store, args))
       checkResult(name, result)
       storeClock.observe({ storeTime: result.storeTime, sentAt, receivedAt: clock() })
       return result

@@ -1,4 +1,4 @@
-import { beforeDeadline } from '../deadline.ts'
+import { withTimeout } from '../timeout.ts'
 import type { Emit } from '../events.ts'
 import { optionError, type KeyOption } from '../options.ts'
 import { checkKeyList, type Settings } from '../settings.ts'
@@ -34,10 +34,10 @@ export async function createKeySource({
     accessToken: { types },
     keysReloadSeconds
   } = settings
-  const lateness = () => optionError('keys', `gave no list within ${timeoutMs} ms`)
+  const timeoutError = () => optionError('keys', `gave no list within ${timeoutMs} ms`)
   const load =
     typeof option === 'function'
-      ? async () => checkKeyList(await beforeDeadline(option, { ms: timeoutMs, lateness }))
+      ? async () => checkKeyList(await withTimeout(option, { ms: timeoutMs, timeoutError }))
       : null
   let keyring = await build(load === null ? (option as readonly KeyOption[]) : await load())
   let lookedAt = -Infinity

@@ -43,7 +43,7 @@ const sessions = [
 /** Below these paths, the tests that are to notice a mistake, the likeliest first. All that fit a file count. */
 export const concerns: Readonly<Record<string, readonly string[]>> = {
   'plugin/errors.ts': ['http/replies'],
-  'plugin/deadline.ts': ['sessions/timed-store', 'tokens/key-source'],
+  'plugin/timeout.ts': ['sessions/timed-store', 'tokens/key-source'],
   'plugin/options.ts': ['options', 'tokens/access-token'],
   'plugin/settings.ts': [
     'options',

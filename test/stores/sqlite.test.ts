@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers'
 import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { beforeDeadline } from '../../plugin/deadline.ts'
+import { withTimeout } from '../../plugin/timeout.ts'
 import { UnusableStoreError } from '../../plugin/stores/session-store.ts'
 import type { NewSession } from '../../plugin/stores/session-store.ts'
 import { sqliteStore } from '../../plugin/stores/sqlite.ts'
@@ -205,9 +205,9 @@ t.test('a call rejects with the reason of the database before its request gives 
   await store.insert(newSession(), inserting)
   const writer = new DatabaseSync(file)
   writer.exec('BEGIN IMMEDIATE')
-  const request = { ms: 2000, lateness: () => new Error('the request has given up') }
+  const request = { ms: 2000, timeoutError: () => new Error('the request has given up') }
   await t.rejects(
-    beforeDeadline(() => store.rotate('session', rotation), request),
+    withTimeout(() => store.rotate('session', rotation), request),
     locked
   )
   writer.exec('ROLLBACK')

@@ -1,4 +1,4 @@
-import { beforeDeadline } from '../../deadline.ts'
+import { withTimeout } from '../../timeout.ts'
 
 /** What is called of a client that a pool lends. */
 export interface PostgresClient {
@@ -49,7 +49,7 @@ const methods = ['connect', 'on', 'removeListener'] as const
 
 /** Gives work a promise that rejects when its time is up. */
 export async function within<T>(ms: number, work: (late: Promise<never>) => Promise<T>): Promise<T> {
-  return await beforeDeadline(work, { ms, lateness: () => new Error(`PostgreSQL did not respond within ${ms} ms`) })
+  return await withTimeout(work, { ms, timeoutError: () => new Error(`PostgreSQL did not respond within ${ms} ms`) })
 }
 
 /**

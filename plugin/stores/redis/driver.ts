@@ -1,4 +1,4 @@
-import { beforeDeadline } from '../../deadline.ts'
+import { withTimeout } from '../../timeout.ts'
 import { UnusableStoreError } from '../session-store.ts'
 import { isAboutCredentials } from './failures.ts'
 import type { Script } from './lua.ts'
@@ -125,7 +125,7 @@ export function createDriver(client: RedisClient, { callMs }: { callMs: number }
     return await connection
   }
 
-  const lateness = () => {
+  const timeoutError = () => {
     const why = isQueueing() && reason instanceof Error ? reason : undefined
     const message = `Redis did not respond within ${callMs} ms`
     return why === undefined ? new Error(message) : new Error(`${message}: ${why.message || why.name}`, { cause: why })
@@ -141,7 +141,7 @@ export function createDriver(client: RedisClient, { callMs }: { callMs: number }
       if (isIoredis(client) && client.status === 'wait') client.connect().catch(() => {})
       await untilReady()
     }
-    if (isLate()) throw lateness()
+    if (isLate()) throw timeoutError()
     try {
       return await evalSha(script.sha1, keys, texts)
     } catch (error) {
@@ -154,16 +154,13 @@ export function createDriver(client: RedisClient, { callMs }: { callMs: number }
   /** Bounds a step in time, with all that it sends; what is late is not sent. */
   async function inTime<T>(step: (evaluate: Evaluate) => Promise<T>): Promise<T> {
     let late = false
-    return await beforeDeadline(
-      () => step(async (script, command) => send(script, { ...command, isLate: () => late })),
-      {
-        ms: callMs,
-        lateness() {
-          late = true
-          return lateness()
-        }
+    return await withTimeout(() => step(async (script, command) => send(script, { ...command, isLate: () => late })), {
+      ms: callMs,
+      timeoutError() {
+        late = true
+        return timeoutError()
       }
-    )
+    })
   }
 
   const evaluate: Evaluate = async (script, command) => inTime(async (evaluate) => evaluate(script, command))

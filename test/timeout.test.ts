@@ -1,0 +1,47 @@
+import t from 'tap'
+import { withTimeout } from '../plugin/timeout.ts'
+
+const timeoutError = () => new Error('too late')
+
+t.test('withTimeout() settles as the work does when the work is in time', async (t) => {
+  t.equal(await withTimeout(() => 'immediately', { ms: 60_000, timeoutError }), 'immediately')
+  t.equal(await withTimeout(async () => 'soon', { ms: 60_000, timeoutError }), 'soon')
+  await t.rejects(
+    withTimeout(
+      async () => {
+        throw new Error('rejected')
+      },
+      { ms: 60_000, timeoutError }
+    ),
+    { message: 'rejected' }
+  )
+  await t.rejects(
+    withTimeout(
+      () => {
+        throw new Error('thrown')
+      },
+      { ms: 60_000, timeoutError }
+    ),
+    { message: 'thrown' }
+  )
+})
+
+t.test(
+  'withTimeout() rejects with timeoutError() when the time is up, and so does the promise of the work',
+  async (t) => {
+    let received: unknown
+    await t.rejects(
+      withTimeout(
+        async (timedOut) => {
+          await timedOut.catch((error) => {
+            received = error.message
+          })
+          return await new Promise(() => {})
+        },
+        { ms: 1, timeoutError }
+      ),
+      { message: 'too late' }
+    )
+    t.equal(received, 'too late')
+  }
+)
