@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers'
 import { isDeepStrictEqual } from 'node:util'
 import t, { type Test } from 'tap'
 import { challenges, clearing, createApp, issuer, secret, type TestApp } from '../fixtures/app.ts'
-import { decode, encode, forge, goodClaims, now, serverOf, signature, type Signer } from '../fixtures/tokens.ts'
+import { decode, encode, forge, goodClaims, now, signerWith, signature, type Signer } from '../fixtures/tokens.ts'
 
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -96,7 +96,7 @@ function same(
   const differing = names.map((_, index) => index).filter((index) => !isDeepStrictEqual(actual[index], expected[index]))
   const named = (values: readonly unknown[]) => differing.map((index) => [names[index], values[index]])
   t.strictSame(named(actual), named(expected), `${what}: each as expected`)
-  t.strictSame(server.complaints(), [], `${what}: nothing is logged at level warn or above`)
+  t.strictSame(server.warnings(), [], `${what}: nothing is logged at level warn or above`)
 }
 
 /** Every row is a name, what stands behind `Authorization: `, and the answer; a valid cookie comes with each. */
@@ -323,7 +323,7 @@ t.test("a good key under another algorithm's name, and another key under a good 
     ['another Ed25519 key, no kid', forge({ alg: 'EdDSA', key: stranger.privateKey })],
     ['another P-256 key', forge({ ...signers.es, key: strangerEc.privateKey })],
     ['another HMAC key', forge({ ...signers.hs, key: randomBytes(64) })],
-    ["the server's secret, which signs nothing here", forge(serverOf(secret))],
+    ["the server's secret, which signs nothing here", forge(signerWith(secret))],
     ['RS512 by the RS256 key', forge({ ...signers.rs, alg: 'RS512' })],
     ['HS512 by the HS256 key', forge({ ...signers.hs, alg: 'HS512' })]
   ])
@@ -652,7 +652,7 @@ t.test("bytes that HTTP forbids in a header end at Node's parser, quietly", asyn
   }
   const smuggled = await exchange(server, [get('Authorization: Bearer x\r\nX-Evil: y', cookie)])
   t.strictSame(smuggled, [invalid], 'a line break makes another header, never a part of the answer')
-  t.strictSame(server.complaints(), [])
+  t.strictSame(server.warnings(), [])
 })
 
 t.test('size: 8 KiB is the most, and a megabyte does no harm', async (t) => {
@@ -683,7 +683,7 @@ t.test('size: 8 KiB is the most, and a megabyte does no harm', async (t) => {
   t.teardown(() => usual.app.close())
   const refused = await exchange(usual, [get(`Authorization: Bearer ${'a'.repeat(32 << 10)}`)])
   t.strictSame(
-    [refused.map(({ status }) => status), usual.complaints()],
+    [refused.map(({ status }) => status), usual.warnings()],
     [[431], []],
     "Node's own limit comes first, with its own answer"
   )
@@ -851,7 +851,7 @@ t.test('claims that are missing or ill-typed, under a right signature', async (t
   const other = await createApp({ plugin: { secret: 'the secret of another server, of 32 bytes' } })
   const here = await createApp()
   const theirs = await other.app.accessTokens.sign({ sub: 'alice' })
-  const renamed = forge({ ...serverOf('the secret of another server, of 32 bytes'), kid: serverOf(secret).kid })
+  const renamed = forge({ ...signerWith('the secret of another server, of 32 bytes'), kid: signerWith(secret).kid })
   for (const token of [theirs, renamed, honest]) {
     const response = await here.app.inject({ url: '/me', headers: { authorization: `Bearer ${token}` } })
     t.strictSame(
@@ -916,7 +916,7 @@ t.test('no mutation of a good token is a good token', async (t) => {
     'each is refused, with 400 or 401, and its challenge'
   )
   t.ok(answers.some(({ status }) => status === 400) && answers.some(({ status }) => status === 401))
-  t.strictSame(server.complaints(), [])
+  t.strictSame(server.warnings(), [])
   t.strictSame(decode(honest, 1).sub, 'alice')
   t.strictSame(
     await exchange(

@@ -1,14 +1,14 @@
 import { mock } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
-import { challenges, cookieHeader, createApp, seen, setCookies, start, type SignedIn } from '../fixtures/app.ts'
+import { challenges, cookieHeader, createApp, summaryOf, setCookies, epoch, type SignedIn } from '../fixtures/app.ts'
 
 const dayMs = 86_400_000
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
 t.test("a cookie sign-in ends the session that the cookies named, whoever's it was (session fixation)", async (t) => {
-  const it = await createApp()
-  const { app, store } = it
+  const server = await createApp()
+  const { app, store } = server
   const revokedAt = async ({ sessionId }: SignedIn) => (await store.find(sessionId)).row?.revokedAt
   const forged = await (
     await createApp({ plugin: { secret: 'some other secret, of 32 bytes at least' } })
@@ -31,7 +31,7 @@ t.test("a cookie sign-in ends the session that the cookies named, whoever's it w
     [
       'an access cookie that has expired',
       ({ one }) => {
-        it.clock.advance(3600)
+        server.clock.advance(3600)
         return `__Host-access=${one.access}`
       },
       ['one']
@@ -43,8 +43,8 @@ t.test("a cookie sign-in ends the session that the cookies named, whoever's it w
   ]
   for (const [name, cookieOf, ends] of rows) {
     const sessions: Sessions = {
-      one: await it.signIn('cookie', { sub: 'mallory' }),
-      two: await it.signIn('cookie', { sub: 'alice' })
+      one: await server.signIn('cookie', { sub: 'mallory' }),
+      two: await server.signIn('cookie', { sub: 'alice' })
     }
     const cookie = cookieOf(sessions)
     const response = await app.inject({
@@ -55,10 +55,10 @@ t.test("a cookie sign-in ends the session that the cookies named, whoever's it w
     })
     t.equal(response.statusCode, 200, name)
     for (const [which, session] of Object.entries(sessions)) {
-      t.equal(await revokedAt(session), (ends as string[]).includes(which) ? it.clock() : null, `${name}: ${which}`)
+      t.equal(await revokedAt(session), (ends as string[]).includes(which) ? server.clock() : null, `${name}: ${which}`)
     }
     t.strictSame(
-      it.events().map(({ type }) => type),
+      server.events().map(({ type }) => type),
       [...ends.map(() => 'session-revoked'), 'session-started']
     )
     for (const end of ends) {
@@ -67,7 +67,7 @@ t.test("a cookie sign-in ends the session that the cookies named, whoever's it w
     t.equal((await app.inject({ url: '/me', headers: { cookie: cookieHeader(response) } })).json().sub, 'alice')
   }
 
-  const { cookie, sessionId } = await it.signIn('cookie')
+  const { cookie, sessionId } = await server.signIn('cookie')
   await app.inject({
     method: 'POST',
     url: '/login',
@@ -79,54 +79,54 @@ t.test("a cookie sign-in ends the session that the cookies named, whoever's it w
 })
 
 t.test("signIn({ authenticatedAt }) is refused if all the subject's sessions were ended since", async (t) => {
-  const it = await createApp()
-  const { app, store } = it
-  const before = await it.signIn('cookie', { sub: 'carol' })
-  it.clock.advance(100)
+  const server = await createApp()
+  const { app, store } = server
+  const before = await server.signIn('cookie', { sub: 'carol' })
+  server.clock.advance(100)
   await app.sessions.revokeAll('alice')
-  it.events()
+  server.events()
   const login = (payload: object, headers = {}) =>
     app.inject({ method: 'POST', url: '/login', headers, payload: { sub: 'alice', transport: 'cookie', ...payload } })
-  for (const authenticatedAt of [start + 99_999, start, 0, -1]) {
+  for (const authenticatedAt of [epoch + 99_999, epoch, 0, -1]) {
     const refused = await login({ authenticatedAt }, { cookie: before.cookie })
     t.strictSame(
-      seen(refused),
+      summaryOf(refused),
       { status: 401, code: 'AUTH_REVOKED_TOKEN', challenge: challenges.revoked, cookies: [], cacheControl: null },
       String(authenticatedAt)
     )
   }
-  t.strictSame([await app.sessions.list('alice'), it.events()], [[], []])
+  t.strictSame([await app.sessions.list('alice'), server.events()], [[], []])
   t.equal((await store.find(before.sessionId)).row?.revokedAt, null, 'and ends no other session')
   for (const payload of [
-    { authenticatedAt: start + 100_001 },
-    { authenticatedAt: start + 200_000 },
+    { authenticatedAt: epoch + 100_001 },
+    { authenticatedAt: epoch + 200_000 },
     {},
-    { sub: 'bob', authenticatedAt: it.clock() - dayMs }
+    { sub: 'bob', authenticatedAt: server.clock() - dayMs }
   ]) {
     t.equal((await login(payload)).statusCode, 200, JSON.stringify(payload))
   }
   t.equal(
-    seen(await login({ sub: 'bob', authenticatedAt: it.clock() - dayMs - 1 })).code,
+    summaryOf(await login({ sub: 'bob', authenticatedAt: server.clock() - dayMs - 1 })).code,
     'AUTH_REVOKED_TOKEN',
     'longer ago than anybody remembers'
   )
 })
 
 t.test("app.sessions lists and ends a subject's logins", async (t) => {
-  const it = await createApp({ plugin: { refreshToken: { idleSeconds: 1000 } } })
-  const { app, store } = it
-  const phone = await it.signIn('bearer', { device: 'phone' })
-  it.clock.advance(60)
-  const laptop = await it.signIn('cookie', { device: 'laptop' })
-  const nameless = await it.signIn('bearer')
-  const bobs = await it.signIn('bearer', { sub: 'bob', device: 'x'.repeat(200) })
-  it.clock.advance(60)
+  const server = await createApp({ plugin: { refreshToken: { idleSeconds: 1000 } } })
+  const { app, store } = server
+  const phone = await server.signIn('bearer', { device: 'phone' })
+  server.clock.advance(60)
+  const laptop = await server.signIn('cookie', { device: 'laptop' })
+  const nameless = await server.signIn('bearer')
+  const bobs = await server.signIn('bearer', { sub: 'bob', device: 'x'.repeat(200) })
+  server.clock.advance(60)
   const refreshed = (
     await app.inject({ method: 'POST', url: '/refresh', payload: { refresh_token: phone.refresh } })
   ).json()
-  it.clock.advance(60)
+  server.clock.advance(60)
   await app.inject({ method: 'POST', url: '/refresh', payload: { refresh_token: phone.refresh } })
-  const at = (seconds: number) => new Date(start + seconds * 1000)
+  const at = (seconds: number) => new Date(epoch + seconds * 1000)
   t.strictSame(
     await app.sessions.list('alice'),
     [
@@ -142,9 +142,9 @@ t.test("app.sessions lists and ends a subject's logins", async (t) => {
   t.equal(await app.sessions.revoke(phone.sessionId, { sub: 'bob' }), false, "not bob's")
   t.equal(await app.sessions.revoke('unknown'), false)
   t.strictSame([await me(phone.access), await me(refreshed.access_token)], ['passed', 'passed'])
-  it.events()
+  server.events()
   t.equal(await app.sessions.revoke(phone.sessionId, { sub: 'alice' }), true)
-  t.strictSame(it.events(), [{ type: 'session-revoked', sessionId: phone.sessionId, reason: null }])
+  t.strictSame(server.events(), [{ type: 'session-revoked', sessionId: phone.sessionId, reason: null }])
   t.strictSame(
     [await me(phone.access), await me(refreshed.access_token)],
     ['AUTH_REVOKED_TOKEN', 'AUTH_REVOKED_TOKEN'],
@@ -162,15 +162,15 @@ t.test("app.sessions lists and ends a subject's logins", async (t) => {
     [nameless.sessionId]
   )
 
-  const other = await it.signIn('bearer')
-  const third = await it.signIn('bearer')
-  it.events()
+  const other = await server.signIn('bearer')
+  const third = await server.signIn('bearer')
+  server.events()
   t.equal(await app.sessions.revokeAll('alice', { except: other.sessionId }), 2)
   t.strictSame(
     [await me(nameless.access), await me(third.access), await me(other.access), await me(bobs.access)],
     ['AUTH_REVOKED_TOKEN', 'AUTH_REVOKED_TOKEN', 'passed', 'passed']
   )
-  t.strictSame(it.events().filter(({ type }) => type === 'session-revoked').length, 2)
+  t.strictSame(server.events().filter(({ type }) => type === 'session-revoked').length, 2)
   t.equal(await app.sessions.revokeAll('alice'), 1)
   t.equal(await app.sessions.revokeAll('alice'), 0)
   t.equal(await me(other.access), 'AUTH_REVOKED_TOKEN')
@@ -180,18 +180,18 @@ t.test("app.sessions lists and ends a subject's logins", async (t) => {
 t.test('what one process revokes, another over the same store refuses after its next look at the feed', async (t) => {
   mock.timers.enable({ apis: ['setInterval'] })
   t.teardown(() => mock.timers.reset())
-  const it = await createApp()
-  const session = await it.signIn('cookie')
-  const late = await createApp({ plugin: { store: it.store, clock: it.clock } })
-  const me = async ({ app }: typeof it) =>
+  const server = await createApp()
+  const session = await server.signIn('cookie')
+  const late = await createApp({ plugin: { store: server.store, clock: server.clock } })
+  const me = async ({ app }: typeof server) =>
     (await app.inject({ url: '/me', headers: { cookie: session.cookie } })).statusCode
-  t.strictSame([await me(it), await me(late)], [200, 200])
-  await it.app.sessions.revoke(session.sessionId)
-  t.strictSame([await me(it), await me(late)], [401, 200], 'at once here, and not yet there')
+  t.strictSame([await me(server), await me(late)], [200, 200])
+  await server.app.sessions.revoke(session.sessionId)
+  t.strictSame([await me(server), await me(late)], [401, 200], 'at once here, and not yet there')
   mock.timers.tick(1000)
   await setImmediate()
   t.equal(await me(late), 401, 'a second later')
-  const started = await createApp({ plugin: { store: it.store, clock: it.clock } })
+  const started = await createApp({ plugin: { store: server.store, clock: server.clock } })
   t.equal(await me(started), 401, 'a process that starts loads what is revoked before its first request')
   t.equal(setCookies(await started.app.inject({ url: '/me', headers: { cookie: session.cookie } })).length, 2)
 })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { sqliteStore } from '../../plugin/stores/sqlite.ts'
-import { createApp, createClock, start } from '../fixtures/app.ts'
+import { createApp, createClock, epoch } from '../fixtures/app.ts'
 import { DatabaseSync } from '../fixtures/sqlite.ts'
 
 const entry = fileURLToPath(new URL('../fixtures/refreshing-process.ts', import.meta.url))
@@ -19,7 +19,7 @@ t.test(
     const store = sqliteStore(database, { clock })
     const here = await createApp({ plugin: { clock, store } })
     const processes = [1, 2].map(() =>
-      spawn(process.execPath, [...process.execArgv, entry, file, String(start + minute)], {
+      spawn(process.execPath, [...process.execArgv, entry, file, String(epoch + minute)], {
         stdio: ['pipe', 'pipe', 'inherit']
       })
     )
@@ -55,7 +55,7 @@ t.test(
 
     for (const name of ['a first session', 'a second session']) {
       await t.test(name, async (t) => {
-        clock.set(start)
+        clock.set(epoch)
         const { refresh, sessionId } = await here.signIn('bearer')
         const { row: before } = await store.find(sessionId)
 
@@ -67,15 +67,15 @@ t.test(
         t.strictSame(row, {
           ...before,
           generation: 1,
-          rotatedAt: start + minute,
-          idleExpiresAt: start + minute + 14 * 86_400_000,
+          rotatedAt: epoch + minute,
+          idleExpiresAt: epoch + minute + 14 * 86_400_000,
           repeatedGeneration: 0,
           repeatStreak: 1
         })
         t.strictSame((await race(refresh)).successors, successors, 'whoever comes late gets the same one')
         t.strictSame((await store.find(sessionId)).row, row)
 
-        clock.set(start + 2 * minute)
+        clock.set(epoch + 2 * minute)
         const me = async (token: string) =>
           (await here.app.inject({ url: '/me', headers: { authorization: `Bearer ${token}` } })).statusCode
         t.strictSame(new Set(await Promise.all(accessTokens.map(me))), new Set([200]))
@@ -90,13 +90,13 @@ t.test(
     }
 
     await t.test('a late retry is counted once', async (t) => {
-      clock.set(start - 2 * minute)
+      clock.set(epoch - 2 * minute)
       const { refresh, sessionId } = await here.signIn('bearer')
-      clock.set(start - minute)
+      clock.set(epoch - minute)
       await here.app.inject({ method: 'POST', url: '/refresh', payload: { refresh_token: refresh } })
       const { statuses, successors } = await race(refresh)
       t.strictSame([statuses, successors.length], [[200], 1])
-      t.match((await store.find(sessionId)).row, { generation: 1, retries: [start + minute], revokedAt: null })
+      t.match((await store.find(sessionId)).row, { generation: 1, retries: [epoch + minute], revokedAt: null })
       t.equal((await store.find(sessionId)).row?.retries.length, 1)
     })
   }

@@ -9,74 +9,74 @@ import {
   clearing,
   createApp,
   createClock,
-  seen,
+  summaryOf,
   setCookies,
-  type Seen,
+  type ResponseSummary,
   type TestApp,
   type TestOptions
 } from '../fixtures/app.ts'
 import { memoryStore } from '../../plugin/stores/memory.ts'
 
-const foreign: Seen = {
+const foreign: ResponseSummary = {
   status: 401,
   code: 'AUTH_NO_CREDENTIALS',
   challenge: challenges.bare,
   cookies: [],
   cacheControl: null
 }
-const malformed: Seen = {
+const malformed: ResponseSummary = {
   status: 400,
   code: 'AUTH_MALFORMED_CREDENTIALS',
   challenge: challenges.malformed,
   cookies: [],
   cacheControl: null
 }
-const invalid: Seen = {
+const invalid: ResponseSummary = {
   status: 401,
   code: 'AUTH_INVALID_TOKEN',
   challenge: challenges.invalid,
   cookies: [],
   cacheControl: null
 }
-const expired: Seen = {
+const expired: ResponseSummary = {
   status: 401,
   code: 'AUTH_EXPIRED_TOKEN',
   challenge: challenges.expired,
   cookies: [],
   cacheControl: null
 }
-const revoked: Seen = {
+const revoked: ResponseSummary = {
   status: 401,
   code: 'AUTH_REVOKED_TOKEN',
   challenge: challenges.revoked,
   cookies: [],
   cacheControl: null
 }
-const passed: Seen = { status: 200, code: null, challenge: null, cookies: [], cacheControl: null }
+const passed: ResponseSummary = { status: 200, code: null, challenge: null, cookies: [], cacheControl: null }
 const accessCleared = clearing('__Host-access')
 const bothCleared = [accessCleared, clearing('__Host-refresh')]
 
 /** Two users: bob's token comes in the header, alice's in the cookie; and one whose tokens are of no use any more. */
-async function createUsers(it: TestApp) {
-  const gone = await it.signIn('cookie', { sub: 'carol' })
-  const old = await it.signIn('cookie', { sub: 'dave' })
-  it.clock.advance(700)
-  const ended = await it.signIn('cookie', { sub: 'erin' })
-  await it.app.sessions.revoke(ended.sessionId)
-  await it.app.sessions.revoke(gone.sessionId)
-  return { bob: await it.signIn('bearer', { sub: 'bob' }), alice: await it.signIn('cookie'), old, ended, gone }
+async function createUsers(server: TestApp) {
+  const gone = await server.signIn('cookie', { sub: 'carol' })
+  const old = await server.signIn('cookie', { sub: 'dave' })
+  server.clock.advance(700)
+  const ended = await server.signIn('cookie', { sub: 'erin' })
+  await server.app.sessions.revoke(ended.sessionId)
+  await server.app.sessions.revoke(gone.sessionId)
+  return { bob: await server.signIn('bearer', { sub: 'bob' }), alice: await server.signIn('cookie'), old, ended, gone }
 }
 
 t.test('with cookies: false, no cookie is read, whatever its name', async (t) => {
-  const it = await createApp({ plugin: { cookies: false } })
+  const server = await createApp({ plugin: { cookies: false } })
   for (const cookie of ['null=1', 'undefined=1', '=1', '__Host-access=1', 'access=1']) {
     t.strictSame(
-      seen(await it.app.inject({ url: '/me', headers: { cookie } })),
+      summaryOf(await server.app.inject({ url: '/me', headers: { cookie } })),
       { ...passed, status: 401, code: 'AUTH_NO_CREDENTIALS', challenge: challenges.bare },
       cookie
     )
     t.strictSame(
-      (await it.app.inject({ url: '/maybe', headers: { cookie } })).json(),
+      (await server.app.inject({ url: '/maybe', headers: { cookie } })).json(),
       { user: null },
       `${cookie}, optional`
     )
@@ -86,22 +86,25 @@ t.test('with cookies: false, no cookie is read, whatever its name', async (t) =>
 t.test(
   'request.authenticate() has one answer for every Authorization, over a real socket, with and without a valid cookie',
   async (t) => {
-    const it = await createApp()
-    t.teardown(() => it.app.close())
-    await it.app.listen({ port: 0, host: '127.0.0.1' })
-    const { port } = it.app.server.address() as AddressInfo
-    const { bob, alice, old, ended } = await createUsers(it)
-    it.events()
+    const server = await createApp()
+    t.teardown(() => server.app.close())
+    await server.app.listen({ port: 0, host: '127.0.0.1' })
+    const { port } = server.app.server.address() as AddressInfo
+    const { bob, alice, old, ended } = await createUsers(server)
+    server.events()
 
     /** `http.request`, for `fetch` joins what is to come twice. */
-    function get(path: string, lines: [string, string][]): Promise<{ answer: Seen; body: Record<string, unknown> }> {
+    function get(
+      path: string,
+      lines: [string, string][]
+    ): Promise<{ answer: ResponseSummary; body: Record<string, unknown> }> {
       return new Promise((resolve, reject) => {
         const request = httpRequest(
           { port, path, host: '127.0.0.1', headers: ['Host', 'localhost', ...lines.flat()] as never },
           async (response) => {
             const body = (await json(response)) as Record<string, unknown>
             const like = { statusCode: response.statusCode!, headers: response.headers, json: () => body }
-            resolve({ answer: seen(like as LightMyRequestResponse), body })
+            resolve({ answer: summaryOf(like as LightMyRequestResponse), body })
           }
         )
         request.once('error', reject).end()
@@ -113,7 +116,7 @@ t.test(
     const padded = (length: number) => `${token}.${'a'.repeat(length - token.length - 1)}`
     const byHeader = { answer: passed, body: { sub: 'bob', source: 'header', sessionId: bob.sessionId } }
     const byCookie = { answer: passed, body: { sub: 'alice', source: 'cookie', sessionId: alice.sessionId } }
-    const rows: [string, [string, string][], 'header' | 'ignored' | Seen][] = [
+    const rows: [string, [string, string][], 'header' | 'ignored' | ResponseSummary][] = [
       ['no Authorization', [], 'ignored'],
       ['a good token', as(`Bearer ${token}`), 'header'],
       ['the scheme in lower case', as(`bearer ${token}`), 'header'],
@@ -182,29 +185,32 @@ t.test(
       const optional = await get('/maybe', lines)
       if (outcome === 'header') {
         t.strictSame([alone, beside, optional], [byHeader, byHeader, byHeader], name)
-        t.strictSame(it.events(), [])
+        t.strictSame(server.events(), [])
       } else if (outcome === 'ignored') {
         t.strictSame(
           [alone.answer, beside, optional],
           [foreign, byCookie, { answer: passed, body: { user: null } }],
           name
         )
-        t.match(it.events(), [{ type: 'token-refused', code: 'AUTH_NO_CREDENTIALS', source: null }])
+        t.match(server.events(), [{ type: 'token-refused', code: 'AUTH_NO_CREDENTIALS', source: null }])
       } else {
         t.strictSame([alone.answer, beside.answer, optional.answer], [outcome, outcome, outcome], name)
         const source = [malformed, invalid, expired, revoked].includes(outcome) ? 'header' : null
         const event = { type: 'token-refused', code: outcome.code, source }
-        t.match(it.events(), [event, event, event])
+        t.match(server.events(), [event, event, event])
       }
     }
 
     await t.test('tokens in the query or the body are ignored', async (t) => {
       for (const name of ['access_token', 'token', 'jwt', 'authorization']) {
         t.strictSame((await get(`/me?${name}=${token}`, [])).answer, foreign)
-        t.strictSame(seen(await it.app.inject({ method: 'POST', url: '/me', payload: { [name]: token } })), foreign)
+        t.strictSame(
+          summaryOf(await server.app.inject({ method: 'POST', url: '/me', payload: { [name]: token } })),
+          foreign
+        )
       }
       t.strictSame(await get(`/me?access_token=${token}`, [['Cookie', alice.cookie]]), byCookie)
-      it.events()
+      server.events()
     })
 
     await t.test('two Cookie lines are one list', async (t) => {
@@ -227,33 +233,33 @@ t.test(
         (
           await get('/me', [
             ['Cookie', access],
-            ['Cookie', (await it.signIn('cookie', { sub: 'mallory' })).cookie]
+            ['Cookie', (await server.signIn('cookie', { sub: 'mallory' })).cookie]
           ])
         ).answer,
         { ...invalid, cookies: [accessCleared] }
       )
     })
-    t.strictSame(it.complaints(), [], 'nothing that a client sends is a complaint')
+    t.strictSame(server.warnings(), [], 'nothing that a client sends is a complaint')
   }
 )
 
 t.test('request.authenticate() has one answer for every cookie', async (t) => {
-  const it = await createApp()
-  const { alice, old, ended, gone } = await createUsers(it)
-  const mallory = await it.signIn('cookie', { sub: 'mallory' })
+  const server = await createApp()
+  const { alice, old, ended, gone } = await createUsers(server)
+  const mallory = await server.signIn('cookie', { sub: 'mallory' })
   const forged = await (
     await createApp({ plugin: { secret: 'some other secret, of 32 bytes at least' } })
   ).signIn('bearer')
   const access = (value: string, name = '__Host-access') => `${name}=${value}`
   const token = alice.access
-  const machines = await Promise.all([1, 2].map(() => it.app.accessTokens.sign({ sub: 'machine' })))
+  const machines = await Promise.all([1, 2].map(() => server.app.accessTokens.sign({ sub: 'machine' })))
   const eight = Array.from({ length: 8 }, (_, index) => access(`x${index}`))
   const user = { sub: 'alice', source: 'cookie', sessionId: alice.sessionId }
-  const cleared: Seen = { ...invalid, cookies: [accessCleared] }
-  type Nobody = Seen & { body: unknown }
+  const cleared: ResponseSummary = { ...invalid, cookies: [accessCleared] }
+  type Nobody = ResponseSummary & { body: unknown }
   const nobody: Nobody = { ...passed, body: { user: null } }
   /** The cookie, what comes of it, and what comes of it where a user is optional (if that differs). */
-  const rows: [string, string, Seen | 'user', Nobody?][] = [
+  const rows: [string, string, ResponseSummary | 'user', Nobody?][] = [
     ['one access cookie', access(token), 'user'],
     ['others around it, without a space', `a=1;${access(token)};b=2`, 'user'],
     ['spaces around it', `a=1;   ${access(token)}  ; b`, 'user'],
@@ -327,27 +333,27 @@ t.test('request.authenticate() has one answer for every cookie', async (t) => {
     ]
   ]
   for (const [name, cookie, outcome, optional] of rows) {
-    const needed = await it.app.inject({ url: '/me', headers: { cookie } })
-    const maybe = await it.app.inject({ url: '/maybe', headers: { cookie } })
+    const needed = await server.app.inject({ url: '/me', headers: { cookie } })
+    const maybe = await server.app.inject({ url: '/maybe', headers: { cookie } })
     if (outcome === 'user') {
       for (const response of [needed, maybe]) {
-        t.strictSame({ ...seen(response), body: response.json() }, { ...passed, body: user }, name)
+        t.strictSame({ ...summaryOf(response), body: response.json() }, { ...passed, body: user }, name)
       }
     } else {
-      t.strictSame(seen(needed), outcome, name)
+      t.strictSame(summaryOf(needed), outcome, name)
       t.strictSame(
-        optional ? { ...seen(maybe), body: maybe.json() } : seen(maybe),
+        optional ? { ...summaryOf(maybe), body: maybe.json() } : summaryOf(maybe),
         optional ?? outcome,
         `${name}, optional`
       )
     }
   }
-  t.strictSame(it.complaints(), [])
+  t.strictSame(server.warnings(), [])
 
-  const twice = await it.app.inject({ url: '/me', headers: { cookie: old.cookie } })
-  t.strictSame(seen(twice), expired, 'an expired cookie is kept: it tells expiry from absence')
+  const twice = await server.app.inject({ url: '/me', headers: { cookie: old.cookie } })
+  t.strictSame(summaryOf(twice), expired, 'an expired cookie is kept: it tells expiry from absence')
   t.equal(
-    seen(await it.app.inject({ url: '/me', headers: { cookie: 'a=1' } })).code,
+    summaryOf(await server.app.inject({ url: '/me', headers: { cookie: 'a=1' } })).code,
     'AUTH_NO_CREDENTIALS',
     'after the clearing, the next request heals'
   )
@@ -355,14 +361,14 @@ t.test('request.authenticate() has one answer for every cookie', async (t) => {
 
 t.test('an Authorization that a hook of the host made something else than text is of no scheme', async (t) => {
   let value: unknown
-  const it = await createApp({
+  const server = await createApp({
     before: (app) =>
       app.addHook('onRequest', async ({ raw }) => {
         raw.headers.authorization = value as never
       })
   })
   for (value of [null, 5, {}, false, ['Bearer x']]) {
-    t.strictSame(seen(await it.app.inject('/me')), foreign, JSON.stringify(value))
+    t.strictSame(summaryOf(await server.app.inject('/me')), foreign, JSON.stringify(value))
   }
 })
 
@@ -403,15 +409,15 @@ t.test(
 )
 
 t.test('with cookies: false, no cookie is read, set or cleared', async (t) => {
-  const it = await createApp({ plugin: { cookies: false } })
-  const { access } = await it.signIn('bearer')
+  const server = await createApp({ plugin: { cookies: false } })
+  const { access } = await server.signIn('bearer')
   for (const cookie of [`__Host-access=${access}`, `access=${access}`, '__Host-access=x']) {
-    t.strictSame(seen(await it.app.inject({ url: '/me', headers: { cookie } })), foreign)
+    t.strictSame(summaryOf(await server.app.inject({ url: '/me', headers: { cookie } })), foreign)
     t.strictSame(
-      seen(await it.app.inject({ method: 'POST', url: '/refresh', headers: { cookie } })).code,
+      summaryOf(await server.app.inject({ method: 'POST', url: '/refresh', headers: { cookie } })).code,
       'AUTH_NO_CREDENTIALS'
     )
-    t.strictSame(setCookies(await it.app.inject({ method: 'POST', url: '/logout', headers: { cookie } })), [])
+    t.strictSame(setCookies(await server.app.inject({ method: 'POST', url: '/logout', headers: { cookie } })), [])
   }
 })
 
@@ -450,7 +456,7 @@ t.test('cookies.renew lets authenticate() renew in place', async (t) => {
       return await memory.rotate(id, change)
     }
   }
-  const it = await createApp({
+  const server = await createApp({
     plugin: { clock, store, cookies: { renew: true }, accessToken: { cacheSize: 0 } },
     after(app) {
       app.get('/scoped', { config: { auth: { scopes: ['other'] } } }, handler)
@@ -468,9 +474,9 @@ t.test('cookies.renew lets authenticate() renew in place', async (t) => {
       })
     }
   })
-  const { app } = it
+  const { app } = server
   const fresh = async () => {
-    const session = await it.signIn('cookie', { scope: 'notes' })
+    const session = await server.signIn('cookie', { scope: 'notes' })
     clock.advance(700)
     counted.find = counted.rotate = 0
     return session
@@ -489,7 +495,7 @@ t.test('cookies.renew lets authenticate() renew in place', async (t) => {
     t.equal(response.headers['cache-control'], 'private, no-store')
     t.match(await row(id), { generation: 1, rotatedAt: clock() })
     t.equal(counted.rotate, 1)
-    t.match(it.events(), [{ type: 'session-refreshed', sessionId: id }])
+    t.match(server.events(), [{ type: 'session-refreshed', sessionId: id }])
   }
 
   await t.test('when the access cookie is expired, or absent', async (t) => {
@@ -503,7 +509,7 @@ t.test('cookies.renew lets authenticate() renew in place', async (t) => {
         url: '/me',
         headers: { cookie: pair({ access: response.cookies[0]!.value, refresh: response.cookies[1]!.value }) }
       })
-      t.strictSame(seen(next), passed, 'and the next request needs no renewal')
+      t.strictSame(summaryOf(next), passed, 'and the next request needs no renewal')
     }
     const session = await fresh()
     await assertRenewed(
@@ -551,13 +557,13 @@ t.test('cookies.renew lets authenticate() renew in place', async (t) => {
   await t.test('before needs are looked at', async (t) => {
     const session = await fresh()
     const response = await app.inject({ url: '/scoped', headers: { cookie: session.cookie } })
-    t.equal(seen(response).code, 'AUTH_INSUFFICIENT_SCOPE')
+    t.equal(summaryOf(response).code, 'AUTH_INSUFFICIENT_SCOPE')
     t.strictSame(
       response.cookies.map(({ name }) => name),
       ['__Host-access', '__Host-refresh']
     )
     t.equal((await row(session.sessionId)).generation, 1)
-    it.events()
+    server.events()
   })
 
   await t.test('at most once a request', async (t) => {
@@ -570,26 +576,32 @@ t.test('cookies.renew lets authenticate() renew in place', async (t) => {
     t.strictSame(failing.json(), ['AUTH_REFRESH_INVALID', 'AUTH_REFRESH_INVALID'])
     const absent = await app.inject({ url: '/failing-twice', headers: { cookie: `__Host-refresh=${session.refresh}` } })
     t.strictSame(absent.json(), ['AUTH_REFRESH_INVALID', 'AUTH_REFRESH_INVALID'])
-    it.events()
+    server.events()
   })
 
   const untouched = async (
     name: string,
     headers: (session: Awaited<ReturnType<typeof fresh>>) => Record<string, string> | Promise<Record<string, string>>,
-    outcome: Seen,
+    outcome: ResponseSummary,
     method: 'GET' | 'POST' = 'GET'
   ) => {
     await t.test(`not ${name}`, async (t) => {
       const session = await fresh()
       const before = await row(session.sessionId)
       const response = await app.inject({ method, url: '/me', headers: await headers(session) })
-      t.strictSame(seen(response), outcome)
+      t.strictSame(summaryOf(response), outcome)
       t.strictSame(counted, { find: 0, rotate: 0 })
       t.strictSame(await row(session.sessionId), before)
-      it.events()
+      server.events()
     })
   }
-  const crossSite: Seen = { status: 403, code: 'AUTH_CROSS_SITE', challenge: null, cookies: [], cacheControl: null }
+  const crossSite: ResponseSummary = {
+    status: 403,
+    code: 'AUTH_CROSS_SITE',
+    challenge: null,
+    cookies: [],
+    cacheControl: null
+  }
   await untouched(
     'for a POST from another site',
     ({ cookie }) => ({ cookie, origin: 'https://evil.example' }),
@@ -636,7 +648,7 @@ t.test('cookies.renew lets authenticate() renew in place', async (t) => {
   await untouched(
     'from access cookies of two sessions',
     async ({ access, refresh }) => {
-      const other = await it.signIn('cookie', { sub: 'mallory' })
+      const other = await server.signIn('cookie', { sub: 'mallory' })
       counted.find = counted.rotate = 0
       return { cookie: `__Host-access=${access}; __Host-access=${other.access}; __Host-refresh=${refresh}` }
     },
@@ -650,7 +662,7 @@ t.test('cookies.renew lets authenticate() renew in place', async (t) => {
   await untouched(
     'when the cookies name two sessions',
     async ({ access }) => {
-      const other = await it.signIn('cookie', { sub: 'mallory' })
+      const other = await server.signIn('cookie', { sub: 'mallory' })
       counted.find = counted.rotate = 0
       return { cookie: pair({ access, refresh: other.refresh }) }
     },
@@ -659,7 +671,7 @@ t.test('cookies.renew lets authenticate() renew in place', async (t) => {
   await untouched(
     'when one of two refresh cookies names another session',
     async ({ access, refresh }) => {
-      const other = await it.signIn('cookie', { sub: 'mallory' })
+      const other = await server.signIn('cookie', { sub: 'mallory' })
       counted.find = counted.rotate = 0
       return { cookie: `${pair({ access, refresh })}; __Host-refresh=${other.refresh}` }
     },
@@ -674,18 +686,18 @@ t.test('cookies.renew lets authenticate() renew in place', async (t) => {
   await t.test('and its failure shows the code of the refresh', async (t) => {
     const refused = { status: 401, challenge: challenges.refresh, cookies: bothCleared, cacheControl: null }
     const session = await fresh()
-    const other = await it.signIn('cookie', { sub: 'mallory' })
+    const other = await server.signIn('cookie', { sub: 'mallory' })
     const only = `__Host-refresh=${session.refresh}`
     const get = (cookie: string, url = '/me') => app.inject({ url, headers: { cookie } })
     t.strictSame(
-      seen(await get(`${only}; __Host-refresh=${other.refresh}`)),
+      summaryOf(await get(`${only}; __Host-refresh=${other.refresh}`)),
       { ...refused, code: 'AUTH_REFRESH_INVALID' },
       'refresh cookies of two sessions'
     )
-    t.strictSame(seen(await get('__Host-refresh=x')), { ...refused, code: 'AUTH_REFRESH_INVALID' })
+    t.strictSame(summaryOf(await get('__Host-refresh=x')), { ...refused, code: 'AUTH_REFRESH_INVALID' })
     const nobody = await get('__Host-refresh=x', '/maybe')
     t.strictSame(
-      { ...seen(nobody), body: nobody.json() },
+      { ...summaryOf(nobody), body: nobody.json() },
       { ...passed, cookies: bothCleared, body: { user: null } },
       'optional: nobody, and the cookies are cleared'
     )
@@ -693,7 +705,7 @@ t.test('cookies.renew lets authenticate() renew in place', async (t) => {
     down = true
     for (const url of ['/me', '/maybe']) {
       const unavailable = await get(session.cookie, url)
-      t.strictSame(seen(unavailable), {
+      t.strictSame(summaryOf(unavailable), {
         status: 503,
         code: 'AUTH_STORE_UNAVAILABLE',
         challenge: null,
@@ -714,24 +726,28 @@ t.test('cookies.renew lets authenticate() renew in place', async (t) => {
       })
     }
     for (const url of ['/me', '/maybe']) {
-      t.strictSame(seen(await get(session.cookie, url)), { ...refused, code: 'AUTH_REFRESH_SUPERSEDED', cookies: [] })
+      t.strictSame(summaryOf(await get(session.cookie, url)), {
+        ...refused,
+        code: 'AUTH_REFRESH_SUPERSEDED',
+        cookies: []
+      })
     }
     clock.advance(60)
-    t.strictSame(seen(await get(session.cookie)), { ...refused, code: 'AUTH_REFRESH_REUSED' })
+    t.strictSame(summaryOf(await get(session.cookie)), { ...refused, code: 'AUTH_REFRESH_REUSED' })
     t.equal((await row(session.sessionId)).revokedAt, clock())
     clock.advance(700)
-    t.strictSame(seen(await get(session.cookie)), { ...refused, code: 'AUTH_REFRESH_INVALID' })
+    t.strictSame(summaryOf(await get(session.cookie)), { ...refused, code: 'AUTH_REFRESH_INVALID' })
   })
 })
 
 t.test(
   'an access cookie that was revoked by its jti is cleared, and the refresh cookie of its living session is not',
   async (t) => {
-    const it = await createApp()
-    const { access, cookie } = await it.signIn('cookie')
-    const { jti, exp } = await it.app.accessTokens.verify(access)
-    await it.app.accessTokens.revoke(jti!, exp)
-    t.strictSame(seen(await it.app.inject({ url: '/me', headers: { cookie } })), {
+    const server = await createApp()
+    const { access, cookie } = await server.signIn('cookie')
+    const { jti, exp } = await server.app.accessTokens.verify(access)
+    await server.app.accessTokens.revoke(jti!, exp)
+    t.strictSame(summaryOf(await server.app.inject({ url: '/me', headers: { cookie } })), {
       ...revoked,
       cookies: [clearing('__Host-access')]
     })

@@ -6,10 +6,19 @@ import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import t from 'tap'
 import authenticate, { AuthError, type AuthenticateOptions } from '../../plugin/index.ts'
-import { challenges, createApp, issuer, secret, seen, setCookies, start, type Seen } from '../fixtures/app.ts'
+import {
+  challenges,
+  createApp,
+  issuer,
+  secret,
+  summaryOf,
+  setCookies,
+  epoch,
+  type ResponseSummary
+} from '../fixtures/app.ts'
 
 const options = { issuer, secret }
-const refused: Seen = {
+const refused: ResponseSummary = {
   status: 401,
   code: 'AUTH_NO_CREDENTIALS',
   challenge: challenges.bare,
@@ -19,19 +28,19 @@ const refused: Seen = {
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
 /** Who the handler sees; `undefined` would be nobody's promise. */
-async function who({ user, auth }: Pick<FastifyRequest, 'user' | 'auth'>) {
+async function echoUser({ user, auth }: Pick<FastifyRequest, 'user' | 'auth'>) {
   const show = (value: unknown) => (value === undefined ? 'undefined' : value)
   return { user: user?.sub ?? show(user), auth: auth?.source ?? show(auth) }
 }
 
 /** Declares the same routes wherever it is called. */
 function declare(app: FastifyInstance, place: string): void {
-  app.get(`/${place}`, { config: { auth: true } }, who)
-  app.get(`/${place}/open`, who)
-  app.get(`/${place}/exempt`, { config: { auth: false } }, who)
-  app.get(`/${place}/optional`, { config: { auth: { optional: true } } }, who)
-  app.route({ method: ['POST', 'DELETE'], url: `/${place}/several`, config: { auth: {} }, handler: who })
-  app.get(`/${place}/wild/*`, { config: { auth: true } }, who)
+  app.get(`/${place}`, { config: { auth: true } }, echoUser)
+  app.get(`/${place}/open`, echoUser)
+  app.get(`/${place}/exempt`, { config: { auth: false } }, echoUser)
+  app.get(`/${place}/optional`, { config: { auth: { optional: true } } }, echoUser)
+  app.route({ method: ['POST', 'DELETE'], url: `/${place}/several`, config: { auth: {} }, handler: echoUser })
+  app.get(`/${place}/wild/*`, { config: { auth: true } }, echoUser)
   app.head(`/${place}/head`, { config: { auth: true } }, async () => '')
 }
 
@@ -58,9 +67,9 @@ t.test(
     let thrown: { what: unknown } | null = null
     const clock = () => {
       if (thrown !== null) throw thrown.what
-      return start
+      return epoch
     }
-    const it = await createApp({
+    const server = await createApp({
       plugin: { clock },
       after(app) {
         app.addHook('onRequest', async () => {})
@@ -69,8 +78,9 @@ t.test(
         })
       }
     })
-    const { access } = await it.signIn('bearer', { claims: { roles: ['admin'] } })
-    const get = async (headers: Record<string, string>) => (await it.app.inject({ url: '/secret', headers })).statusCode
+    const { access } = await server.signIn('bearer', { claims: { roles: ['admin'] } })
+    const get = async (headers: Record<string, string>) =>
+      (await server.app.inject({ url: '/secret', headers })).statusCode
 
     // As tracers and zone.js do: what async functions return is not an instance of it.
     globalThis.Promise = class Traced<T> extends native<T> {} as never
@@ -155,12 +165,12 @@ t.test("protect: 'all' lets 404s and the key route through, and nothing else", a
   const app = fastify({ routerOptions: { ignoreTrailingSlash: true, caseSensitive: false } })
   app.setNotFoundHandler(async (_request, reply) => reply.code(404).send({ nothing: 'here' }))
   await app.register(authenticate, { ...options, protect: 'all', keys: [{ key: privateKey }] })
-  app.get('/notes', who)
-  app.get('/*', { config: { auth: false } }, who)
+  app.get('/notes', echoUser)
+  app.get('/*', { config: { auth: false } }, echoUser)
   app.register(
     async (scope) => {
       scope.setNotFoundHandler(async (_request, reply) => reply.code(404).send({ nothing: 'in the child' }))
-      scope.options('/notes', who)
+      scope.options('/notes', echoUser)
     },
     { prefix: '/child' }
   )
@@ -223,7 +233,7 @@ t.test('a wrong config.auth stops the start, declared before the plugin or after
   for (const [auth, problem] of wrongNeeds) {
     const config = { auth: auth as never }
     const wanted = { name: 'TypeError', message: `Wrong "config.auth" of the route /wrong: ${problem}` }
-    const route = { config, handler: who }
+    const route = { config, handler: echoUser }
     const where: [string, (app: FastifyInstance) => unknown][] = [
       ['before', (app) => app.get('/wrong', route).register(authenticate, options)],
       [
@@ -287,29 +297,29 @@ t.test("{ roles: ROLES.typo } and { auth: RULES.typo } stop the start, under pro
 
 t.test('request.authenticate() with wrong needs is a fault of the application, and lets nobody pass', async (t) => {
   let needs: unknown
-  const it = await createApp({
+  const server = await createApp({
     after: (app) =>
       app.get('/', async (request) => {
         await request.authenticate(needs as never)
         return 'passed'
       })
   })
-  const { access } = await it.signIn('bearer')
+  const { access } = await server.signIn('bearer')
   for (const [wrong, message] of wrongNeeds) {
     needs = wrong
-    const response = await it.app.inject({ url: '/', headers: bearer(access) })
+    const response = await server.app.inject({ url: '/', headers: bearer(access) })
     t.match(response.json(), { statusCode: 500, message }, JSON.stringify(wrong))
   }
   for (const right of [true, {}]) {
     needs = right
-    t.equal((await it.app.inject({ url: '/', headers: bearer(access) })).body, 'passed', JSON.stringify(right))
+    t.equal((await server.app.inject({ url: '/', headers: bearer(access) })).body, 'passed', JSON.stringify(right))
   }
 })
 
 t.test('app.sessions refuses a member that is undefined or unknown, and ends nothing then', async (t) => {
-  const it = await createApp()
-  const { sessionId, access } = await it.signIn('bearer')
-  const { list, revoke, revokeAll } = it.app.sessions as unknown as Record<
+  const server = await createApp()
+  const { sessionId, access } = await server.signIn('bearer')
+  const { list, revoke, revokeAll } = server.app.sessions as unknown as Record<
     string,
     (...given: unknown[]) => Promise<unknown>
   >
@@ -348,18 +358,18 @@ t.test('app.sessions refuses a member that is undefined or unknown, and ends not
     ['list: nobody', () => list!(undefined), text('sub')]
   ]
   for (const [what, call, message] of rows) await t.rejects(call(), { name: 'TypeError', message }, what)
-  t.strictSame(it.events(), [])
-  t.equal((await it.app.inject({ url: '/me', headers: bearer(access) })).statusCode, 200, 'the session lives')
+  t.strictSame(server.events(), [])
+  t.equal((await server.app.inject({ url: '/me', headers: bearer(access) })).statusCode, 200, 'the session lives')
 
-  t.equal(await it.app.sessions.revoke(sessionId, { sub: 'mallory' }), false)
-  t.equal(await it.app.sessions.revoke(sessionId, { sub: 'alice' }), true)
-  const [one, two] = [(await it.signIn('bearer')).sessionId, (await it.signIn('bearer')).sessionId]
-  t.equal(await it.app.sessions.revoke(one), true, "without options, whoever's it is")
-  t.equal(await it.app.sessions.revokeAll('alice', { except: two }), 0)
-  t.equal(await it.app.sessions.revokeAll('alice', { except: null }), 1, 'null keeps none')
-  await it.signIn('bearer')
-  t.equal(await it.app.sessions.revokeAll('alice', {}), 1)
-  t.equal(await it.app.sessions.revokeAll('alice'), 0)
+  t.equal(await server.app.sessions.revoke(sessionId, { sub: 'mallory' }), false)
+  t.equal(await server.app.sessions.revoke(sessionId, { sub: 'alice' }), true)
+  const [one, two] = [(await server.signIn('bearer')).sessionId, (await server.signIn('bearer')).sessionId]
+  t.equal(await server.app.sessions.revoke(one), true, "without options, whoever's it is")
+  t.equal(await server.app.sessions.revokeAll('alice', { except: two }), 0)
+  t.equal(await server.app.sessions.revokeAll('alice', { except: null }), 1, 'null keeps none')
+  await server.signIn('bearer')
+  t.equal(await server.app.sessions.revokeAll('alice', {}), 1)
+  t.equal(await server.app.sessions.revokeAll('alice'), 0)
 })
 
 t.test('needs: all scopes, any one role, of the own issuer', async (t) => {
@@ -378,7 +388,7 @@ t.test('needs: all scopes, any one role, of the own issuer', async (t) => {
     cacheControl: null
   }
   const passed = { status: 200, code: null, challenge: null, cookies: [], cacheControl: null }
-  const rows: [object, string | undefined, unknown, Seen][] = [
+  const rows: [object, string | undefined, unknown, ResponseSummary][] = [
     [{ scopes: ['a'] }, 'a', undefined, passed],
     [{ scopes: ['a', 'b'] }, 'b c a', undefined, passed],
     [{ scopes: ['a', 'b'] }, 'a', undefined, scoped('a b')],
@@ -403,7 +413,7 @@ t.test('needs: all scopes, any one role, of the own issuer', async (t) => {
       { ...passed, status: 401, code: 'AUTH_INVALID_TOKEN', challenge: challenges.invalid }
     ]
   ]
-  const it = await createApp({
+  const server = await createApp({
     after(app) {
       for (const [index, [auth]] of rows.entries()) {
         app.get(`/declared/${index}`, { config: { auth } }, async () => 'passed')
@@ -412,13 +422,13 @@ t.test('needs: all scopes, any one role, of the own issuer', async (t) => {
     }
   })
   for (const [index, [needs, scope, roles, outcome]] of rows.entries()) {
-    const { access } = await it.signIn('bearer', {
+    const { access } = await server.signIn('bearer', {
       ...(scope && { scope }),
       ...(roles !== undefined && { claims: { roles } })
     })
     for (const form of ['declared', 'explicit']) {
       t.strictSame(
-        seen(await it.app.inject({ url: `/${form}/${index}`, headers: bearer(access) })),
+        summaryOf(await server.app.inject({ url: `/${form}/${index}`, headers: bearer(access) })),
         outcome,
         `${JSON.stringify(needs)} ${scope} ${JSON.stringify(roles)}`
       )
@@ -427,45 +437,45 @@ t.test('needs: all scopes, any one role, of the own issuer', async (t) => {
 })
 
 t.test('app.authenticate is the same as a hook, in a list', async (t) => {
-  const it = await createApp({
+  const server = await createApp({
     after(app) {
-      app.get('/request', { onRequest: [app.authenticate] }, who)
-      app.get('/handler', { preHandler: [app.authenticate] }, who)
-      app.get('/both', { config: { auth: true }, preHandler: [app.authenticate] }, who)
+      app.get('/request', { onRequest: [app.authenticate] }, echoUser)
+      app.get('/handler', { preHandler: [app.authenticate] }, echoUser)
+      app.get('/both', { config: { auth: true }, preHandler: [app.authenticate] }, echoUser)
     }
   })
-  const { access } = await it.signIn('bearer')
+  const { access } = await server.signIn('bearer')
   for (const url of ['/request', '/handler', '/both']) {
-    t.strictSame(seen(await it.app.inject(url)), refused)
-    t.strictSame((await it.app.inject({ url, headers: bearer(access) })).json(), { user: 'alice', auth: 'header' })
+    t.strictSame(summaryOf(await server.app.inject(url)), refused)
+    t.strictSame((await server.app.inject({ url, headers: bearer(access) })).json(), { user: 'alice', auth: 'header' })
   }
 })
 
 t.test('request.user and request.auth are null before each attempt', async (t) => {
-  const it = await createApp({
+  const server = await createApp({
     before: (app) =>
       app.addHook('onRequest', async (request) => {
         request.user = { sub: 'planted' } as never
       }),
     after(app) {
-      app.get('/planted', { config: { auth: { optional: true } } }, who)
+      app.get('/planted', { config: { auth: { optional: true } } }, echoUser)
       app.get('/failing', async (request) => {
-        const first = await who({ user: await request.authenticate(), auth: request.auth })
+        const first = await echoUser({ user: await request.authenticate(), auth: request.auth })
         await request.authenticate({ scopes: ['none'] }).catch(() => {})
-        return [first, await who(request)]
+        return [first, await echoUser(request)]
       })
     }
   })
-  const { access } = await it.signIn('bearer')
-  t.strictSame((await it.app.inject('/planted')).json(), { user: null, auth: null })
-  t.strictSame((await it.app.inject({ url: '/failing', headers: bearer(access) })).json(), [
+  const { access } = await server.signIn('bearer')
+  t.strictSame((await server.app.inject('/planted')).json(), { user: null, auth: null })
+  t.strictSame((await server.app.inject({ url: '/failing', headers: bearer(access) })).json(), [
     { user: 'alice', auth: 'header' },
     { user: null, auth: null }
   ])
 })
 
 t.test('request.auth.user is the same object as request.user, and null goes for both', async (t) => {
-  const it = await createApp({
+  const server = await createApp({
     after(app) {
       app.get('/same', { config: { auth: true } }, async ({ user, auth }) => ({
         same: auth.user === user,
@@ -477,17 +487,17 @@ t.test('request.auth.user is the same object as request.user, and null goes for 
       }))
     }
   })
-  const { access } = await it.signIn('bearer')
+  const { access } = await server.signIn('bearer')
   for (const found of ['verified', 'from the cache']) {
     for (const url of ['/same', '/optional']) {
       t.strictSame(
-        (await it.app.inject({ url, headers: bearer(access) })).json(),
+        (await server.app.inject({ url, headers: bearer(access) })).json(),
         { same: true, sub: 'alice' },
         `${url} ${found}`
       )
     }
   }
-  t.strictSame((await it.app.inject('/optional')).json(), { same: true, sub: null })
+  t.strictSame((await server.app.inject('/optional')).json(), { same: true, sub: null })
 })
 
 t.test("the host's own @fastify/jwt and @fastify/cookie work beside the plugin, in any order", async (t) => {
@@ -518,7 +528,7 @@ t.test("the host's own @fastify/jwt and @fastify/cookie work beside the plugin, 
           const registered = hosts[name](app)
           if (awaited) await registered
         }
-        app.get('/me', { config: { auth: true } }, who)
+        app.get('/me', { config: { auth: true } }, echoUser)
         app.get('/host', async (request) => {
           await request.jwtVerify({ onlyCookie: false })
           return request.user
@@ -575,7 +585,7 @@ t.test('two sibling contexts have two issuers', async (t) => {
           keys: [{ key: generateKeyPairSync('ed25519').privateKey, kid: name }],
           cookies
         })
-        scope.get('/me', { config: { auth: true } }, who)
+        scope.get('/me', { config: { auth: true } }, echoUser)
         scope.get('/auth', { onRequest: [scope.authenticate] }, async ({ auth }) => auth!.issuer)
         scopes.push(scope)
       },
@@ -737,7 +747,7 @@ t.test("a refusal keeps its challenge under the host's own error handlers", asyn
     const { app } = await createApp({
       after: (app) =>
         app.register(async (scope) => {
-          scope.setErrorHandler(handler).get('/child', { config: { auth: true } }, who)
+          scope.setErrorHandler(handler).get('/child', { config: { auth: true } }, echoUser)
         })
     })
     const response = await app.inject('/child')

@@ -15,9 +15,9 @@ import {
   createClock,
   issuer,
   secret,
-  seen,
+  summaryOf,
   setCookies,
-  start,
+  epoch,
   type SignedIn,
   type TestApp,
   type TestOptions
@@ -84,11 +84,11 @@ t.test('refusal() is an answer: no stack, a detail that nothing serializes, head
 })
 
 t.test('reply.signIn() by bearer answers RFC 6749 §5.1, and sets and ends nothing', async (t) => {
-  const it = await createApp()
-  const before = await it.signIn('cookie')
-  it.events()
+  const server = await createApp()
+  const before = await server.signIn('cookie')
+  server.events()
   const login = (payload: object) =>
-    it.app.inject({
+    server.app.inject({
       method: 'POST',
       url: '/login',
       headers: { cookie: before.cookie },
@@ -107,7 +107,7 @@ t.test('reply.signIn() by bearer answers RFC 6749 §5.1, and sets and ends nothi
     refresh_token: refresh,
     scope: 'a b'
   })
-  t.strictSame(seen(response), { status: 200, code: null, challenge: null, cookies: [], cacheControl: 'no-store' })
+  t.strictSame(summaryOf(response), { status: 200, code: null, challenge: null, cookies: [], cacheControl: 'no-store' })
   const { jti, sid, ...claims } = claimsOf(access)
   t.strictSame(claims, {
     roles: ['admin'],
@@ -115,16 +115,16 @@ t.test('reply.signIn() by bearer answers RFC 6749 §5.1, and sets and ends nothi
     iss: issuer,
     aud: issuer,
     sub: 'alice',
-    iat: start / 1000,
-    exp: start / 1000 + 600,
+    iat: epoch / 1000,
+    exp: epoch / 1000 + 600,
     scope: 'a b'
   })
   t.match(jti, /^[\w-]{22}$/)
   t.match(refresh, new RegExp(`^rt1\\.${sid}\\.0\\.[\\w-]{43}$`))
-  t.strictSame(it.events(), [{ type: 'session-started', sub: 'alice', sessionId: sid, transport: 'bearer' }])
+  t.strictSame(server.events(), [{ type: 'session-started', sub: 'alice', sessionId: sid, transport: 'bearer' }])
   t.notOk('scope' in (await login({})).json(), 'no scope, no member')
   t.notOk('scope' in claimsOf((await login({ scope: '' })).json().access_token), 'nor a claim')
-  t.equal((await it.store.find(before.sessionId)).row?.revokedAt, null)
+  t.equal((await server.store.find(before.sessionId)).row?.revokedAt, null)
 })
 
 t.test('reply.signIn() by cookie sets both cookies, and has no token in the body', async (t) => {
@@ -168,8 +168,8 @@ t.test('reply.signIn() by cookie sets both cookies, and has no token in the body
     ]
   ]
   for (const [name, plugin, names, attributes] of rows) {
-    const it = await createApp({ plugin: plugin! })
-    const response = await it.app.inject({
+    const server = await createApp({ plugin: plugin! })
+    const response = await server.app.inject({
       method: 'POST',
       url: '/login',
       payload: { sub: 'alice', transport: 'cookie', scope: 'a' }
@@ -177,7 +177,7 @@ t.test('reply.signIn() by cookie sets both cookies, and has no token in the body
     const [access, refresh] = response.cookies.map(({ value }) => value) as [string, string]
     t.strictSame(response.json(), { session_id: claimsOf(access).sid, expires_in: 600 })
     t.strictSame(
-      seen(response),
+      summaryOf(response),
       {
         status: 200,
         code: null,
@@ -188,8 +188,8 @@ t.test('reply.signIn() by cookie sets both cookies, and has no token in the body
       name
     )
     t.match(refresh, /^rt1\./)
-    t.match(it.events(), [{ type: 'session-started', transport: 'cookie', sessionId: claimsOf(access).sid }])
-    const signOut = await it.app.inject({
+    t.match(server.events(), [{ type: 'session-started', transport: 'cookie', sessionId: claimsOf(access).sid }])
+    const signOut = await server.app.inject({
       method: 'POST',
       url: '/logout',
       headers: { cookie: `${names[0]}=${access}` }
@@ -207,7 +207,7 @@ t.test('reply.signIn() by cookie sets both cookies, and has no token in the body
 })
 
 t.test("a browser's cookie jar signs in, calls, refreshes, signs out and is refused", async (t) => {
-  const it = await createApp({
+  const server = await createApp({
     after: (app) =>
       app.post('/again', async (_request, reply) => {
         reply.header('set-cookie', 'host=1')
@@ -219,7 +219,7 @@ t.test("a browser's cookie jar signs in, calls, refreshes, signs out and is refu
   const jar = new Map<string, string>()
   async function visit(method: 'GET' | 'POST', url: string, payload?: object) {
     const cookie = [...jar].map((pair) => pair.join('=')).join('; ')
-    const response = await it.app.inject({
+    const response = await server.app.inject({
       method,
       url,
       headers: { cookie, origin: 'http://localhost' },
@@ -230,8 +230,8 @@ t.test("a browser's cookie jar signs in, calls, refreshes, signs out and is refu
   }
   t.equal((await visit('POST', '/login', { sub: 'alice', transport: 'cookie' })).statusCode, 200)
   t.equal((await visit('POST', '/me')).statusCode, 200)
-  it.clock.advance(700)
-  t.equal(seen(await visit('GET', '/me')).code, 'AUTH_EXPIRED_TOKEN')
+  server.clock.advance(700)
+  t.equal(summaryOf(await visit('GET', '/me')).code, 'AUTH_EXPIRED_TOKEN')
   const old = jar.get('__Host-access')
   t.equal((await visit('POST', '/refresh')).statusCode, 200)
   t.not(jar.get('__Host-access'), old)
@@ -248,19 +248,19 @@ t.test("a browser's cookie jar signs in, calls, refreshes, signs out and is refu
     "the last value of a name wins, once; the host's stays"
   )
   t.equal(again.headers['cache-control'], 'no-store')
-  t.equal(seen(await it.app.inject({ url: '/me', headers: bearer(stolen) })).code, 'AUTH_REVOKED_TOKEN')
+  t.equal(summaryOf(await server.app.inject({ url: '/me', headers: bearer(stolen) })).code, 'AUTH_REVOKED_TOKEN')
   t.equal((await visit('GET', '/me')).statusCode, 200)
   const kept = jar.get('__Host-access')!
   t.equal((await visit('POST', '/logout')).statusCode, 204)
   t.strictSame([...jar.keys()], ['host'])
-  t.strictSame(seen(await it.app.inject({ url: '/me', headers: { cookie: `__Host-access=${kept}` } })), {
+  t.strictSame(summaryOf(await server.app.inject({ url: '/me', headers: { cookie: `__Host-access=${kept}` } })), {
     status: 401,
     code: 'AUTH_REVOKED_TOKEN',
     challenge: challenges.revoked,
     cookies: [cleared[0]],
     cacheControl: null
   })
-  t.strictSame(seen(await visit('GET', '/me')), {
+  t.strictSame(summaryOf(await visit('GET', '/me')), {
     status: 401,
     code: 'AUTH_NO_CREDENTIALS',
     challenge: challenges.bare,
@@ -273,7 +273,7 @@ t.test(
   'reply.signIn() refuses what cannot be delivered before anything is written, and says which claims are large',
   async (t) => {
     const errors: AuthError[] = []
-    const it = await createApp({
+    const server = await createApp({
       before: (app) =>
         app.setErrorHandler((error, _request, reply) => {
           errors.push(error as AuthError)
@@ -281,7 +281,7 @@ t.test(
         })
     })
     const login = (transport: string, length: number) =>
-      it.app.inject({
+      server.app.inject({
         method: 'POST',
         url: '/login',
         payload: { sub: 'alice', transport, claims: { small: 1, large: 'x'.repeat(length), other: 'y'.repeat(20) } }
@@ -289,7 +289,7 @@ t.test(
     const lineOf = (response: Awaited<ReturnType<typeof login>>) => setCookies(response)[0]!.length
 
     const refused = await login('cookie', 4000)
-    t.strictSame(seen(refused), {
+    t.strictSame(summaryOf(refused), {
       status: 500,
       code: 'AUTH_TOKEN_TOO_LARGE',
       challenge: null,
@@ -300,10 +300,10 @@ t.test(
       errors.splice(0)[0]!.detail,
       /^its cookie would be \d{4} bytes, and browsers drop more than 4096\. The largest claims: large \(4002 bytes\), other \(22 bytes\), small \(1 bytes\)$/
     )
-    t.strictSame(await it.app.sessions.list('alice'), [])
-    t.strictSame(it.events(), [])
+    t.strictSame(await server.app.sessions.list('alice'), [])
+    t.strictSame(server.events(), [])
     t.equal((await login('bearer', 4000)).statusCode, 200, 'a header holds it')
-    t.equal(seen(await login('bearer', 8000)).code, 'AUTH_TOKEN_TOO_LARGE')
+    t.equal(summaryOf(await login('bearer', 8000)).code, 'AUTH_TOKEN_TOO_LARGE')
     t.match(
       errors.splice(0)[0]!.detail,
       /^the token would be over 8192 bytes\. The largest claims: large \(8002 bytes\)/
@@ -318,7 +318,7 @@ t.test(
 )
 
 t.test('reply.signIn() names what is no sign-in, and starts nothing', async (t) => {
-  const it = await createApp()
+  const server = await createApp()
   const rows: [object, string][] = [
     [{ transport: undefined }, 'signIn() needs "transport": "bearer" or "cookie"'],
     [{ transport: 'header' }, 'signIn() needs "transport": "bearer" or "cookie"'],
@@ -350,7 +350,7 @@ t.test('reply.signIn() names what is no sign-in, and starts nothing', async (t) 
     [{ authenticatedAt: 'now' }, '"authenticatedAt" must be a time in milliseconds']
   ]
   for (const [input, message] of rows) {
-    const response = await it.app.inject({
+    const response = await server.app.inject({
       method: 'POST',
       url: '/login',
       payload: { sub: 'alice', transport: 'cookie', ...input }
@@ -361,8 +361,8 @@ t.test('reply.signIn() names what is no sign-in, and starts nothing', async (t) 
       JSON.stringify(input)
     )
   }
-  t.strictSame(await it.app.sessions.list('alice'), [])
-  t.equal((await it.signIn('cookie', { device: 'x'.repeat(200) })).response.statusCode, 200)
+  t.strictSame(await server.app.sessions.list('alice'), [])
+  t.equal((await server.signIn('cookie', { device: 'x'.repeat(200) })).response.statusCode, 200)
 
   const without = await createApp({ plugin: { cookies: false } })
   const response = await without.app.inject({
@@ -392,21 +392,21 @@ t.test('reply.signIn() by cookie over plain http warns once, unless the host is 
     ['api.example.com', true, { server: { trustProxy: true } }]
   ]
   for (const [host, warned, options] of rows) {
-    const it = await createApp(options)
-    for (let time = 0; time < 2; time++) await it.signIn('cookie', {}, { host })
-    const complaints = it.complaints()
-    t.equal(complaints.length, warned ? 1 : 0, host)
-    if (warned) t.match(complaints[0], warning)
+    const server = await createApp(options)
+    for (let time = 0; time < 2; time++) await server.signIn('cookie', {}, { host })
+    const warnings = server.warnings()
+    t.equal(warnings.length, warned ? 1 : 0, host)
+    if (warned) t.match(warnings[0], warning)
   }
   const proxied = await createApp({ server: { trustProxy: true } })
   await proxied.signIn('cookie', {}, { host: 'api.example.com', 'x-forwarded-proto': 'https' })
   await proxied.signIn('bearer', {}, { host: 'api.example.com' })
-  t.strictSame(proxied.complaints(), [])
+  t.strictSame(proxied.warnings(), [])
 })
 
 t.test('reply.signOut() ends the session that is named, and succeeds where there is none', async (t) => {
-  const it = await createApp()
-  const { app, store } = it
+  const server = await createApp()
+  const { app, store } = server
   const logout = (headers: Record<string, string>, payload?: object) =>
     app.inject({ method: 'POST', url: '/logout', headers, ...(payload && { payload }) })
   const foreign = await (await createApp({ plugin: { issuer: 'https://other.example' } })).signIn('cookie')
@@ -452,7 +452,7 @@ t.test('reply.signOut() ends the session that is named, and succeeds where there
     [
       'by header, expired',
       (one) => {
-        it.clock.advance(3600)
+        server.clock.advance(3600)
         return { headers: bearer(one.access) }
       },
       ['one'],
@@ -468,7 +468,7 @@ t.test('reply.signOut() ends the session that is named, and succeeds where there
     [
       'by the access cookie, expired',
       (one) => {
-        it.clock.advance(3600)
+        server.clock.advance(3600)
         return { headers: { cookie: `__Host-access=${one.access}` } }
       },
       ['one'],
@@ -505,33 +505,33 @@ t.test('reply.signOut() ends the session that is named, and succeeds where there
     ['by a malformed body, a cookie beside it', (one) => ({ body: 'x', headers: { cookie: one.cookie } }), [], false]
   ]
   for (const [name, named, ends, clears] of rows) {
-    const sessions = { one: await it.signIn('cookie'), two: await it.signIn('cookie', { sub: 'bob' }) }
+    const sessions = { one: await server.signIn('cookie'), two: await server.signIn('cookie', { sub: 'bob' }) }
     const { headers = {}, body } = await named(sessions.one, sessions.two)
     const response = await logout(headers, body === undefined ? undefined : { refresh_token: body })
     t.strictSame(
-      seen(response),
+      summaryOf(response),
       { status: 204, code: null, challenge: null, cookies: clears ? cleared : [], cacheControl: null },
       name
     )
     for (const [which, { sessionId, access }] of Object.entries(sessions)) {
       const ended = (ends as string[]).includes(which)
-      t.equal((await store.find(sessionId)).row?.revokedAt, ended ? it.clock() : null, `${name}: ${which}`)
+      t.equal((await store.find(sessionId)).row?.revokedAt, ended ? server.clock() : null, `${name}: ${which}`)
       if (!name.includes('expired')) {
         t.equal((await app.inject({ url: '/me', headers: bearer(access) })).statusCode, ended ? 401 : 200)
       }
     }
     // What the store has lost may live on in access tokens: the first half of the mac suffices to end it.
     t.equal(
-      it.events().filter(({ type }) => type === 'session-revoked').length,
+      server.events().filter(({ type }) => type === 'session-revoked').length,
       name === 'by an unknown session' ? 1 : ends.length,
       name
     )
   }
 
-  const { cookie, sessionId, refresh } = await it.signIn('cookie')
+  const { cookie, sessionId, refresh } = await server.signIn('cookie')
   for (const body of [null, 1, [], {}, false, [refresh]]) {
     t.strictSame(
-      seen(await logout({ cookie }, { refresh_token: body })),
+      summaryOf(await logout({ cookie }, { refresh_token: body })),
       {
         status: 400,
         code: 'AUTH_MALFORMED_CREDENTIALS',
@@ -545,10 +545,10 @@ t.test('reply.signOut() ends the session that is named, and succeeds where there
   t.equal((await store.find(sessionId)).row?.revokedAt, null)
   for (let time = 0; time < 3; time++) t.equal((await logout({ cookie })).statusCode, 204, 'again and again')
   const { revokedAt } = (await store.find(sessionId)).row!
-  it.clock.advance(5)
+  server.clock.advance(5)
   await logout({ cookie })
   t.equal((await store.find(sessionId)).row?.revokedAt, revokedAt)
-  t.strictSame(it.complaints(), [])
+  t.strictSame(server.warnings(), [])
 })
 
 t.test('reply.signOut() ends a session that the store has lost too, here and everywhere', async (t) => {
@@ -564,10 +564,10 @@ t.test('reply.signOut() ends a session that the store has lost too, here and eve
     'same secret, no rows: an access token needs none'
   )
   t.equal((await here.app.inject({ method: 'POST', url: '/logout', headers: { cookie } })).statusCode, 204)
-  t.equal(seen(await here.app.inject({ url: '/me', headers })).code, 'AUTH_REVOKED_TOKEN')
+  t.equal(summaryOf(await here.app.inject({ url: '/me', headers })).code, 'AUTH_REVOKED_TOKEN')
   t.match(
     await store.readRevocations(null, 10),
-    { entries: [{ kind: 'session', until: start + 86_460_000 }] },
+    { entries: [{ kind: 'session', until: epoch + 86_460_000 }] },
     'others hear of it'
   )
   t.equal((await elsewhere.app.inject({ method: 'POST', url: '/logout', headers })).statusCode, 204, 'again and again')
@@ -598,8 +598,8 @@ t.test(
       revokeAll: failing(memory.revokeAll),
       appendRevocations: failing(memory.appendRevocations)
     }
-    const it = await createApp({ plugin: { store, clock } })
-    t.teardown(() => it.app.close())
+    const server = await createApp({ plugin: { store, clock } })
+    t.teardown(() => server.app.close())
     const ways: [string, (session: SignedIn) => object, readonly string[]][] = [
       ['by cookies', ({ cookie }) => ({ headers: { cookie } }), cleared],
       ['by the refresh cookie', ({ refresh }) => ({ headers: { cookie: `__Host-refresh=${refresh}` } }), cleared],
@@ -607,13 +607,13 @@ t.test(
       ['by body', ({ refresh }) => ({ payload: { refresh_token: refresh } }), []]
     ]
     for (const [name, named, cookies] of ways) {
-      const session = await it.signIn('cookie')
+      const session = await server.signIn('cookie')
       down = true
-      const response = await it.app.inject({ method: 'POST', url: '/logout', ...named(session) })
-      t.strictSame(seen(response), { ...unavailable, cookies }, name)
+      const response = await server.app.inject({ method: 'POST', url: '/logout', ...named(session) })
+      t.strictSame(summaryOf(response), { ...unavailable, cookies }, name)
       t.equal(response.headers['retry-after'], '2')
       t.equal(
-        seen(await it.app.inject({ url: '/me', headers: bearer(session.access) })).code,
+        summaryOf(await server.app.inject({ url: '/me', headers: bearer(session.access) })).code,
         'AUTH_REVOKED_TOKEN',
         'refused at once'
       )
@@ -621,43 +621,47 @@ t.test(
       await setImmediate()
       t.equal((await memory.find(session.sessionId)).row?.revokedAt, null, 'the store cannot be told yet')
       down = false
-      const refreshed = await it.app.inject({
+      const refreshed = await server.app.inject({
         method: 'POST',
         url: '/refresh',
         payload: { refresh_token: session.refresh }
       })
-      t.equal(seen(refreshed).code, 'AUTH_REFRESH_INVALID', 'its row lives still, and is of no use here')
+      t.equal(summaryOf(refreshed).code, 'AUTH_REFRESH_INVALID', 'its row lives still, and is of no use here')
       mock.timers.tick(1000)
       await setImmediate()
       t.equal((await memory.find(session.sessionId)).row?.revokedAt, clock(), 'and is told when it can')
     }
-    const session = await it.signIn('cookie')
+    const session = await server.signIn('cookie')
     down = true
     t.strictSame(
-      seen(await it.app.inject({ method: 'POST', url: '/login', payload: { sub: 'alice', transport: 'cookie' } })),
+      summaryOf(
+        await server.app.inject({ method: 'POST', url: '/login', payload: { sub: 'alice', transport: 'cookie' } })
+      ),
       unavailable,
       'signIn()'
     )
     t.strictSame(
-      seen(await it.app.inject({ method: 'POST', url: '/login', payload: { sub: 'alice', transport: 'bearer' } })),
+      summaryOf(
+        await server.app.inject({ method: 'POST', url: '/login', payload: { sub: 'alice', transport: 'bearer' } })
+      ),
       unavailable,
       'signIn() by bearer'
     )
     const calls: (() => Promise<unknown>)[] = [
-      () => it.app.sessions.list('alice'),
-      () => it.app.sessions.revoke(session.sessionId),
-      () => it.app.sessions.revokeAll('alice')
+      () => server.app.sessions.list('alice'),
+      () => server.app.sessions.revoke(session.sessionId),
+      () => server.app.sessions.revokeAll('alice')
     ]
     for (const call of calls) {
       await t.rejects(call(), { code: 'AUTH_STORE_UNAVAILABLE', statusCode: 503 })
     }
     t.equal(
-      (await it.app.inject({ url: '/me', headers: bearer(session.access) })).statusCode,
+      (await server.app.inject({ url: '/me', headers: bearer(session.access) })).statusCode,
       200,
       'authenticate() needs no store'
     )
     t.strictSame(
-      await it.app
+      await server.app
         .inject({ method: 'POST', url: '/logout', headers: { cookie: '__Host-access=x' } })
         .then(({ statusCode }) => statusCode),
       204,
@@ -679,22 +683,22 @@ t.test("with whenStale: 'refuse', a silent feed is 503 for every request that pr
     }
   }
   down = true
-  const it: TestApp = await createApp({ plugin: { store, clock, revocation: { whenStale: 'refuse' } } })
-  t.teardown(() => it.app.close())
-  const { access, cookie } = await it.signIn('cookie')
-  const response = await it.app.inject({ url: '/me', headers: bearer(access) })
-  t.strictSame(seen(response), unavailable)
+  const server: TestApp = await createApp({ plugin: { store, clock, revocation: { whenStale: 'refuse' } } })
+  t.teardown(() => server.app.close())
+  const { access, cookie } = await server.signIn('cookie')
+  const response = await server.app.inject({ url: '/me', headers: bearer(access) })
+  t.strictSame(summaryOf(response), unavailable)
   t.equal(response.headers['retry-after'], '2')
-  t.strictSame(seen(await it.app.inject({ url: '/me', headers: { cookie } })), unavailable)
-  t.strictSame(seen(await it.app.inject({ url: '/maybe', headers: { cookie } })), unavailable)
-  t.equal(seen(await it.app.inject('/me')).code, 'AUTH_NO_CREDENTIALS')
+  t.strictSame(summaryOf(await server.app.inject({ url: '/me', headers: { cookie } })), unavailable)
+  t.strictSame(summaryOf(await server.app.inject({ url: '/maybe', headers: { cookie } })), unavailable)
+  t.equal(summaryOf(await server.app.inject('/me')).code, 'AUTH_NO_CREDENTIALS')
 })
 
 t.test('app.accessTokens signs, checks and revokes tokens without a session', async (t) => {
-  const it = await createApp()
-  const { app, clock, store } = it
+  const server = await createApp()
+  const { app, clock, store } = server
   const { accessTokens } = app
-  const now = start / 1000
+  const now = epoch / 1000
   const token = await accessTokens.sign({ sub: 'robot', scope: 'a', claims: { roles: ['bot'] }, lifetimeSeconds: 3600 })
   const claims = await accessTokens.verify(token)
   t.strictSame(
@@ -753,7 +757,7 @@ t.test('app.accessTokens signs, checks and revokes tokens without a session', as
   }
   await accessTokens.revoke(claims.jti!, claims.exp)
   await t.rejects(accessTokens.verify(token), { code: 'AUTH_REVOKED_TOKEN' })
-  t.strictSame(seen(await app.inject({ url: '/me', headers: bearer(token) })), {
+  t.strictSame(summaryOf(await app.inject({ url: '/me', headers: bearer(token) })), {
     status: 401,
     code: 'AUTH_REVOKED_TOKEN',
     challenge: challenges.revoked,
@@ -776,11 +780,11 @@ t.test('nothing that onEvent does can fail a request', async (t) => {
       throw new Error('rejected')
     }
   ]) {
-    const it = await createApp({ plugin: { onEvent } })
-    t.equal((await it.app.inject('/me')).statusCode, 401)
-    await it.signIn('bearer')
+    const server = await createApp({ plugin: { onEvent } })
+    t.equal((await server.app.inject('/me')).statusCode, 401)
+    await server.signIn('bearer')
     await setImmediate()
-    t.strictSame([...new Set(it.complaints())], ['onEvent failed'])
+    t.strictSame([...new Set(server.warnings())], ['onEvent failed'])
   }
 })
 
@@ -795,17 +799,17 @@ t.test('no event, log line or answer has a token or a secret in it', async (t) =
       }
     }
   }
-  const it = await createApp({ server: { logger } as never, plugin: { onEvent: (event) => events.push(event) } })
-  const { access, refresh, cookie } = await it.signIn('cookie')
+  const server = await createApp({ server: { logger } as never, plugin: { onEvent: (event) => events.push(event) } })
+  const { access, refresh, cookie } = await server.signIn('cookie')
   const post = (app: FastifyInstance, url: string, headers: object, payload?: object) =>
     app.inject({ method: 'POST', url, headers: { ...headers }, ...(payload && { payload }) })
   const answers = [
-    await post(it.app, '/me', { cookie, origin: 'https://evil.example' }),
-    await it.app.inject({ url: '/me', headers: bearer(`${access}x`) }),
-    await post(it.app, '/refresh', {}, { refresh_token: `${refresh}x` }),
-    await post(it.app, '/logout', { cookie }),
-    await it.app.inject({ url: '/me', headers: { cookie } }),
-    await post(it.app, '/refresh', { cookie })
+    await post(server.app, '/me', { cookie, origin: 'https://evil.example' }),
+    await server.app.inject({ url: '/me', headers: bearer(`${access}x`) }),
+    await post(server.app, '/refresh', {}, { refresh_token: `${refresh}x` }),
+    await post(server.app, '/logout', { cookie }),
+    await server.app.inject({ url: '/me', headers: { cookie } }),
+    await post(server.app, '/refresh', { cookie })
   ]
   const said = [
     ...events.map((event) => JSON.stringify(event)),

@@ -62,9 +62,9 @@ const ways: Record<string, Handler> = {
 const pathOf = (name: string) => `/${name.replace(/\W+/g, '-')}`
 
 /** An application with a protected route for each way, which renews, and one that signs in so. */
-async function createRawApp(server: object = {}) {
-  const it = await createApp({
-    server,
+async function createRawApp(options: object = {}) {
+  const server = await createApp({
+    server: options,
     plugin: { cookies: { renew: true } },
     after(app) {
       for (const [name, handler] of Object.entries(ways)) {
@@ -81,7 +81,7 @@ async function createRawApp(server: object = {}) {
       }
     }
   })
-  return it
+  return server
 }
 
 async function listen(app: FastifyInstance): Promise<string> {
@@ -110,17 +110,17 @@ function createBrowser({ clock }: TestApp, url: string) {
 }
 
 t.test('a renewal reaches the browser however its response is written', async (t) => {
-  const it = await createRawApp()
-  t.teardown(() => it.app.close())
-  const url = await listen(it.app)
+  const server = await createRawApp()
+  t.teardown(() => server.app.close())
+  const url = await listen(server.app)
   for (const name of Object.keys(ways)) {
     for (const prefix of ['', '/explicit']) {
       await t.test(`${name}${prefix && ', authenticated by request.authenticate()'}`, async (t) => {
-        const { jar, visit } = createBrowser(it, url)
+        const { jar, visit } = createBrowser(server, url)
         await visit(`/login${pathOf('a payload for Fastify')}`, 'POST')
         // More often than late retries are served: a lost cookie would end the session as stolen.
         for (let reconnect = 1; reconnect <= 6; reconnect++) {
-          it.clock.advance(700)
+          server.clock.advance(700)
           const response = await visit(`${prefix}${pathOf(name)}`)
           t.strictSame(
             response,
@@ -137,9 +137,9 @@ t.test('a renewal reaches the browser however its response is written', async (t
 })
 
 t.test('a cookie sign-in and a sign-out reach the browser however the response is written', async (t) => {
-  const it = await createRawApp()
-  t.teardown(() => it.app.close())
-  const { jar, visit } = createBrowser(it, await listen(it.app))
+  const server = await createRawApp()
+  t.teardown(() => server.app.close())
+  const { jar, visit } = createBrowser(server, await listen(server.app))
   for (const name of Object.keys(ways)) {
     t.strictSame(
       await visit(`/login${pathOf(name)}`, 'POST'),
@@ -149,14 +149,14 @@ t.test('a cookie sign-in and a sign-out reach the browser however the response i
     t.equal((await visit('/me')).status, 200)
     t.match(await visit(`/logout${pathOf(name)}`, 'POST'), { status: 200, names }, name)
     t.strictSame(jar.scopes(), [])
-    it.events()
+    server.events()
   }
 })
 
 t.test('inject() sees the same', async (t) => {
-  const it = await createRawApp()
+  const server = await createRawApp()
   for (const name of Object.keys(ways)) {
-    const response = await it.app.inject({ method: 'POST', url: `/login${pathOf(name)}` })
+    const response = await server.app.inject({ method: 'POST', url: `/login${pathOf(name)}` })
     t.strictSame(
       response.cookies.map((cookie) => cookie.name),
       names,
@@ -166,9 +166,9 @@ t.test('inject() sees the same', async (t) => {
 })
 
 t.test('over HTTP/2, too', async (t) => {
-  const it = await createRawApp({ http2: true })
-  t.teardown(() => it.app.close())
-  const session = connectHttp2(await listen(it.app))
+  const server = await createRawApp({ http2: true })
+  t.teardown(() => server.app.close())
+  const session = connectHttp2(await listen(server.app))
   t.teardown(() => {
     session.close()
   })
@@ -213,7 +213,7 @@ t.test("a host's own cookies stay beside ours, once each, in whatever form it gi
       ['host=1']
     ]
   ]
-  const it = await createApp({
+  const server = await createApp({
     after(app) {
       hosts.forEach(([, write], index) =>
         app.post(`/${index}`, async (request, reply) => {
@@ -225,8 +225,8 @@ t.test("a host's own cookies stay beside ours, once each, in whatever form it gi
       )
     }
   })
-  t.teardown(() => it.app.close())
-  const url = await listen(it.app)
+  t.teardown(() => server.app.close())
+  const url = await listen(server.app)
   for (const [index, [name, , expected]] of hosts.entries()) {
     const response = await fetch(`${url}/${index}`, { method: 'POST' })
     const lines = response.headers.getSetCookie()
@@ -240,7 +240,7 @@ t.test("a host's own cookies stay beside ours, once each, in whatever form it gi
 })
 
 t.test('the last value of a cookie wins on a raw response too, and nothing is sent twice', async (t) => {
-  const it = await createApp({
+  const server = await createApp({
     after: (app) =>
       app.post('/again', async (_request, reply) => {
         await reply.signOut()
@@ -250,8 +250,8 @@ t.test('the last value of a cookie wins on a raw response too, and nothing is se
         reply.raw.end()
       })
   })
-  const { cookie } = await it.signIn('cookie')
-  const response = await it.app.inject({ method: 'POST', url: '/again', headers: { cookie } })
+  const { cookie } = await server.signIn('cookie')
+  const response = await server.app.inject({ method: 'POST', url: '/again', headers: { cookie } })
   t.strictSame(
     response.cookies.map(({ name, value }) => [name, value !== '']),
     names.map((name) => [name, true])
@@ -273,7 +273,7 @@ t.test(
         )
         reply.raw.end(event)
       }
-    const it = await createApp({
+    const server = await createApp({
       plugin: { cookies: { renew: true } },
       after(app) {
         app.post('/late-login', late((_request, reply) => reply.signIn({ sub: 'bob', transport: 'cookie' })) as never)
@@ -282,10 +282,10 @@ t.test(
         app.post('/late-logout', late((_request, reply) => reply.signOut()) as never)
       }
     })
-    const { cookie, sessionId } = await it.signIn('cookie')
-    it.clock.advance(700)
+    const { cookie, sessionId } = await server.signIn('cookie')
+    server.clock.advance(700)
     const outcome = async (method: 'GET' | 'POST', url: string) => {
-      t.strictSame(setCookies(await it.app.inject({ method, url, headers: { cookie } })), [])
+      t.strictSame(setCookies(await server.app.inject({ method, url, headers: { cookie } })), [])
       return outcomes.pop()
     }
     t.match(await outcome('POST', '/late-login'), {
@@ -297,25 +297,25 @@ t.test(
       message: "refresh() by cookie must be called before the response's headers are sent"
     })
     t.match(await outcome('GET', '/late-me'), { code: 'AUTH_EXPIRED_TOKEN' })
-    t.strictSame(await it.app.sessions.list('bob'), [])
-    t.match((await it.store.find(sessionId)).row, { generation: 0, revokedAt: null })
+    t.strictSame(await server.app.sessions.list('bob'), [])
+    t.match((await server.store.find(sessionId)).row, { generation: 0, revokedAt: null })
     t.equal(await outcome('POST', '/late-logout'), undefined, 'a sign-out ends the session all the same')
-    t.equal((await it.store.find(sessionId)).row?.revokedAt, it.clock())
+    t.equal((await server.store.find(sessionId)).row?.revokedAt, server.clock())
   }
 )
 
 t.test('a hook from before the plugin, whose reply is not known, renews nothing, and the route does', async (t) => {
   const users: unknown[] = []
-  const it = await createApp({
+  const server = await createApp({
     plugin: { cookies: { renew: true } },
     before: (app) =>
       app.addHook('onRequest', async (request) => {
         if (request.url === '/me') users.push(await request.authenticate({ optional: true }))
       })
   })
-  const { cookie } = await it.signIn('cookie')
-  it.clock.advance(700)
-  const response = await it.app.inject({ url: '/me', headers: { cookie } })
+  const { cookie } = await server.signIn('cookie')
+  server.clock.advance(700)
+  const response = await server.app.inject({ url: '/me', headers: { cookie } })
   t.strictSame([users, response.json().sub], [[null], 'alice'])
   t.strictSame(
     response.cookies.map(({ name }) => name),

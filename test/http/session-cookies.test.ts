@@ -3,9 +3,9 @@ import t from 'tap'
 import { scopesSentTo } from '../../plugin/http/cookie-scopes.ts'
 import type { AuthenticateOptions, KeyOption } from '../../plugin/index.ts'
 import { memoryStore } from '../../plugin/stores/memory.ts'
-import { challenges, createApp, seen, setCookies, type TestApp } from '../fixtures/app.ts'
+import { challenges, createApp, summaryOf, setCookies, type TestApp } from '../fixtures/app.ts'
 import { createCookieJar } from '../fixtures/cookie-jar.ts'
-import { forge, server } from '../fixtures/tokens.ts'
+import { forge, localSigner } from '../fixtures/tokens.ts'
 
 const site = 'https://api.example.com'
 const names = { access: 'a', refresh: 'r' } as const
@@ -15,7 +15,7 @@ type Cookies = NonNullable<Exclude<AuthenticateOptions['cookies'], false>>
 
 /** An application whose routes are also below /api, and a browser. */
 async function createSite(cookies: Cookies = names, plugin: Partial<AuthenticateOptions> = {}) {
-  const it = await createApp({
+  const server = await createApp({
     plugin: { cookies, ...plugin },
     after(app) {
       const handler = async ({ user }: { user: { sub: string } | null }) => user?.sub ?? 'nobody'
@@ -25,26 +25,26 @@ async function createSite(cookies: Cookies = names, plugin: Partial<Authenticate
       app.post('/api/login', (request, reply) => reply.signIn(request.body as never))
     }
   })
-  const jar = createCookieJar(it.clock)
+  const jar = createCookieJar(server.clock)
   const signIn = async (sub = 'alice', url = `${site}/login`) => {
-    const response = await jar.visit(it.app, url, { method: 'POST', payload: { sub, transport: 'cookie' } })
+    const response = await jar.visit(server.app, url, { method: 'POST', payload: { sub, transport: 'cookie' } })
     if (response.statusCode !== 200) throw new Error(`signed in with ${response.statusCode}: ${response.body}`)
     return response
   }
-  const me = (path = '/api/me') => jar.visit(it.app, `${site}${path}`)
+  const me = (path = '/api/me') => jar.visit(server.app, `${site}${path}`)
   return {
-    it,
+    server,
     jar,
     signIn,
     me,
-    refresh: (path = '/api/refresh') => jar.visit(it.app, `${site}${path}`, { method: 'POST' })
+    refresh: (path = '/api/refresh') => jar.visit(server.app, `${site}${path}`, { method: 'POST' })
   }
 }
 
 /** Tokens of a session, not of this browser's. */
-async function sessionOf(it: TestApp, sub: string) {
+async function sessionOf(server: TestApp, sub: string) {
   const { access_token: access, refresh_token: refresh } = (
-    await it.app.inject({ method: 'POST', url: '/login', payload: { sub, transport: 'bearer' } })
+    await server.app.inject({ method: 'POST', url: '/login', payload: { sub, transport: 'bearer' } })
   ).json()
   return { access: access as string, refresh: refresh as string }
 }
@@ -67,7 +67,7 @@ for (const [name, attributes] of leftovers) {
       jar.set(`${site}/api/login`, `a=left-over; ${attributes}; Secure`)
       t.equal(jar.header(`${site}/api/me`).match(/\ba=/g)?.length, 2)
       t.strictSame(
-        { ...seen(await me()), body: (await me()).body },
+        { ...summaryOf(await me()), body: (await me()).body },
         { status: 200, code: null, challenge: null, cookies: [], cacheControl: null, body: 'alice' }
       )
     })
@@ -75,19 +75,19 @@ for (const [name, attributes] of leftovers) {
     await t.test('when it is not ours, and alone', async (t) => {
       const { jar, signIn, me } = await createSite()
       jar.set(`${site}/api/login`, `a=left-over; ${attributes}; Secure`)
-      t.match(seen(await me()), invalid)
+      t.match(summaryOf(await me()), invalid)
       t.strictSame(jar.scopes(), [], 'it is cleared where it is kept')
-      t.equal(seen(await me()).code, 'AUTH_NO_CREDENTIALS')
+      t.equal(summaryOf(await me()).code, 'AUTH_NO_CREDENTIALS')
       await signIn()
       t.equal((await me()).body, 'alice')
     })
 
     await t.test('when it is of another session: 401, and the next sign-in counts', async (t) => {
-      const { it, jar, signIn, me } = await createSite()
-      const other = await sessionOf(it, 'mallory')
+      const { server, jar, signIn, me } = await createSite()
+      const other = await sessionOf(server, 'mallory')
       await signIn()
       jar.set(`${site}/api/login`, `a=${other.access}; ${attributes}; Secure`)
-      t.match(seen(await me()), invalid)
+      t.match(summaryOf(await me()), invalid)
       t.ok(setCookies(await me()).length <= 8)
       t.strictSame(jar.values('a'), [], 'all are cleared')
       await signIn()
@@ -102,31 +102,31 @@ for (const [name, attributes] of leftovers) {
     })
 
     await t.test("when it is the same session's, expired", async (t) => {
-      const { it, jar, signIn, me, refresh } = await createSite()
+      const { server, jar, signIn, me, refresh } = await createSite()
       await signIn()
       jar.set(`${site}/api/login`, `a=${jar.values('a')[0]}; ${attributes}; Secure`)
-      it.clock.advance(700)
-      t.equal(seen(await me()).code, 'AUTH_EXPIRED_TOKEN')
+      server.clock.advance(700)
+      t.equal(summaryOf(await me()).code, 'AUTH_EXPIRED_TOKEN')
       t.equal((await refresh()).statusCode, 200)
       t.equal((await me()).body, 'alice')
     })
 
     await t.test('when it is of a session that has ended', async (t) => {
-      const { it, jar, signIn, me } = await createSite()
-      const other = await sessionOf(it, 'mallory')
-      await it.app.sessions.revokeAll('mallory')
+      const { server, jar, signIn, me } = await createSite()
+      const other = await sessionOf(server, 'mallory')
+      await server.app.sessions.revokeAll('mallory')
       await signIn()
       jar.set(`${site}/api/login`, `a=${other.access}; ${attributes}; Secure`)
       t.equal((await me()).body, 'alice')
     })
 
     await t.test('when it is a refresh cookie', async (t) => {
-      const { it, jar, signIn, refresh } = await createSite()
+      const { server, jar, signIn, refresh } = await createSite()
       await signIn()
       const [first] = jar.values('r')
       for (const left of ['left-over', first!]) {
         jar.set(`${site}/api/login`, `r=${left}; ${attributes}; Secure`)
-        it.clock.advance(60)
+        server.clock.advance(60)
         t.equal(
           (await refresh()).statusCode,
           200,
@@ -134,11 +134,11 @@ for (const [name, attributes] of leftovers) {
         )
         t.strictSame(jar.scopes(), ['a api.example.com /', 'r api.example.com /'], 'and afterwards it stands alone')
       }
-      jar.set(`${site}/api/login`, `r=${(await sessionOf(it, 'mallory')).refresh}; ${attributes}; Secure`)
-      t.equal(seen(await refresh()).code, 'AUTH_REFRESH_INVALID', "another session's")
+      jar.set(`${site}/api/login`, `r=${(await sessionOf(server, 'mallory')).refresh}; ${attributes}; Secure`)
+      t.equal(summaryOf(await refresh()).code, 'AUTH_REFRESH_INVALID', "another session's")
       t.strictSame(jar.values('r'), [])
       await signIn()
-      it.clock.advance(60)
+      server.clock.advance(60)
       t.equal((await refresh()).statusCode, 200)
     })
   })
@@ -150,16 +150,16 @@ t.test('changing the option "domain" keeps no browser out', async (t) => {
     for (const after of settings) {
       const name = `from ${before.domain} to ${after.domain}`
       const old = await createSite(before)
-      const now = await createSite(after, { store: old.it.store, clock: old.it.clock })
+      const now = await createSite(after, { store: old.server.store, clock: old.server.clock })
       const visit = (path: string, payload?: object) =>
-        old.jar.visit(now.it.app, `${site}${path}`, payload === undefined ? {} : { method: 'POST', payload })
+        old.jar.visit(now.server.app, `${site}${path}`, payload === undefined ? {} : { method: 'POST', payload })
       const login = () => visit('/login', { sub: 'bob', transport: 'cookie' })
       await old.signIn()
       t.equal((await visit('/api/me')).body, 'alice', `${name}: the session goes on`)
-      old.it.clock.advance(700)
+      old.server.clock.advance(700)
       t.equal((await visit('/api/refresh', {})).statusCode, 200, `${name}: and is refreshed`)
       t.equal((await visit('/api/me')).body, 'alice')
-      old.it.clock.advance(700)
+      old.server.clock.advance(700)
       t.equal((await visit('/api/refresh', {})).statusCode, 200, `${name}: again`)
       t.equal((await visit('/api/me')).body, 'alice')
       t.equal((await login()).statusCode, 200)
@@ -171,18 +171,18 @@ t.test('changing the option "domain" keeps no browser out', async (t) => {
 })
 
 t.test('a browser with more leftovers than one response can clear heals with a few requests', async (t) => {
-  const { it, jar, signIn, me } = await createSite()
+  const { server, jar, signIn, me } = await createSite()
   const paths = ['/', '/api', '/api/', '/api/v1', '/api/v1/', '/api/v1/maybe']
   const domains = ['', '; Domain=api.example.com', '; Domain=example.com']
   for (const path of paths) {
     for (const domain of domains) {
-      jar.set(`${site}/api/login`, `a=${(await sessionOf(it, 'mallory')).access}; Path=${path}${domain}; Secure`)
+      jar.set(`${site}/api/login`, `a=${(await sessionOf(server, 'mallory')).access}; Path=${path}${domain}; Secure`)
     }
   }
   let requests = 0
   while (jar.values('a').length > 0 && requests < 10) {
     const response = await me('/api/v1/maybe')
-    t.match(seen(response), invalid)
+    t.match(summaryOf(response), invalid)
     t.ok(setCookies(response).length <= 8)
     requests++
   }
@@ -235,7 +235,7 @@ t.test(
 /** Two applications on one host, with one name of cookies: browsers keep no ports apart. */
 async function createNeighbours(cookies: Cookies = names) {
   const one = await createSite(cookies, { issuer: 'http://localhost:3000' })
-  const { clock } = one.it
+  const { clock } = one.server
   const secret = 'the secret of the application next door, of 32 bytes'
   const two = await createSite(cookies, {
     issuer: 'http://localhost:4000',
@@ -244,8 +244,8 @@ async function createNeighbours(cookies: Cookies = names) {
     store: memoryStore({ clock })
   })
   const { jar } = one
-  const visit = ({ it }: typeof one, path: string, payload?: object) =>
-    jar.visit(it.app, `https://localhost${path}`, payload === undefined ? {} : { method: 'POST', payload })
+  const visit = ({ server }: typeof one, path: string, payload?: object) =>
+    jar.visit(server.app, `https://localhost${path}`, payload === undefined ? {} : { method: 'POST', payload })
   return { one, two, jar, visit }
 }
 
@@ -265,23 +265,23 @@ for (const cookies of [names, { access: '__Host-a', refresh: '__Host-r', renew: 
         cacheControl: null
       }
       for (const seconds of [0, 700]) {
-        one.it.clock.advance(seconds)
+        one.server.clock.advance(seconds)
         const optional = await visit(one, '/api/v1/maybe')
         t.strictSame(
-          { ...seen(optional), body: optional.body },
+          { ...summaryOf(optional), body: optional.body },
           { ...nobody, body: 'nobody' },
           'an optional route has nobody'
         )
-        t.strictSame(seen(await visit(one, '/api/me')), noCredentials)
-        t.strictSame(seen(await visit(one, '/api/refresh', {})), noCredentials)
-        t.strictSame(seen(await visit(one, '/logout', {})), { ...nobody, status: 204 })
+        t.strictSame(summaryOf(await visit(one, '/api/me')), noCredentials)
+        t.strictSame(summaryOf(await visit(one, '/api/refresh', {})), noCredentials)
+        t.strictSame(summaryOf(await visit(one, '/logout', {})), { ...nobody, status: 204 })
         t.equal(jar.header('https://localhost/'), before)
       }
       t.equal((await visit(two, '/api/refresh', {})).statusCode, 200, 'the session next door lives')
       t.equal((await visit(two, '/api/me')).body, 'bob')
       await visit(one, '/login', { sub: 'alice', transport: 'cookie' })
       t.equal((await visit(one, '/api/me')).body, 'alice', 'who signs in here takes the place')
-      t.equal((await two.it.app.sessions.list('bob')).length, 1, 'and ends nothing next door')
+      t.equal((await two.server.app.sessions.list('bob')).length, 1, 'and ends nothing next door')
     }
   )
 }
@@ -289,8 +289,8 @@ for (const cookies of [names, { access: '__Host-a', refresh: '__Host-r', renew: 
 t.test(
   "a cookie of a parent domain's application does not stand in for ours, nor is it cleared with ours",
   async (t) => {
-    const { it, jar, signIn, me, refresh } = await createSite()
-    const sso = await createApp({ plugin: { issuer: 'https://sso.example.com', cookies: names, clock: it.clock } })
+    const { server, jar, signIn, me, refresh } = await createSite()
+    const sso = await createApp({ plugin: { issuer: 'https://sso.example.com', cookies: names, clock: server.clock } })
     const theirs = await sessionOf(sso, 'bob')
     const leave = () => {
       jar.set(`${site}/api/login`, `a=${theirs.access}; Domain=example.com; Path=/; Secure`)
@@ -300,15 +300,15 @@ t.test(
     const kept = ['a .example.com /', 'r .example.com /']
     await signIn()
     t.equal((await me()).body, 'alice', 'ours counts beside it')
-    it.clock.advance(700)
-    t.equal(seen(await me()).code, 'AUTH_EXPIRED_TOKEN')
+    server.clock.advance(700)
+    t.equal(summaryOf(await me()).code, 'AUTH_EXPIRED_TOKEN')
     t.equal((await refresh()).statusCode, 200)
     t.equal((await me()).body, 'alice')
     jar.set(`${site}/`, 'a=forged; Path=/; Secure')
-    t.match(seen(await me()), invalid)
+    t.match(summaryOf(await me()), invalid)
     t.strictSame(jar.scopes(), [...kept, 'r api.example.com /'].sort(), 'a bad one of ours is cleared alone')
     await signIn()
-    t.equal((await jar.visit(it.app, `${site}/logout`, { method: 'POST' })).statusCode, 204)
+    t.equal((await jar.visit(server.app, `${site}/logout`, { method: 'POST' })).statusCode, 204)
     t.strictSame(jar.scopes(), kept, 'and so is a good one, at sign-out')
   }
 )
@@ -322,21 +322,21 @@ t.test("a token of a trusted issuer in the cookie is not another application's",
       jwksUri: 'https://idp.example.com/keys'
     }
   ]
-  const { it, jar, me } = await createSite(names, { trustedIssuers })
-  const idp = await createApp({ plugin: { issuer: 'https://idp.example.com', clock: it.clock } })
+  const { server, jar, me } = await createSite(names, { trustedIssuers })
+  const idp = await createApp({ plugin: { issuer: 'https://idp.example.com', clock: server.clock } })
   jar.set(`${site}/api/login`, `a=${(await sessionOf(idp, 'bob')).access}; Path=/; Secure`)
-  t.match(seen(await me()), invalid)
+  t.match(summaryOf(await me()), invalid)
   t.strictSame(jar.scopes(), [], 'where it is not accepted, it is cleared as it was before')
 })
 
 t.test(
   'of the refresh cookies of one session the latest generation counts, and no old one ends the session',
   async (t) => {
-    const { it, jar, signIn, refresh } = await createSite()
+    const { server, jar, signIn, refresh } = await createSite()
     await signIn()
     const old = jar.values('r')[0]!
     for (let generation = 1; generation <= 3; generation++) {
-      it.clock.advance(60)
+      server.clock.advance(60)
       await refresh()
     }
     const [current] = jar.values('r')
@@ -345,20 +345,20 @@ t.test(
       [current, old]
     ]) {
       const cookie = values.map((value) => `r=${value}`).join('; ')
-      const response = await it.app.inject({ method: 'POST', url: '/refresh', headers: { cookie } })
+      const response = await server.app.inject({ method: 'POST', url: '/refresh', headers: { cookie } })
       t.equal(response.statusCode, 200)
     }
-    t.equal((await it.app.sessions.list('alice')).length, 1)
+    t.equal((await server.app.sessions.list('alice')).length, 1)
   }
 )
 
 t.test("a refresh cookie of a session that has ended does not count beside a living one's", async (t) => {
-  const { it, jar, signIn, refresh } = await createSite()
-  const other = await sessionOf(it, 'mallory')
-  await it.app.sessions.revokeAll('mallory')
+  const { server, jar, signIn, refresh } = await createSite()
+  const other = await sessionOf(server, 'mallory')
+  await server.app.sessions.revokeAll('mallory')
   await signIn()
   jar.set(`${site}/`, `r=${other.refresh}; Path=/api; Secure`)
-  it.clock.advance(60)
+  server.clock.advance(60)
   t.equal((await refresh()).statusCode, 200)
   t.strictSame(jar.scopes(), ['a api.example.com /', 'r api.example.com /'])
 })
@@ -384,12 +384,15 @@ t.test('among several access cookies, a key that is not known is loaded, for a t
     algorithms: ['RS256'],
     jwksUri: 'https://idp.example.com/keys'
   }
-  const { it, jar, me } = await createSite(names, { keys: load, trustedIssuers: [idp] })
-  const ahead = await createApp({ plugin: { keys: moved, clock: it.clock } })
+  const { server, jar, me } = await createSite(names, { keys: load, trustedIssuers: [idp] })
+  const ahead = await createApp({ plugin: { keys: moved, clock: server.clock } })
   list = moved
-  jar.set(`${site}/`, `a=${forge({ ...server, kid: 'theirs' }, { claims: { iss: idp.issuer } })}; Path=/api; Secure`)
+  jar.set(
+    `${site}/`,
+    `a=${forge({ ...localSigner, kid: 'theirs' }, { claims: { iss: idp.issuer } })}; Path=/api; Secure`
+  )
   jar.set(`${site}/`, 'a=left-over; Domain=example.com; Path=/; Secure')
-  t.match(seen(await me()), invalid)
+  t.match(summaryOf(await me()), invalid)
   t.equal(loads, 1, "no load for a provider's token")
   jar.set(`${site}/`, 'a=left-over; Path=/api; Secure')
   jar.set(`${site}/`, `a=${(await sessionOf(ahead, 'alice')).access}; Path=/; Secure`)
@@ -398,22 +401,22 @@ t.test('among several access cookies, a key that is not known is loaded, for a t
 })
 
 t.test("a session cannot be planted beside the victim's: it never counts", async (t) => {
-  const { it, jar, signIn, me, refresh } = await createSite()
-  const mallory = await sessionOf(it, 'mallory')
+  const { server, jar, signIn, me, refresh } = await createSite()
+  const mallory = await sessionOf(server, 'mallory')
   const plant = () => {
     jar.set(`${site}/api/login`, `a=${mallory.access}; Domain=example.com; Path=/api; Secure`)
     jar.set(`${site}/api/login`, `r=${mallory.refresh}; Domain=example.com; Path=/api; Secure`)
   }
   await signIn()
   plant()
-  t.match(seen(await me()), invalid)
+  t.match(summaryOf(await me()), invalid)
   await signIn()
   plant()
-  t.equal(seen(await refresh()).code, 'AUTH_REFRESH_INVALID')
-  t.equal((await it.app.sessions.list('mallory')).length, 1)
+  t.equal(summaryOf(await refresh()).code, 'AUTH_REFRESH_INVALID')
+  t.equal((await server.app.sessions.list('mallory')).length, 1)
   // The browser sends both to the sign-in too, which ends what they name.
   plant()
   await signIn('alice', `${site}/api/login`)
   t.equal((await me()).body, 'alice')
-  t.equal((await it.app.sessions.list('mallory')).length, 0)
+  t.equal((await server.app.sessions.list('mallory')).length, 0)
 })

@@ -3,7 +3,7 @@ import { Type } from '@sinclair/typebox'
 import t from 'tap'
 import type { AuthenticateOptions } from '../../plugin/index.ts'
 import { memoryStore } from '../../plugin/stores/memory.ts'
-import { challenges, clearing, createApp, createClock, seen } from '../fixtures/app.ts'
+import { challenges, clearing, createApp, createClock, summaryOf } from '../fixtures/app.ts'
 
 const cleared = [clearing('__Host-access'), clearing('__Host-refresh')]
 
@@ -39,7 +39,7 @@ t.test(
       clock.advance(60)
       const request = transport === 'bearer' ? { payload: { refresh_token: refresh } } : { headers: { cookie } }
       const response = await second.app.inject({ method: 'POST', url: '/refresh', ...request })
-      t.strictSame(seen(response), {
+      t.strictSame(summaryOf(response), {
         status: 401,
         code: 'AUTH_REFRESH_INVALID',
         challenge: challenges.refresh,
@@ -67,7 +67,7 @@ t.test(
     clock.advance(60)
     for (let time = 0; time < 6; time++) {
       const response = await second.app.inject({ method: 'POST', url: '/refresh', headers: { cookie } })
-      t.strictSame([response.statusCode, seen(response).cookies], [500, []])
+      t.strictSame([response.statusCode, summaryOf(response).cookies], [500, []])
     }
     const { row } = await store.find(sessionId)
     t.strictSame([row?.generation, row?.revokedAt], [0, null])
@@ -85,7 +85,7 @@ t.test(
     for (let time = 0; time < 6; time++) {
       const response = await second.app.inject({ method: 'POST', url: '/refresh', headers: { cookie } })
       t.strictSame(
-        [response.statusCode, response.json().code, seen(response).cookies],
+        [response.statusCode, response.json().code, summaryOf(response).cookies],
         [500, 'AUTH_TOKEN_TOO_LARGE', []]
       )
     }
@@ -97,7 +97,7 @@ t.test(
 
 t.test('refreshToken.claims receives what SessionInfo says, and nothing more of the row', async (t) => {
   const received: object[] = []
-  const it = await createApp({
+  const server = await createApp({
     plugin: {
       refreshToken: {
         claims: async (session) => {
@@ -107,9 +107,13 @@ t.test('refreshToken.claims receives what SessionInfo says, and nothing more of 
       }
     }
   })
-  const { refresh, sessionId } = await it.signIn('bearer', { device: 'phone', scope: 'a', claims: { roles: ['user'] } })
-  it.clock.advance(60)
-  await it.app.inject({ method: 'POST', url: '/refresh', payload: { refresh_token: refresh } })
+  const { refresh, sessionId } = await server.signIn('bearer', {
+    device: 'phone',
+    scope: 'a',
+    claims: { roles: ['user'] }
+  })
+  server.clock.advance(60)
+  await server.app.inject({ method: 'POST', url: '/refresh', payload: { refresh_token: refresh } })
   t.strictSame(received, [{ id: sessionId, sub: 'alice', device: 'phone', scope: 'a', claims: { roles: ['user'] } }])
 })
 

@@ -8,10 +8,10 @@ import { resolveSettings, type Settings } from '../../plugin/settings.ts'
 import { memoryStore } from '../../plugin/stores/memory.ts'
 import type { Revocation } from '../../plugin/stores/session-store.ts'
 import { tokenRevocationId, type AccessToken } from '../../plugin/tokens/access-token.ts'
-import { createClock, issuer, secret, start } from '../fixtures/app.ts'
+import { createClock, issuer, secret, epoch } from '../fixtures/app.ts'
 
 const lifetimeSeconds = 600
-const session = (id: string, until = start + 100_000): Revocation => ({ kind: 'session', id, until })
+const session = (id: string, until = epoch + 100_000): Revocation => ({ kind: 'session', id, until })
 const revokedEvent = (sessionId: string) => ({ type: 'session-revoked', sessionId, reason: null })
 
 interface Node {
@@ -73,7 +73,7 @@ const logOf = async (store: SessionStore) => (await store.readRevocations(null, 
 t.test('assertCurrent() passes on what is not revoked, by session or by issuer and jti', async (t) => {
   const { revocations, accepts, events } = await serving()
   revocations.record(session('s1'))
-  revocations.record({ kind: 'token', id: `${issuer} j1`, until: start + 100_000 })
+  revocations.record({ kind: 'token', id: `${issuer} j1`, until: epoch + 100_000 })
   const results = [
     { sid: 's1' },
     { sid: 's2', jti: 'j2' },
@@ -96,7 +96,7 @@ t.test('assertCurrent() passes on what is not revoked, by session or by issuer a
   ])
   t.strictSame(events(), [revokedEvent('s1')])
   revocations.record(session('s1'))
-  revocations.record(session('s1', start + 200_000))
+  revocations.record(session('s1', epoch + 200_000))
   t.strictSame(events(), [], 'told once')
 })
 
@@ -122,7 +122,7 @@ t.test('a token that was found valid is refused from the moment that it or its s
     ],
     'by this process'
   )
-  revocations.record({ kind: 'token', id: tokenRevocationId(issuer, 'j2'), until: start + 100_000 })
+  revocations.record({ kind: 'token', id: tokenRevocationId(issuer, 'j2'), until: epoch + 100_000 })
   t.strictSame(current(), [false, false, true, true])
   await store.appendRevocations([session('s3')], { lifetimeSeconds })
   await poll()
@@ -148,7 +148,7 @@ t.test(
     )
     t.strictSame(events(), [])
     await store.appendRevocations(
-      [session('new'), { kind: 'token', id: `${issuer} j`, until: start + 1 }, session('past', start)],
+      [session('new'), { kind: 'token', id: `${issuer} j`, until: epoch + 1 }, session('past', epoch)],
       { lifetimeSeconds }
     )
     t.equal(accepts({ sid: 'new' }), true)
@@ -295,9 +295,9 @@ t.test('poll() reads a log whole that does not resume, and gives back what it ha
   await store.appendRevocations(
     [
       session('kept'),
-      session('lost', start + 50_000),
-      session('past', start + 10),
-      { kind: 'token', id: `${issuer} j`, until: start + 70_000 }
+      session('lost', epoch + 50_000),
+      session('past', epoch + 10),
+      { kind: 'token', id: `${issuer} j`, until: epoch + 70_000 }
     ],
     { lifetimeSeconds }
   )
@@ -315,10 +315,10 @@ t.test('poll() reads a log whole that does not resume, and gives back what it ha
   t.strictSame(
     (await logOf(store)).map(({ kind, id, until }) => [kind, id, until]),
     [
-      ['session', 'kept', start + 100_000],
-      ['session', 'theirs', start + 100_000],
-      ['session', 'lost', start + 661_000],
-      ['token', `${issuer} j`, start + 70_000]
+      ['session', 'kept', epoch + 100_000],
+      ['session', 'theirs', epoch + 100_000],
+      ['session', 'lost', epoch + 661_000],
+      ['token', `${issuer} j`, epoch + 70_000]
     ],
     'what is over is not written back'
   )
@@ -342,7 +342,7 @@ for (const failing of [2, 3]) {
           }
         })
       })
-      await store.appendRevocations([session('lost', start + 50_000)], { lifetimeSeconds })
+      await store.appendRevocations([session('lost', epoch + 50_000)], { lifetimeSeconds })
       await poll()
 
       replace()
@@ -354,7 +354,7 @@ for (const failing of [2, 3]) {
       await poll()
       t.equal((await logOf(store)).length, 2500, 'not read to its end')
       await poll()
-      t.strictSame((await logOf(store)).slice(2500), [session('lost', start + 50_000)])
+      t.strictSame((await logOf(store)).slice(2500), [session('lost', epoch + 50_000)])
     }
   )
 }
@@ -509,7 +509,7 @@ t.test('what the log has shown is not expected again, nor written again', async 
   await node.memory.appendRevocations([session('s')], { lifetimeSeconds })
   await node.poll()
   node.revocations.record(session('s'))
-  node.revocations.revokeLocally(session('s', start + 1000))
+  node.revocations.revokeLocally(session('s', epoch + 1000))
   for (let turn = 0; turn < 4; turn++) await node.poll()
   t.strictSame(writes, [])
 })
@@ -541,7 +541,7 @@ t.test(
   async (t) => {
     for (const isLogged of [true, false]) {
       const node = await serving()
-      const shorter = session('s', start + 10_000)
+      const shorter = session('s', epoch + 10_000)
       if (isLogged) await node.memory.appendRevocations([shorter], { lifetimeSeconds })
       else node.revocations.revokeLocally(shorter)
       if (isLogged) await node.poll()
@@ -550,7 +550,7 @@ t.test(
       await node.poll()
       t.equal(
         (await logOf(node.memory)).find(({ id }) => id === 's')?.until,
-        start + 100_000,
+        epoch + 100_000,
         isLogged ? 'logged' : 'not logged'
       )
     }
@@ -588,9 +588,9 @@ t.test('close() tries again although a try is under way, which fails', async (t)
 
 t.test('the list is rid of what cannot be presented any more, once a minute', async (t) => {
   const { revocations, accepts, clock, time, poll } = await serving()
-  revocations.record(session('short', start + 10_000))
-  revocations.record(session('long', start + 100_000))
-  revocations.record(session('long', start + 20_000))
+  revocations.record(session('short', epoch + 10_000))
+  revocations.record(session('long', epoch + 100_000))
+  revocations.record(session('long', epoch + 20_000))
   clock.advance(50)
   time.set(59_999)
   await poll()
@@ -602,7 +602,7 @@ t.test('the list is rid of what cannot be presented any more, once a minute', as
   time.set(60_000)
   await poll()
   t.strictSame([accepts({ sid: 'short' }), accepts({ sid: 'long' })], [true, 'AUTH_REVOKED_TOKEN'])
-  clock.set(start + 100_000)
+  clock.set(epoch + 100_000)
   time.set(120_000)
   await poll()
   t.equal(accepts({ sid: 'long' }), true)
@@ -620,14 +620,14 @@ t.test('a clock that is set ahead for a moment, while the store is away, revives
   })
   revocations.record(session('signed out'))
   down = true
-  clock.set(start + 3_600_000)
+  clock.set(epoch + 3_600_000)
   time.set(60_000)
   await poll()
-  clock.set(start)
+  clock.set(epoch)
   t.equal(accepts({ sid: 'signed out' }), 'AUTH_REVOKED_TOKEN')
 })
 
 t.test('longestUntil() is as long as any token of ours may live, and the margin', async (t) => {
   const { revocations } = createNode()
-  t.equal(revocations.longestUntil(), start + 86_400_000 + 60_000)
+  t.equal(revocations.longestUntil(), epoch + 86_400_000 + 60_000)
 })

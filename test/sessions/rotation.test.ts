@@ -17,9 +17,9 @@ import {
   createClock,
   issuer,
   secret,
-  seen,
+  summaryOf,
   setCookies,
-  start,
+  epoch,
   type SignedIn,
   type TestApp
 } from '../fixtures/app.ts'
@@ -384,33 +384,34 @@ for (const { name, warm, claims } of [
 ]) {
   t.test(`reply.refresh() answers every case, and leaves its row as it should be, when it ${name}`, async (t) => {
     const refreshToken = { idleSeconds, absoluteSeconds, lateRetries: 2, ...(claims && { claims }) }
-    const it = await createApp({ plugin: { refreshToken } })
-    t.teardown(() => it.app.close())
+    const server = await createApp({ plugin: { refreshToken } })
+    t.teardown(() => server.app.close())
     for (const transport of ['bearer', 'cookie'] as const) {
-      for (const row of cases) await t.test(`${row.name}, by ${transport}`, (t) => check(t, it, row, transport, warm))
+      for (const row of cases)
+        await t.test(`${row.name}, by ${transport}`, (t) => check(t, server, row, transport, warm))
     }
-    t.strictSame(it.complaints(), [])
+    t.strictSame(server.warnings(), [])
   })
 }
 
-async function check(t: Test, it: TestApp, row: Case, transport: Transport, warm: boolean): Promise<void> {
-  const { app, store, clock } = it
+async function check(t: Test, server: TestApp, row: Case, transport: Transport, warm: boolean): Promise<void> {
+  const { app, store, clock } = server
   const began = clock()
-  const { sessionId, access, refresh } = await it.signIn(transport, {
+  const { sessionId, access, refresh } = await server.signIn(transport, {
     scope: 'notes:read',
     claims: { roles: ['user'] }
   })
-  if (warm) await present(it, refresh, transport)
-  await bring(it, sessionId, began, row)
+  if (warm) await present(server, refresh, transport)
+  await bring(server, sessionId, began, row)
   const now = began + row.at * 1000
   clock.set(now)
   const before = await rowOf(store, sessionId)
   const token = typeof row.present === 'number' ? mint(sessionId, row.present, before.sessionKey) : row.present(before)
-  it.events()
+  server.events()
 
-  const response = await present(it, token, transport)
+  const response = await present(server, token, transport)
 
-  t.strictSame(types(it.events()), row.events)
+  t.strictSame(types(server.events()), row.events)
   t.strictSame(await rowOf(store, sessionId), { ...before, ...row.row?.(now, now + idleSeconds * 1000) })
   if (typeof row.answer === 'string') {
     t.strictSame(response.json(), {
@@ -420,7 +421,7 @@ async function check(t: Test, it: TestApp, row: Case, transport: Transport, warm
       message: refusals[row.answer].message
     })
     const keeps = transport === 'bearer' || row.answer === 'AUTH_REFRESH_SUPERSEDED'
-    t.strictSame(seen(response), {
+    t.strictSame(summaryOf(response), {
       status: 401,
       code: row.answer,
       challenge: challenges.refresh,
@@ -429,7 +430,7 @@ async function check(t: Test, it: TestApp, row: Case, transport: Transport, warm
     })
     if (row.answer === 'AUTH_REFRESH_REUSED') {
       t.equal(
-        seen(await app.inject({ url: '/me', headers: { authorization: `Bearer ${access}` } })).status,
+        summaryOf(await app.inject({ url: '/me', headers: { authorization: `Bearer ${access}` } })).status,
         401,
         'its access tokens end'
       )
@@ -474,14 +475,14 @@ async function check(t: Test, it: TestApp, row: Case, transport: Transport, warm
 }
 
 t.test('reply.refresh() with retrySeconds: 0 and lateRetries: 0 is RFC 9700 §4.14 to the letter', async (t) => {
-  const it = await createApp({ plugin: { refreshToken: { retrySeconds: 0, lateRetries: 0 } } })
-  const { refresh, sessionId } = await it.signIn('bearer')
-  const next = tokensOf(await present(it, refresh, 'bearer'), 'bearer')
-  t.equal((await rowOf(it.store, sessionId)).generation, 1, 'rotated in the millisecond of the sign-in')
-  t.equal(seen(await present(it, refresh, 'bearer')).code, 'AUTH_REFRESH_REUSED')
-  t.equal(seen(await present(it, next.refresh, 'bearer')).code, 'AUTH_REFRESH_INVALID')
+  const server = await createApp({ plugin: { refreshToken: { retrySeconds: 0, lateRetries: 0 } } })
+  const { refresh, sessionId } = await server.signIn('bearer')
+  const next = tokensOf(await present(server, refresh, 'bearer'), 'bearer')
+  t.equal((await rowOf(server.store, sessionId)).generation, 1, 'rotated in the millisecond of the sign-in')
+  t.equal(summaryOf(await present(server, refresh, 'bearer')).code, 'AUTH_REFRESH_REUSED')
+  t.equal(summaryOf(await present(server, next.refresh, 'bearer')).code, 'AUTH_REFRESH_INVALID')
   t.equal(
-    seen(await it.app.inject({ url: '/me', headers: { authorization: `Bearer ${next.access}` } })).code,
+    summaryOf(await server.app.inject({ url: '/me', headers: { authorization: `Bearer ${next.access}` } })).code,
     'AUTH_REVOKED_TOKEN'
   )
 })
@@ -500,11 +501,11 @@ t.test('reply.refresh() refuses what is no refresh token without asking the stor
       return await memory.rotate(id, change)
     }
   })
-  const it = await createApp({ plugin: { store } })
-  const { refresh, access, sessionId } = await it.signIn('bearer')
+  const server = await createApp({ plugin: { store } })
+  const { refresh, access, sessionId } = await server.signIn('bearer')
   const [, id, , mac] = refresh.split('.')
   const { sessionKey } = await rowOf(memory, sessionId)
-  it.clock.advance(60)
+  server.clock.advance(60)
 
   await t.test('of the wrong shape or mac', async (t) => {
     const last = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
@@ -542,7 +543,7 @@ t.test('reply.refresh() refuses what is no refresh token without asking the stor
     for (const text of shapes) {
       for (const transport of ['bearer', 'cookie'] as const) {
         t.strictSame(
-          seen(await present(it, text, transport)),
+          summaryOf(await present(server, text, transport)),
           {
             status: 401,
             code: 'AUTH_REFRESH_INVALID',
@@ -555,20 +556,24 @@ t.test('reply.refresh() refuses what is no refresh token without asking the stor
       }
     }
     for (const text of ['', 'ä'.repeat(50), '\0', '\ud800', 'x'.repeat(100_000)]) {
-      t.equal(seen(await present(it, text, 'bearer')).code, 'AUTH_REFRESH_INVALID', JSON.stringify(text.slice(0, 20)))
+      t.equal(
+        summaryOf(await present(server, text, 'bearer')).code,
+        'AUTH_REFRESH_INVALID',
+        JSON.stringify(text.slice(0, 20))
+      )
     }
   })
 
   await t.test('of the wrong type', async (t) => {
     for (const text of [null, 1, 0, true, false, [], [refresh], {}, { refresh }]) {
-      const response = await it.app.inject({
+      const response = await server.app.inject({
         method: 'POST',
         url: '/refresh',
         payload: { refresh_token: text },
         headers: { cookie: `__Host-refresh=${refresh}` }
       })
       t.strictSame(
-        seen(response),
+        summaryOf(response),
         {
           status: 400,
           code: 'AUTH_MALFORMED_CREDENTIALS',
@@ -590,31 +595,31 @@ t.test('reply.refresh() refuses what is no refresh token without asking the stor
       `__Host-access=${access}`,
       `refresh=${refresh}`
     ]) {
-      const response = await it.app.inject({ method: 'POST', url: '/refresh', headers: { cookie } })
+      const response = await server.app.inject({ method: 'POST', url: '/refresh', headers: { cookie } })
       t.strictSame(
-        seen(response),
+        summaryOf(response),
         { status: 401, code: 'AUTH_NO_CREDENTIALS', challenge: challenges.bare, cookies: [], cacheControl: null },
         cookie
       )
     }
-    const response = await it.app.inject({
+    const response = await server.app.inject({
       method: 'POST',
       url: '/refresh',
       headers: { authorization: `Bearer ${refresh}` }
     })
-    t.equal(seen(response).code, 'AUTH_NO_CREDENTIALS', 'the header is no place for a refresh token')
+    t.equal(summaryOf(response).code, 'AUTH_NO_CREDENTIALS', 'the header is no place for a refresh token')
   })
 
   await t.test('refresh cookies of two sessions, or of more than eight values', async (t) => {
-    const other = await it.signIn('cookie', { sub: 'mallory' })
+    const other = await server.signIn('cookie', { sub: 'mallory' })
     calls.splice(0)
     const nine = Array.from({ length: 8 }, (_, index) => `__Host-refresh=${index}`)
     for (const cookie of [
       `__Host-refresh=${refresh}; __Host-refresh=${other.refresh}`,
       [...nine, `__Host-refresh=${refresh}`].join('; ')
     ]) {
-      const response = await it.app.inject({ method: 'POST', url: '/refresh', headers: { cookie } })
-      t.strictSame(seen(response), {
+      const response = await server.app.inject({ method: 'POST', url: '/refresh', headers: { cookie } })
+      t.strictSame(summaryOf(response), {
         status: 401,
         code: 'AUTH_REFRESH_INVALID',
         challenge: challenges.refresh,
@@ -628,11 +633,11 @@ t.test('reply.refresh() refuses what is no refresh token without asking the stor
 })
 
 t.test('reply.refresh() takes the body alone when a cookie comes along', async (t) => {
-  const it = await createApp()
-  const byBody = await it.signIn('bearer', { sub: 'bob' })
-  const byCookie = await it.signIn('cookie')
-  it.clock.advance(60)
-  const response = await it.app.inject({
+  const server = await createApp()
+  const byBody = await server.signIn('bearer', { sub: 'bob' })
+  const byCookie = await server.signIn('cookie')
+  server.clock.advance(60)
+  const response = await server.app.inject({
     method: 'POST',
     url: '/refresh',
     payload: { refresh_token: byBody.refresh },
@@ -640,36 +645,36 @@ t.test('reply.refresh() takes the body alone when a cookie comes along', async (
   })
   t.equal(claimsOf(response.json().access_token).sub, 'bob')
   t.strictSame(setCookies(response), [])
-  t.equal((await rowOf(it.store, byCookie.sessionId)).generation, 0)
-  const refused = await it.app.inject({
+  t.equal((await rowOf(server.store, byCookie.sessionId)).generation, 0)
+  const refused = await server.app.inject({
     method: 'POST',
     url: '/refresh',
     payload: { refresh_token: 'x' },
     headers: { cookie: byCookie.cookie }
   })
   t.strictSame(
-    seen(refused),
+    summaryOf(refused),
     { status: 401, code: 'AUTH_REFRESH_INVALID', challenge: challenges.refresh, cookies: [], cacheControl: null },
     'and falls back to no cookie'
   )
-  t.equal((await rowOf(it.store, byCookie.sessionId)).generation, 0)
+  t.equal((await rowOf(server.store, byCookie.sessionId)).generation, 0)
 })
 
 t.test("reply.refresh() has the store's time in the token, and never lets it outlive the session", async (t) => {
-  const clock = createClock(start + 3_000)
-  const it = await createApp({
+  const clock = createClock(epoch + 3_000)
+  const server = await createApp({
     plugin: { store: memoryStore({ clock }), refreshToken: { idleSeconds: 1000, absoluteSeconds: 1500 } }
   })
-  const { refresh, access } = await it.signIn('bearer')
+  const { refresh, access } = await server.signIn('bearer')
   const { iat, exp } = claimsOf(access)
-  t.strictSame({ iat, exp }, { iat: start / 1000 + 3, exp: start / 1000 + 603 })
+  t.strictSame({ iat, exp }, { iat: epoch / 1000 + 3, exp: epoch / 1000 + 603 })
   clock.advance(950)
-  it.clock.advance(950)
-  const later = await present(it, refresh, 'bearer')
+  server.clock.advance(950)
+  const later = await present(server, refresh, 'bearer')
   const claims = claimsOf(later.json().access_token)
-  t.strictSame({ iat: claims.iat, exp: claims.exp }, { iat: start / 1000 + 953, exp: start / 1000 + 1503 })
+  t.strictSame({ iat: claims.iat, exp: claims.exp }, { iat: epoch / 1000 + 953, exp: epoch / 1000 + 1503 })
   t.equal(later.json().expires_in, 550)
-  const byCookie = await it.app.inject({
+  const byCookie = await server.app.inject({
     method: 'POST',
     url: '/refresh',
     headers: { cookie: `__Host-refresh=${later.json().refresh_token}` }
@@ -682,11 +687,11 @@ t.test('reply.refresh() answers 503 and touches no cookie when the store', async
   const signedIn = async (methods: (memory: SessionStore) => Partial<SessionStore>) => {
     const clock = createClock()
     const memory = memoryStore({ clock })
-    const it = await createApp({ plugin: { clock, store: withMethods(memory, methods(memory)) } })
+    const server = await createApp({ plugin: { clock, store: withMethods(memory, methods(memory)) } })
     // Of another node: whose own session it is asks no `find`.
     const session = await (await createApp({ plugin: { store: memory } })).signIn('cookie')
     clock.advance(60)
-    return { it, memory, session }
+    return { server, memory, session }
   }
   const fail = async () => {
     throw new Error(`the database said: ${secret}`)
@@ -694,10 +699,10 @@ t.test('reply.refresh() answers 503 and touches no cookie when the store', async
 
   await t.test('fails', async (t) => {
     for (const method of ['find', 'rotate'] as const) {
-      const { it, memory, session } = await signedIn(() => ({ [method]: fail }))
+      const { server, memory, session } = await signedIn(() => ({ [method]: fail }))
       for (const transport of ['bearer', 'cookie'] as const) {
-        const response = await present(it, session.refresh, transport)
-        t.strictSame(seen(response), unavailable, `${method} by ${transport}`)
+        const response = await present(server, session.refresh, transport)
+        t.strictSame(summaryOf(response), unavailable, `${method} by ${transport}`)
         t.equal(response.headers['retry-after'], '2')
         t.strictSame(response.json(), {
           statusCode: 503,
@@ -706,7 +711,7 @@ t.test('reply.refresh() answers 503 and touches no cookie when the store', async
           message: 'Sessions are unavailable at the moment'
         })
       }
-      t.strictSame(types(it.events()), ['token-refused', 'token-refused'])
+      t.strictSame(types(server.events()), ['token-refused', 'token-refused'])
       t.equal((await rowOf(memory, session.sessionId)).generation, 0)
     }
   })
@@ -716,7 +721,7 @@ t.test('reply.refresh() answers 503 and touches no cookie when the store', async
     const reached = new Promise<void>((resolve) => {
       asked = resolve
     })
-    const { it, session } = await signedIn(() => ({
+    const { server, session } = await signedIn(() => ({
       find: () => {
         asked()
         return new Promise(() => {})
@@ -725,7 +730,7 @@ t.test('reply.refresh() answers 503 and touches no cookie when the store', async
     mock.timers.enable({ apis: ['setTimeout'] })
     t.teardown(() => mock.timers.reset())
     let answered = false
-    const pending = present(it, session.refresh, 'cookie').finally(() => {
+    const pending = present(server, session.refresh, 'cookie').finally(() => {
       answered = true
     })
     await reached
@@ -733,7 +738,7 @@ t.test('reply.refresh() answers 503 and touches no cookie when the store', async
     await setImmediate()
     t.equal(answered, false)
     mock.timers.tick(1)
-    t.strictSame(seen(await pending), unavailable)
+    t.strictSame(summaryOf(await pending), unavailable)
     t.equal(storeTimeoutMs, 2000)
   })
 
@@ -742,15 +747,15 @@ t.test('reply.refresh() answers 503 and touches no cookie when the store', async
     async (t) => {
       const clock = createClock()
       const memory = memoryStore({ clock })
-      const it = await createApp({ plugin: { store: withMethods(memory, { revoke: fail }) } })
-      const { sessionId, refresh, access } = await it.signIn('cookie')
+      const server = await createApp({ plugin: { store: withMethods(memory, { revoke: fail }) } })
+      const { sessionId, refresh, access } = await server.signIn('cookie')
       for (const from of [0, 1]) {
         await memory.rotate(sessionId, { from, to: from + 1, minAgeMs: 0, idleMs: 1e9, accessLifetimeSeconds: 600 })
       }
       clock.advance(60)
-      t.strictSame(seen(await present(it, refresh, 'cookie')), unavailable)
+      t.strictSame(summaryOf(await present(server, refresh, 'cookie')), unavailable)
       t.equal(
-        seen(await it.app.inject({ url: '/me', headers: { authorization: `Bearer ${access}` } })).code,
+        summaryOf(await server.app.inject({ url: '/me', headers: { authorization: `Bearer ${access}` } })).code,
         'AUTH_REVOKED_TOKEN'
       )
     }
@@ -763,7 +768,7 @@ t.test('refreshToken.claims is asked before every access token that a refresh mi
   >['claims']
   let answer: Claims = async () => ({})
   const asked: unknown[] = []
-  const it = await createApp({
+  const server = await createApp({
     plugin: {
       refreshToken: {
         claims: async (session) => {
@@ -773,13 +778,13 @@ t.test('refreshToken.claims is asked before every access token that a refresh mi
       }
     }
   })
-  const { app, store } = it
+  const { app, store } = server
   const given = { scope: 'a b c', claims: { roles: ['admin'], plan: 'gold' }, device: 'phone' }
   const refreshed = async (session: SignedIn, transport: Transport = 'bearer') =>
-    await present(it, session.refresh, transport)
+    await present(server, session.refresh, transport)
 
   await t.test('with the session', async (t) => {
-    const session = await it.signIn('bearer', given)
+    const session = await server.signIn('bearer', given)
     await refreshed(session)
     t.match(asked.splice(0), [
       { id: session.sessionId, sub: 'alice', device: 'phone', scope: 'a b c', claims: given.claims }
@@ -797,7 +802,7 @@ t.test('refreshToken.claims is asked before every access token that a refresh mi
   ]
   for (const [name, current, expected] of answers) {
     await t.test(name, async (t) => {
-      const session = await it.signIn('bearer', given)
+      const session = await server.signIn('bearer', given)
       const before = await rowOf(store, session.sessionId)
       answer = async () => current
       const response = await refreshed(session)
@@ -811,35 +816,35 @@ t.test('refreshToken.claims is asked before every access token that a refresh mi
   }
 
   await t.test('null ends the session', async (t) => {
-    const session = await it.signIn('cookie', given)
+    const session = await server.signIn('cookie', given)
     answer = async () => null
-    it.events()
+    server.events()
     const response = await refreshed(session, 'cookie')
-    t.strictSame(seen(response), {
+    t.strictSame(summaryOf(response), {
       status: 401,
       code: 'AUTH_REFRESH_INVALID',
       challenge: challenges.refresh,
       cookies: cleared,
       cacheControl: null
     })
-    t.equal((await rowOf(store, session.sessionId)).revokedAt, it.clock())
-    t.strictSame(types(it.events()), ['session-revoked', 'token-refused'])
+    t.equal((await rowOf(store, session.sessionId)).revokedAt, server.clock())
+    t.strictSame(types(server.events()), ['session-revoked', 'token-refused'])
     t.equal(
-      seen(await app.inject({ url: '/me', headers: { authorization: `Bearer ${session.access}` } })).code,
+      summaryOf(await app.inject({ url: '/me', headers: { authorization: `Bearer ${session.access}` } })).code,
       'AUTH_REVOKED_TOKEN'
     )
   })
 
   await t.test('throwing is 503 and changes nothing', async (t) => {
     for (const thrown of [new Error('the database of users is down'), new TypeError('x'), 'a string', undefined]) {
-      const session = await it.signIn('cookie', given)
-      it.clock.advance(60)
+      const session = await server.signIn('cookie', given)
+      server.clock.advance(60)
       const before = await rowOf(store, session.sessionId)
       answer = async () => {
         throw thrown
       }
       const response = await refreshed(session, 'cookie')
-      t.strictSame(seen(response), {
+      t.strictSame(summaryOf(response), {
         status: 503,
         code: 'AUTH_STORE_UNAVAILABLE',
         challenge: null,
@@ -853,22 +858,22 @@ t.test('refreshToken.claims is asked before every access token that a refresh mi
 
   await t.test("claims that cannot be signed are the application's fault, and change nothing", async (t) => {
     for (const claims of [{ sub: 'root' }, { scope: 'admin' }, []]) {
-      const session = await it.signIn('cookie', given)
-      it.clock.advance(60)
+      const session = await server.signIn('cookie', given)
+      server.clock.advance(60)
       const before = await rowOf(store, session.sessionId)
       answer = async () => ({ claims: claims as Record<string, unknown> })
       t.strictSame(
-        seen(await refreshed(session, 'cookie')),
+        summaryOf(await refreshed(session, 'cookie')),
         { status: 500, code: null, challenge: null, cookies: [], cacheControl: null },
         JSON.stringify(claims)
       )
       t.strictSame(await rowOf(store, session.sessionId), before)
     }
-    const session = await it.signIn('cookie', given)
-    it.clock.advance(60)
+    const session = await server.signIn('cookie', given)
+    server.clock.advance(60)
     const before = await rowOf(store, session.sessionId)
     answer = async () => ({ claims: { large: 'x'.repeat(4000) } })
-    t.strictSame(seen(await refreshed(session, 'cookie')), {
+    t.strictSame(summaryOf(await refreshed(session, 'cookie')), {
       status: 500,
       code: 'AUTH_TOKEN_TOO_LARGE',
       challenge: null,
@@ -877,11 +882,11 @@ t.test('refreshToken.claims is asked before every access token that a refresh mi
     })
     t.strictSame(await rowOf(store, session.sessionId), before)
     t.equal((await refreshed(session, 'bearer')).statusCode, 200, 'the same claims fit into a header')
-    it.complaints()
+    server.warnings()
   })
 
   await t.test('not answering in two seconds is 503', async (t) => {
-    const session = await it.signIn('cookie', given)
+    const session = await server.signIn('cookie', given)
     const reached = new Promise<void>((resolve) => {
       answer = () => {
         resolve()
@@ -893,7 +898,7 @@ t.test('refreshToken.claims is asked before every access token that a refresh mi
     const pending = refreshed(session, 'cookie')
     await reached
     mock.timers.tick(2000)
-    t.strictSame(seen(await pending), {
+    t.strictSame(summaryOf(await pending), {
       status: 503,
       code: 'AUTH_STORE_UNAVAILABLE',
       challenge: null,
@@ -904,7 +909,7 @@ t.test('refreshToken.claims is asked before every access token that a refresh mi
 
   await t.test('for every verdict that mints, and for none that refuses', async (t) => {
     answer = async () => ({ claims: { asked: asked.length } })
-    const session = await it.signIn('bearer', given)
+    const session = await server.signIn('bearer', given)
     const { sessionKey } = await rowOf(store, session.sessionId)
     asked.splice(0)
     for (const [seconds, generation, verdict, askedThen] of [
@@ -917,8 +922,8 @@ t.test('refreshToken.claims is asked before every access token that a refresh mi
       [60, 0, 'reuse', 5],
       [1, 3, 'invalid', 5]
     ] as const) {
-      it.clock.advance(seconds)
-      const response = await present(it, mint(session.sessionId, generation, sessionKey), 'bearer')
+      server.clock.advance(seconds)
+      const response = await present(server, mint(session.sessionId, generation, sessionKey), 'bearer')
       t.equal(asked.length, askedThen, verdict)
       if (response.statusCode === 200) t.equal(claimsOf(response.json().access_token).asked, askedThen)
     }
@@ -935,9 +940,9 @@ t.test('the option secret rolls over: [old, new], [new, old], [new]', async (t) 
     await node(otherSecret, secret),
     await node(otherSecret)
   ]
-  const exchange = async (it: TestApp, token: string) => {
+  const exchange = async (server: TestApp, token: string) => {
     clock.advance(60)
-    return await present(it, token, 'bearer')
+    return await present(server, token, 'bearer')
   }
   const me = async ({ app }: TestApp, token: string) =>
     (await app.inject({ url: '/me', headers: { authorization: `Bearer ${token}` } })).statusCode
@@ -969,7 +974,7 @@ t.test('the option secret rolls over: [old, new], [new, old], [new]', async (t) 
         [onlyNew, third.access_token],
         [onlyNew, first.access],
         [old, third.access_token]
-      ].map(([it, token]) => me(it as TestApp, token as string))
+      ].map(([server, token]) => me(server as TestApp, token as string))
     ),
     [200, 200, 200, 200, 401, 401],
     'access tokens too'
@@ -1022,29 +1027,31 @@ t.test('fifty parallel refreshes of one token are one rotation and one successor
       }
     })
   }
-  const race = async (it: TestApp, token: string) => {
-    it.events()
+  const race = async (server: TestApp, token: string) => {
+    server.events()
     const responses = await Promise.all(
-      Array.from({ length: 50 }, (_, index) => present(it, token, index % 2 ? 'bearer' : 'cookie'))
+      Array.from({ length: 50 }, (_, index) => present(server, token, index % 2 ? 'bearer' : 'cookie'))
     )
     return {
       statuses: [...new Set(responses.map(({ statusCode }) => statusCode))],
       successors: [
         ...new Set(responses.map((response, index) => tokensOf(response, index % 2 ? 'bearer' : 'cookie').refresh))
       ],
-      events: tally(types(it.events()))
+      events: tally(types(server.events()))
     }
   }
   for (const claims of [undefined, async () => ({})]) {
     const clock = createClock()
     const memory = memoryStore({ clock })
-    const it = await createApp({ plugin: { clock, store: slow(memory), refreshToken: { ...(claims && { claims }) } } })
-    const { sessionId } = await it.signIn('bearer')
+    const server = await createApp({
+      plugin: { clock, store: slow(memory), refreshToken: { ...(claims && { claims }) } }
+    })
+    const { sessionId } = await server.signIn('bearer')
     const { sessionKey } = await rowOf(memory, sessionId)
 
     for (const generation of [0, 1]) {
       clock.advance(60)
-      t.strictSame(await race(it, mint(sessionId, generation, sessionKey)), {
+      t.strictSame(await race(server, mint(sessionId, generation, sessionKey)), {
         statuses: [200],
         successors: [mint(sessionId, generation + 1, sessionKey)],
         events: ['1 session-refreshed', '49 refresh-coalesced']
@@ -1053,7 +1060,7 @@ t.test('fifty parallel refreshes of one token are one rotation and one successor
     }
     clock.advance(60)
     t.strictSame(
-      await race(it, mint(sessionId, 1, sessionKey)),
+      await race(server, mint(sessionId, 1, sessionKey)),
       {
         statuses: [200],
         successors: [mint(sessionId, 2, sessionKey)],
@@ -1064,7 +1071,7 @@ t.test('fifty parallel refreshes of one token are one rotation and one successor
     t.match(await rowOf(memory, sessionId), { generation: 2, retries: [clock()], revokedAt: null })
     clock.advance(60)
     t.strictSame(
-      await race(it, mint(sessionId, 7, sessionKey)),
+      await race(server, mint(sessionId, 7, sessionKey)),
       {
         statuses: [200],
         successors: [mint(sessionId, 7, sessionKey)],

@@ -4,7 +4,7 @@ import t from 'tap'
 import { TimedStore } from '../../plugin/sessions/timed-store.ts'
 import { memoryStore } from '../../plugin/stores/memory.ts'
 import type { SessionStore } from '../../plugin/stores/session-store.ts'
-import { createClock, start } from '../fixtures/app.ts'
+import { createClock, epoch } from '../fixtures/app.ts'
 
 const silent = { observe() {} }
 
@@ -51,7 +51,7 @@ t.test('a call that fails is AUTH_STORE_UNAVAILABLE, with what the database said
 t.test("every result tells the clock the store's time, with when the call was sent and received", async (t) => {
   const clock = createClock()
   const told: object[] = []
-  const store = memoryStore({ clock: () => start + 5000 })
+  const store = memoryStore({ clock: () => epoch + 5000 })
   const slow = {
     ...store,
     find: async (id: string) => {
@@ -61,13 +61,13 @@ t.test("every result tells the clock the store's time, with when the call was se
   }
   const timed = new TimedStore({ store: slow, storeClock: { observe: (observation) => told.push(observation) }, clock })
   await timed.find('x')
-  t.strictSame(told, [{ storeTime: start + 5000, sentAt: start, receivedAt: start + 3000 }])
+  t.strictSame(told, [{ storeTime: epoch + 5000, sentAt: epoch, receivedAt: epoch + 3000 }])
 })
 
 t.test(
   'a custom store that returns something else than it promises is a TypeError that names the method',
   async (t) => {
-    const now = start
+    const now = epoch
     const row = {
       id: 's',
       sub: 'a',

@@ -10,10 +10,20 @@ import { createHeaders } from '../../plugin/tokens/header.ts'
 import { createKeyring, type Keyring } from '../../plugin/tokens/keyring.ts'
 import { readSecrets } from '../../plugin/tokens/secret.ts'
 import { createTokenCache } from '../../plugin/tokens/token-cache.ts'
-import { challenges, createApp, createClock, issuer, secret, seen } from '../fixtures/app.ts'
-import { decode, encode, fixedKeys, forge, goodClaims, now, server, serverOf, signature } from '../fixtures/tokens.ts'
+import { challenges, createApp, createClock, issuer, secret, summaryOf } from '../fixtures/app.ts'
+import {
+  decode,
+  encode,
+  fixedKeys,
+  forge,
+  goodClaims,
+  now,
+  localSigner,
+  signerWith,
+  signature
+} from '../fixtures/tokens.ts'
 
-const stranger = serverOf('the secret of somebody else, who knows our kid')
+const stranger = signerWith('the secret of somebody else, who knows our kid')
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
 /** A token in the making. Each fault changes one place of it; what another fault changes stays as it is. */
@@ -32,13 +42,13 @@ interface Draft {
 function write(change: (draft: Draft) => void): string {
   const same = <T>(value: T) => value
   const draft: Draft = {
-    header: { alg: 'HS256', typ: 'at+jwt', kid: server.kid },
+    header: { alg: 'HS256', typ: 'at+jwt', kid: localSigner.kid },
     claims: { ...goodClaims, nbf: now, jti: 'fresh', sid: 'session', tier: 'gold' },
     headerBytes: same,
     claimsBytes: same,
     headerText: same,
     claimsText: same,
-    key: server.key as Buffer,
+    key: localSigner.key as Buffer,
     signatureText: same,
     more: ''
   }
@@ -348,7 +358,7 @@ t.test('verify() checks a token in order: size, shape, header, signature, claims
   const { app, events } = await createApp({ plugin: { accessToken: { claims } } })
   await app.accessTokens.revoke('revoked', now + 600)
   t.strictSame(
-    seen(await app.inject({ url: '/me', headers: bearer(write(() => {})) })).status,
+    summaryOf(await app.inject({ url: '/me', headers: bearer(write(() => {})) })).status,
     200,
     'without a fault it passes'
   )
@@ -360,7 +370,7 @@ t.test('verify() checks a token in order: size, shape, header, signature, claims
     const response = await app.inject({ url: '/me', headers: bearer(token) })
     const tooLarge = name === 'over 8 KiB'
     t.strictSame(
-      seen(response),
+      summaryOf(response),
       {
         status: tooLarge ? 400 : 401,
         code: tooLarge ? 'AUTH_MALFORMED_CREDENTIALS' : code,
@@ -495,7 +505,7 @@ t.test('verify() judges exp, iat and nbf to the second', async (t) => {
   for (const { claims, ms = 0, options, expected } of rows) {
     const { tokens, clock } = await open({ accessToken: options })
     clock.set(clock() + ms)
-    const token = forge(server, { claims })
+    const token = forge(localSigner, { claims })
     t.strictSame(
       await outcome(() => tokens.verify(token)),
       expected,
@@ -586,7 +596,7 @@ t.test('verify() compares iss, aud and sub exactly', async (t) => {
   for (const { claims, audience, expected } of rows) {
     const { tokens } = await open({ audience })
     t.strictSame(
-      await outcome(() => tokens.verify(forge(server, { claims }))),
+      await outcome(() => tokens.verify(forge(localSigner, { claims }))),
       expected,
       `${JSON.stringify(claims)} for ${audience ?? issuer}`
     )
@@ -632,7 +642,7 @@ t.test('verify() compares typ as a media type, RFC 7515 §4.1.9', async (t) => {
   for (const { type, typ, expected } of rows) {
     const { tokens } = await open({ accessToken: { type } })
     t.strictSame(
-      await outcome(() => tokens.verify(forge(server, { header: { typ } }))),
+      await outcome(() => tokens.verify(forge(localSigner, { header: { typ } }))),
       expected,
       `${JSON.stringify(typ)} where ${JSON.stringify(type)} is asked`
     )
@@ -645,19 +655,22 @@ t.test('verify() takes a token without kid, but none whose kid is not a configur
   const long = 'k'.repeat(256)
   const keys = [
     { key: { kty: 'oct', k: Buffer.alloc(40, 'second ').toString('base64url') }, kid: long, state: 'active' as const },
-    { key: { kty: 'oct', k: encode(secret) }, kid: server.kid, state: 'previous' as const }
+    { key: { kty: 'oct', k: encode(secret) }, kid: localSigner.kid, state: 'previous' as const }
   ]
   const { tokens } = await open({ keys })
   const rows: [unknown, Outcome][] = [
-    [server.kid, 'accepted'],
+    [localSigner.kid, 'accepted'],
     [undefined, 'accepted'],
     [long, refused('the signature is wrong')],
     [`${long}k`, illTyped],
-    ...['', null, 0, 7, true, [server.kid], { kid: server.kid }].map((kid): [unknown, Outcome] => [kid, illTyped]),
+    ...['', null, 0, 7, true, [localSigner.kid], { kid: localSigner.kid }].map((kid): [unknown, Outcome] => [
+      kid,
+      illTyped
+    ]),
     ...[
       'unknown',
-      ` ${server.kid}`,
-      `${server.kid}\0`,
+      ` ${localSigner.kid}`,
+      `${localSigner.kid}\0`,
       '__proto__',
       'constructor',
       '../../dev/null',
@@ -667,7 +680,7 @@ t.test('verify() takes a token without kid, but none whose kid is not a configur
   ]
   for (const [kid, expected] of rows) {
     t.strictSame(
-      await outcome(() => tokens.verify(forge(server, { header: { kid } }))),
+      await outcome(() => tokens.verify(forge(localSigner, { header: { kid } }))),
       expected,
       JSON.stringify(kid)?.slice(0, 40)
     )
@@ -689,7 +702,7 @@ t.test('verify() gives optional members their types: jti, sid, scope, roles', as
     )
   ]
   for (const [claims, expected] of rows) {
-    t.strictSame(await outcome(() => tokens.verify(forge(server, { claims }))), expected, JSON.stringify(claims))
+    t.strictSame(await outcome(() => tokens.verify(forge(localSigner, { claims }))), expected, JSON.stringify(claims))
   }
 
   const grants: [Record<string, unknown>, string[], string[]][] = [
@@ -703,7 +716,7 @@ t.test('verify() gives optional members their types: jti, sid, scope, roles', as
     [{ roles: { 0: 'admin', length: 1 } }, [], []]
   ]
   for (const [claims, scopes, roles] of grants) {
-    const verified = await tokens.verify(forge(server, { claims }))
+    const verified = await tokens.verify(forge(localSigner, { claims }))
     t.strictSame([verified.scopes, verified.roles], [scopes, roles], JSON.stringify(claims))
   }
 })
@@ -711,7 +724,7 @@ t.test('verify() gives optional members their types: jti, sid, scope, roles', as
 t.test('verify() freezes what it found, to any depth', async (t) => {
   const { tokens } = await open({ accessToken: { maxLifetimeSeconds: 86_400 } })
   const claims = { scope: 'a b', roles: ['admin'], tree: { list: [{ leaf: 1 }], none: null } }
-  const first = await tokens.verify(forge(server, { claims }))
+  const first = await tokens.verify(forge(localSigner, { claims }))
   const tree = first.claims.tree as typeof claims.tree
   const attempts: Record<string, () => unknown> = {
     'a claim': () => {
@@ -730,7 +743,7 @@ t.test('verify() freezes what it found, to any depth', async (t) => {
 
   const deep = `${'['.repeat(2900)}${']'.repeat(2900)}`
   const deepest = await tokens.verify(
-    forge(server, { claims: JSON.stringify({ ...goodClaims, deep: 0 }).replace(':0}', `:${deep}}`) })
+    forge(localSigner, { claims: JSON.stringify({ ...goodClaims, deep: 0 }).replace(':0}', `:${deep}}`) })
   )
   let level = deepest.claims.deep as unknown[]
   let depth = 1
@@ -742,7 +755,7 @@ t.test('verify() freezes what it found, to any depth', async (t) => {
   )
 
   const odd = await tokens.verify(
-    forge(server, { claims: JSON.stringify(goodClaims).replace('{', '{"constructor":{"x":1},') })
+    forge(localSigner, { claims: JSON.stringify(goodClaims).replace('{', '{"constructor":{"x":1},') })
   )
   t.ok(Object.isFrozen(odd.claims.constructor), 'a member "constructor" is one like any other')
   for (const list of [first.scopes, first.roles]) {
@@ -765,7 +778,7 @@ t.test(
           }
         }))
     }))
-    const token = forge(server, { claims: { nbf: now, list: [1] } })
+    const token = forge(localSigner, { claims: { nbf: now, list: [1] } })
     const first = await tokens.verify(token)
     const before = asked()
     t.throws(() => (first.claims.list as number[]).push(2), TypeError, 'one request cannot change')
@@ -779,7 +792,7 @@ t.test(
       'iat counts on a hit, where the clock was set back: the token is checked as if it were new'
     )
     clock.advance(6)
-    const postdated = forge(server, { claims: { iat: now - 100, nbf: now } })
+    const postdated = forge(localSigner, { claims: { iat: now - 100, nbf: now } })
     t.strictSame(await outcome(() => tokens.verify(postdated)), 'accepted')
     clock.advance(-6)
     t.strictSame(
@@ -788,7 +801,7 @@ t.test(
       'nbf counts where it is later than iat'
     )
     clock.advance(6)
-    const undated = forge(server, { claims: { nbf: undefined } })
+    const undated = forge(localSigner, { claims: { nbf: undefined } })
     t.strictSame(await outcome(() => tokens.verify(undated)), 'accepted')
     clock.advance(-6)
     t.strictSame(await outcome(() => tokens.verify(undated)), refused('iat is in the future'), 'and without nbf')
@@ -803,16 +816,16 @@ t.test(
     t.equal(verified, 4, 'and the token is forgotten')
 
     for (const refusedToken of [
-      forge(stranger, { header: { kid: server.kid } }),
-      forge(server, { claims: { sub: '' } }),
-      forge(server, { claims: { exp: now } })
+      forge(stranger, { header: { kid: localSigner.kid } }),
+      forge(localSigner, { claims: { sub: '' } }),
+      forge(localSigner, { claims: { exp: now } })
     ]) {
       const count = verified
       await outcome(() => tokens.verify(refusedToken))
       await outcome(() => tokens.verify(refusedToken))
       t.equal(verified, count + 2, 'a refused token is never kept')
     }
-    const sessionEnded = forge(server, { claims: { exp: now + 700 } })
+    const sessionEnded = forge(localSigner, { claims: { exp: now + 700 } })
     const count = verified
     tokens.verifyIgnoringExpiry(sessionEnded)
     tokens.verifyIgnoringExpiry(sessionEnded)
@@ -869,7 +882,7 @@ t.test('a token that ends like one that is kept is not taken for it', async (t) 
   const good = forge()
   await tokens.verify(good)
   const [, , signature] = good.split('.')
-  const admin = `${encode({ alg: 'HS256', typ: 'at+jwt', kid: server.kid })}.${encode({ ...goodClaims, roles: ['admin'] })}.${signature}`
+  const admin = `${encode({ alg: 'HS256', typ: 'at+jwt', kid: localSigner.kid })}.${encode({ ...goodClaims, roles: ['admin'] })}.${signature}`
   t.equal(tokens.fromCache(admin), null)
   t.strictSame(await outcome(() => tokens.verify(admin)), refused('the signature is wrong'))
   t.equal(tokens.fromCache(good)?.claims.sub, 'alice', 'which stays')
@@ -882,7 +895,7 @@ t.test('a token that differs from a known good one in spare bits alone is refuse
   const { tokens } = await open({
     keys: [
       { key: ed25519, kid: 'ed', state: 'active' },
-      { key: { kty: 'oct', k: encode(secret) }, kid: server.kid, state: 'previous' }
+      { key: { kty: 'oct', k: encode(secret) }, kid: localSigner.kid, state: 'previous' }
     ]
   })
   /** The same bytes to a lenient decoder: each other value of the bits that mean nothing. */
@@ -893,7 +906,7 @@ t.test('a token that differs from a known good one in spare bits alone is refuse
     )
   const spareBits = (segment: string) => [0, 6, 4, 2][segment.length % 4]!
 
-  for (const signer of [server, { alg: 'EdDSA', kid: 'ed', key: ed25519 }]) {
+  for (const signer of [localSigner, { alg: 'EdDSA', kid: 'ed', key: ed25519 }]) {
     // Of these three payloads, one has no spare bits, one has two, and one has four.
     for (const sub of ['a', 'ab', 'abc']) {
       const good = forge(signer, { claims: { sub } })
@@ -922,7 +935,7 @@ t.test('a token that differs from a known good one in spare bits alone is refuse
 
 t.test('createHeaders() remembers the last four headers of tokens that verified, and no more', async (t) => {
   const headers = createHeaders()
-  const tokenOf = (kid: string) => forge({ ...server, kid })
+  const tokenOf = (kid: string) => forge({ ...localSigner, kid })
   const read = (kid: string) => headers.read(tokenOf(kid), splitJws(tokenOf(kid)))
   for (const kid of ['1', '2', '3', '4', '5', '6']) {
     t.equal(read(kid).isKnown, false)
@@ -943,7 +956,7 @@ t.test('verify() leaves Error.stackTraceLimit as it was, after a good token and 
   })
   for (const [what, token] of [
     ['a good token', forge()],
-    ['a wrong signature', forge(stranger, { header: { kid: server.kid } })]
+    ['a wrong signature', forge(stranger, { header: { kid: localSigner.kid } })]
   ] as const) {
     Error.stackTraceLimit = 7
     await outcome(() => tokens.verify(token))
@@ -963,11 +976,11 @@ t.test('a claim that is named __proto__ is refused wherever claims are set, at a
     ['by toJSON', { profile: { toJSON: () => planted(null) } }]
   ]
   let current: Record<string, unknown> = {}
-  const it = await createApp({ plugin: { refreshToken: { claims: async () => ({ claims: current }) } } })
+  const server = await createApp({ plugin: { refreshToken: { claims: async () => ({ claims: current }) } } })
   const error = { name: 'TypeError', message: '"claims" must not contain "__proto__", at any depth' }
-  const { refresh } = await it.signIn('bearer')
-  const store = it.store
-  const login = it.app.inject.bind(it.app)
+  const { refresh } = await server.signIn('bearer')
+  const store = server.store
+  const login = server.app.inject.bind(server.app)
   let claims: Record<string, unknown> = {}
   const second = await createApp({
     plugin: { store },
@@ -975,7 +988,7 @@ t.test('a claim that is named __proto__ is refused wherever claims are set, at a
       app.post('/with-claims', (_request, reply) => reply.signIn({ sub: 'alice', transport: 'bearer', claims }))
   })
   for (const [what, wrong] of places) {
-    await t.rejects(it.app.accessTokens.sign({ sub: 'robot', claims: wrong }), error, `sign(): ${what}`)
+    await t.rejects(server.app.accessTokens.sign({ sub: 'robot', claims: wrong }), error, `sign(): ${what}`)
     claims = wrong
     t.match(
       (await second.app.inject({ method: 'POST', url: '/with-claims' })).json(),
@@ -996,7 +1009,7 @@ t.test('a claim that is named __proto__ is refused wherever claims are set, at a
     constructor: { prototype: 1 }
   }
   t.match(
-    await it.app.accessTokens.verify(await it.app.accessTokens.sign({ sub: 'robot', claims: harmless })),
+    await server.app.accessTokens.verify(await server.app.accessTokens.sign({ sub: 'robot', claims: harmless })),
     harmless,
     'text about it is no such member'
   )
@@ -1013,18 +1026,20 @@ t.test(
       ['in escapes', '"\\u005f_proto__":{"roles":["admin"]}']
     ]
     for (const [what, member] of spellings) {
-      const token = forge(server, { claims: JSON.stringify(goodClaims).replace('{', `{${member},`) })
+      const token = forge(localSigner, { claims: JSON.stringify(goodClaims).replace('{', `{${member},`) })
       for (const time of ['once', 'again']) {
         const response = await app.inject({ url: '/me', headers: bearer(token) })
         t.match(
-          seen(response),
+          summaryOf(response),
           { status: 401, code: 'AUTH_INVALID_TOKEN', challenge: challenges.invalid },
           `${what}, ${time}`
         )
         t.match(events(), [{ type: 'token-refused', detail: 'a claim is named __proto__' }])
       }
     }
-    const text = await app.accessTokens.verify(forge(server, { claims: { sub: '__proto__', text: '"__proto__":1' } }))
+    const text = await app.accessTokens.verify(
+      forge(localSigner, { claims: { sub: '__proto__', text: '"__proto__":1' } })
+    )
     t.equal(text.sub, '__proto__', 'a value is not a name')
   }
 )
@@ -1057,7 +1072,7 @@ t.test('app.accessTokens.sign() makes what RFC 9068 says, and verify() returns i
     lifetimeSeconds: 30
   })
   const { jti, ...claims } = decode(token, 1)
-  t.strictSame(decode(token, 0), { alg: 'HS256', typ: 'at+jwt', kid: server.kid })
+  t.strictSame(decode(token, 0), { alg: 'HS256', typ: 'at+jwt', kid: localSigner.kid })
   t.strictSame(claims, {
     tier: 'gold',
     roles: ['x'],
@@ -1225,7 +1240,7 @@ t.test('app.accessTokens.revoke() ends one token by its jti, until its exp', asy
     code: 'AUTH_REVOKED_TOKEN',
     detail: 'the token or its session was revoked'
   })
-  t.strictSame(seen(await app.inject({ url: '/me', headers: bearer(token) })), {
+  t.strictSame(summaryOf(await app.inject({ url: '/me', headers: bearer(token) })), {
     status: 401,
     code: 'AUTH_REVOKED_TOKEN',
     challenge: challenges.revoked,
@@ -1233,7 +1248,7 @@ t.test('app.accessTokens.revoke() ends one token by its jti, until its exp', asy
     cacheControl: null
   })
   t.match(await app.accessTokens.verify(other), { sub: 'robot' }, 'another token lives')
-  const respelled = forge(server, { claims: JSON.stringify(decode(token, 1), null, 1) })
+  const respelled = forge(localSigner, { claims: JSON.stringify(decode(token, 1), null, 1) })
   await t.rejects(
     app.accessTokens.verify(respelled),
     { code: 'AUTH_REVOKED_TOKEN' },

@@ -13,8 +13,8 @@ import { resolveSettings } from '../../plugin/settings.ts'
 import { createAccessTokens } from '../../plugin/tokens/access-token.ts'
 import { createKeySource } from '../../plugin/tokens/key-source.ts'
 import { readSecrets } from '../../plugin/tokens/secret.ts'
-import { createApp, createClock, issuer, secret, start } from '../fixtures/app.ts'
-import { forge, goodClaims, now, server } from '../fixtures/tokens.ts'
+import { createApp, createClock, issuer, secret, epoch } from '../fixtures/app.ts'
+import { forge, goodClaims, now, localSigner } from '../fixtures/tokens.ts'
 
 t.setTimeout(120_000)
 
@@ -477,7 +477,7 @@ t.test('a reload that retires no key forgets no token; a kid that comes to mean 
 t.test('a list that only verifies lets the secret sign; one with an active key puts the secret down', async (t) => {
   const { use, sign, me } = await createRotating([{ key: a.publicKey, kid: 'a' }])
   const bySecret = await sign()
-  t.equal(kidOf(bySecret), server.kid)
+  t.equal(kidOf(bySecret), localSigner.kid)
   const oct = {
     key: { kty: 'oct', k: Buffer.from(secret).toString('base64url') } as JsonWebKey,
     state: 'previous' as State
@@ -485,7 +485,7 @@ t.test('a list that only verifies lets the secret sign; one with an active key p
   for (const [what, list, signs, secretCounts] of [
     ['a signs, the secret is listed', [entry(a, 'active'), oct], 'a', 200],
     ['a signs', [entry(a, 'active')], 'a', 401],
-    ['all are previous', [entry(a, 'previous'), entry(b, 'previous')], server.kid, 200],
+    ['all are previous', [entry(a, 'previous'), entry(b, 'previous')], localSigner.kid, 200],
     ['b signs', [entry(a, 'previous'), entry(b, 'active')], 'b', 401]
   ] as const) {
     t.equal(await use(...list), true, what)
@@ -541,7 +541,7 @@ t.test('a service that has jose alone verifies our tokens from our JWKS route, t
         audience: issuer,
         typ: 'at+jwt',
         algorithms: ['EdDSA'],
-        currentDate: new Date(start)
+        currentDate: new Date(epoch)
       })
     ).payload.sub
   t.equal(await verify(await sign()), 'machine')
@@ -604,7 +604,7 @@ t.test('tokens by jsonwebtoken, jose and node:crypto verify here, and ours there
 
 t.test('rotate() takes one step at a time, and none before everybody knows the next key', async (t) => {
   const key = 'unread'
-  const at = (seconds: number) => new Date(start + seconds * 1000).toISOString()
+  const at = (seconds: number) => new Date(epoch + seconds * 1000).toISOString()
   const pem = a.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
   const list = (next: number, previous?: number): KeptKey[] => [
     ...(previous === undefined ? [] : [{ state: 'previous' as const, since: at(previous), key }]),
@@ -623,8 +623,8 @@ t.test('rotate() takes one step at a time, and none before everybody knows the n
     ['both', list(-600, -day - 600), 'previous active next'],
     ['previous is in use, next is ready', list(-600, -day), 'previous previous active next']
   ]
-  for (const [what, keys, expected] of rows) t.equal(states(rotate(keys, start).keys), expected, what)
-  const moved = rotate(list(-600), start).keys!
+  for (const [what, keys, expected] of rows) t.equal(states(rotate(keys, epoch).keys), expected, what)
+  const moved = rotate(list(-600), epoch).keys!
   t.match(moved[0]?.key, /^-----BEGIN PUBLIC KEY-----/, 'of a previous key only the public half is kept')
   t.strictSame(
     moved.map(({ since }) => since),
@@ -706,7 +706,7 @@ t.test('three processes over one folder agree through a rotation under load', as
   keysIn(dataDir)
   const program = fileURLToPath(new URL('../fixtures/issuer-process.ts', import.meta.url))
   const processes = [1, 2, 3].map(() =>
-    spawn(process.execPath, [...process.execArgv, program, dataDir, String(start)], {
+    spawn(process.execPath, [...process.execArgv, program, dataDir, String(epoch)], {
       stdio: ['pipe', 'pipe', 'inherit']
     })
   )

@@ -14,8 +14,8 @@ import t, { type Test } from 'tap'
 import authenticate, { type KeyOption } from '../../plugin/index.ts'
 import { algorithms, type Algorithm } from '../../plugin/tokens/algorithms.ts'
 import { createKeyring } from '../../plugin/tokens/keyring.ts'
-import { challenges, createApp, issuer, secret, seen, start } from '../fixtures/app.ts'
-import { decode, forge, goodClaims, server, serverOf } from '../fixtures/tokens.ts'
+import { challenges, createApp, issuer, secret, summaryOf, epoch } from '../fixtures/app.ts'
+import { decode, forge, goodClaims, localSigner, signerWith } from '../fixtures/tokens.ts'
 
 type Pair = { privateKey: KeyObject; publicKey: KeyObject }
 type State = NonNullable<KeyOption['state']>
@@ -82,7 +82,7 @@ t.test('all algorithms sign and verify, with keys as PEM, JWK and KeyObject, and
         audience: issuer,
         typ: 'at+jwt',
         algorithms: [alg],
-        currentDate: new Date(start)
+        currentDate: new Date(epoch)
       })
       t.equal(payload.sub, 'alice', `${alg} by ${form}: jose verifies it`)
 
@@ -105,7 +105,7 @@ t.test('all algorithms sign and verify, with keys as PEM, JWK and KeyObject, and
     )
     t.equal(
       decode(await verifier.app.accessTokens.sign({ sub: 'alice' }), 0).kid,
-      server.kid,
+      localSigner.kid,
       `${alg}: and the secret signs`
     )
   }
@@ -146,7 +146,7 @@ t.test('the states of a key: next and previous verify, active signs too', async 
     oldest: { alg: 'HS256', key: Buffer.from(secret) }
   }
   for (const [owner, signer] of Object.entries(signers)) {
-    for (const kid of [undefined, ...Object.keys(signers), server.kid]) {
+    for (const kid of [undefined, ...Object.keys(signers), localSigner.kid]) {
       const expected = kid === undefined || kid === owner ? 200 : 401
       const response = await app.inject({
         url: '/me',
@@ -159,8 +159,8 @@ t.test('the states of a key: next and previous verify, active signs too', async 
 
 t.test('with an active key, the secret neither signs nor verifies access tokens', async (t) => {
   const { app } = await createApp({ plugin: { keys: [{ key: ed25519.privateKey }] } })
-  for (const kid of [server.kid, undefined]) {
-    await t.rejects(app.accessTokens.verify(forge({ ...server, kid })), {
+  for (const kid of [localSigner.kid, undefined]) {
+    await t.rejects(app.accessTokens.verify(forge({ ...localSigner, kid })), {
       code: 'AUTH_INVALID_TOKEN',
       detail: 'no key fits alg and kid'
     })
@@ -180,13 +180,13 @@ t.test('createKeyring() needs somebody who signs', async (t) => {
 t.test('of several secrets the first signs and all verify', async (t) => {
   const second = 'the secret of last year, of 32 bytes at least'
   const { app } = await createApp({ plugin: { secret: [secret, second, Buffer.from(`${second}, as bytes`)] } })
-  t.equal(decode(await app.accessTokens.sign({ sub: 'alice' }), 0).kid, server.kid)
-  for (const by of [server, serverOf(second), serverOf(`${second}, as bytes`)]) {
+  t.equal(decode(await app.accessTokens.sign({ sub: 'alice' }), 0).kid, localSigner.kid)
+  for (const by of [localSigner, signerWith(second), signerWith(`${second}, as bytes`)]) {
     t.match(await app.accessTokens.verify(forge(by)), goodClaims)
     t.match(await app.accessTokens.verify(forge({ ...by, kid: undefined })), goodClaims, 'without kid too')
   }
   await t.rejects(
-    app.accessTokens.verify(forge({ ...serverOf(second), kid: server.kid })),
+    app.accessTokens.verify(forge({ ...signerWith(second), kid: localSigner.kid })),
     { code: 'AUTH_INVALID_TOKEN', detail: 'the signature is wrong' },
     'kid decides where there is one'
   )
@@ -610,9 +610,9 @@ t.test('a key that is not fit stops the start, and is named', async (t) => {
     ],
     [
       "kid of the secret's",
-      [{ key: p256.publicKey, kid: server.kid }],
+      [{ key: p256.publicKey, kid: localSigner.kid }],
       'keys',
-      `must not have two keys of one kid: received "${server.kid}" twice`
+      `must not have two keys of one kid: received "${localSigner.kid}" twice`
     ],
     ['nine keys of one algorithm', nine, 'keys', 'must have at most 8 keys of one algorithm: received 9 of EdDSA'],
 
@@ -870,7 +870,7 @@ t.test('the JWKS route serves the public keys, to anyone', async (t) => {
   t.strictSame(response.json(), app.keys.jwks())
   t.equal((await app.inject({ method: 'HEAD', url: '/.well-known/jwks.json' })).statusCode, 200)
   t.strictSame(
-    seen(await app.inject('/me')),
+    summaryOf(await app.inject('/me')),
     { status: 401, code: 'AUTH_NO_CREDENTIALS', challenge: challenges.bare, cookies: [], cacheControl: null },
     'while the rest is protected'
   )

@@ -2,7 +2,7 @@ import { randomUUID, type JsonWebKey } from 'node:crypto'
 import fastify from 'fastify'
 import t, { type Test } from 'tap'
 import authenticate, { type AuthenticateOptions } from '../../plugin/index.ts'
-import { challenges, createApp, issuer, secret, seen } from '../fixtures/app.ts'
+import { challenges, createApp, issuer, secret, summaryOf } from '../fixtures/app.ts'
 import {
   audience,
   createVerifier,
@@ -66,12 +66,12 @@ async function shows(
   option: Option,
   { token, expected, detail, what }: { token: string; expected: object; detail?: RegExp | undefined; what: string }
 ) {
-  const { call, events, complaints } = await createTrusting(t, option)
+  const { call, events, warnings } = await createTrusting(t, option)
   const response = await call(token)
-  t.strictSame(seen(response), expected, what)
+  t.strictSame(summaryOf(response), expected, what)
   t.equal(response.headers['retry-after'], expected === unavailable ? '2' : undefined, `${what}: Retry-After`)
   if (detail) t.match(events(), [{ type: 'token-refused', detail }], `${what}: the reason`)
-  t.strictSame(complaints(), expected === unavailable ? ['Keys are unavailable at the moment'] : [], `${what}: the log`)
+  t.strictSame(warnings(), expected === unavailable ? ['Keys are unavailable at the moment'] : [], `${what}: the log`)
   t.ok(idp.fetches.discovery <= 1 && idp.fetches.jwks <= 1, `${what}: one fetch`)
 }
 
@@ -407,9 +407,9 @@ t.test('what one caller asked of a token, another did not: issuers and needs are
       foreign,
       `other issuers: ${time}`
     )
-    t.strictSame(seen(await call(token, '/me')), invalid, `a route that does not name the issuer: ${time}`)
+    t.strictSame(summaryOf(await call(token, '/me')), invalid, `a route that does not name the issuer: ${time}`)
     t.strictSame(
-      seen(await app.inject({ url: '/me', headers: { cookie: `__Host-access=${token}` } })).code,
+      summaryOf(await app.inject({ url: '/me', headers: { cookie: `__Host-access=${token}` } })).code,
       'AUTH_INVALID_TOKEN',
       `by cookie: ${time}`
     )
@@ -553,7 +553,7 @@ t.test('map() cannot change the claims: they are frozen before it sees them', as
     return {}
   }
   const { call, events } = await createTrusting(t, trusting(idp, { map: map as Option['map'] }))
-  t.strictSame(seen(await call(tokenOf(idp.url, rsa, { claims: { groups: ['a'] } }))), invalid)
+  t.strictSame(summaryOf(await call(tokenOf(idp.url, rsa, { claims: { groups: ['a'] } }))), invalid)
   t.match(events(), [{ type: 'token-refused', detail: '"map" threw TypeError' }])
 })
 
@@ -571,7 +571,7 @@ t.test("a trusted issuer's claim that is named __proto__ refuses the token, and 
   )
   for (const member of ['"__proto__":{"roles":["admin"]}', '"address":{"__proto__":{"admin":true}}']) {
     const claims = JSON.stringify({ ...goodClaims, iss: idp.url, aud: audience }).replace('{', `{${member},`)
-    t.strictSame(seen(await call(forge(rsa, { claims }))), invalid, member)
+    t.strictSame(summaryOf(await call(forge(rsa, { claims }))), invalid, member)
     t.match(events(), [{ type: 'token-refused', detail: 'a claim is named __proto__' }])
   }
   t.equal(asked, 0)
