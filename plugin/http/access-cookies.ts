@@ -1,8 +1,9 @@
 import type { Revocations } from '../sessions/revocations.ts'
 import type { AccessToken, AccessTokens } from '../tokens/access-token.ts'
+import type { UnverifiedToken } from '../tokens/unverified-token.ts'
 
 interface Candidate {
-  readonly text: string
+  readonly token: UnverifiedToken
   readonly verified: AccessToken
 }
 
@@ -18,17 +19,17 @@ export interface ChooseParts {
  * @param values one or more, all different; one alone counts whatever it is
  */
 export async function chooseAccessCookie(
-  values: readonly string[],
+  values: readonly UnverifiedToken[],
   { accessTokens, revocations }: ChooseParts
-): Promise<string | null> {
+): Promise<UnverifiedToken | null> {
   if (values.length === 1) return values[0]!
-  const read = await Promise.all(values.map(async (text) => ({ text, verified: await accessTokens.readOwn(text) })))
+  const read = await Promise.all(values.map(async (token) => ({ token, verified: await accessTokens.readOwn(token) })))
   const own = read.filter((candidate): candidate is Candidate => candidate.verified !== null)
   const live = own.filter(
     ({ verified: { sessionId } }) => sessionId === null || !revocations.isSessionRevoked(sessionId)
   )
-  if (live.length === 0) return own[0]?.text ?? null
-  return nameOneSession(live) ? latest(live).text : null
+  if (live.length === 0) return own[0]?.token ?? null
+  return nameOneSession(live) ? latest(live).token : null
 }
 
 /** Tokens without a session name none, so that two of them contradict each other. */

@@ -16,6 +16,7 @@ import type { Emit } from '../events.ts'
 import type { Settings } from '../settings.ts'
 import type { Revocations } from '../sessions/revocations.ts'
 import type { AccessToken, AccessTokens } from '../tokens/access-token.ts'
+import type { UnverifiedToken } from '../tokens/unverified-token.ts'
 import { chooseAccessCookie } from './access-cookies.ts'
 import type { Challenge } from './challenge.ts'
 import { isPresented, isToken68, readCredentials, type Credentials, type Presented } from './credentials.ts'
@@ -51,8 +52,10 @@ export function createAuthenticator(parts: AuthenticateParts): Authenticator {
   return {
     authenticateCached(request, needs) {
       const credentials = readCredentials(request.raw, accessCookie)
-      const known = fromCache(request, credentials, needs)
-      return known !== null && satisfies(known, needs, settings.issuer) ? setUser(request, credentials, known) : null
+      const cached = fromCache(credentials, needs)
+      return isUsable(cached, request, credentials) && satisfies(cached, needs, settings.issuer)
+        ? setUser(request, credentials, cached)
+        : null
     },
 
     async authenticate(request, needs) {
@@ -61,7 +64,10 @@ export function createAuthenticator(parts: AuthenticateParts): Authenticator {
       slots.auth = null
       const credentials = readCredentials(request.raw, accessCookie)
       try {
-        const verified = fromCache(request, credentials, needs) ?? (await verify(request, credentials, needs))
+        const cached = fromCache(credentials, needs)
+        const verified = isUsable(cached, request, credentials)
+          ? cached
+          : await verify(request, credentials, needs, cached)
         if (verified === null) return null
         assertSatisfies(verified, needs, settings.issuer)
         return setUser(request, credentials, verified)
@@ -75,23 +81,24 @@ export function createAuthenticator(parts: AuthenticateParts): Authenticator {
     }
   }
 
+  function fromCache(credentials: Credentials, { issuers }: Requirements): AccessToken | null {
+    return isPresented(credentials) ? accessTokens.fromCache(credentials.token, issuers) : null
+  }
+
   /**
-   * What most requests bring: a token that has verified before, is still valid and not revoked, in the header or in a
-   * cookie that needs no cross-site check here. All others take the long way, which says why it refuses.
+   * True for most requests: the token has verified before, is not revoked, and came in the header or in a cookie that
+   * needs no cross-site check here. Every other request takes the long way, which finds out why to refuse it.
    */
-  function fromCache(request: FastifyRequest, credentials: Credentials, { issuers }: Requirements): AccessToken | null {
-    if (!isPresented(credentials)) return null
-    const known = accessTokens.fromCache(credentials.token, issuers)
-    const isGood =
-      known !== null && revocations.isValid(known) && (credentials.kind === 'header' || !needsCrossSiteCheck(request))
-    return isGood ? known : null
+  function isUsable(cached: AccessToken | null, request: FastifyRequest, { kind }: Credentials): cached is AccessToken {
+    return cached !== null && revocations.isValid(cached) && (kind === 'header' || !needsCrossSiteCheck(request))
   }
 
   /** The verified token; `null` for a caller who may be nobody, and is. */
   async function verify(
     request: FastifyRequest,
     credentials: Credentials,
-    needs: Requirements
+    needs: Requirements,
+    cached: AccessToken | null
   ): Promise<AccessToken | null> {
     switch (credentials.kind) {
       case 'foreign':
@@ -101,18 +108,31 @@ export function createAuthenticator(parts: AuthenticateParts): Authenticator {
       case 'none':
         return await byRefreshCookie(request, needs)
       case 'header':
-        return revocations.assertNotRevoked(await accessTokens.verify(credentials.token, needs.issuers))
+        return revocations.assertNotRevoked(
+          cached ?? (await accessTokens.verifyUncached(accessTokens.parse(credentials.token), needs.issuers))
+        )
+      case 'cookie':
+        if (cached !== null) return await byCookie(request, accessTokens.parse(credentials.token), needs, cached)
+        return await byCookies(request, credentials, needs)
       default:
-        return await byCookies(request, needs)
+        return await byCookies(request, credentials, needs)
     }
   }
 
   /** Another application's cookies count as absent: applications on one host, or on its parent domain, share a jar. */
-  async function byCookies(request: FastifyRequest, needs: Requirements): Promise<AccessToken | null> {
+  async function byCookies(
+    request: FastifyRequest,
+    { kind }: Credentials,
+    needs: Requirements
+  ): Promise<AccessToken | null> {
     const { access, areTooMany } = sessionCookies!.readAccess(request)
     if (access.length === 0 && !areTooMany) return await byRefreshCookie(request, needs)
     const chosen = areTooMany ? null : await chooseAccessCookie(access, { accessTokens, revocations })
-    if (chosen !== null) return await byCookie(request, chosen, needs)
+    if (chosen !== null) {
+      // A single cookie has been looked up already.
+      const cached = kind === 'several' ? accessTokens.fromCache(chosen.text, needs.issuers) : null
+      return await byCookie(request, chosen, needs, cached)
+    }
     sessionCookies!.clearEverywhere(request, ['access'])
     throw refusal('AUTH_INVALID_TOKEN', 'several access cookies, of which none counts')
   }
@@ -126,11 +146,12 @@ export function createAuthenticator(parts: AuthenticateParts): Authenticator {
 
   async function byCookie(
     request: FastifyRequest,
-    token: string,
-    { issuers, optional }: Requirements
+    token: UnverifiedToken,
+    { issuers, optional }: Requirements,
+    cached: AccessToken | null
   ): Promise<AccessToken | null> {
     try {
-      const verified = await accessTokens.verify(token, issuers)
+      const verified = cached ?? (await accessTokens.verifyUncached(token, issuers))
       if (needsCrossSiteCheck(request)) assertSameSite(request)
       return revocations.assertNotRevoked(verified)
     } catch (error) {

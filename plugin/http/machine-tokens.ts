@@ -47,10 +47,8 @@ export function createAccessTokenApi({
         throw new RangeError(`"lifetimeSeconds" must be a whole number between 1 and ${accessToken.maxLifetimeSeconds}`)
       }
       const iat = Math.floor(clock() / 1000)
-      return accessTokens.sign(
-        { sub, scope: checkScope(scope), claims: checkAppClaims(claims) },
-        { iat, exp: iat + lifetimeSeconds }
-      )
+      const token = accessTokens.prepare({ sub, scope: checkScope(scope), claims: checkAppClaims(claims) })
+      return token.sign({ iat, exp: iat + lifetimeSeconds })
     },
 
     /**

@@ -1,14 +1,15 @@
 import { AuthError, refusal } from '../errors.ts'
 import type { AccessToken, AccessTokens } from '../tokens/access-token.ts'
+import type { UnverifiedToken } from '../tokens/unverified-token.ts'
 import type { PresentedCookies } from './session-cookies.ts'
 
 /** An honest browser's cookies name one session, or two after a mishap: further ones were planted. */
 const maxSessions = 4
 
-/** An access token of ours that is valid in everything but `exp`; `null` for any other text. */
-export function verifyIgnoringExpiry(accessTokens: AccessTokens, text: string): AccessToken | null {
+/** An access token of ours that is valid in everything but `exp`; `null` for any other. */
+export function verifyIgnoringExpiry(accessTokens: AccessTokens, token: UnverifiedToken): AccessToken | null {
   try {
-    return accessTokens.verifyIgnoringExpiry(text)
+    return accessTokens.verifyIgnoringExpiry(token)
   } catch (error) {
     if (error instanceof AuthError) return null
     throw error
@@ -46,7 +47,7 @@ export async function sessionsInCookies(
 }
 
 async function signedSessions(
-  tokens: readonly string[],
+  tokens: readonly UnverifiedToken[],
   accessTokens: AccessTokens
 ): Promise<{ ids: readonly string[]; problem: AuthError | null }> {
   const ids = new Set<string>()

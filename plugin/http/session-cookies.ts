@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import type { TokenSet } from '../sessions/sessions.ts'
 import type { AccessTokens } from '../tokens/access-token.ts'
 import type { RefreshToken, RefreshTokens } from '../tokens/refresh-token.ts'
+import type { UnverifiedToken } from '../tokens/unverified-token.ts'
 import type { CookieKind, Cookies } from './cookies.ts'
 
 /** A browser with more of one name is under attack, and every further one costs a signature check. */
@@ -10,7 +11,7 @@ const maxDistinctValues = 8
 /** What a request's access cookies hold, unverified. Equal values count once. */
 export interface PresentedAccess {
   /** Without the tokens that say they are another application's. */
-  readonly access: readonly string[]
+  readonly access: readonly UnverifiedToken[]
   /** Whether there are such tokens. */
   readonly isForeign: boolean
   /** Whether one name came with more than {@link maxDistinctValues} values, of which the rest was not looked at. */
@@ -39,13 +40,13 @@ export function createSessionCookies({
   refreshTokens
 }: {
   cookies: Cookies
-  accessTokens: Pick<AccessTokens, 'isForeign'>
+  accessTokens: Pick<AccessTokens, 'parse' | 'isForeign'>
   refreshTokens: RefreshTokens
 }) {
   function readAccess(request: FastifyRequest): PresentedAccess {
     const values = distinct(cookies.read(request, 'access'))
     const looked = values.slice(0, maxDistinctValues)
-    const access = looked.filter((text) => !accessTokens.isForeign(text))
+    const access = looked.map(accessTokens.parse).filter((token) => !accessTokens.isForeign(token))
     return { access, isForeign: access.length < looked.length, areTooMany: values.length > maxDistinctValues }
   }
 

@@ -54,7 +54,7 @@ export function createSignOut({
 
   async function endByHeader(token: string): Promise<void> {
     if (!isToken68(token)) throw refusal('AUTH_MALFORMED_CREDENTIALS', 'not exactly one token68')
-    const id = await accessTokens.namedSession(token)
+    const id = await accessTokens.namedSession(accessTokens.parse(token))
     if (id !== null) await sessions.signOut(id)
   }
 

@@ -3,8 +3,10 @@ import type { AuthEvent } from '../events.ts'
 import type { CompareAndSetResult, SessionRow } from '../stores/session-store.ts'
 import { checkAppClaims, checkScope } from '../tokens/app-claims.ts'
 import { scopesOf } from '../tokens/claims.ts'
+import type { PreparedToken } from '../tokens/access-token.ts'
 import type { RefreshToken } from '../tokens/refresh-token.ts'
 import type { SessionInfo } from '../options.ts'
+import type { KnownSession } from './known-sessions.ts'
 import { decide, recentRetries, streakAt, type Verdict } from './rotation.ts'
 import type { AssertFits, TokenSet, SessionParts, Sessions } from './sessions.ts'
 import type { TimedStore } from './timed-store.ts'
@@ -21,8 +23,8 @@ interface Attempt {
   readonly now: number
 }
 
-/** What the new access token carries. */
-type Content = Pick<SessionRow, 'claims' | 'scope'>
+/** What came of the first store call, and the new access token if it was prepared before that call. */
+type FirstLook = CompareAndSetResult & { readonly prepared: PreparedToken | null }
 
 interface Outcome {
   /** The one atomic store call that carries the verdict out. Absent where nothing is written. */
@@ -100,7 +102,8 @@ export function createRefresh(parts: SessionParts, sessions: Sessions) {
     if (token === null) throw invalid('the shape or the mac is wrong')
     if (revocations.isSessionRevoked(token.sessionId)) throw invalid('the session was ended')
     const store = sharedStore.withDeadline()
-    let { row, storeTime, applied } = await firstLook(token, store, assertFits)
+    const { prepared, ...first } = await firstLook(token, store, assertFits)
+    let { row, storeTime, applied } = first
     for (let race = 0; race < maxRaces; race++) {
       if (row === null) throw invalid('there is no such session')
       assertProved(token, row.sessionKey)
@@ -108,12 +111,12 @@ export function createRefresh(parts: SessionParts, sessions: Sessions) {
       const attempt: Attempt = { token, store, row, now: storeTime }
       const outcome: Outcome | Refused = outcomes[applied ? 'rotate' : decide(row, token.generation, storeTime, policy)]
       if (typeof outcome === 'function') return await outcome(attempt)
-      const content = applied ? row : await contentFor(attempt, assertFits)
+      const next = prepared ?? (await tokenFor(attempt, assertFits))
       const written =
         applied || outcome.write === undefined ? { row, storeTime, applied: true } : await outcome.write(attempt)
       if (written.applied && written.row !== null) {
         emit(outcome.event(attempt, written.row))
-        return sessions.issueTokens(written.row, written.storeTime, content)
+        return sessions.issueTokens(written.row, written.storeTime, next)
       }
       ;({ row, storeTime, applied } = written)
     }
@@ -125,25 +128,20 @@ export function createRefresh(parts: SessionParts, sessions: Sessions) {
    * case is one round trip: the store rotates if the row is as `decide()` would want it. Otherwise, and whenever the
    * application is to be asked for claims first, the row is read.
    */
-  async function firstLook(
-    token: RefreshToken,
-    store: TimedStore,
-    assertFits: AssertFits
-  ): Promise<CompareAndSetResult> {
+  async function firstLook(token: RefreshToken, store: TimedStore, assertFits: AssertFits): Promise<FirstLook> {
     const known = knownSessions.get(token.sessionId)
     if (known !== undefined) assertProved(token, known.sessionKey)
-    if (known === undefined || currentClaims || !isIssuable(known, assertFits)) {
-      return { ...(await store.find(token.sessionId)), applied: false }
-    }
-    return await rotate(token, store)
+    const prepared = known === undefined || currentClaims ? null : tryPrepare(known, assertFits)
+    const result =
+      prepared === null ? { ...(await store.find(token.sessionId)), applied: false } : await rotate(token, store)
+    return { ...result, prepared }
   }
 
-  function isIssuable(row: Pick<SessionRow, 'id' | 'sub' | 'claims' | 'scope'>, assertFits: AssertFits): boolean {
+  function tryPrepare(known: KnownSession, assertFits: AssertFits): PreparedToken | null {
     try {
-      sessions.assertIssuable(row, assertFits)
-      return true
+      return sessions.prepareToken(known, assertFits)
     } catch {
-      return false
+      return null
     }
   }
 
@@ -151,21 +149,20 @@ export function createRefresh(parts: SessionParts, sessions: Sessions) {
     if (!refreshTokens.matches(token, sessionKey)) throw invalid('the second half of the mac is wrong')
   }
 
-  /** What the new access token carries: known to fit into it and into the response before anything is written. */
-  async function contentFor({ row, store }: Attempt, assertFits: AssertFits): Promise<Content> {
+  /** The new access token, checked to fit into the response before anything is written. */
+  async function tokenFor({ row, store }: Attempt, assertFits: AssertFits): Promise<PreparedToken> {
     if (currentClaims) return await askClaims(row, store, assertFits)
     try {
-      sessions.assertIssuable(row, assertFits)
+      return sessions.prepareToken(row, assertFits)
     } catch (error) {
       if (!(error instanceof TypeError)) throw error
       // Signed in under an earlier schema: no refresh can ever mend that, signing in again does.
       await sessions.signOut(row.id, store)
       throw invalid('the claims of the sign-in do not match "accessToken.claims" any more')
     }
-    return row
   }
 
-  async function askClaims(row: SessionRow, store: TimedStore, assertFits: AssertFits): Promise<Content> {
+  async function askClaims(row: SessionRow, store: TimedStore, assertFits: AssertFits): Promise<PreparedToken> {
     const current = await store.withTimeout(() => currentClaims!(sessionInfo(row)))
     if (current === null) {
       await sessions.signOut(row.id, store)
@@ -177,9 +174,7 @@ export function createRefresh(parts: SessionParts, sessions: Sessions) {
       )
     }
     const claims = current.claims === undefined ? row.claims : checkAppClaims(current.claims)
-    const content = { claims, scope: narrowed(row.scope, current.scope) }
-    sessions.assertIssuable({ ...row, ...content }, assertFits)
-    return content
+    return sessions.prepareToken({ ...row, claims, scope: narrowed(row.scope, current.scope) }, assertFits)
   }
 
   /** The first time that a generation is presented again within `retrySeconds` is noted; more of the same is not. */

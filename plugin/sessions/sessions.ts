@@ -3,7 +3,7 @@ import { refusal } from '../errors.ts'
 import type { Emit, RevocationReason } from '../events.ts'
 import type { Settings } from '../settings.ts'
 import type { NewSession, RevokedSession, SessionRow } from '../stores/session-store.ts'
-import type { AccessTokens } from '../tokens/access-token.ts'
+import type { AccessTokens, PreparedToken } from '../tokens/access-token.ts'
 import type { RefreshToken, RefreshTokens } from '../tokens/refresh-token.ts'
 import type { KnownSessions } from './known-sessions.ts'
 import type { Revocations } from './revocations.ts'
@@ -78,7 +78,7 @@ export function createSessions(parts: SessionParts) {
 
   return {
     issueTokens,
-    assertIssuable,
+    prepareToken,
 
     /** The store for one request: pass it to all calls that the request makes, so that they share one time limit. */
     begin: (): TimedStore => parts.store.withDeadline(),
@@ -118,7 +118,7 @@ export function createSessions(parts: SessionParts) {
         idleMs: idleSeconds * 1000,
         absoluteMs: absoluteSeconds * 1000
       }
-      assertIssuable(session, assertFits)
+      const token = prepareToken(session, assertFits)
       const inserted = await store.insert(session, {
         issuers,
         revoke,
@@ -138,7 +138,7 @@ export function createSessions(parts: SessionParts) {
       if (more) trimmer.add({ issuers, sub })
       knownSessions.remember(row)
       emit({ type: 'session-started', sub: row.sub, sessionId: row.id, transport })
-      return issueTokens(row, storeTime, row)
+      return issueTokens(row, storeTime, token)
     },
 
     /**
@@ -247,18 +247,17 @@ export function createSessions(parts: SessionParts) {
   }
 
   /** Tokens for what the row says, never valid for longer than the row and the session. */
-  function issueTokens(row: SessionRow, storeTime: number, subject: Pick<SessionRow, 'claims' | 'scope'>): TokenSet {
+  function issueTokens(row: SessionRow, storeTime: number, token: PreparedToken): TokenSet {
     const now = storeClock.now()
     const iat = Math.floor(now / 1000)
     const aheadSeconds = Math.floor(Math.max(0, now - storeTime) / 1000)
     const longestSeconds = Math.max(1, row.accessLifetimeSeconds - aheadSeconds)
     const exp = Math.min(iat + Math.min(lifetimeSeconds, longestSeconds), Math.floor(row.absoluteExpiresAt / 1000))
-    const { claims, scope } = subject
     return {
       sessionId: row.id,
       sub: row.sub,
-      scope,
-      accessToken: accessTokens.sign({ sub: row.sub, sid: row.id, scope, claims }, { iat, exp }),
+      scope: token.scope,
+      accessToken: token.sign({ iat, exp }),
       refreshToken: refreshTokens.issue(row.id, row.generation, row.sessionKey),
       expiresIn: exp - iat,
       sessionExpiresIn: Math.floor((row.idleExpiresAt - storeTime) / 1000)
@@ -266,13 +265,15 @@ export function createSessions(parts: SessionParts) {
   }
 
   /**
-   * What cannot be signed or sent is found out before anything is written.
+   * Checks a token for a session, and that the response can carry it, before anything is written.
    * @throws TypeError where the claims do not match the schema; AuthError AUTH_TOKEN_TOO_LARGE
    */
-  function assertIssuable(
+  function prepareToken(
     { id, sub, claims, scope }: Pick<SessionRow, 'id' | 'sub' | 'claims' | 'scope'>,
     assertFits: AssertFits
-  ): void {
-    assertFits(accessTokens.measure({ sub, sid: id, scope, claims }), claims)
+  ): PreparedToken {
+    const token = accessTokens.prepare({ sub, sid: id, scope, claims })
+    assertFits(token.length, claims)
+    return token
   }
 }

@@ -4,11 +4,12 @@ import type { Settings } from '../settings.ts'
 import { describeLargest } from './app-claims.ts'
 import { hasPassed, rolesOf, scopesOf } from './claims.ts'
 import { deepFreeze } from './deep-freeze.ts'
-import { maxTokenLength, decodeJws } from './jws.ts'
+import { maxTokenLength } from './jws.ts'
 import type { KeySource } from './key-source.ts'
 import { createLocalVerifier, type ParsedToken, type TokenClaims } from './local-verifier.ts'
 import { createTokenCache } from './token-cache.ts'
 import type { Rights, TrustedIssuer } from './trusted-issuer.ts'
+import { UnverifiedToken } from './unverified-token.ts'
 
 /** A token that has verified completely, but for revocation, which can come later. */
 export interface AccessToken {
@@ -48,6 +49,15 @@ export interface TokenInput {
   readonly claims: Readonly<Record<string, unknown>>
 }
 
+/** An access token that has been checked and measured. It lacks only its times and its signature. */
+export interface PreparedToken {
+  /** Characters, and bytes, of the token that {@link sign} returns. */
+  readonly length: number
+  readonly scope: string | null
+  /** Signs it, valid from `iat` to `exp`, in whole seconds. */
+  sign(times: { iat: number; exp: number }): string
+}
+
 export type AccessTokens = ReturnType<typeof createAccessTokens>
 
 /** Mints and checks access tokens: JWTs after RFC 9068, signed as compact JWS. */
@@ -63,7 +73,7 @@ export function createAccessTokens(
     clock,
     accessToken: { clockToleranceSeconds, cacheSize }
   } = settings
-  const own = createLocalVerifier(settings, keys)
+  const local = createLocalVerifier(settings, keys)
   const cache = createTokenCache<Remembered>(cacheSize)
   const aud = audience.length === 1 ? audience[0] : audience
   const trusted = new Map<unknown, TrustedIssuer>(trustedIssuers.map((other) => [other.issuer, other]))
@@ -72,54 +82,53 @@ export function createAccessTokens(
   return {
     fromCache,
 
-    /**
-     * Signs an access token that is valid from `iat` to `exp`, whole seconds.
-     * @throws AuthError AUTH_TOKEN_TOO_LARGE when nobody could present it; its `detail` names the large claims
-     */
-    sign(input: TokenInput, times: { iat: number; exp: number }): string {
-      const payload = payloadOf(input, { ...times, jti: newJti() })
-      assertIssuable(input, payload)
-      return keys.current().active.sign(payload)
-    },
+    /** Wraps a token for the methods below, which split and decode it at most once. Checks nothing yet. */
+    parse: (text: string): UnverifiedToken => new UnverifiedToken(text),
 
     /**
-     * The length of the token that {@link mint} would sign, without signing it.
-     * @throws as `mint()`
+     * Checks and measures a token that is to be signed, so that what cannot be signed or sent is known before anything
+     * is written.
+     * @throws TypeError when the claims do not match `accessToken.claims`
+     * @throws AuthError AUTH_TOKEN_TOO_LARGE when it would be refused for its length; its `detail` names the large claims
      */
-    measure(input: TokenInput): number {
+    prepare(input: TokenInput): PreparedToken {
+      // The real times and `jti` have the same lengths.
       const iat = Math.floor(clock() / 1000)
-      return assertIssuable(input, payloadOf(input, { iat, exp: iat + 1, jti: jtiOfAnyToken }))
+      const payload = payloadOf(input, { iat, exp: iat + 1, jti: placeholderJti })
+      if (!local.matchesSchema(payload)) {
+        throw new TypeError('The claims do not match "accessToken.claims": a token with them would be refused')
+      }
+      // The same key signs, even if another becomes active meanwhile: the length depends on the key.
+      const signer = keys.current().active
+      const length = signer.encodedLength(payload)
+      if (length > maxTokenLength) {
+        throw refusal(
+          'AUTH_TOKEN_TOO_LARGE',
+          `the token would be over ${maxTokenLength} bytes. ${describeLargest(input.claims)}`
+        )
+      }
+      return {
+        length,
+        scope: input.scope ?? null,
+        sign: ({ iat, exp }) => signer.sign({ ...payload, iat, exp, jti: newJti() })
+      }
     },
 
     /**
-     * Checks everything that a token can be asked without asking whether it was revoked: size, shape, header, signature,
-     * claims, the application's schema. The token's issuer chooses the keys, so that no issuer's key can sign for another.
-     * @param issuers which other issuers' tokens are wanted; others' are refused before their keys are asked for
-     * @throws AuthError AUTH_INVALID_TOKEN, AUTH_EXPIRED_TOKEN; AUTH_KEYS_UNAVAILABLE while a key source is down
+     * {@link fromCache}, and else {@link verifyUncached}.
+     * @throws as `verifyUncached()`
      */
-    async verify(token: string, issuers: readonly string[] | null = null): Promise<AccessToken> {
-      const known = fromCache(token, issuers)
-      if (known !== null) return known
-      const other = issuerOf(token)
-      if (other === null) {
-        const parsed = own.parse(token)
-        await ensureKey(parsed, token)
-        const verified = ownToken(own.check(parsed, { now: clock(), allowExpired: false }))
-        return remember(token, { verified, isOwn: true, recheckAt: Infinity })
-      }
-      if (!issuers?.includes(other.issuer)) {
-        throw refusal('AUTH_INVALID_TOKEN', 'tokens of this issuer are not taken here')
-      }
-      const claims = await other.check(token, decodeJws(token), nodeClock)
-      const verified = issuersToken(claims, other)
-      return remember(token, { verified, isOwn: false, recheckAt: (nodeClock() + recheckMs) / 1000 })
+    async verify(text: string, issuers: readonly string[] | null = null): Promise<AccessToken> {
+      return fromCache(text, issuers) ?? (await verifyUncached(new UnverifiedToken(text), issuers))
     },
+
+    verifyUncached,
 
     /**
      * Whether a token says it is of an issuer that is neither this server nor a trusted one: another application's, on
      * the same host. Nothing in it has been verified.
      */
-    isForeign(token: string): boolean {
+    isForeign(token: UnverifiedToken): boolean {
       const iss = claimedIssuer(token)
       return typeof iss === 'string' && iss !== issuer && !trusted.has(iss)
     },
@@ -129,19 +138,19 @@ export function createAccessTokens(
      * @throws AuthError AUTH_INVALID_TOKEN for what cannot be read; AUTH_KEYS_UNAVAILABLE while it is uncertain whether
      * its key is one of ours
      */
-    async namedSession(token: string): Promise<string | null> {
-      const parsed = own.parse(token)
+    async namedSession(token: UnverifiedToken): Promise<string | null> {
+      const parsed = local.parse(token)
       // Before the keys are loaded again: no key of ours makes it ours.
       if (claimedIssuer(token) !== issuer) throw refusal('AUTH_INVALID_TOKEN', 'iss is not the issuer')
-      await ensureKey(parsed, token)
-      return own.namedSession(parsed, clock())
+      await ensureKey(parsed)
+      return local.namedSession(parsed, clock())
     },
 
     /** A token of ours that is valid in everything but, perhaps, `exp`; `null` for any other. */
-    async readOwn(token: string): Promise<AccessToken | null> {
+    async readOwn(token: UnverifiedToken): Promise<AccessToken | null> {
       if (claimedIssuer(token) !== issuer) return null
       try {
-        if (!own.hasKey(own.parse(token))) await keys.reloadForUnknownKid()
+        if (!local.hasKey(local.parse(token))) await keys.reloadForUnknownKid()
         return verifyIgnoringExpiry(token)
       } catch (error) {
         if (error instanceof AuthError) return null
@@ -156,24 +165,24 @@ export function createAccessTokens(
    * Asks the key source again for a key that is not known here. While that fails, nobody can say that a token which
    * claims to be ours is not.
    */
-  async function ensureKey(parsed: ParsedToken, token: string): Promise<void> {
-    if (own.hasKey(parsed)) return
+  async function ensureKey(parsed: ParsedToken): Promise<void> {
+    if (local.hasKey(parsed)) return
     await keys.reloadForUnknownKid()
-    const isUncertain = !own.hasKey(parsed) && keys.hasFailed() && claimedIssuer(token) === issuer
+    const isUncertain = !local.hasKey(parsed) && keys.hasFailed() && claimedIssuer(parsed.token) === issuer
     if (isUncertain) {
       throw refusal('AUTH_KEYS_UNAVAILABLE', 'no key fits alg and kid, and the last load of "keys" failed')
     }
   }
 
   /** Our own tokens only: one that is valid in everything but `exp`. */
-  function verifyIgnoringExpiry(token: string): AccessToken {
-    return ownToken(own.check(own.parse(token), { now: clock(), allowExpired: true }))
+  function verifyIgnoringExpiry(token: UnverifiedToken): AccessToken {
+    return ownToken(local.check(local.parse(token), { now: clock(), allowExpired: true }))
   }
 
   /** What a token says of its issuer, unverified; `undefined` for what is not a token. */
-  function claimedIssuer(token: string): unknown {
+  function claimedIssuer(token: UnverifiedToken): unknown {
     try {
-      return decodeJws(token).payload.iss
+      return token.decode().payload.iss
     } catch (error) {
       if (error instanceof AuthError) return undefined
       throw error
@@ -190,24 +199,35 @@ export function createAccessTokens(
     return payload
   }
 
-  function assertIssuable({ claims }: TokenInput, payload: Record<string, unknown>): number {
-    if (!own.matchesSchema(payload)) {
-      throw new TypeError('The claims do not match "accessToken.claims": a token with them would be refused')
+  /**
+   * Checks a token that {@link fromCache} does not know, in everything but revocation: size, shape, header, signature,
+   * claims, the application's schema. The token's issuer chooses the keys, so that no issuer's key can sign for another.
+   * @param issuers which other issuers' tokens are accepted; the rest are refused before their keys are fetched
+   * @throws AuthError AUTH_INVALID_TOKEN, AUTH_EXPIRED_TOKEN; AUTH_KEYS_UNAVAILABLE while a key source is down
+   */
+  async function verifyUncached(
+    token: UnverifiedToken,
+    issuers: readonly string[] | null = null
+  ): Promise<AccessToken> {
+    const other = issuerOf(token)
+    if (other === null) {
+      const parsed = local.parse(token)
+      await ensureKey(parsed)
+      const verified = ownToken(local.check(parsed, { now: clock(), allowExpired: false }))
+      return remember(token.text, { verified, isOwn: true, recheckAt: Infinity })
     }
-    const length = keys.current().active.encodedLength(payload)
-    if (length > maxTokenLength) {
-      throw refusal(
-        'AUTH_TOKEN_TOO_LARGE',
-        `the token would be over ${maxTokenLength} bytes. ${describeLargest(claims)}`
-      )
+    if (!issuers?.includes(other.issuer)) {
+      throw refusal('AUTH_INVALID_TOKEN', 'tokens of this issuer are not accepted here')
     }
-    return length
+    const claims = await other.check(token, nodeClock)
+    const verified = issuersToken(claims, other)
+    return remember(token.text, { verified, isOwn: false, recheckAt: (nodeClock() + recheckMs) / 1000 })
   }
 
-  /** The trusted issuer that a token says it is of. */
-  function issuerOf(token: string): TrustedIssuer | null {
+  /** The trusted issuer that a token claims to be from. */
+  function issuerOf(token: UnverifiedToken): TrustedIssuer | null {
     if (trusted.size === 0) return null
-    return trusted.get(decodeJws(token).payload.iss) ?? null
+    return trusted.get(token.decode().payload.iss) ?? null
   }
 
   /**
@@ -232,8 +252,8 @@ export function createAccessTokens(
   }
 }
 
-/** As long as any. */
-const jtiOfAnyToken = '-'.repeat(22)
+/** As long as every `jti` is. */
+const placeholderJti = '-'.repeat(22)
 
 /** 122 random bits, of which Node has a store: other ways to get them cost as much as the signature. */
 function newJti(): string {

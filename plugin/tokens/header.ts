@@ -1,7 +1,7 @@
 import { refusal } from '../errors.ts'
 import { isAlgorithm, type Algorithm } from './algorithms.ts'
-import { decodeJws, type Segments } from './jws.ts'
 import { flatCopy } from './flat-copy.ts'
+import type { UnverifiedToken } from './unverified-token.ts'
 
 /** Headers that change what is signed or how: nothing here understands them, so nothing accepts them. */
 const refusedHeaders = ['crit', 'b64', 'zip', 'enc']
@@ -54,17 +54,18 @@ export function createHeaders() {
      * The header of a token; under one that is not known, the whole token must have the shape of one.
      * @throws AuthError AUTH_INVALID_TOKEN
      */
-    read(token: string, segments: Segments): ReadHeader {
+    read(token: UnverifiedToken): ReadHeader {
+      const segment = token.split().header
       // Comparing a few texts is quicker than hashing one.
-      for (const { text, read } of known) if (text === segments.header) return read
-      const { header } = decodeJws(token)
+      for (const { text, read } of known) if (text === segment) return read
+      const { header } = token.decode()
       return { hint: readKeyHint(header), header, isKnown: false }
     },
 
     /** Only for a good signature: who cannot sign cannot fill the memory either. */
-    remember(segments: Segments, read: ReadHeader): void {
+    remember(token: UnverifiedToken, read: ReadHeader): void {
       if (read.isKnown) return
-      known.unshift({ text: flatCopy(segments.header), read: { ...read, isKnown: true } })
+      known.unshift({ text: flatCopy(token.split().header), read: { ...read, isKnown: true } })
       known.length = Math.min(known.length, rememberedHeaders)
     }
   }

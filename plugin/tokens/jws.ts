@@ -29,12 +29,11 @@ export function splitJws(token: string): Segments {
 }
 
 /**
- * Takes a token apart strictly: three segments of canonical base64url (no padding, no foreign characters, no spare
+ * Decodes strictly: segments of canonical base64url (no padding, no foreign characters, no spare
  * bits), valid UTF-8, JSON objects.
  * @throws AuthError AUTH_INVALID_TOKEN
  */
-export function decodeJws(token: string): DecodedJws {
-  const segments = splitJws(token)
+export function decodeJws(segments: Segments): DecodedJws {
   const header = parseObject(segments.header, 'header')
   const payload = parseObject(segments.payload, 'payload')
   decode(segments.signature, 'signature')

@@ -2,16 +2,16 @@ import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { refusal } from '../errors.ts'
 import type { Settings } from '../settings.ts'
 import { checkClaims, isWholeSeconds, type StandardClaims } from './claims.ts'
-import { assertStrict, decodeJws, splitJws, type Segments } from './jws.ts'
+import { assertStrict } from './jws.ts'
 import { checkHeader, createHeaders, mediaTypes, type ReadHeader } from './header.ts'
 import type { KeySource } from './key-source.ts'
+import type { UnverifiedToken } from './unverified-token.ts'
 
 export type TokenClaims = Readonly<Record<string, unknown>> & StandardClaims
 
-/** A token taken apart, with the key that it names. Nothing in it has been verified yet. */
+/** A token and its header. Nothing in it has been verified yet. */
 export interface ParsedToken {
-  readonly token: string
-  readonly segments: Segments
+  readonly token: UnverifiedToken
   readonly read: ReadHeader
 }
 
@@ -35,18 +35,18 @@ export function createLocalVerifier(settings: Settings, keys: Pick<KeySource, 'c
 
   /** The claims that a good signature stands under. They come parsed from the library that checked it: once is enough. */
   function signedClaims(parsed: ParsedToken, mediaTypes: ReadonlySet<string> | null): Record<string, unknown> {
-    const { token, segments, read } = parsed
+    const { token, read } = parsed
     const candidates = candidatesOf(parsed)
     if (candidates.length === 0) throw refusal('AUTH_INVALID_TOKEN', 'no key fits alg and kid')
     if (!read.isKnown) checkHeader(read.header, mediaTypes)
     for (const jwt of candidates) {
-      const claims = jwt.verify(token)
+      const claims = jwt.verify(token.text)
       if (claims === null) continue
-      assertStrict(segments)
+      assertStrict(token.split())
       return claims
     }
-    // Is it the signature? What has no shape does not verify either.
-    decodeJws(token)
+    // The library refuses malformed tokens as well: only a well-formed one has a wrong signature.
+    token.decode()
     throw refusal('AUTH_INVALID_TOKEN', 'the signature is wrong')
   }
 
@@ -56,10 +56,7 @@ export function createLocalVerifier(settings: Settings, keys: Pick<KeySource, 'c
       validator === null || validator.Check(claims),
 
     /** @throws AuthError AUTH_INVALID_TOKEN for what is no token, or has a header that none of ours has */
-    parse(token: string): ParsedToken {
-      const segments = splitJws(token)
-      return { token, segments, read: headers.read(token, segments) }
-    },
+    parse: (token: UnverifiedToken): ParsedToken => ({ token, read: headers.read(token) }),
 
     /** Whether the header names a key that is in force. */
     hasKey: (parsed: ParsedToken): boolean => candidatesOf(parsed).length > 0,
@@ -67,7 +64,7 @@ export function createLocalVerifier(settings: Settings, keys: Pick<KeySource, 'c
     /** @throws AuthError AUTH_INVALID_TOKEN, AUTH_EXPIRED_TOKEN */
     check(parsed: ParsedToken, at: { now: number; allowExpired: boolean }): TokenClaims {
       const claims = signedClaims(parsed, types)
-      headers.remember(parsed.segments, parsed.read)
+      headers.remember(parsed.token, parsed.read)
       checkClaims(claims, policy, at)
       if (!this.matchesSchema(claims)) throw refusal('AUTH_INVALID_TOKEN', 'the claims do not fit "accessToken.claims"')
       return claims

@@ -4,11 +4,11 @@ import { optionError, type TrustedIssuerOption } from '../options.ts'
 import type { Settings } from '../settings.ts'
 import { isAlgorithm, needOf, type Algorithm } from './algorithms.ts'
 import { checkClaims, isRoles, scopesOf, type StandardClaims } from './claims.ts'
-import type { DecodedJws } from './jws.ts'
 import { checkHeader, mediaTypes, readKeyHint } from './header.ts'
 import { createSigner, type Signer } from './signer.ts'
 import { readKey, type Key } from './key.ts'
 import { createRemoteKeys, isSafeUrl, type PublishedKey, type RemoteKeys, type RemoteTiming } from './remote-keys.ts'
+import type { UnverifiedToken } from './unverified-token.ts'
 
 /** Trying every key of an algorithm is bounded, when a token names no `kid` or the set has it many times. */
 const maxCandidates = 8
@@ -34,11 +34,7 @@ export interface TrustedIssuer {
    * the keys, which can take seconds to fetch.
    * @throws AuthError AUTH_INVALID_TOKEN, AUTH_EXPIRED_TOKEN, AUTH_KEYS_UNAVAILABLE
    */
-  check(
-    token: string,
-    parsed: DecodedJws,
-    clock: () => number
-  ): Promise<Readonly<Record<string, unknown>> & StandardClaims>
+  check(token: UnverifiedToken, clock: () => number): Promise<Readonly<Record<string, unknown>> & StandardClaims>
 }
 
 /**
@@ -104,14 +100,16 @@ function createTrustedIssuer(
         )
       }
     },
-    async check(token, { header, payload }, clock) {
+    async check(token, clock) {
+      const { header, payload } = token.decode()
       const { alg, kid } = readKeyHint(header)
       if (!algorithms.includes(alg)) throw refusal('AUTH_INVALID_TOKEN', 'alg is none that is pinned for this issuer')
       // Before the keys, which may have to be fetched: an ID token is refused whether they can be had or not.
       checkHeader(header, types)
       const jwts = await candidates(alg, kid)
       if (jwts.length === 0) throw refusal('AUTH_INVALID_TOKEN', 'no key of the issuer fits alg and kid')
-      if (!jwts.some((jwt) => jwt.verify(token) !== null)) throw refusal('AUTH_INVALID_TOKEN', 'the signature is wrong')
+      if (!jwts.some((jwt) => jwt.verify(token.text) !== null))
+        throw refusal('AUTH_INVALID_TOKEN', 'the signature is wrong')
       checkClaims(payload, policy, { now: clock(), allowExpired: false })
       return payload
     }

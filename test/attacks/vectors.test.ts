@@ -4,7 +4,7 @@ import { resolve } from 'node:path'
 import t from 'tap'
 import { AuthError, type KeyOption } from '../../plugin/index.ts'
 import { createAccessTokens } from '../../plugin/tokens/access-token.ts'
-import { decodeJws } from '../../plugin/tokens/jws.ts'
+import { decodeJws, splitJws } from '../../plugin/tokens/jws.ts'
 import { createSigner } from '../../plugin/tokens/signer.ts'
 import { readKey } from '../../plugin/tokens/key.ts'
 import { createKeyring } from '../../plugin/tokens/keyring.ts'
@@ -30,7 +30,7 @@ function loaded(key: unknown, alg?: string): string {
 /** What strict parsing says against a token; `null` when it has nothing to say. */
 function parsed(token: string): string | null {
   try {
-    decodeJws(token)
+    decodeJws(splitJws(token))
     return null
   } catch (error) {
     return (error as AuthError).detail

@@ -380,7 +380,7 @@ t.test('what one caller asked of a token, another did not: issuers and needs are
     name: 'AuthError',
     code: 'AUTH_INVALID_TOKEN',
     statusCode: 401,
-    detail: 'tokens of this issuer are not taken here'
+    detail: 'tokens of this issuer are not accepted here'
   }
   const scope = {
     name: 'AuthError',
