@@ -1,18 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { dirname, join, relative } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import t from 'tap'
+import { existsSync } from 'node:fs'
+import t, { type Test } from 'tap'
 import ts from 'typescript'
-
-const root = fileURLToPath(new URL('..', import.meta.url))
-
-interface Import {
-  readonly from: string
-  /** A path below the root for a file of ours, else the name of a package. */
-  readonly to: string
-  /** Gone at run time. */
-  readonly typeOnly: boolean
-}
+import { circlesIn, filesIn, importsOf, nodesOf, parse, read, type Import } from './fixtures/sources.ts'
+import { withoutOwnTest } from './without-own-test.ts'
 
 /** The floors, the highest first. A file imports its own floor and those below. */
 const floors = [
@@ -67,53 +57,11 @@ function violations(imports: readonly Import[], rule: (found: Import) => boolean
   return imports.filter((found) => !rule(found)).map(({ from, to }) => `${from} imports ${to}`)
 }
 
-function filesIn(folder: string): string[] {
-  try {
-    return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
-      .map((entry) => relative(root, join(entry.parentPath, entry.name)).replaceAll('\\', '/'))
-  } catch {
-    return []
-  }
-}
-
-const read = (file: string) => readFileSync(join(root, file), 'utf8')
-
-/** Every `import`, `export … from` and `import()` in a text: what is in a comment or a string is none. */
-function importsOf(file: string, text: string): Import[] {
-  const found: Import[] = []
-  const add = (specifier: string, typeOnly: boolean) => {
-    const to = specifier.startsWith('.') ? join(dirname(file), specifier).replaceAll('\\', '/') : specifier
-    found.push({ from: file, to, typeOnly })
-  }
-  const visit = (node: ts.Node): void => {
-    if (ts.isImportDeclaration(node) && ts.isStringLiteral(node.moduleSpecifier)) {
-      const { importClause: clause } = node
-      const named =
-        clause?.namedBindings && ts.isNamedImports(clause.namedBindings) ? clause.namedBindings.elements : null
-      add(
-        node.moduleSpecifier.text,
-        clause?.isTypeOnly === true ||
-          (clause?.name === undefined &&
-            named !== null &&
-            named.length > 0 &&
-            named.every(({ isTypeOnly }) => isTypeOnly))
-      )
-    } else if (ts.isExportDeclaration(node) && node.moduleSpecifier && ts.isStringLiteral(node.moduleSpecifier)) {
-      add(node.moduleSpecifier.text, node.isTypeOnly)
-    } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
-      const [specifier] = node.arguments
-      if (specifier && ts.isStringLiteralLike(specifier)) add(specifier.text, false)
-    }
-    ts.forEachChild(node, visit)
-  }
-  visit(ts.createSourceFile(file, text, ts.ScriptTarget.Latest))
-  return found
-}
-
 const plugin = filesIn('plugin')
-const sources = [...plugin, ...filesIn('example-server'), ...filesIn('test')]
-const imports = sources.flatMap((file) => importsOf(file, read(file)))
+const exampleServer = filesIn('example-server', /\.(ts|js)$/)
+const tests = filesIn('test')
+const sources = [...plugin, ...exampleServer, ...tests]
+const imports = sources.flatMap((file) => importsOf(file))
 
 for (const [name, rule] of Object.entries(rules)) t.test(name, async (t) => t.strictSame(violations(imports, rule), []))
 
@@ -189,6 +137,19 @@ t.test('the rules find what breaks them', async (t) => {
   t.ok(imports.length > 150 && plugin.length > 30, 'and there was something to look at')
 })
 
+t.test('no file imports itself through others', async (t) => {
+  t.strictSame(
+    circlesIn([
+      ...importsOf('a.ts', 'import "./b.ts"; import "./d.ts"'),
+      ...importsOf('b.ts', 'import type { A } from "./c.ts"'),
+      ...importsOf('c.ts', 'import { type B } from "./b.ts"'),
+      ...importsOf('d.ts', 'import "./e.ts"')
+    ]),
+    ['b.ts -> c.ts -> b.ts', 'c.ts -> b.ts -> c.ts']
+  )
+  report(t, 'circles', circlesIn(imports.filter(({ from }) => !from.startsWith('test/'))))
+})
+
 t.test('no file is a drawer', async (t) => {
   const drawer = /(^|[/-])(utils?|helpers?|common|core|types|misc|shared)(\.ts$|\/|\.test\.ts$)/
   const isDrawer = (file: string) => drawer.test(file) && !file.startsWith('test/types')
@@ -202,29 +163,113 @@ t.test('no file is a drawer', async (t) => {
   t.notOk(isDrawer('plugin/http/score.ts'))
 })
 
+/** Prints what is found, and does not fail yet. */
+function report(t: Test, what: string, found: readonly string[]): void {
+  t.comment(`${found.length} ${what}${found.map((place) => `\n  ${place}`).join('')}`)
+}
+
 t.test('no file of the plugin is longer than 250 lines', async (t) => {
+  const tooLong = plugin.filter((file) => read(file).split('\n').length > 251)
+  report(t, 'files over 250 lines', tooLong)
+})
+
+const lineLimit = 120
+/** A published test vector, a hash or a key cannot be broken. */
+const unbreakable = /\S{100}/
+
+t.test('no line is longer than 120 columns, except for a value that cannot be broken', async (t) => {
+  const files = [
+    ...sources,
+    ...filesIn('bench', /\.(ts|js)$/),
+    ...filesIn('example-server', /\.(css|ya?ml)$/),
+    ...filesIn('.github', /\.yml$/),
+    'eslint.config.js'
+  ]
+  const tooLong = files.flatMap((file) =>
+    read(file)
+      .split('\n')
+      .flatMap((line, index) => (line.length > lineLimit && !unbreakable.test(line) ? [`${file}:${index + 1}`] : []))
+  )
+  report(t, 'lines over 120 columns', tooLong)
+})
+
+/** Functions that need a third parameter, with the reason. */
+const manyParameters: Record<string, string> = {}
+
+/**
+ * A function with a parameter that has no type of its own is a callback, and the library that calls it decides on its
+ * parameters: `(request, reply, error) => …` for Fastify.
+ */
+function hasManyParameters(node: ts.Node): node is ts.FunctionLikeDeclaration {
+  if (!ts.isFunctionLike(node) || !('body' in node) || node.body === undefined) return false
+  const parameters = node.parameters.filter(({ name }) => name.getText() !== 'this')
+  return parameters.length > 2 && parameters.every(({ type, initializer }) => type ?? initializer)
+}
+
+t.test('no function of ours has more than two positional parameters', async (t) => {
+  const found = [...plugin, ...exampleServer.filter((file) => file.endsWith('.ts'))].flatMap((file) =>
+    nodesOf(parse(file))
+      .filter(hasManyParameters)
+      .map((node) => `${file} ${node.name?.getText() ?? node.parent.getFirstToken()?.getText() ?? ''}`)
+  )
+  report(
+    t,
+    'functions with more than two positional parameters',
+    found.filter((name) => !(name in manyParameters))
+  )
   t.strictSame(
-    plugin.map((file) => [file, read(file).split('\n').length] as const).filter(([, lines]) => lines > 250),
-    []
+    Object.keys(manyParameters).filter((name) => !found.includes(name)),
+    [],
+    'every exception is needed'
   )
 })
 
-/** The files of the plugin whose code, not its comments, has a string or an identifier like this. */
+/** Interfaces and types alone are checked by the compiler. */
+function hasCode(file: string): boolean {
+  return !file.endsWith('.ts') || !parse(file).statements.every(isTypeOnly)
+}
+
+function isTypeOnly(statement: ts.Statement): boolean {
+  if (ts.isImportDeclaration(statement)) return importsOf('x.ts', statement.getText()).every(({ typeOnly }) => typeOnly)
+  return ts.isInterfaceDeclaration(statement) || ts.isTypeAliasDeclaration(statement)
+}
+
+/** `plugin/tokens/jws.ts` is tested by `test/tokens/jws.test.ts`, or by the files of `test/tokens/jws/`. */
+function hasOwnTest(file: string): boolean {
+  const mirror = file.replace(/^plugin\//, '').replace(/\.\w+$/, '')
+  return existsSync(`test/${mirror}.test.ts`) || tests.some((test) => test.startsWith(`test/${mirror}/`))
+}
+
+t.test('each source file has a test of its name, or a reason', async (t) => {
+  const untested = [...plugin, ...exampleServer].filter((file) => hasCode(file) && !hasOwnTest(file))
+  const entries = Object.keys(withoutOwnTest)
+  const covers = (entry: string, file: string) => (entry.endsWith('/') ? file.startsWith(entry) : file === entry)
+  t.strictSame(
+    untested.filter((file) => !entries.some((entry) => covers(entry, file))),
+    [],
+    'the test of its name exists, or test/without-own-test.ts gives a reason'
+  )
+  t.strictSame(
+    entries.filter((entry) => !untested.some((file) => covers(entry, file))),
+    [],
+    'every entry of test/without-own-test.ts is needed'
+  )
+  report(
+    t,
+    'files whose reason is to be decided',
+    entries.filter((entry) => withoutOwnTest[entry] === 'to be decided')
+  )
+})
+
+/** The files of the plugin whose code, not its comments, has a string or a property access like this. */
 function filesWith(pattern: RegExp): string[] {
-  return plugin.filter((file) => {
-    let found = false
-    const visit = (node: ts.Node): void => {
-      if (
+  return plugin.filter((file) =>
+    nodesOf(parse(file)).some(
+      (node) =>
         (ts.isStringLiteralLike(node) && pattern.test(node.text)) ||
         (ts.isPropertyAccessExpression(node) && pattern.test(node.getText()))
-      ) {
-        found = true
-      }
-      ts.forEachChild(node, visit)
-    }
-    visit(ts.createSourceFile(file, read(file), ts.ScriptTarget.Latest, true))
-    return found
-  })
+    )
+  )
 }
 
 t.test(
