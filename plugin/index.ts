@@ -6,7 +6,7 @@ import './http/protect.ts'
 import './http/refresh.ts'
 import './http/sign-in.ts'
 import './http/sign-out.ts'
-import './http/user.ts'
+import './http/auth.ts'
 import { createEmit } from './events.ts'
 import { createAuthenticator, createRequestAuthenticate } from './http/authenticate.ts'
 import { addRefusalHook, createChallenge } from './http/challenge.ts'
@@ -15,32 +15,33 @@ import { createCookies } from './http/cookies.ts'
 import { createAssertSameSite } from './http/cross-site.ts'
 import { documentRoutes } from './http/document.ts'
 import { serveJwks } from './http/jwks.ts'
-import { createAccessTokenApi } from './http/machine-tokens.ts'
-import { noRequirements } from './http/requirements.ts'
 import { createSecuritySchemes } from './http/openapi.ts'
 import { addResponseHook, addReplyHook } from './http/response-state.ts'
 import { createNeedsOfRoute, protectRoutes } from './http/protect.ts'
 import { createRenew, createReplyRefresh } from './http/refresh.ts'
-import { createSessionApi } from './http/session-api.ts'
 import { createSessionCookies } from './http/session-cookies.ts'
 import { createSignIn } from './http/sign-in.ts'
 import { createSignOut } from './http/sign-out.ts'
-import { optionError, type Options } from './options.ts'
+import type { CookieSettings } from './options/cookies.ts'
+import { optionError } from './options/option-error.ts'
+import { resolveOptions, type Options } from './options/options.ts'
+import { createAccessTokenApi } from './sessions/access-token-api.ts'
 import { createKnownSessions } from './sessions/known-sessions.ts'
 import { createRefresh } from './sessions/refresh.ts'
 import { Revocations } from './sessions/revocations.ts'
+import { createSessionApi } from './sessions/session-api.ts'
 import { createSessions, type SessionParts } from './sessions/sessions.ts'
 import { StoreClock } from './sessions/store-clock.ts'
 import { createStoreStart } from './sessions/store-start.ts'
 import { TimedStore } from './sessions/timed-store.ts'
 import { Trimmer } from './sessions/trimmer.ts'
-import { resolveSettings, type Settings } from './settings.ts'
 import { memoryStore } from './stores/memory.ts'
 import type { SessionStore } from './stores/session-store.ts'
 import { createAccessTokens } from './tokens/access-token.ts'
 import { createKeySource, type KeySource } from './tokens/key-source.ts'
 import type { Keyring } from './tokens/keyring.ts'
 import { createRefreshTokens } from './tokens/refresh-token.ts'
+import { noRequirements } from './tokens/requirements.ts'
 import { readSecrets } from './tokens/secret.ts'
 import { createTrustedIssuers } from './tokens/trusted-issuer.ts'
 
@@ -52,9 +53,9 @@ export interface AuthenticateOptions extends Options {
 const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async function fastifyAuthenticate(app, options) {
   assertFirst(app)
   const { store, ...rest } = options
-  const given = resolveSettings(rest)
+  const given = resolveOptions(rest)
   claimCookieNames(app, given.cookies)
-  const secrets = readSecrets(given.secret)
+  const secrets = readSecrets(rest.secret)
   const { clock: nodeClock } = given
   const rows = store === undefined ? memoryStore({ clock: nodeClock }) : store
   if (typeof rows?.rotate !== 'function') {
@@ -72,7 +73,7 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
   const accessLifetime = () => lifetimeSeconds + Math.ceil(storeClock.aheadMs / 1000)
   const settings = Object.freeze({ ...given, clock: storeClock.now })
   const timedStore = new TimedStore({ store: rows, storeClock, clock: nodeClock })
-  const keys = await createKeySource({ settings, secrets, emit })
+  const keys = await createKeySource({ keys: rest.keys, secrets, settings, emit })
   const trustedIssuers = createTrustedIssuers(settings)
   const accessTokens = createAccessTokens(settings, keys, trustedIssuers, nodeClock)
   const refreshTokens = createRefreshTokens(settings, secrets)
@@ -204,7 +205,7 @@ function assertFirst(app: FastifyInstance): void {
 /** The cookie names that are in use, by server: contexts that share one would overwrite each other's sessions. */
 const cookieNames = new WeakMap<object, Set<string>>()
 
-function claimCookieNames(app: FastifyInstance, cookies: Settings['cookies']): void {
+function claimCookieNames(app: FastifyInstance, cookies: CookieSettings | null): void {
   if (cookies === null) return
   const taken = cookieNames.get(app.server) ?? new Set()
   for (const option of ['access', 'refresh'] as const) {
@@ -245,13 +246,15 @@ declare module 'fastify' {
  */
 export default fp(authenticatePlugin, { fastify: '5.x', name: 'fastify-authenticate' })
 
-export * from './http/user.ts'
+export type { Auth } from './http/auth.ts'
+export * from './tokens/user.ts'
 export { AuthError, type RefusalCode } from './errors.ts'
 export type { AuthEvent } from './events.ts'
-export type { Needs, TokenNeeds } from './http/requirements.ts'
+export type { Needs, TokenNeeds } from './tokens/requirements.ts'
 export type { SignIn } from './http/sign-in.ts'
 export type { BearerResponse, CookieResponse } from './http/token-response.ts'
-export type { KeyOption, SessionInfo } from './options.ts'
+export type { KeyOption } from './options/keys.ts'
+export type { SessionInfo } from './options/refresh-token.ts'
 export type { SessionSummary } from './sessions/session-summary.ts'
 export { UnusableStoreError, type SessionStore } from './stores/session-store.ts'
 export type { StandardClaims } from './tokens/claims.ts'

@@ -3,7 +3,7 @@ import { Type } from '@sinclair/typebox'
 import fastify from 'fastify'
 import t from 'tap'
 import authenticate from '../plugin/index.ts'
-import { resolveSettings } from '../plugin/settings.ts'
+import { resolveOptions } from '../plugin/options/options.ts'
 import { memoryStore } from '../plugin/stores/memory.ts'
 import { issuer, secret } from './fixtures/app.ts'
 
@@ -140,8 +140,8 @@ t.test('every option: a wrong, empty, unknown or contradictory value stops the s
     [{ accessToken: { lifetimeSeconds: 0 } }, 'accessToken.lifetimeSeconds', `${from1} 0`],
     [{ accessToken: { lifetimeSeconds: 1.5 } }, 'accessToken.lifetimeSeconds', `${from1} 1.5`],
     [{ accessToken: { lifetimeSeconds: '600' } }, 'accessToken.lifetimeSeconds', `${from1} "600"`],
-    [{ accessToken: { lifetimeSeconds: NaN } }, 'accessToken.lifetimeSeconds', `${from1} null`],
-    [{ accessToken: { lifetimeSeconds: Infinity } }, 'accessToken.lifetimeSeconds', `${from1} null`],
+    [{ accessToken: { lifetimeSeconds: NaN } }, 'accessToken.lifetimeSeconds', `${from1} NaN`],
+    [{ accessToken: { lifetimeSeconds: Infinity } }, 'accessToken.lifetimeSeconds', `${from1} Infinity`],
     [
       { accessToken: { lifetimeSeconds: day + 1 } },
       'accessToken.lifetimeSeconds',
@@ -340,7 +340,7 @@ t.test('every option: a wrong, empty, unknown or contradictory value stops the s
     [...new Set(rows.map(([, name]) => name.split('.')[0]))]
       .filter((name) => name !== 'isuer' && name !== 'accessTokens')
       .sort(),
-    [...Object.keys(resolveSettings(base)), 'store'].sort(),
+    [...Object.keys(resolveOptions(base)), 'secret', 'keys', 'store'].sort(),
     'and no option has been left out'
   )
 })
@@ -415,13 +415,11 @@ t.test('no message has a secret or a key in it', async (t) => {
   }
 })
 
-t.test('resolveSettings() fills in the defaults and freezes them', async (t) => {
-  const { onEvent, clock, trustedOrigins, ...settings } = resolveSettings(base)
+t.test('resolveOptions() fills in the defaults and freezes them', async (t) => {
+  const { onEvent, clock, trustedOrigins, ...settings } = resolveOptions(base)
   t.strictSame(settings, {
     issuer,
     audience: [issuer],
-    secret,
-    keys: [],
     keysReloadSeconds: 300,
     trustedIssuers: [],
     accessToken: {
@@ -465,7 +463,7 @@ t.test('resolveSettings() fills in the defaults and freezes them', async (t) => 
     settings.cookies,
     settings.revocation,
     settings.jwks,
-    resolveSettings(base)
+    resolveOptions(base)
   ]) {
     t.ok(Object.isFrozen(part))
   }
@@ -504,13 +502,13 @@ t.test('an option that is undefined counts as absent, where its default is as st
     onEvent: undefined,
     clock: undefined
   }
-  const { onEvent: ours, ...settings } = resolveSettings({ ...base, ...absent })
-  const { onEvent, ...defaults } = resolveSettings(base)
+  const { onEvent: ours, ...settings } = resolveOptions({ ...base, ...absent })
+  const { onEvent, ...defaults } = resolveOptions(base)
   t.strictSame(settings, defaults)
   await register({ ...base, ...absent, store: undefined })
 })
 
-t.test('resolveSettings() keeps what the application says, and copies it', async (t) => {
+t.test('resolveOptions() keeps what the application says, and copies it', async (t) => {
   const claims = Type.Object({ roles: Type.Array(Type.String()) })
   const given = {
     issuer: 'urn:issuer',
@@ -539,7 +537,7 @@ t.test('resolveSettings() keeps what the application says, and copies it', async
     protect: 'all' as const,
     realm: 'the "realm"'
   }
-  const settings = resolveSettings(given)
+  const settings = resolveOptions(given)
   t.match(settings, {
     issuer: 'urn:issuer',
     audience: ['a', 'b'],
@@ -567,26 +565,26 @@ t.test('resolveSettings() keeps what the application says, and copies it', async
     'what the caller does later changes nothing'
   )
   t.strictSame(
-    resolveSettings({ ...base, accessToken: { type: ['at+jwt'] } }).accessToken.types,
+    resolveOptions({ ...base, accessToken: { type: ['at+jwt'] } }).accessToken.types,
     ['at+jwt'],
     'a list of one type'
   )
-  t.match(resolveSettings({ ...base, accessToken: { type: false }, cookies: false, jwks: false }), {
+  t.match(resolveOptions({ ...base, accessToken: { type: false }, cookies: false, jwks: false }), {
     accessToken: { types: null },
     cookies: null,
     jwks: null
   })
-  t.match(resolveSettings({ ...base, cookies: { secure: false } }).cookies, {
+  t.match(resolveOptions({ ...base, cookies: { secure: false } }).cookies, {
     access: 'access',
     refresh: 'refresh',
     secure: false
   })
-  t.match(resolveSettings({ ...base, cookies: { secure: false, domain: 'example.com' } }).cookies, {
+  t.match(resolveOptions({ ...base, cookies: { secure: false, domain: 'example.com' } }).cookies, {
     access: 'access',
     refresh: 'refresh',
     domain: 'example.com'
   })
-  t.match(resolveSettings({ ...base, cookies: { access: 'a', domain: 'example.com' } }).cookies, {
+  t.match(resolveOptions({ ...base, cookies: { access: 'a', domain: 'example.com' } }).cookies, {
     access: 'a',
     refresh: '__Secure-refresh'
   })

@@ -13,7 +13,7 @@ import type {
 import type { FastifyRequestType, ResolveFastifyRequestType } from 'fastify/types/type-provider.js'
 import { AuthError, refusal } from '../errors.ts'
 import type { Emit } from '../events.ts'
-import type { Settings } from '../settings.ts'
+import type { Settings } from '../options/options.ts'
 import type { Revocations } from '../sessions/revocations.ts'
 import type { AccessToken, AccessTokens } from '../tokens/access-token.ts'
 import type { UnverifiedToken } from '../tokens/unverified-token.ts'
@@ -22,9 +22,10 @@ import type { Challenge } from './challenge.ts'
 import { isPresented, isToken68, readCredentials, type Credentials, type Presented } from './credentials.ts'
 import { needsCrossSiteCheck, isUpgrade, type AssertSameSite } from './cross-site.ts'
 import { verifyIgnoringExpiry } from './request-sessions.ts'
-import { assertSatisfies, satisfies, readRequirements, type Requirements, type Needs } from './requirements.ts'
+import { assertSatisfies, satisfies, readRequirements, type Requirements, type Needs } from '../tokens/requirements.ts'
 import type { SessionCookies } from './session-cookies.ts'
-import type { Auth, User } from './user.ts'
+import type { User } from '../tokens/user.ts'
+import type { Auth } from './auth.ts'
 
 export interface AuthenticateParts {
   readonly settings: Settings

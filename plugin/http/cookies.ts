@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { refusal } from '../errors.ts'
-import type { CookieSettings } from '../settings.ts'
+import type { CookieSettings } from '../options/cookies.ts'
 import type { AssertFits, TokenSet } from '../sessions/sessions.ts'
 import { describeLargest } from '../tokens/app-claims.ts'
 import { scopesSentTo, type CookieScope } from './cookie-scopes.ts'

@@ -1,6 +1,6 @@
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import { routesWithin } from './route-registry.ts'
-import type { Requirements } from './requirements.ts'
+import type { Requirements } from '../tokens/requirements.ts'
 import { refusalSchema, refusalsOf, securityOf, type DocumentedSchema } from './openapi.ts'
 import type { NeedsOfRoute } from './protect.ts'
 

@@ -1,5 +1,5 @@
-import type { Settings } from '../settings.ts'
-import type { Requirements } from './requirements.ts'
+import type { Settings } from '../options/options.ts'
+import type { Requirements } from '../tokens/requirements.ts'
 
 /** `reply.json()` of a refusal; open, because an application may send more. */
 export const refusalSchema = {

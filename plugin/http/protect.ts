@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { Settings } from '../settings.ts'
+import type { Settings } from '../options/options.ts'
 import type { Authenticator } from './authenticate.ts'
 import { addContext, routesWithin } from './route-registry.ts'
-import { checkRequirements, noRequirements, type Requirements, type Needs } from './requirements.ts'
+import { checkRequirements, noRequirements, type Requirements, type Needs } from '../tokens/requirements.ts'
 import { assertReached } from './reach.ts'
 
 declare module 'fastify' {
@@ -27,7 +27,11 @@ export function createNeedsOfRoute(protect: Settings['protect']): NeedsOfRoute {
     const known = checked.get(config)
     if (known !== undefined) return known
     // Present and undefined is a mistake, which checkNeeds() refuses: `{ auth: RULES.typo }` must not open a route.
-    const needs = !('auth' in config) ? undeclared : config.auth === false ? null : checkRequirements(config.auth)
+    const needs = !('auth' in config)
+      ? undeclared
+      : config.auth === false
+        ? null
+        : checkRequirements(config.auth, 'config.auth')
     checked.set(config, needs)
     return needs
   }

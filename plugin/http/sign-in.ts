@@ -1,18 +1,18 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AuthError } from '../errors.ts'
-import type { Settings } from '../settings.ts'
+import type { Settings } from '../options/options.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { SignInInput } from '../sessions/sign-in-input.ts'
 import type { TimedStore } from '../sessions/timed-store.ts'
 import type { AccessTokens } from '../tokens/access-token.ts'
-import { assertKnown } from './arguments.ts'
+import { assertKnown } from '../arguments.ts'
 import type { Challenge } from './challenge.ts'
 import type { AssertSameSite } from './cross-site.ts'
 import { sessionsInCookies } from './request-sessions.ts'
 import { canSetHeaders, carryByRaw } from './response-state.ts'
 import type { SessionCookies } from './session-cookies.ts'
 import { respondBearer, respondCookie, type BearerResponse, type CookieResponse } from './token-response.ts'
-import type { ClaimsInput } from './user.ts'
+import type { ClaimsInput } from '../tokens/user.ts'
 
 export type SignIn<Transport extends 'bearer' | 'cookie' = 'bearer' | 'cookie'> = ClaimsInput &
   Omit<SignInInput, 'claims'> & {

@@ -1,6 +1,6 @@
 import { refusal } from '../errors.ts'
 import type { Emit, RevocationReason } from '../events.ts'
-import type { Settings } from '../settings.ts'
+import type { Settings } from '../options/options.ts'
 import type { Revocation } from '../stores/session-store.ts'
 import type { AccessToken } from '../tokens/access-token.ts'
 import { PendingRevocations } from './pending-revocations.ts'

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { refusal } from '../errors.ts'
 import type { Emit, RevocationReason } from '../events.ts'
-import type { Settings } from '../settings.ts'
+import type { Settings } from '../options/options.ts'
 import type { NewSession, RevokedSession, SessionRow } from '../stores/session-store.ts'
 import type { AccessTokens, PreparedToken } from '../tokens/access-token.ts'
 import type { RefreshToken, RefreshTokens } from '../tokens/refresh-token.ts'

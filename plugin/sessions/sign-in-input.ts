@@ -1,4 +1,4 @@
-import { undefinedProblem } from '../options.ts'
+import { undefinedMember } from '../arguments.ts'
 import { checkAppClaims, checkScope } from '../tokens/app-claims.ts'
 
 export interface SignInInput {
@@ -27,7 +27,7 @@ export function checkSignIn(input: SignInInput) {
   const { sub, claims = {}, scope, device, authenticatedAt, revokeOthers = false } = input
   // Both restrict: a value that got lost must not leave out what it asks for.
   const lost = (['authenticatedAt', 'revokeOthers'] as const).find((name) => name in input && input[name] === undefined)
-  if (lost !== undefined) throw new TypeError(`"${lost}" ${undefinedProblem}`)
+  if (lost !== undefined) throw new TypeError(undefinedMember(lost))
   if (!isStorable(sub)) {
     throw new TypeError(`"sub" must be a non-empty, well-formed string of at most ${maxSubBytes} bytes`)
   }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { AuthError, refusal } from '../errors.ts'
-import type { Settings } from '../settings.ts'
+import type { Settings } from '../options/options.ts'
 import { describeLargest } from './app-claims.ts'
 import { hasPassed, rolesOf, scopesOf } from './claims.ts'
 import { deepFreeze } from './deep-freeze.ts'

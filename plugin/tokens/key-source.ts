@@ -1,7 +1,8 @@
 import { withTimeout } from '../timeout.ts'
 import type { Emit } from '../events.ts'
-import { optionError, type KeyOption } from '../options.ts'
-import { checkKeyList, type Settings } from '../settings.ts'
+import { checkKeyList, type KeyOption, type KeysOptions } from '../options/keys.ts'
+import { optionError } from '../options/option-error.ts'
+import type { Settings } from '../options/options.ts'
 import type { Key } from './key.ts'
 import { createKeyring, type Keyring } from './keyring.ts'
 
@@ -17,20 +18,21 @@ export type KeySource = Awaited<ReturnType<typeof createKeySource>>
  * @throws TypeError that names the option, or what the application's function throws: only at the start
  */
 export async function createKeySource({
-  settings,
+  keys: option = [],
   secrets,
+  settings,
   emit,
   monotonic = () => performance.now(),
   timeoutMs = 5000
 }: {
-  settings: Settings
+  keys: KeysOptions['keys']
   secrets: readonly Buffer[]
+  settings: Pick<Settings, 'accessToken' | 'keysReloadSeconds'>
   emit: Emit
   monotonic?: (() => number) | undefined
   timeoutMs?: number | undefined
 }) {
   const {
-    keys: option,
     accessToken: { types },
     keysReloadSeconds
   } = settings
@@ -39,7 +41,7 @@ export async function createKeySource({
     typeof option === 'function'
       ? async () => checkKeyList(await withTimeout(option, { ms: timeoutMs, timeoutError }))
       : null
-  let keyring = await build(load === null ? (option as readonly KeyOption[]) : await load())
+  let keyring = await build(typeof option === 'function' ? await load!() : option)
   let lookedAt = -Infinity
   let hasFailed = false
   let running: Promise<boolean> | undefined

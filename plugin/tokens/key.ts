@@ -8,7 +8,8 @@ import {
   verify,
   type JsonWebKey
 } from 'node:crypto'
-import { optionError, type KeyOption, type KeyState } from '../options.ts'
+import type { KeyOption, KeyState } from '../options/keys.ts'
+import { optionError } from '../options/option-error.ts'
 import { isAlgorithm, needOf, type Algorithm } from './algorithms.ts'
 import { isEd25519Point } from './ed25519.ts'
 import { checkRsa, isRsaWhole } from './rsa.ts'

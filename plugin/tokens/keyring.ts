@@ -1,4 +1,5 @@
-import { optionError, type KeyOption } from '../options.ts'
+import type { KeyOption } from '../options/keys.ts'
+import { optionError } from '../options/option-error.ts'
 import type { Algorithm } from './algorithms.ts'
 import { createSigner, type Signer } from './signer.ts'
 import { canSign, readKey, secretKey, type Key } from './key.ts'

@@ -1,6 +1,6 @@
 import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { refusal } from '../errors.ts'
-import type { Settings } from '../settings.ts'
+import type { Settings } from '../options/options.ts'
 import { checkClaims, isWholeSeconds, type StandardClaims } from './claims.ts'
 import { assertStrict } from './jws.ts'
 import { checkHeader, createHeaders, mediaTypes, type ReadHeader } from './header.ts'

@@ -1,5 +1,5 @@
 import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto'
-import type { Settings } from '../settings.ts'
+import type { Settings } from '../options/options.ts'
 import { derive } from './secret.ts'
 
 /** A refresh token whose first half is good: it names a session truly, but its row has not been read. */

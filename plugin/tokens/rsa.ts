@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto'
-import { optionError } from '../options.ts'
+import { optionError } from '../options/option-error.ts'
 import { primesBelow } from './primes.ts'
 import { isRoca } from './roca.ts'
 

@@ -1,5 +1,5 @@
 import { createPublicKey, hkdfSync, X509Certificate } from 'node:crypto'
-import { optionError } from '../options.ts'
+import { optionError } from '../options/option-error.ts'
 
 /** Long enough for HS256, RFC 7518 §3.2. */
 const minBytes = 32

@@ -1,7 +1,8 @@
 import type { JsonWebKey } from 'node:crypto'
 import { refusal } from '../errors.ts'
-import { optionError, type TrustedIssuerOption } from '../options.ts'
-import type { Settings } from '../settings.ts'
+import { optionError } from '../options/option-error.ts'
+import type { Settings } from '../options/options.ts'
+import type { TrustedIssuerSettings } from '../options/trusted-issuers.ts'
 import { isAlgorithm, needOf, type Algorithm } from './algorithms.ts'
 import { checkClaims, isRoles, scopesOf, type StandardClaims } from './claims.ts'
 import { checkHeader, mediaTypes, readKeyHint } from './header.ts'
@@ -42,10 +43,10 @@ export interface TrustedIssuer {
  * @throws TypeError that names the option
  */
 function createTrustedIssuer(
-  option: TrustedIssuerOption,
+  option: TrustedIssuerSettings,
   { name, clockToleranceSeconds, timing }: { name: string; clockToleranceSeconds: number; timing: RemoteTiming }
 ): TrustedIssuer {
-  const { issuer, jwks, jwksUri, type = 'at+jwt', maxLifetimeSeconds = 86_400, map = noRights } = option
+  const { issuer, jwks, jwksUri, type, maxLifetimeSeconds, map } = option
   const algorithms = option.algorithms.map((alg, index) => pinned(alg, `${name}.algorithms.${index}`))
   const types = mediaTypes(type)
   const audience = [option.audience].flat()
@@ -89,7 +90,7 @@ function createTrustedIssuer(
     issuer,
     map(claims) {
       try {
-        const mapped = map(claims) as ReturnType<typeof noRights> | null | undefined
+        const mapped = map(claims) as ReturnType<typeof map> | null | undefined
         // Nothing else of what an application returns becomes part of the caller: no session, above all.
         return rightsOf({ scope: mapped?.scope, roles: mapped?.roles })
       } catch (error) {
@@ -141,8 +142,6 @@ function rightsOf({ scope, roles }: { scope: unknown; roles: unknown }): Rights 
     ...(isRoles(roles) && { roles: Object.freeze([...roles]) })
   }
 }
-
-const noRights: NonNullable<TrustedIssuerOption['map']> = () => ({})
 
 /** A secret shared with an identity provider would let either sign for the other. */
 function pinned(alg: string, name: string): Algorithm {

@@ -9,7 +9,7 @@ import { createSigner } from '../../plugin/tokens/signer.ts'
 import { readKey } from '../../plugin/tokens/key.ts'
 import { createKeyring } from '../../plugin/tokens/keyring.ts'
 import { readSecrets } from '../../plugin/tokens/secret.ts'
-import { resolveSettings } from '../../plugin/settings.ts'
+import { resolveOptions } from '../../plugin/options/options.ts'
 import { issuer, secret } from '../fixtures/app.ts'
 import { encode, fixedKeys, signature } from '../fixtures/tokens.ts'
 
@@ -49,7 +49,7 @@ async function refused(
   { now = Date.UTC(2026, 0, 1), alg }: { now?: number; alg?: string } = {}
 ): Promise<string> {
   const keys = [{ key: key as KeyOption['key'], alg, state: 'previous' as const }]
-  const settings = resolveSettings({ issuer, secret, keys, accessToken: { type: false }, clock: () => now })
+  const settings = resolveOptions({ issuer, secret, keys, accessToken: { type: false }, clock: () => now })
   const tokens = createAccessTokens(settings, fixedKeys(await createKeyring(keys, readSecrets(secret), 'at+jwt')))
   try {
     await tokens.verify(token)

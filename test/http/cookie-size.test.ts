@@ -4,7 +4,7 @@ import t from 'tap'
 import type { KeyOption } from '../../plugin/index.ts'
 import { createCookieSerializer } from '../../plugin/http/cookie-serializer.ts'
 import { createCookies } from '../../plugin/http/cookies.ts'
-import { resolveSettings } from '../../plugin/settings.ts'
+import { resolveOptions } from '../../plugin/options/options.ts'
 import { createApp, issuer, secret, summaryOf, setCookies } from '../fixtures/app.ts'
 import { localSigner } from '../fixtures/tokens.ts'
 
@@ -17,7 +17,7 @@ t.test("assertFits() knows from a token's length alone whether its cookie fits i
     { domain: 'example.com', sameSite: 'none' as const },
     { secure: false, access: 'a-long-name-for-a-cookie' }
   ]) {
-    const settings = resolveSettings({ issuer, secret, cookies: option }).cookies!
+    const settings = resolveOptions({ issuer, secret, cookies: option }).cookies!
     const { assertFits } = createCookies(settings, serialize)
     const { access, domain, sameSite, secure } = settings
     const lengthOf = (token: string) =>

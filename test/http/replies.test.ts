@@ -7,7 +7,7 @@ import type { AuthEvent, SessionStore, SignIn } from '../../plugin/index.ts'
 import { memoryStore } from '../../plugin/stores/memory.ts'
 import { createRefreshTokens } from '../../plugin/tokens/refresh-token.ts'
 import { readSecrets } from '../../plugin/tokens/secret.ts'
-import type { Settings } from '../../plugin/settings.ts'
+import type { Settings } from '../../plugin/options/options.ts'
 import {
   challenges,
   clearing,
@@ -324,11 +324,11 @@ t.test('reply.signIn() names what is no sign-in, and starts nothing', async (t) 
     [{ transport: 'header' }, 'signIn() needs "transport": "bearer" or "cookie"'],
     [
       { revokeOther: true },
-      '"revokeOther" is not an option here: expected sub, claims, scope, transport, device, authenticatedAt, revokeOthers, crossSite'
+      'unknown member "revokeOther": expected sub, claims, scope, transport, device, authenticatedAt, revokeOthers or crossSite'
     ],
     [
       { roles: ['admin'] },
-      '"roles" is not an option here: expected sub, claims, scope, transport, device, authenticatedAt, revokeOthers, crossSite'
+      'unknown member "roles": expected sub, claims, scope, transport, device, authenticatedAt, revokeOthers or crossSite'
     ],
     [{ crossSite: 'false' }, '"crossSite" must be true or false'],
     [{ sub: undefined }, '"sub" must be a non-empty, well-formed string of at most 1000 bytes'],

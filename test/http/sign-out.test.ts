@@ -5,7 +5,7 @@ import type { AuthenticateOptions, KeyOption, SessionStore } from '../../plugin/
 import { memoryStore } from '../../plugin/stores/memory.ts'
 import { createRefreshTokens } from '../../plugin/tokens/refresh-token.ts'
 import { readSecrets } from '../../plugin/tokens/secret.ts'
-import type { Settings } from '../../plugin/settings.ts'
+import type { Settings } from '../../plugin/options/options.ts'
 import {
   challenges,
   clearing,

@@ -44,8 +44,8 @@ const sessions = [
 export const concerns: Readonly<Record<string, readonly string[]>> = {
   'plugin/errors.ts': ['http/replies'],
   'plugin/timeout.ts': ['sessions/timed-store', 'tokens/key-source'],
-  'plugin/options.ts': ['options', 'tokens/access-token'],
-  'plugin/settings.ts': [
+  'plugin/arguments.ts': ['http/protect', 'sessions/sessions', 'tokens/access-token'],
+  'plugin/options/': [
     'options',
     'tokens/key',
     'tokens/access-token',

@@ -40,7 +40,7 @@ export const equivalents: readonly Equivalent[] = [
     original:
       "if (option === undefined || option === null) throw optionError('secret', 'is missing: is the environment variable set?')",
     mutated: "if (option === null) throw optionError('secret', 'is missing: is the environment variable set?')",
-    reason: 'options.ts has refused `undefined` before, with the same words.'
+    reason: 'options/options.ts has refused `undefined` before, with the same words.'
   },
   {
     file: 'plugin/sessions/revocation-list.ts',

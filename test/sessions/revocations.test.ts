@@ -4,7 +4,7 @@ import type { AuthError } from '../../plugin/errors.ts'
 import type { AuthEvent, SessionStore } from '../../plugin/index.ts'
 import { Revocations } from '../../plugin/sessions/revocations.ts'
 import { TimedStore } from '../../plugin/sessions/timed-store.ts'
-import { resolveSettings, type Settings } from '../../plugin/settings.ts'
+import { resolveOptions, type Settings } from '../../plugin/options/options.ts'
 import { memoryStore } from '../../plugin/stores/memory.ts'
 import type { Revocation } from '../../plugin/stores/session-store.ts'
 import { tokenRevocationId, type AccessToken } from '../../plugin/tokens/access-token.ts'
@@ -30,7 +30,7 @@ function createNode({
   const time = createClock(0)
   const events: AuthEvent[] = []
   const store = { ...memory, ...methods(memory) }
-  const settings = resolveSettings({
+  const settings = resolveOptions({
     issuer,
     secret,
     clock,

@@ -9,7 +9,7 @@ import { memoryStore } from '../../plugin/stores/memory.ts'
 import type { SessionRow } from '../../plugin/stores/session-store.ts'
 import { createRefreshTokens } from '../../plugin/tokens/refresh-token.ts'
 import { readSecrets } from '../../plugin/tokens/secret.ts'
-import type { Settings } from '../../plugin/settings.ts'
+import type { Settings } from '../../plugin/options/options.ts'
 import {
   challenges,
   clearing,

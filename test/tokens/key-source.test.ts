@@ -9,7 +9,7 @@ import jsonwebtoken from 'jsonwebtoken'
 import t from 'tap'
 import { followKeys, keysIn, readKeys, rotate, rotateKeys, type KeptKey } from '../../example-server/keys.ts'
 import type { AuthEvent, KeyOption } from '../../plugin/index.ts'
-import { resolveSettings } from '../../plugin/settings.ts'
+import { resolveOptions } from '../../plugin/options/options.ts'
 import { createAccessTokens } from '../../plugin/tokens/access-token.ts'
 import { createKeySource } from '../../plugin/tokens/key-source.ts'
 import { readSecrets } from '../../plugin/tokens/secret.ts'
@@ -61,8 +61,9 @@ async function createRotating(first: readonly KeyOption[]) {
 async function createSource(keys: () => unknown, timeoutMs?: number) {
   const events: AuthEvent[] = []
   const monotonic = createClock(0)
-  const settings = resolveSettings({ issuer, secret, clock: createClock(), keys: keys as () => Promise<KeyOption[]> })
+  const settings = resolveOptions({ issuer, secret, clock: createClock() })
   const source = await createKeySource({
+    keys: keys as () => Promise<KeyOption[]>,
     settings,
     secrets: readSecrets(secret),
     emit: (event) => events.push(event),

@@ -386,13 +386,13 @@ t.test('what one caller asked of a token, another did not: issuers and needs are
     name: 'AuthError',
     code: 'AUTH_INSUFFICIENT_SCOPE',
     statusCode: 403,
-    detail: 'needs the scopes notes:write'
+    detail: 'the scopes notes:write are required'
   }
   const role = {
     name: 'AuthError',
     code: 'AUTH_INSUFFICIENT_ROLE',
     statusCode: 403,
-    detail: 'needs one of the roles editor'
+    detail: 'one of the roles editor is required'
   }
   const { verify } = app.accessTokens
   const issuers = [idp.url]
@@ -437,7 +437,7 @@ t.test('what one caller asked of a token, another did not: issuers and needs are
     await t.rejects(verify(ours, { roles: ['editor'] }), role, `our own without the role: ${time}`)
     await t.rejects(
       verify(ours, { issuers }),
-      { ...foreign, detail: 'the route takes no tokens of this issuer' },
+      { ...foreign, detail: 'tokens of this issuer are not accepted here' },
       `our own where only theirs is taken: ${time}`
     )
     t.match(await verify(ours, { issuers: [issuer, ...issuers] }), { sub: 'robot' })
@@ -449,14 +449,14 @@ t.test('verify() refuses needs that are wrong, optional or undefined, before it 
   const verify = app.accessTokens.verify as (...given: unknown[]) => Promise<unknown>
   const token = await app.accessTokens.sign({ sub: 'robot' })
   const isUndefined = (name: string) => `"${name}" is undefined: give it a value, or leave it out`
-  const optional = '"optional" is not a need of verify(): scopes, roles and issuers are'
+  const optional = 'unknown member "optional": expected scopes, roles or issuers'
   const rows: [unknown, string][] = [
     [undefined, isUndefined('needs')],
     ...['scopes', 'roles', 'issuers'].map((name): [unknown, string] => [{ [name]: undefined }, isUndefined(name)]),
     ...[true, false, undefined].map((value): [unknown, string] => [{ optional: value }, optional]),
     [{ scopes: [] }, '"scopes" must be a non-empty list of scope tokens (RFC 6749 §3.3)'],
-    [{ scope: 'a' }, '"scope" is not a need: scopes, roles, issuers and optional are'],
-    ['notes:read', "Needs must be true or an object such as { scopes: ['notes:read'], roles: ['admin'] }"]
+    [{ scope: 'a' }, 'unknown member "scope": expected scopes, roles, issuers or optional'],
+    ['notes:read', "\"needs\" must be true or an object such as { scopes: ['notes:read'], roles: ['admin'] }"]
   ]
   for (const [needs, message] of rows) {
     for (const text of [token, 'no token']) {

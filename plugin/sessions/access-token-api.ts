@@ -1,12 +1,12 @@
 import { refusal } from '../errors.ts'
-import type { Settings } from '../settings.ts'
-import type { Revocations } from '../sessions/revocations.ts'
-import { isStorable } from '../sessions/sign-in-input.ts'
+import type { Settings } from '../options/options.ts'
+import type { Revocations } from './revocations.ts'
+import { isStorable } from './sign-in-input.ts'
 import { tokenRevocationId, type AccessTokens } from '../tokens/access-token.ts'
 import { checkAppClaims, checkScope } from '../tokens/app-claims.ts'
-import { assertKnown } from './arguments.ts'
-import { assertSatisfies, readTokenRequirements, type TokenNeeds } from './requirements.ts'
-import type { ClaimsInput, User } from './user.ts'
+import { assertKnown } from '../arguments.ts'
+import { assertSatisfies, readTokenRequirements, type TokenNeeds } from '../tokens/requirements.ts'
+import type { ClaimsInput, User } from '../tokens/user.ts'
 
 /** Ours have 22; a store's index has its limits. */
 const maxJtiLength = 256

@@ -1,7 +1,7 @@
-import type { SessionSummary } from '../sessions/session-summary.ts'
-import type { Sessions } from '../sessions/sessions.ts'
-import { isStorable } from '../sessions/sign-in-input.ts'
-import { readRestrictions } from './arguments.ts'
+import type { SessionSummary } from './session-summary.ts'
+import type { Sessions } from './sessions.ts'
+import { isStorable } from './sign-in-input.ts'
+import { readRestrictions } from '../arguments.ts'
 
 /**
  * `app.sessions`: lists and ends a subject's sessions. Every argument is checked first, so that a typo ends nothing. Texts

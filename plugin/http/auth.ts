@@ -1,0 +1,28 @@
+// `preserve`: TypeScript drops a reference that only types need from the emitted declarations.
+/// <reference types="@fastify/jwt" preserve="true" />
+import type { User } from '../tokens/user.ts'
+
+/** How the caller was authenticated: `request.auth`. */
+export interface Auth {
+  /** Where the access token was: in the `Authorization` header or in the access cookie. */
+  readonly source: 'header' | 'cookie'
+  /** `null` for tokens without a session: those of machines and of trusted issuers. */
+  readonly sessionId: string | null
+  /** The token's `iss` claim. */
+  readonly issuer: string
+  /** The claims as they were signed. In a token of a trusted issuer, `scope` and `roles` count only through `map`. */
+  readonly claims: User
+  /** The same object as `request.user`, whose type another plugin may have declared. */
+  readonly user: User
+  /** The scopes that a route's needs are compared with. */
+  readonly scopes: readonly string[]
+  /** The roles that a route's needs are compared with. */
+  readonly roles: readonly string[]
+}
+
+// `@fastify/jwt` declares the type of `request.user`. Filling its slot lets both plugins live in one application.
+declare module '@fastify/jwt' {
+  interface FastifyJWT {
+    user: User
+  }
+}

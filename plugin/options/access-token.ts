@@ -1,0 +1,65 @@
+import { Type, TypeGuard, type TSchema } from '@sinclair/typebox'
+import { withDefaults } from './defaults.ts'
+import { optionError } from './option-error.ts'
+import { object, tokenType, whole } from './shape.ts'
+
+/** The access tokens that this application issues and accepts. */
+export interface AccessTokenOptions {
+  /** Seconds until an issued token expires. At most `maxLifetimeSeconds`. Default 600. */
+  readonly lifetimeSeconds?: number | undefined
+  /** Seconds that `iat` and `nbf` may lie in the future, 0 to 300. `exp` has no tolerance. Default 5. */
+  readonly clockToleranceSeconds?: number | undefined
+  /** Seconds. Tokens whose `exp - iat` is longer are rejected, even with a good signature. Default 86400. */
+  readonly maxLifetimeSeconds?: number | undefined
+  /**
+   * The header parameter `typ`: the first value is issued, all are accepted. Give a list while you migrate from another
+   * library, or `false` to accept any. Default `at+jwt` (RFC 9068 §2.1).
+   */
+  readonly type?: string | readonly string[] | false | undefined
+  /**
+   * A schema of `@sinclair/typebox` that the claims of every token must match, checked after the signature. Default: no
+   * schema. Must not be `undefined`.
+   */
+  readonly claims?: TSchema
+  /** How many verified tokens are kept in memory; 0 turns the cache off. Default 10000. */
+  readonly cacheSize?: number | undefined
+}
+
+export const accessTokenDefaults = Object.freeze({
+  lifetimeSeconds: 600,
+  clockToleranceSeconds: 5,
+  maxLifetimeSeconds: 86_400,
+  type: 'at+jwt' as string | readonly string[] | false,
+  cacheSize: 10_000
+})
+
+export const accessTokenShape = Type.Object(
+  {
+    lifetimeSeconds: Type.Optional(whole(1)),
+    clockToleranceSeconds: Type.Optional(whole(0, 300)),
+    maxLifetimeSeconds: Type.Optional(whole(1)),
+    type: Type.Optional(tokenType),
+    claims: Type.Optional(Type.Any()),
+    cacheSize: Type.Optional(whole(0, 10_000_000))
+  },
+  object
+)
+
+export function resolveAccessToken(given: AccessTokenOptions = {}) {
+  const accessToken = withDefaults(given, accessTokenDefaults)
+  const { type, claims, lifetimeSeconds, maxLifetimeSeconds } = accessToken
+  if (lifetimeSeconds > maxLifetimeSeconds) {
+    throw optionError(
+      'accessToken.lifetimeSeconds',
+      `must be <= "accessToken.maxLifetimeSeconds" (${maxLifetimeSeconds}): it is ${lifetimeSeconds}`
+    )
+  }
+  if (claims !== undefined && !TypeGuard.IsSchema(claims)) {
+    throw optionError('accessToken.claims', 'must be a schema of @sinclair/typebox 0.34')
+  }
+  return Object.freeze({
+    ...accessToken,
+    claims,
+    types: type === false ? null : Object.freeze([type].flat())
+  })
+}

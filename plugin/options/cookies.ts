@@ -1,0 +1,129 @@
+import { Type } from '@sinclair/typebox'
+import { withDefaults } from './defaults.ts'
+import { optionError } from './option-error.ts'
+import { falseOr, flag, object, oneOf, show, text } from './shape.ts'
+
+export const sameSiteValues = ['lax', 'strict', 'none'] as const
+
+/** The two cookies of a session. They are always `HttpOnly` and `Path=/`. */
+export interface CookieOptions {
+  /**
+   * The name of the access cookie. Registrations of one application need different names. Default `__Host-access`; with
+   * `domain` `__Secure-access`; with `secure: false` `access`.
+   */
+  readonly access?: string | undefined
+  /**
+   * The name of the refresh cookie. Registrations of one application need different names. Default `__Host-refresh`;
+   * with `domain` `__Secure-refresh`; with `secure: false` `refresh`.
+   */
+  readonly refresh?: string | undefined
+  /** The `SameSite` attribute (RFC 6265bis §5.6.7). `none` requires `secure`. Default `lax`. */
+  readonly sameSite?: (typeof sameSiteValues)[number] | undefined
+  /**
+   * The `Domain` attribute, a host name: shares the cookies with its subdomains and gives up the protection of the
+   * `__Host-` prefix. Default: none, the cookies belong to one host.
+   */
+  readonly domain?: string | undefined
+  /** The `Secure` attribute. `false` is rejected if `NODE_ENV` is `production`. Default `true`. */
+  readonly secure?: boolean | undefined
+  /**
+   * Lets `authenticate()` refresh in place when the access cookie has expired and the refresh cookie is valid. It does
+   * not after the response's headers have been sent, nor in a hook that was added before the plugin. Default `false`.
+   */
+  readonly renew?: boolean | undefined
+}
+
+export interface CookiesOptions {
+  /** The session cookies, or `false` to accept tokens from the `Authorization` header only. Default: on. */
+  readonly cookies?: false | CookieOptions | undefined
+  /**
+   * Other origins, such as `https://app.example.com`, that may send requests by cookie that change something. Exact:
+   * without a path or a wildcard. Default: none.
+   */
+  readonly trustedOrigins?: readonly string[] | undefined
+}
+
+/** Without `domain` and with `secure`: the names depend on both. */
+export const cookieDefaults = Object.freeze({
+  access: '__Host-access',
+  refresh: '__Host-refresh',
+  sameSite: 'lax' as (typeof sameSiteValues)[number],
+  secure: true,
+  renew: false
+})
+
+const cookieShape = Type.Object(
+  {
+    access: Type.Optional(text),
+    refresh: Type.Optional(text),
+    sameSite: Type.Optional(oneOf(sameSiteValues)),
+    domain: Type.Optional(text),
+    secure: Type.Optional(flag),
+    renew: Type.Optional(flag)
+  },
+  object
+)
+
+export const cookiesShape = {
+  cookies: Type.Optional(falseOr(cookieShape)),
+  trustedOrigins: Type.Optional(Type.Array(Type.String({ must: 'be a string' }), { must: 'be a list of origins' }))
+}
+
+export type CookieSettings = ReturnType<typeof resolveCookieAttributes>
+
+export function resolveCookies({ cookies = {}, trustedOrigins = [] }: CookiesOptions) {
+  return {
+    cookies: cookies === false ? null : resolveCookieAttributes(cookies),
+    trustedOrigins: new Set(trustedOrigins.map(checkOrigin)) as ReadonlySet<string>
+  }
+}
+
+function resolveCookieAttributes(given: CookieOptions) {
+  const { domain, secure = cookieDefaults.secure } = given
+  const prefix = !secure ? '' : domain === undefined ? '__Host-' : '__Secure-'
+  const names = { access: `${prefix}access`, refresh: `${prefix}refresh` }
+  const cookies = { ...withDefaults(given, { ...cookieDefaults, ...names }), domain }
+  checkName('access', cookies)
+  checkName('refresh', cookies)
+  if (cookies.access === cookies.refresh) throw optionError('cookies.refresh', 'must differ from "cookies.access"')
+  if (cookies.sameSite === 'none' && !secure) {
+    throw optionError('cookies.sameSite', 'must not be "none" when "cookies.secure" is false')
+  }
+  if (!secure && process.env.NODE_ENV === 'production') {
+    throw optionError('cookies.secure', 'must not be false in production')
+  }
+  if (domain !== undefined && !/^(?!-)[a-z0-9-]+(\.[a-z0-9-]+)*$/i.test(domain)) {
+    throw optionError('cookies.domain', 'must be a host name')
+  }
+  return Object.freeze(cookies)
+}
+
+/** Browsers drop a cookie whose name has a prefix that its attributes do not satisfy (RFC 6265bis §4.1.3). */
+function checkName(
+  kind: 'access' | 'refresh',
+  cookies: { access: string; refresh: string; domain?: string | undefined; secure: boolean }
+): void {
+  const name = cookies[kind]
+  if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name)) {
+    throw optionError(`cookies.${kind}`, 'must be a cookie name (RFC 6265 §4.1.1)')
+  }
+  if (/^__host-/i.test(name) && (!cookies.secure || cookies.domain !== undefined)) {
+    throw optionError(
+      `cookies.${kind}`,
+      'must not begin with "__Host-" when "cookies.domain" is set or "cookies.secure" is false'
+    )
+  }
+  if (/^__secure-/i.test(name) && !cookies.secure) {
+    throw optionError(`cookies.${kind}`, 'must not begin with "__Secure-" when "cookies.secure" is false')
+  }
+}
+
+function checkOrigin(origin: string, index: number): string {
+  if (!URL.canParse(origin) || new URL(origin).origin !== origin || origin === 'null' || origin.includes('*')) {
+    throw optionError(
+      `trustedOrigins.${index}`,
+      `must be an exact origin such as "https://app.example.com", without a path or a wildcard: received ${show(origin)}`
+    )
+  }
+  return origin
+}

@@ -1,0 +1,76 @@
+import type { KeyObject, JsonWebKey } from 'node:crypto'
+import { Type } from '@sinclair/typebox'
+import { checkShape, fn, object, oneOf, text, whole } from './shape.ts'
+
+export const keyStates = ['next', 'active', 'previous'] as const
+/** Where a key is in its life: `next` verifies and is published, `active` signs, `previous` only verifies. */
+export type KeyState = (typeof keyStates)[number]
+
+/** A key for access tokens. Private keys sign and verify, public keys only verify. */
+export interface KeyOption {
+  /**
+   * PEM text (PKCS #8, PKCS #1, SEC 1 or SPKI), a JWK (RFC 7517) or a `KeyObject`. Encrypted PEM and weak keys are
+   * rejected. Required.
+   */
+  readonly key: string | JsonWebKey | KeyObject
+  /** The header parameter `kid`, 1 to 256 characters. Default: the JWK's `kid`, else its thumbprint (RFC 7638). */
+  readonly kid?: string | undefined
+  /**
+   * A JWS algorithm of RFC 7518 §3.1 or RFC 8037. Default: the JWK's `alg`, else the usual one for the key's type
+   * (RSA: `RS256`).
+   */
+  readonly alg?: string | undefined
+  /**
+   * `next` verifies and is published, `active` signs, `previous` only verifies. Required for each private key if there
+   * are several. Default: `active` for the only private key, `previous` for public keys.
+   */
+  readonly state?: KeyState | undefined
+}
+
+/** The keys that sign and verify access tokens. Private keys never become part of the settings. */
+export interface KeysOptions {
+  /**
+   * Keys for access tokens: a non-empty list, or an async function that returns one. The function is called at start
+   * and then every `keysReloadSeconds`, so that keys can be rotated without a restart. With an active key, `secret`
+   * neither signs nor verifies access tokens. Default: none, so that `secret` signs by HS256.
+   */
+  readonly keys?: readonly KeyOption[] | (() => Promise<readonly KeyOption[]>) | undefined
+  /** Seconds between two calls of a `keys` function, 1 to 86400. Default 300. */
+  readonly keysReloadSeconds?: number | undefined
+}
+
+export const keysDefaults = Object.freeze({ keysReloadSeconds: 300 })
+
+const must = 'be a non-empty list of { key, kid?, alg?, state? }'
+const kid = Type.String({ minLength: 1, maxLength: 256, must: 'be a string of 1 to 256 characters' })
+const keyListShape = Type.Array(
+  Type.Object(
+    {
+      key: Type.Any(),
+      kid: Type.Optional(kid),
+      alg: Type.Optional(text),
+      state: Type.Optional(oneOf(keyStates))
+    },
+    object
+  ),
+  { minItems: 1, must }
+)
+
+export const keysShape = {
+  keys: Type.Optional(Type.Union([fn, keyListShape], { must: `${must}, or a function that returns one` })),
+  keysReloadSeconds: Type.Optional(whole(1, 86_400))
+}
+
+export function resolveKeys({ keysReloadSeconds = keysDefaults.keysReloadSeconds }: KeysOptions) {
+  return { keysReloadSeconds }
+}
+
+/**
+ * Checks the list that a `keys` function returned. An empty list means that the source has lost its keys, not that
+ * `secret` is to sign.
+ * @throws TypeError that names the option
+ */
+export function checkKeyList(keys: unknown): readonly KeyOption[] {
+  checkShape(Type.Object({ keys: keyListShape }), { keys })
+  return keys as readonly KeyOption[]
+}

@@ -1,0 +1,119 @@
+import { Type } from '@sinclair/typebox'
+import { undefinedProblem } from '../arguments.ts'
+import { accessTokenDefaults, accessTokenShape, resolveAccessToken, type AccessTokenOptions } from './access-token.ts'
+import { cookieDefaults, cookiesShape, resolveCookies, type CookiesOptions } from './cookies.ts'
+import { environmentShape, resolveEnvironment, type EnvironmentOptions } from './environment.ts'
+import { issuerShape, resolveIssuer, type IssuerOptions } from './issuer.ts'
+import { keysDefaults, keysShape, resolveKeys, type KeysOptions } from './keys.ts'
+import { optionError } from './option-error.ts'
+import {
+  refreshTokenDefaults,
+  refreshTokenShape,
+  resolveRefreshToken,
+  type RefreshTokenOptions
+} from './refresh-token.ts'
+import { resolveRevocation, revocationDefaults, revocationShape, type RevocationOptions } from './revocation.ts'
+import { jwksDefaults, protectDefault, resolveRoutes, routesShape, type RoutesOptions } from './routes.ts'
+import { secretShape, type SecretOptions } from './secret.ts'
+import { checkShape, object } from './shape.ts'
+import { resolveTrustedIssuers, trustedIssuersShape, type TrustedIssuersOptions } from './trusted-issuers.ts'
+
+/** Every option of the plugin but `store`. Each group is documented, checked and resolved in a file of its own. */
+export interface Options
+  extends
+    IssuerOptions,
+    SecretOptions,
+    KeysOptions,
+    TrustedIssuersOptions,
+    CookiesOptions,
+    RoutesOptions,
+    EnvironmentOptions {
+  /** The access tokens that this application issues and accepts. */
+  readonly accessToken?: AccessTokenOptions | undefined
+  /** Sessions, and the refresh tokens that continue them. */
+  readonly refreshToken?: RefreshTokenOptions | undefined
+  /** How this process learns which sessions were revoked elsewhere. */
+  readonly revocation?: RevocationOptions | undefined
+}
+
+export const optionsShape = Type.Object(
+  {
+    ...issuerShape,
+    ...secretShape,
+    ...keysShape,
+    ...trustedIssuersShape,
+    accessToken: Type.Optional(accessTokenShape),
+    refreshToken: Type.Optional(refreshTokenShape),
+    ...cookiesShape,
+    revocation: Type.Optional(revocationShape),
+    ...routesShape,
+    ...environmentShape
+  },
+  object
+)
+
+/** Every default that is a plain value. */
+export const optionDefaults = Object.freeze({
+  ...keysDefaults,
+  accessToken: accessTokenDefaults,
+  refreshToken: refreshTokenDefaults,
+  cookies: cookieDefaults,
+  revocation: revocationDefaults,
+  jwks: jwksDefaults,
+  protect: protectDefault
+})
+
+/** The options as the plugin uses them: complete, consistent and frozen. They contain no secret and no key. */
+export type Settings = ReturnType<typeof resolveOptions>
+
+/**
+ * Checks the options, fills in every default and freezes the result. `secret` and `keys` are not part of it: they go
+ * only to the factories that sign with them.
+ * @throws TypeError that names the option
+ */
+export function resolveOptions(given: Options) {
+  const options = withoutUndefined(given) as Options
+  checkShape(optionsShape, options)
+  const accessToken = resolveAccessToken(options.accessToken)
+  return Object.freeze({
+    ...resolveIssuer(options),
+    ...resolveKeys(options),
+    ...resolveTrustedIssuers(options),
+    accessToken,
+    refreshToken: resolveRefreshToken(options.refreshToken, accessToken),
+    ...resolveCookies(options),
+    revocation: resolveRevocation(options.revocation),
+    ...resolveRoutes(options),
+    ...resolveEnvironment(options)
+  })
+}
+
+const nested = new Set(['accessToken', 'refreshToken', 'cookies', 'revocation', 'jwks'])
+/** Their defaults accept more than a value would: `{ protect: MODES.typo }` would open every route without needs. */
+const restricting = new Set(['protect', 'accessToken.claims', 'refreshToken.claims', 'revocation.whenStale'])
+
+/**
+ * Treats an option that is `undefined` as absent, except one that restricts.
+ * @throws TypeError that names an option that must not be `undefined`
+ */
+function withoutUndefined(value: unknown, parent = ''): unknown {
+  if (!isPlain(value)) return value
+  const present = Object.entries(value).filter(([key, member]) => {
+    if (member === undefined) assertDispensable(`${parent}${key}`)
+    return member !== undefined
+  })
+  const isNested = (key: string) => parent === '' && nested.has(key)
+  return Object.fromEntries(
+    present.map(([key, member]) => [key, isNested(key) ? withoutUndefined(member, `${key}.`) : member])
+  )
+}
+
+function assertDispensable(name: string): void {
+  // Usually an environment variable that is not set.
+  if (name === 'secret') throw optionError(name, 'is missing: is the environment variable set?')
+  if (restricting.has(name)) throw optionError(name, undefinedProblem)
+}
+
+function isPlain(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,41 @@
+import { Type } from '@sinclair/typebox'
+import { withDefaults } from './defaults.ts'
+import { object, oneOf, whole } from './shape.ts'
+
+const staleValues = ['accept', 'refuse'] as const
+
+/** How this process learns which sessions were revoked elsewhere. */
+export interface RevocationOptions {
+  /** Seconds between two readings of the store's revocation log, 1 to 3600. Default 1. */
+  readonly pollSeconds?: number | undefined
+  /**
+   * The list of revocations is stale when the log has not been read for this many seconds. The event `feed-stale`
+   * reports it. Default 30.
+   */
+  readonly maxStalenessSeconds?: number | undefined
+  /**
+   * What happens to requests with a token while the list is stale, and after a start without the store. `accept`: a
+   * token is accepted unless this process knows that it was revoked. `refuse`: 503. Default `accept`. Must not be
+   * `undefined`.
+   */
+  readonly whenStale?: (typeof staleValues)[number]
+}
+
+export const revocationDefaults = Object.freeze({
+  pollSeconds: 1,
+  maxStalenessSeconds: 30,
+  whenStale: 'accept' as (typeof staleValues)[number]
+})
+
+export const revocationShape = Type.Object(
+  {
+    pollSeconds: Type.Optional(whole(1, 3600)),
+    maxStalenessSeconds: Type.Optional(whole(1)),
+    whenStale: Type.Optional(oneOf(staleValues))
+  },
+  object
+)
+
+export function resolveRevocation(given: RevocationOptions = {}) {
+  return Object.freeze(withDefaults(given, revocationDefaults))
+}

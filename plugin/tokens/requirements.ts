@@ -1,0 +1,115 @@
+import { assertDefined, assertKnown, undefinedMember } from '../arguments.ts'
+import { refusal } from '../errors.ts'
+import type { AccessToken } from './access-token.ts'
+import { isScopeToken } from './claims.ts'
+
+/** What a route requires of its caller. A member that is present but `undefined` is a TypeError: a typo must not admit everyone. */
+export interface Needs {
+  /** Scope tokens (RFC 6749 §3.3), all of which the caller must have. Default: none. */
+  readonly scopes?: readonly string[]
+  /** Roles, one of which the caller must have in the claim `roles`. Default: none. */
+  readonly roles?: readonly string[]
+  /** The `iss` values that are accepted: `issuer` itself, or a trusted issuer's. Default: only `issuer`. */
+  readonly issuers?: readonly string[]
+  /**
+   * Makes the user `null`, instead of refusing, for a caller without credentials or with a cookie whose token has only
+   * expired or whose session has ended. A wrong `Authorization` header is refused all the same. Default `false`.
+   */
+  readonly optional?: boolean
+  /** Does not exist: use the list `scopes`. */
+  readonly scope?: never
+  /** Does not exist: use the list `roles`. */
+  readonly role?: never
+}
+
+/** What `app.accessTokens.verify()` requires of a token. A token is always present, so nothing is optional. */
+export type TokenNeeds = Omit<Needs, 'optional'> & { readonly optional?: never }
+
+/** {@link Needs} that were checked once, when a route was defined. */
+export interface Requirements {
+  readonly scopes: readonly string[]
+  readonly roles: readonly string[]
+  readonly issuers: readonly string[] | null
+  readonly optional: boolean
+}
+
+const lists = ['scopes', 'roles', 'issuers'] as const
+type List = (typeof lists)[number]
+
+export const noRequirements: Requirements = Object.freeze({ scopes: [], roles: [], issuers: null, optional: false })
+
+/**
+ * @param name what the application wrote: an argument or an option
+ * @throws TypeError that names the member: an unknown or ill-typed need must not be ignored
+ */
+export function checkRequirements(needs: unknown, name = 'needs'): Requirements {
+  if (needs === undefined) throw new TypeError(undefinedMember(name))
+  if (needs === true) return noRequirements
+  if (typeof needs !== 'object' || needs === null || Array.isArray(needs)) {
+    throw new TypeError(`"${name}" must be true or an object such as { scopes: ['notes:read'], roles: ['admin'] }`)
+  }
+  assertKnown(needs, [...lists, 'optional'])
+  assertDefined(needs)
+  const { optional = false, ...given } = needs as Partial<Record<List | 'optional', unknown>>
+  if (typeof optional !== 'boolean') throw new TypeError('"optional" must be true or false')
+  for (const list of lists) checkList(list, given[list])
+  const { scopes = [], roles = [], issuers = null } = given as Partial<Requirements>
+  return Object.freeze({ scopes: [...scopes], roles: [...roles], issuers: issuers && [...issuers], optional })
+}
+
+/**
+ * The requirements of a call whose argument can be left out. `authenticate()` differs from `authenticate(undefined)`.
+ * @throws TypeError as {@link checkRequirements}
+ */
+export function readRequirements(given: readonly unknown[]): Requirements {
+  return given.length === 0 ? noRequirements : checkRequirements(given[0])
+}
+
+/** @throws TypeError as {@link checkRequirements}, and for `optional` */
+export function readTokenRequirements(given: readonly unknown[]): Requirements {
+  const [needs] = given
+  if (typeof needs === 'object' && needs !== null && 'optional' in needs) assertKnown({ optional: true }, lists)
+  return readRequirements(given)
+}
+
+function checkList(name: List, list: unknown): void {
+  if (list === undefined) return
+  const isEntry = name === 'scopes' ? isScopeToken : (entry: unknown) => typeof entry === 'string' && entry !== ''
+  if (!Array.isArray(list) || list.length === 0 || !list.every(isEntry)) {
+    const entries = name === 'scopes' ? 'scope tokens (RFC 6749 §3.3)' : 'non-empty strings'
+    throw new TypeError(`"${name}" must be a non-empty list of ${entries}`)
+  }
+}
+
+export function satisfies(token: AccessToken, requirements: Requirements, ownIssuer: string): boolean {
+  return isOfIssuer(token, requirements, ownIssuer) && hasScopes(token, requirements) && hasRole(token, requirements)
+}
+
+/**
+ * Refuses a token that does not satisfy the requirements, and says what it lacks.
+ * @throws AuthError AUTH_INVALID_TOKEN (another issuer), AUTH_INSUFFICIENT_SCOPE, AUTH_INSUFFICIENT_ROLE
+ */
+export function assertSatisfies(token: AccessToken, requirements: Requirements, ownIssuer: string): void {
+  const { scopes, roles } = requirements
+  if (!isOfIssuer(token, requirements, ownIssuer)) {
+    throw refusal('AUTH_INVALID_TOKEN', 'tokens of this issuer are not accepted here')
+  }
+  if (!hasScopes(token, requirements)) {
+    throw refusal('AUTH_INSUFFICIENT_SCOPE', `the scopes ${scopes.join(' ')} are required`)
+  }
+  if (!hasRole(token, requirements)) {
+    throw refusal('AUTH_INSUFFICIENT_ROLE', `one of the roles ${roles.join(' ')} is required`)
+  }
+}
+
+function isOfIssuer({ claims }: AccessToken, { issuers }: Requirements, ownIssuer: string): boolean {
+  return issuers === null ? claims.iss === ownIssuer : issuers.includes(claims.iss)
+}
+
+function hasScopes(token: AccessToken, { scopes }: Requirements): boolean {
+  return scopes.every((scope) => token.scopes.includes(scope))
+}
+
+function hasRole(token: AccessToken, { roles }: Requirements): boolean {
+  return roles.length === 0 || roles.some((role) => token.roles.includes(role))
+}
