@@ -1,30 +1,27 @@
-import { STATUS_CODES } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
 import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import underPressure from '@fastify/under-pressure'
-import Fastify, {
-  type FastifyError,
-  type FastifyInstance,
-  type FastifyReply,
-  type FastifyRequest,
-  type RawServerBase
-} from 'fastify'
-import authenticate, { AuthError } from '../plugin/index.ts'
-import { createAttempts, type Attempts } from './attempts.ts'
-import { createAuthEvents, type AuthEvents } from './auth-events.ts'
-import type { Config } from './config.ts'
-import { closeAnsweredOnceClosing, closeAnsweredUpgrades, webSocketsOnly } from './connections.ts'
-import type { Database } from './database.ts'
-import { followKeys, keysIn } from './keys.ts'
-import { createLiveSockets, type LiveSockets } from './live-sockets.ts'
-import { loggerOptions, logEvents } from './logging.ts'
-import { createMetrics, type Metrics } from './metrics.ts'
-import type { Passwords } from './passwords.ts'
-import { pressure } from './pressure.ts'
-import { Refusal } from './refusals.ts'
+import Fastify, { type FastifyInstance, type RawServerBase } from 'fastify'
+import authenticate from '../plugin/index.ts'
+import { createAttempts } from './attempts/attempts.ts'
+import type { Config } from './config/config.ts'
+import type { Database } from './database/database.ts'
+import { followKeys, keysIn } from './keys/key-file.ts'
+import { readSecret } from './keys/secret.ts'
+import { createLiveSockets } from './live/live-sockets.ts'
+import { createAuthEvents, type AuthEvents } from './operations/auth-events.ts'
+import { closeRefusedUpgrades, endKeepAliveOnClose, webSocketsOnly } from './operations/connections.ts'
+import { addErrorHandlers, sendUnroutable } from './operations/error-handlers.ts'
+import { loggerOptions, logEvents } from './operations/logging.ts'
+import { createMetrics } from './operations/metrics.ts'
+import { pressure } from './operations/pressure.ts'
+import { securityHeaders } from './operations/security-headers.ts'
+import { createAssertEncrypted, warnOfPlainHttp, warnOfTrustedClients } from './operations/transport-security.ts'
+import type { Passwords } from './passwords/passwords.ts'
 import { adminRoutes } from './routes/admin.ts'
 import { healthRoutes } from './routes/health.ts'
 import { liveRoutes } from './routes/live.ts'
@@ -37,36 +34,21 @@ import { pageRoutes } from './routes/page.ts'
 import { passwordRoutes } from './routes/password.ts'
 import { refreshRoutes } from './routes/refresh.ts'
 import { registerRoutes } from './routes/register.ts'
+import { AppClaims } from './routes/schemas.ts'
 import { sessionsRoutes } from './routes/sessions.ts'
-import { OwnClaims } from './schemas.ts'
-import { readSecret } from './secrets.ts'
-import { securityHeaders } from './security-headers.ts'
-import {
-  createAssertEncrypted,
-  describePlainHttp,
-  describeTrustedClients,
-  type AssertEncrypted
-} from './transport-security.ts'
+import type { Services } from './services.ts'
 
-export interface AppParts {
+export interface AppOptions {
   readonly config: Config
   readonly database: Database
   readonly passwords: Passwords
-  /** For tests; the machine's by default. */
+  /** Milliseconds since the epoch; for tests. Default: `Date.now`. */
   readonly clock?: (() => number) | undefined
+  /** Resolves after so many ms; for tests. Default: a timer. */
   readonly wait?: ((ms: number) => Promise<unknown>) | undefined
 }
 
-/** What every file of `routes/` gets. */
-export interface RouteParts extends Pick<AppParts, 'config' | 'database' | 'passwords'> {
-  readonly attempt: Attempts
-  readonly assertEncrypted: AssertEncrypted
-  readonly events: AuthEvents
-  readonly liveSockets: LiveSockets
-  readonly metrics: Metrics
-}
-
-const routes = [
+const routes: readonly FastifyPluginAsyncTypebox<Services>[] = [
   registerRoutes,
   loginRoutes,
   refreshRoutes,
@@ -82,20 +64,11 @@ const routes = [
   pageRoutes
 ]
 
-/** The application, ready to be listened with or injected into. Closing it closes the database. */
-export async function createApp(parts: AppParts): Promise<FastifyInstance> {
-  const { config, database, passwords, clock = Date.now, wait = setTimeout } = parts
-  const app = Fastify({
-    logger: loggerOptions(config.logLevel),
-    trustProxy: config.trustProxy,
-    // Longer than the longest note; a password is far shorter.
-    bodyLimit: 64 * 1024,
-    requestTimeout: 30_000,
-    frameworkErrors: answerUnreadable,
-    ...(config.tls === null ? { http: webSocketsOnly } : { https: config.tls })
-  }) as FastifyInstance<RawServerBase> as FastifyInstance
-
-  // Runs last, for closing goes backwards: the plugin has let go of the store by then.
+/** Resolves to the application, ready for `listen()` or `inject()`. Closing it closes the database. */
+export async function createApp(options: AppOptions): Promise<FastifyInstance> {
+  const { config, database, passwords, clock = Date.now, wait = setTimeout } = options
+  const app = createServer(config)
+  // Added first, because `onClose` hooks run in reverse order: the plugin still needs the store while it closes.
   app.addHook('onClose', async () => {
     await database.close()
   })
@@ -103,12 +76,12 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   const liveSockets = createLiveSockets()
   const metrics = createMetrics({ events, passwords, liveSockets })
   events.subscribe(logEvents(app.log))
-  app.addHook('onError', metrics.refused)
-  app.addHook('onResponse', metrics.answered)
+  app.addHook('onError', metrics.countRefusal)
+  app.addHook('onResponse', metrics.recordResponse)
   addErrorHandlers(app)
-  closeAnsweredUpgrades(app)
-  closeAnsweredOnceClosing(app)
-  // Answers are somebody's own, unless they say otherwise.
+  closeRefusedUpgrades(app)
+  endKeepAliveOnClose(app)
+  // Most responses are personal. The routes whose responses may be cached set the header themselves.
   app.addHook('onRequest', async (_request, reply) => {
     reply.header('cache-control', 'no-store')
   })
@@ -119,14 +92,56 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     nameSpace: 'example-attempts-',
     ...(database.redis && { redis: database.redis })
   })
+  await registerAuthentication(app, { config, database, events })
+  await registerApiDocument(app)
+
+  const services: Services = {
+    config,
+    database,
+    passwords,
+    attempt: createAttempts(app, { knownAddresses: database.knownAddresses, clock, wait }),
+    assertEncrypted: createAssertEncrypted(config),
+    events,
+    liveSockets,
+    metrics
+  }
+  for (const plugin of routes) await app.register(plugin, services)
+  for (const warning of [warnOfPlainHttp(config), warnOfTrustedClients(config)]) {
+    if (warning !== null) app.log.warn(warning)
+  }
+  return app
+}
+
+function createServer(config: Config): FastifyInstance {
+  return Fastify({
+    logger: loggerOptions(config.logLevel),
+    trustProxy: config.trustProxy,
+    // More than the longest note needs; a password is much shorter.
+    bodyLimit: 64 * 1024,
+    requestTimeout: 30_000,
+    frameworkErrors: sendUnroutable,
+    ...(config.tls === null ? { http: webSocketsOnly } : { https: config.tls })
+  }) as FastifyInstance<RawServerBase> as FastifyInstance
+}
+
+interface AuthenticationOptions {
+  readonly config: Config
+  readonly database: Database
+  readonly events: AuthEvents
+}
+
+async function registerAuthentication(
+  app: FastifyInstance,
+  { config, database, events }: AuthenticationOptions
+): Promise<void> {
   await app.register(authenticate, {
     secret: readSecret(config),
     ...(config.production ? {} : { keys: keysIn(config.dataDir) }),
     issuer: config.issuer,
-    accessToken: { lifetimeSeconds: config.accessTokenSeconds, claims: OwnClaims },
+    accessToken: { lifetimeSeconds: config.accessTokenSeconds, claims: AppClaims },
     refreshToken: {
       retrySeconds: config.retrySeconds,
-      // Asked at every refresh: who has lost a role loses it now, and who is gone is signed out.
+      // Read at every refresh: a role that was taken away is lost now, and a deleted user is signed out.
       async claims({ sub }) {
         const user = await database.users.byId(sub)
         return user && { claims: { name: user.name, roles: user.roles }, scope: user.scope }
@@ -137,11 +152,13 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     store: database.sessions,
     onEvent: events.publish
   })
-  if (!config.production) {
-    const stopFollowing = followKeys(config.dataDir, app.keys.reload)
-    app.addHook('onClose', async () => stopFollowing())
-  }
-  // After the plugin, whose security schemes it shows, and before the routes.
+  if (config.production) return
+  const stopFollowing = followKeys(config.dataDir, app.keys.reload)
+  app.addHook('onClose', async () => stopFollowing())
+}
+
+/** After the plugin, because the document contains its security schemes, and before the routes, which it collects. */
+async function registerApiDocument(app: FastifyInstance): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -150,54 +167,4 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     }
   })
   await app.register(swaggerUi, { routePrefix: '/docs' })
-
-  const routeParts: RouteParts = {
-    config,
-    database,
-    passwords,
-    attempt: createAttempts(app, { knownAddresses: database.knownAddresses, clock, wait }),
-    assertEncrypted: createAssertEncrypted(config),
-    events,
-    liveSockets,
-    metrics
-  }
-  for (const plugin of routes) await app.register(plugin, routeParts)
-  for (const warning of [describePlainHttp(config), describeTrustedClients(config)]) {
-    if (warning !== null) app.log.warn(warning)
-  }
-  return app
-}
-
-/** For addresses that no route can be found for. Fastify's own words would repeat them, with whatever is in their query. */
-function answerUnreadable(
-  { code, statusCode = 400 }: FastifyError,
-  _request: FastifyRequest,
-  reply: FastifyReply
-): void {
-  const headers = {
-    'cache-control': 'no-store',
-    'content-security-policy': "default-src 'none'",
-    'x-content-type-options': 'nosniff'
-  }
-  reply
-    .code(statusCode)
-    .headers(headers)
-    .send({ statusCode, code, error: STATUS_CODES[statusCode], message: 'The address cannot be read' })
-}
-
-function addErrorHandlers(app: FastifyInstance): void {
-  // Nobody needs to see what a fault of ours is called; the log does.
-  app.setErrorHandler(async function answerError(error: Error & { statusCode?: number }, request, reply) {
-    const expected = error instanceof AuthError || error instanceof Refusal || (error.statusCode ?? 500) < 500
-    if (expected) throw error
-    request.log.error(error)
-    return await reply
-      .code(500)
-      .send({ statusCode: 500, error: 'Internal Server Error', message: 'Something went wrong here' })
-  })
-  // Fastify's own would repeat the URL, with whatever is in its query, in the answer and in the log.
-  app.setNotFoundHandler(async function answerNotFound(_request, reply) {
-    const { statusCode, code, message } = new Refusal('NOT_FOUND')
-    return await reply.code(statusCode).send({ statusCode, code, error: 'Not Found', message })
-  })
 }

@@ -1,33 +1,35 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import { ConfigError, readConfig } from './config.ts'
+import { readConfig } from './config/config.ts'
+import { ConfigError } from './config/variables.ts'
 
 const nodeCount = 3
-const mostPort = 65_535
+const maxPort = 65_535
 
 type Node = ReturnType<typeof startNode>
 
-/** Starts one server process, and passes on what it says. */
+/** Starts one server process, and prints its output. */
 function startNode(port: number, { isFirst }: { isFirst: boolean }) {
   const child = spawn(process.execPath, [...process.execArgv, `${import.meta.dirname}/server.ts`], {
     env: { ...process.env, PORT: String(port) },
     stdio: ['ignore', 'pipe', 'inherit'],
-    // Of a group of its own: Ctrl-C would reach it twice, from the terminal and from here, and the second time is taken for impatience.
+    // Own process group: otherwise Ctrl-C arrives twice, and close-with-grace treats the second as "kill now".
     detached: true
   })
   createInterface(child.stdout).on('line', (line) => {
-    // How to sign in is said once.
+    // The lines about the demo users are the same on all nodes: print them once.
     if (isFirst || line.startsWith('listening on ') || line.startsWith('{')) console.log(line)
   })
   return { child, ended: once(child, 'exit').then(([code]) => code as number | null) }
 }
 
-/** Three nodes on one machine, which share whatever database is configured. Ends when they have: all of them, if one does. */
+/** Runs three nodes on one machine over the configured database. If one ends, all end. Resolves to the exit code. */
 async function run(): Promise<number> {
   const { port } = readConfig()
-  if (port > mostPort - nodeCount + 1) {
-    throw new ConfigError([`PORT must be at most ${mostPort - nodeCount + 1}, for there are ${nodeCount} nodes`])
+  if (port > maxPort - nodeCount + 1) {
+    const expected = `a whole number between 0 and ${maxPort - nodeCount + 1}, because ${nodeCount} nodes use as many ports`
+    throw new ConfigError([`PORT must be ${expected}: received ${port}`])
   }
   const nodes: Node[] = []
   const stop = () => {

@@ -2,18 +2,20 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import closeWithGrace from 'close-with-grace'
 import { createApp } from './app.ts'
-import { ConfigError, readConfig } from './config.ts'
-import { openDatabase } from './database.ts'
-import { describeDemo, seedDemoUsers } from './demo.ts'
-import { createPasswords } from './passwords.ts'
-import type { Refusal } from './refusals.ts'
+import { readConfig } from './config/config.ts'
+import { ConfigError } from './config/variables.ts'
+import { openDatabase } from './database/database.ts'
+import { describeDemo, seedDemoUsers } from './demo-users.ts'
+import type { AppError } from './errors.ts'
+import { createPasswords } from './passwords/passwords.ts'
 
-/** How long requests under way may take to be answered when the process is asked to stop. */
+/** How long requests may take to finish after the process is asked to stop; then it exits by force. */
 const graceMs = 4500
-/** When whoever has not sent the whole of a request is hung up on, or never said a word: they must not make this an exit by force. */
-const lastCallMs = 4000
-/** When those who wait for their password to be hashed are told to come again: late enough for most, early enough to tell them. */
-const hashingMs = 2000
+/** When to destroy connections that are idle or still sending, so that they cannot delay shutdown until the forced exit. */
+const destroyConnectionsMs = 4000
+/** When to refuse the passwords that still wait to be hashed: late enough for most, early enough to send the response. */
+const refuseWaitingMs = 2000
+/** How often the start asks a database that is unavailable. */
 const retryMs = 1000
 
 async function start(): Promise<void> {
@@ -23,42 +25,42 @@ async function start(): Promise<void> {
     await database.ping()
     return config.production ? null : await seedDemoUsers({ config, users: database.users, passwords })
   }
-  const preparing = prepare().then((demoPassword) => ({ demoPassword, away: null }), assertAway)
+  const preparing = prepare().then((demoPassword) => ({ demoPassword, unavailable: null }), assertUnavailable)
   const app = await createApp({ config, database, passwords })
-  const { demoPassword, away } = await preparing
-  // Outside production SIGHUP asks for the keys again, see `keys.ts`.
+  const { demoPassword, unavailable } = await preparing
+  // Outside production SIGHUP reloads the keys, see `keys/key-file.ts`.
   closeWithGrace({ delay: graceMs, logger: app.log, skip: config.production ? [] : ['SIGHUP'] }, async ({ err }) => {
     if (err) app.log.fatal(err)
-    setTimeout(passwords.turnAway, hashingMs).unref()
-    setTimeout(() => app.server.closeAllConnections(), lastCallMs).unref()
+    setTimeout(passwords.refuseWaiting, refuseWaitingMs).unref()
+    setTimeout(() => app.server.closeAllConnections(), destroyConnectionsMs).unref()
     await app.close()
   })
 
   await app.listen({ host: config.host, port: config.port })
   const { port } = app.server.address() as AddressInfo
-  const url = `${config.tls ? 'https' : 'http'}://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`
+  const host = config.host.includes(':') ? `[${config.host}]` : config.host
+  const url = `${config.tls ? 'https' : 'http'}://${host}:${port}`
   console.log(`listening on ${url}${demoPassword ? `\n${describeDemo(url, demoPassword)}` : ''}`)
-  if (away === null) return
+  if (unavailable === null) return
 
-  app.log.warn(away, 'the database does not answer: going on without it until it does')
-  const prepared = await untilAnswered(prepare)
-  app.log.warn('the database answers')
+  app.log.warn(unavailable, 'the database is unavailable: the server runs without it until it is back')
+  const prepared = await retryWhileUnavailable(prepare)
+  app.log.warn('the database is available')
   if (prepared) console.log(describeDemo(url, prepared))
 }
 
-/** What is more than a database that is away stops the start. */
-function assertAway(error: unknown): { demoPassword: null; away: unknown } {
-  const isAway = (error as Partial<Refusal>).statusCode === 503
-  if (!isAway) throw error
-  return { demoPassword: null, away: error }
+/** An unavailable database does not stop the start; any other error does. */
+function assertUnavailable(error: unknown): { demoPassword: null; unavailable: unknown } {
+  if ((error as Partial<AppError>).statusCode !== 503) throw error
+  return { demoPassword: null, unavailable: error }
 }
 
-async function untilAnswered<T>(work: () => Promise<T>): Promise<T> {
+async function retryWhileUnavailable<T>(work: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
       return await work()
     } catch (error) {
-      assertAway(error)
+      assertUnavailable(error)
       await delay(retryMs)
     }
   }

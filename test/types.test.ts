@@ -32,7 +32,7 @@ t.test(
           { cwd: root },
           (error, stdout) => {
             if (error) reject(error)
-            else resolve(stdout.includes('/example-server/schemas.ts'))
+            else resolve(stdout.includes('/example-server/routes/schemas.ts'))
           }
         )
       })

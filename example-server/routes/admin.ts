@@ -1,18 +1,21 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
-import type { RouteParts } from '../app.ts'
-import { Refusal } from '../refusals.ts'
-import { badId, ById, Done, Problem, unavailable, User } from '../schemas.ts'
+import type { Services } from '../services.ts'
+import { AppError } from '../errors.ts'
+import { badId, ById, Done, Problem, unavailable, User } from './schemas.ts'
 
-export const adminRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function admin(app, { database: { users } }) {
+export const adminRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'database'>> = async function admin(
+  app,
+  { database: { users } }
+) {
   app.get(
     '/admin/users',
     {
       config: { auth: { roles: ['admin'] } },
       schema: {
-        summary: 'The users',
+        summary: 'List the users',
         tags: ['admin'],
-        response: { 200: Type.Array(User, { description: 'The first thousand, by name' }), ...unavailable }
+        response: { 200: Type.Array(User, { description: 'The first 1000 by name' }), ...unavailable }
       }
     },
     async () => (await users.list()).map((user) => ({ ...user, username: user.name }))
@@ -36,7 +39,7 @@ export const adminRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function
     },
     async (request, reply) => {
       const { id } = request.params
-      if ((await users.byId(id)) === null) throw new Refusal('NOT_FOUND')
+      if ((await users.byId(id)) === null) throw new AppError('NOT_FOUND')
       await app.sessions.revokeAll(id)
       return await reply.code(204).send()
     }

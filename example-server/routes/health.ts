@@ -1,22 +1,26 @@
 import { setTimeout } from 'node:timers/promises'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { RouteParts } from '../app.ts'
-import { answersUnderPressure } from '../pressure.ts'
-import { Refusal } from '../refusals.ts'
-import { Healthy, Problem } from '../schemas.ts'
+import type { Services } from '../services.ts'
+import { servesUnderPressure } from '../operations/pressure.ts'
+import { AppError } from '../errors.ts'
+import { Healthy, Problem } from './schemas.ts'
 
-const patienceMs = 1000
+/** Shorter than the timeout of a usual probe, so that the probe reads this response. */
+const pingTimeoutMs = 1000
 
-export const healthRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function health(app, { config, database }) {
+export const healthRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'config' | 'database'>> = async function health(
+  app,
+  { config, database }
+) {
   const healthy = { status: 'ok' as const }
   const logLevel = config.probeLogLevel
 
   app.get(
     '/health/live',
     {
-      config: answersUnderPressure,
+      config: servesUnderPressure,
       logLevel,
-      schema: { summary: 'Whether the process answers', tags: ['health'], response: { 200: Healthy } }
+      schema: { summary: 'Whether the process responds', tags: ['health'], response: { 200: Healthy } }
     },
     async () => healthy
   )
@@ -26,9 +30,9 @@ export const healthRoutes: FastifyPluginAsyncTypebox<RouteParts> = async functio
     {
       logLevel,
       schema: {
-        summary: 'Whether the database answers',
+        summary: 'Whether the database responds',
         tags: ['health'],
-        response: { 200: Healthy, 503: Problem('It does not') }
+        response: { 200: Healthy, 503: Problem('The database does not respond') }
       }
     },
     async (request) => {
@@ -36,14 +40,14 @@ export const healthRoutes: FastifyPluginAsyncTypebox<RouteParts> = async functio
       try {
         await Promise.race([
           database.ping(),
-          setTimeout(patienceMs, null, timeout).then(() => {
-            throw new Error(`no answer within ${patienceMs} ms`)
+          setTimeout(pingTimeoutMs, null, timeout).then(() => {
+            throw new Error(`no response within ${pingTimeoutMs} ms`)
           })
         ])
         return healthy
       } catch (error) {
         request.log.warn(error, 'not ready')
-        throw new Refusal('NOT_READY')
+        throw new AppError('NOT_READY')
       } finally {
         timeout.abort()
       }

@@ -1,14 +1,14 @@
 import websocket from '@fastify/websocket'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { RouteParts } from '../app.ts'
-import { networkOf } from '../client-network.ts'
-import type { Ending } from '../live-sockets.ts'
-import { Refusal } from '../refusals.ts'
+import type { Services } from '../services.ts'
+import { networkOf } from '../attempts/client-network.ts'
+import type { Ending } from '../live/live-sockets.ts'
+import { AppError } from '../errors.ts'
 
 const pingMs = 30_000
-/** Nothing that clients send is read. */
+/** In bytes. Nothing that a client sends is read. */
 const maxPayload = 1024
-/** RFC 6455 §7.4.1, and its registry. */
+/** Close codes: RFC 6455 §7.4.1, and the IANA registry of WebSocket close codes. */
 const [internalError, tryAgainLater] = [1011, 1013]
 
 const endings: Partial<Record<string, Ending>> = {
@@ -16,8 +16,11 @@ const endings: Partial<Record<string, Ending>> = {
   AUTH_EXPIRED_TOKEN: 'token-expired'
 }
 
-/** A socket that lives as long as the sign-in: it tells a client that it is signed out, wherever that was done. */
-export const liveRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function live(app, { events, liveSockets }) {
+/** A socket that stays open until its session ends, on whichever node, or its access token expires. */
+export const liveRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'events' | 'liveSockets'>> = async function live(
+  app,
+  { events, liveSockets }
+) {
   events.subscribe((event) => {
     if (event.type === 'session-revoked') liveSockets.endSession(event.sessionId)
   })
@@ -26,14 +29,14 @@ export const liveRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function 
   await app.register(websocket, {
     options: { maxPayload },
     errorHandler(error, socket, request) {
-      // What a client did wrong is answered by `ws`, which is closing then; the rest is a fault of ours.
+      // `ws` itself closes the socket after a client's mistake. If it is still open, the error is ours.
       if (socket.readyState !== socket.OPEN) return
       request.log.error(error)
       socket.close(internalError)
     },
     async preClose() {
       clearInterval(pinging)
-      // First, so that nobody comes in behind those who go: without a listener, Node takes an upgrade for any other request.
+      // First, so that no socket opens while the others close: without a listener, Node treats an upgrade as a request.
       app.server.removeAllListeners('upgrade')
       app.websocketServer.close()
       await liveSockets.close()
@@ -44,10 +47,10 @@ export const liveRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function 
     method: 'GET',
     url: '/live',
     config: { auth: true },
-    // OpenAPI has no words for sockets.
+    // OpenAPI cannot describe WebSockets.
     schema: { hide: true },
     handler: async () => {
-      throw new Refusal('UPGRADE_REQUIRED', { upgrade: 'websocket', connection: 'close, upgrade' })
+      throw new AppError('UPGRADE_REQUIRED', { headers: { upgrade: 'websocket', connection: 'close, upgrade' } })
     },
     async wsHandler(socket, request) {
       const { sub, exp } = request.user
@@ -58,7 +61,7 @@ export const liveRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function 
         return socket.close(tryAgainLater, 'too-many-sockets')
       }
       try {
-        // Once more, now that its end would be heard of: the session may have ended since the first time.
+        // A second check, now that `endSession()` would find this socket: the session may have ended since the first.
         await request.authenticate()
         socket.send(JSON.stringify({ type: 'signed-in', sessionId, expiresAt }))
       } catch (error) {

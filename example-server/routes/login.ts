@@ -1,30 +1,29 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { RouteParts } from '../app.ts'
-import { networkOf, type Network } from '../client-network.ts'
-import { Refusal } from '../refusals.ts'
-import { badBody, limited, Login, Problem, SignedIn, strictBody } from '../schemas.ts'
-import { sessionStart } from '../session-start.ts'
-import type { User } from '../users.ts'
+import type { Services } from '../services.ts'
+import { networkOf, type Network } from '../attempts/client-network.ts'
+import { AppError } from '../errors.ts'
+import { badBody, limited, Login, Problem, SignedIn, strictBody } from './schemas.ts'
+import { sessionStart } from './session-start.ts'
+import type { User } from '../database/users.ts'
 
-interface Given {
+interface Credentials {
   readonly username: string
   readonly password: string
   readonly from: Network
 }
 
-export const loginRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function login(
-  app,
-  { config, database: { users }, passwords, attempt, assertEncrypted, metrics }
-) {
-  // RFC 9110 §15.5.2: a 401 says how to get in.
+export const loginRoutes: FastifyPluginAsyncTypebox<
+  Pick<Services, 'config' | 'database' | 'passwords' | 'attempt' | 'assertEncrypted' | 'metrics'>
+> = async function login(app, { config, database: { users }, passwords, attempt, assertEncrypted, metrics }) {
+  // RFC 9110 §15.5.2: every 401 has a challenge.
   const challenge = { 'www-authenticate': `Bearer realm="${config.issuer}"` }
 
   app.post(
     '/auth/login',
     {
-      onRequest: [assertEncrypted, refuseForeignForms],
-      onError: metrics.signInRefused,
+      onRequest: [assertEncrypted, assertFormIsSameSite],
+      onError: metrics.countRefusedSignIn,
       validatorCompiler: strictBody,
       schema: {
         summary: 'Sign in',
@@ -41,24 +40,24 @@ export const loginRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function
     },
     async (request, reply) => {
       const { username, password, transport = 'bearer' } = request.body
-      // Before any work is done for it: another site must not sign its visitors in as somebody else.
+      // Before anything is hashed: another site must not sign its visitors in as somebody else (login CSRF).
       if (transport === 'cookie') reply.assertSameSite()
-      // Before the hash is read: should the password change meanwhile, this login is refused.
+      // Taken before the hash is read, so that a password change in the meantime refuses this sign-in.
       const authenticatedAt = Date.now()
-      const given = { username, password, from: networkOf(request) }
-      const user = await attempt(request, username, async () => await identify(given))
-      if (user === null) throw new Refusal('LOGIN_FAILED', challenge)
+      const credentials = { username, password, from: networkOf(request) }
+      const user = await attempt(request, { account: username, check: async () => await identify(credentials) })
+      if (user === null) throw new AppError('LOGIN_FAILED', { headers: challenge })
       return await reply.signIn({ ...sessionStart(user, request), transport, authenticatedAt })
     }
   )
 
-  /** A form of another site, which needs no cookie to sign its visitors in: told so before its body is read, which can be no JSON. */
-  async function refuseForeignForms(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  /** Refuses a form that another site posts before its body is parsed: a form cannot send JSON, so parsing would fail. */
+  async function assertFormIsSameSite(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     if (!request.headers['content-type']?.startsWith('application/json')) reply.assertSameSite()
   }
 
-  /** Unknown users and wrong passwords are one and the same, in what is answered and in what it costs. */
-  async function identify({ username, password, from }: Given): Promise<User | null> {
+  /** Takes as long for an unknown user as for a wrong password, so that the time does not reveal who exists. */
+  async function identify({ username, password, from }: Credentials): Promise<User | null> {
     const user = await users.byName(username)
     const isRight = await passwords.verify(password, { hash: user?.passwordHash ?? null, from })
     if (user === null || !isRight) return null

@@ -1,8 +1,11 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { RouteParts } from '../app.ts'
-import { badBody, Done, OptionalRefreshToken, Problem, strictBody, unavailable } from '../schemas.ts'
+import type { Services } from '../services.ts'
+import { badBody, Done, OptionalRefreshToken, Problem, strictBody, unavailable } from './schemas.ts'
 
-export const logoutRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function logout(app, { assertEncrypted }) {
+export const logoutRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'assertEncrypted'>> = async function logout(
+  app,
+  { assertEncrypted }
+) {
   app.post(
     '/auth/logout',
     {
@@ -11,12 +14,13 @@ export const logoutRoutes: FastifyPluginAsyncTypebox<RouteParts> = async functio
       schema: {
         summary: 'Sign out',
         description:
-          'Ends the session of the refresh token, else of the Authorization header, else of the cookies. Nothing to end is success.',
+          'Ends the session of the refresh token in the body, else of the Authorization header, else of the cookies. ' +
+          'Also succeeds if there is no session to end.',
         tags: ['auth'],
         body: OptionalRefreshToken,
         response: {
-          204: Done('Signed out: the access tokens are refused from now on'),
-          401: Problem('The Authorization header cannot be read: nothing was ended'),
+          204: Done('Signed out: the access tokens of the session are refused from now on'),
+          401: Problem('The Authorization header is invalid: no session was ended'),
           403: Problem('By cookie: the request came from another site. In production: it came over plain http'),
           ...unavailable,
           ...badBody

@@ -1,8 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { RouteParts } from '../app.ts'
-import { Me } from '../schemas.ts'
+import { Me } from './schemas.ts'
 
-export const meRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function me(app) {
+export const meRoutes: FastifyPluginAsyncTypebox = async function me(app) {
   app.get(
     '/me',
     {

@@ -1,10 +1,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
-import type { RouteParts } from '../app.ts'
-import { Refusal } from '../refusals.ts'
-import { badBody, badId, ById, Done, NewNote, Note, Problem, strictBody, unavailable } from '../schemas.ts'
+import type { Services } from '../services.ts'
+import { AppError } from '../errors.ts'
+import { badBody, badId, ById, Done, NewNote, Note, Problem, strictBody, unavailable } from './schemas.ts'
 
-export const notesRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function notesPlugin(
+export const notesRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'database'>> = async function notesPlugin(
   app,
   { database: { notes } }
 ) {
@@ -27,15 +27,15 @@ export const notesRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function
       config: { auth: { scopes: ['notes:write'] } },
       validatorCompiler: strictBody,
       schema: {
-        summary: 'Keep a note',
+        summary: 'Save a note',
         tags: ['notes'],
         body: NewNote,
-        response: { 201: Note, 409: Problem('There are too many'), ...unavailable, ...badBody }
+        response: { 201: Note, 409: Problem('The user has too many notes'), ...unavailable, ...badBody }
       }
     },
     async (request, reply) => {
       const note = await notes.add(request.user.sub, request.body.text)
-      if (note === null) throw new Refusal('NOTES_FULL')
+      if (note === null) throw new AppError('NOTES_FULL')
       return await reply.code(201).send(note)
     }
   )
@@ -48,11 +48,11 @@ export const notesRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function
         summary: 'Delete a note',
         tags: ['notes'],
         params: ById,
-        response: { 204: Done('Deleted'), 404: Problem("None of the caller's notes"), ...badId, ...unavailable }
+        response: { 204: Done('Deleted'), 404: Problem('The caller has no such note'), ...badId, ...unavailable }
       }
     },
     async (request, reply) => {
-      if (!(await notes.remove(request.user.sub, request.params.id))) throw new Refusal('NOT_FOUND')
+      if (!(await notes.remove(request.user.sub, request.params.id))) throw new AppError('NOT_FOUND')
       return await reply.code(204).send()
     }
   )

@@ -1,13 +1,12 @@
 import { join } from 'node:path'
 import fastifyStatic from '@fastify/static'
 import type { FastifyPluginAsync } from 'fastify'
-import type { RouteParts } from '../app.ts'
 
 const folder = join(import.meta.dirname, '../page')
 
 /**
- * Of the workshop's other site. Its origin is nobody's, because of `sandbox`: so what it sends comes from another site
- * indeed, on any machine and without a second server.
+ * Policy of the page that plays another site in the workshop. `sandbox` gives it an opaque origin: browsers treat its
+ * requests as cross-site, although the same server serves it.
  */
 const otherSitePolicy = [
   'sandbox allow-forms allow-scripts',
@@ -17,8 +16,8 @@ const otherSitePolicy = [
   "frame-ancestors 'self'"
 ].join('; ')
 
-/** Plain files, with no build step: the browser asks each time whether they are still the same. */
-export const pageRoutes: FastifyPluginAsync<RouteParts> = async function page(app) {
+/** The page consists of plain files without a build step; the browser revalidates each on every load. */
+export const pageRoutes: FastifyPluginAsync = async function page(app) {
   await app.register(fastifyStatic, {
     root: folder,
     prefix: '/page/',
@@ -26,11 +25,11 @@ export const pageRoutes: FastifyPluginAsync<RouteParts> = async function page(ap
     cacheControl: false,
     setHeaders(reply, path) {
       reply.header('cache-control', 'no-cache')
-      // An origin that is nobody's has no agents to be kept apart from; asked for all the same, the browser complains.
+      // Chromium logs a console error if a document with an opaque origin asks for an origin-keyed agent cluster.
       if (path.endsWith('other-site.html')) {
         reply.header('content-security-policy', otherSitePolicy).removeHeader('origin-agent-cluster')
       }
-      // The one script that a page of another origin loads.
+      // The only script that a document of another (opaque) origin loads.
       if (path.endsWith('other-site.js')) reply.header('cross-origin-resource-policy', 'cross-origin')
     }
   })

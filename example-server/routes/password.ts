@@ -1,12 +1,12 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
-import type { RouteParts } from '../app.ts'
-import { networkOf } from '../client-network.ts'
-import { assertUncommon } from '../common-passwords.ts'
-import { Refusal } from '../refusals.ts'
-import { badBody, limited, PasswordChange, Problem, SignedIn, strictBody } from '../schemas.ts'
-import { sessionStart } from '../session-start.ts'
-import type { User } from '../users.ts'
+import type { Services } from '../services.ts'
+import { networkOf } from '../attempts/client-network.ts'
+import { assertUncommon } from '../passwords/common-passwords.ts'
+import { AppError } from '../errors.ts'
+import { badBody, limited, PasswordChange, Problem, SignedIn, strictBody } from './schemas.ts'
+import { sessionStart } from './session-start.ts'
+import type { User } from '../database/users.ts'
 
 interface Change {
   readonly request: FastifyRequest
@@ -15,10 +15,9 @@ interface Change {
   readonly next: string
 }
 
-export const passwordRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function password(
-  app,
-  { database: { users }, passwords, attempt, assertEncrypted }
-) {
+export const passwordRoutes: FastifyPluginAsyncTypebox<
+  Pick<Services, 'database' | 'passwords' | 'attempt' | 'assertEncrypted'>
+> = async function password(app, { database: { users }, passwords, attempt, assertEncrypted }) {
   app.post(
     '/auth/password',
     {
@@ -28,33 +27,34 @@ export const passwordRoutes: FastifyPluginAsyncTypebox<RouteParts> = async funct
       schema: {
         summary: 'Change the password, and end every session but a new one',
         description:
-          'The session of the caller is replaced by a new one and all others end, so that a copy of any token is of no use. ' +
-          'After a 503 send the same request again: it goes on from where it stopped. If the response was lost, sign in ' +
-          'with the new password.',
+          'Starts a new session for the caller and ends all other sessions, so that a stolen token stops working. ' +
+          'After a 503, repeat the same request: it continues where it stopped. If the response was lost, sign in with ' +
+          'the new password.',
         tags: ['auth'],
         body: PasswordChange,
         response: {
           200: {
             ...SignedIn,
-            description: 'Changed. The new session comes as the request did: by bearer tokens or by cookies'
+            description: 'Changed. The new session uses the transport of the request: bearer tokens or cookies'
           },
           403: Problem(
-            'The current password is wrong, or the request came from another site or, in production, over plain http: see the code'
+            'The current password is wrong, or the request came from another site or, in production, over plain ' +
+              'http: see the code'
           ),
           ...badBody,
-          400: Problem('The body is not as described, or the new password is a common one: see the code'),
+          400: Problem('The body does not match the schema, or the new password is a common one: see the code'),
           ...limited
         }
       }
     },
     async (request, reply) => {
       const { current_password: current, new_password: next } = request.body
-      // Before the hash is read: should all sessions be ended meanwhile, this one does not start.
+      // Taken before the hash is read, so that ending all sessions in the meantime refuses this one.
       const authenticatedAt = Date.now()
       const user = await users.byId(request.user.sub)
       await assertUncommon(next, { username: user?.name ?? '' })
-      if (user === null || !(await hasChanged({ request, user, current, next }))) throw new Refusal('PASSWORD_WRONG')
-      // After the change, so that a sign-in under way with the old password is refused.
+      if (user === null || !(await hasChanged({ request, user, current, next }))) throw new AppError('PASSWORD_WRONG')
+      // After the change, so that a concurrent sign-in with the old password is refused.
       return await reply.signIn({
         ...sessionStart(user, request),
         transport: request.auth.source === 'cookie' ? 'cookie' : 'bearer',
@@ -64,21 +64,20 @@ export const passwordRoutes: FastifyPluginAsyncTypebox<RouteParts> = async funct
     }
   )
 
-  /** Whether the password is the new one now, because it was changed here or by the same request before. */
+  /** Whether `next` is the password now, changed either by this request or by an earlier copy of it. */
   async function hasChanged({ request, user, current, next }: Change): Promise<boolean> {
     const { id, name, passwordHash } = user
     const from = networkOf(request)
-    // As at sign-in: whoever found a device unlocked must not guess on.
+    // Limited like sign-in: somebody at an unlocked device must not guess the password here.
     const isRight = async (given: string, hash: string | null): Promise<boolean> => {
-      return (
-        (await attempt(request, name, async () => (await passwords.verify(given, { hash, from })) || null)) !== null
-      )
+      const check = async () => (await passwords.verify(given, { hash, from })) || null
+      return (await attempt(request, { account: name, check })) !== null
     }
     if (await isRight(current, passwordHash)) {
       const nextHash = await passwords.hash(next, from)
       if (await users.replacePasswordHash(id, { from: passwordHash, to: nextHash })) return true
     }
-    // The new password can be guessed at as well as the old one: it is an attempt of its own.
+    // Counted as a second attempt, because this comparison would allow guessing too.
     const latest = await users.byId(id)
     return await isRight(next, latest?.passwordHash ?? null)
   }

@@ -1,16 +1,15 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
-import type { RouteParts } from '../app.ts'
-import { Refusal } from '../refusals.ts'
-import { badId, ById, Done, Problem, Session, unavailable } from '../schemas.ts'
+import { AppError } from '../errors.ts'
+import { badId, ById, Done, Problem, Session, unavailable } from './schemas.ts'
 
-export const sessionsRoutes: FastifyPluginAsyncTypebox<RouteParts> = async function sessions(app) {
+export const sessionsRoutes: FastifyPluginAsyncTypebox = async function sessions(app) {
   app.get(
     '/auth/sessions',
     {
       config: { auth: true },
       schema: {
-        summary: 'The devices that are signed in',
+        summary: 'List the signed-in devices',
         tags: ['sessions'],
         response: { 200: Type.Array(Session, { description: 'Oldest first' }), ...unavailable }
       }
@@ -32,11 +31,11 @@ export const sessionsRoutes: FastifyPluginAsyncTypebox<RouteParts> = async funct
         summary: 'Sign a device out',
         tags: ['sessions'],
         params: ById,
-        response: { 204: Done('Signed out'), 404: Problem("None of the caller's sessions"), ...badId, ...unavailable }
+        response: { 204: Done('Signed out'), 404: Problem('The caller has no such session'), ...badId, ...unavailable }
       }
     },
     async (request, reply) => {
-      if (!(await app.sessions.revoke(request.params.id, { sub: request.user.sub }))) throw new Refusal('NOT_FOUND')
+      if (!(await app.sessions.revoke(request.params.id, { sub: request.user.sub }))) throw new AppError('NOT_FOUND')
       return await reply.code(204).send()
     }
   )

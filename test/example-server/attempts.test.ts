@@ -1,9 +1,10 @@
 import rateLimit from '@fastify/rate-limit'
 import Fastify, { type FastifyRequest } from 'fastify'
 import t, { type Test } from 'tap'
-import { createAttempts, createRegistrationLimit } from '../../example-server/attempts.ts'
-import { readConfig } from '../../example-server/config.ts'
-import { openDatabase } from '../../example-server/database.ts'
+import { createAttempts } from '../../example-server/attempts/attempts.ts'
+import { createRegistrationLimit } from '../../example-server/attempts/registration-limit.ts'
+import { readConfig } from '../../example-server/config/config.ts'
+import { openDatabase } from '../../example-server/database/database.ts'
 import { createClock } from '../fixtures/app.ts'
 import { createInjected } from '../fixtures/example-server.ts'
 import { skip as skipWithoutPostgres, startPostgres } from '../fixtures/postgres-server.ts'
@@ -26,8 +27,11 @@ async function createTries(t: Test, wait: (ms: number) => Promise<unknown> = asy
   const attempt = createAttempts(app, { knownAddresses, clock, wait })
 
   async function tryOut(ip: string, account: string, isRight = false): Promise<string> {
-    const outcome = await attempt(from(ip), account, async () => isRight || null).catch(({ code }) => code)
-    return outcome === true ? 'right' : (outcome ?? 'wrong')
+    try {
+      return (await attempt(from(ip), { account, check: async () => isRight || null })) === null ? 'wrong' : 'right'
+    } catch (error) {
+      return (error as { code: string }).code
+    }
   }
 
   /** How often each outcome came. */

@@ -1,8 +1,8 @@
 import { setTimeout } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
-import { readConfig } from '../../example-server/config.ts'
-import { openDatabase } from '../../example-server/database.ts'
+import { readConfig } from '../../example-server/config/config.ts'
+import { openDatabase } from '../../example-server/database/database.ts'
 import { createInjected, startCluster } from '../fixtures/example-server.ts'
 import { skip as skipWithoutPostgres, startPostgres } from '../fixtures/postgres-server.ts'
 import { skipWithoutRedis, startRedis } from '../fixtures/redis-server.ts'
@@ -206,15 +206,15 @@ t.test(
     const wrong: [Record<string, string>, string][] = [
       [
         { DATABASE_URL: `postgres://nobody:hush@${host}/postgres` },
-        'DATABASE_URL names a user, a password or a database that PostgreSQL refuses (28000)'
+        'PostgreSQL rejects the user, the password or the database of DATABASE_URL (28000)'
       ],
       [
         { DATABASE_URL: `postgres://postgres:hush@${host}/hush` },
-        'DATABASE_URL names a user, a password or a database that PostgreSQL refuses (3D000)'
+        'PostgreSQL rejects the user, the password or the database of DATABASE_URL (3D000)'
       ],
       [
         { REDIS_URL: `unix://${redis.path}` },
-        'REDIS_URL names a user, a password or a database that Redis refuses (NOAUTH)'
+        'Redis rejects the user, the password or the database of REDIS_URL (NOAUTH)'
       ]
     ]
     for (const [env, message] of wrong) {

@@ -9,15 +9,15 @@ import underPressure from '@fastify/under-pressure'
 import Fastify, { type InjectOptions } from 'fastify'
 import t from 'tap'
 import { WebSocket } from 'ws'
-import { createAuthEvents } from '../../example-server/auth-events.ts'
-import { readConfig } from '../../example-server/config.ts'
-import { seedDemoUsers } from '../../example-server/demo.ts'
-import { createLiveSockets } from '../../example-server/live-sockets.ts'
-import { logEvents, loggerOptions } from '../../example-server/logging.ts'
-import { createMetrics } from '../../example-server/metrics.ts'
-import { createPasswords } from '../../example-server/passwords.ts'
-import { answersUnderPressure, pressure } from '../../example-server/pressure.ts'
-import { describeTrustedClients } from '../../example-server/transport-security.ts'
+import { createAuthEvents } from '../../example-server/operations/auth-events.ts'
+import { readConfig } from '../../example-server/config/config.ts'
+import { seedDemoUsers } from '../../example-server/demo-users.ts'
+import { createLiveSockets } from '../../example-server/live/live-sockets.ts'
+import { logEvents, loggerOptions } from '../../example-server/operations/logging.ts'
+import { createMetrics } from '../../example-server/operations/metrics.ts'
+import { createPasswords } from '../../example-server/passwords/passwords.ts'
+import { servesUnderPressure, pressure } from '../../example-server/operations/pressure.ts'
+import { warnOfTrustedClients } from '../../example-server/operations/transport-security.ts'
 import { createInjected, startServer } from '../fixtures/example-server.ts'
 
 // Processes that start from TypeScript take their time on a busy machine.
@@ -138,7 +138,7 @@ t.test(
     const { url, output, stop } = await startServer(t, { ...production, DATA_DIR: t.testdir() })
     t.match(
       output.text,
-      'set TLS_CERT_FILE and TLS_KEY_FILE, or TRUST_PROXY to the address of a proxy that sends X-Forwarded-Proto'
+      'set TLS_CERT_FILE and TLS_KEY_FILE, or set TRUST_PROXY to the address of a proxy that sends X-Forwarded-Proto'
     )
     for (const [path, init] of [
       ['/me', {}],
@@ -209,13 +209,13 @@ t.test('100 wrong passwords for alice from one address are slowed down, while al
 })
 
 t.test(
-  'under pressure requests are turned away with 503 and Retry-After, routes with `answersUnderPressure` are not',
+  'under pressure requests are turned away with 503 and Retry-After, routes with `servesUnderPressure` are not',
   async (t) => {
     const app = Fastify()
     t.teardown(() => app.close())
     await app.register(underPressure, { ...pressure, sampleInterval: 10, maxHeapUsedBytes: 1 })
     app.get('/work', async () => 'done')
-    app.get('/health/live', { config: answersUnderPressure }, async () => 'alive')
+    app.get('/health/live', { config: servesUnderPressure }, async () => 'alive')
     await app.ready()
     // Until the first sample has been taken.
     while (!app.isUnderPressure()) await setImmediate()
@@ -290,7 +290,7 @@ t.test('every case of a refresh has its own count, and a feed that is silent sho
     'AUTH_STORE_UNAVAILABLE',
     'AUTH_CROSS_SITE'
   ]
-  for (const code of codes) await metrics.refreshRefused({} as any, {} as any, { code })
+  for (const code of codes) await metrics.countRefusedRefresh({} as any, {} as any, { code })
   events.publish({ type: 'keys-not-reloaded', reason: 'unreadable' })
   events.publish({ type: 'feed-stale', silentMs: 40_000 })
   const text = await metrics.text()
@@ -341,7 +341,7 @@ t.test('publish() tells every listener, whatever another one does', async (t) =>
   t.strictSame(heard, ['session-revoked'])
 })
 
-t.test('turnAway() refuses the passwords that wait, and lets those finish that are being hashed', async (t) => {
+t.test('refuseWaiting() refuses the passwords that wait, and lets those finish that are being hashed', async (t) => {
   let release = () => {}
   const held = new Promise<string>((resolve) => {
     release = () => resolve('a hash')
@@ -353,7 +353,7 @@ t.test('turnAway() refuses the passwords that wait, and lets those finish that a
   })
   const [running, ...waiting] = [passwords.hash('one'), passwords.hash('two'), passwords.hash('three')]
   t.strictSame(passwords.load(), { running: 1, waiting: 2 })
-  passwords.turnAway()
+  passwords.refuseWaiting()
   for (const refused of waiting) await t.rejects(refused, { code: 'BUSY' })
   release()
   t.equal(await running, 'a hash')
@@ -536,12 +536,13 @@ t.test(
 
 t.test("outside production a server that trusts every client's X-Forwarded-For warns of it at the start", async (t) => {
   const warning =
-    'TRUST_PROXY trusts every client: each can invent its address (X-Forwarded-For) and so escape the limits on guessing. Name the addresses of your proxies instead'
+    'TRUST_PROXY trusts every client: each can forge its address (X-Forwarded-For) and so evade the limits on ' +
+    'guessing. List only the addresses of your proxies'
   for (const everyone of ['true', '0.0.0.0/0']) {
-    t.equal(describeTrustedClients(readConfig({ TRUST_PROXY: everyone })), warning)
+    t.equal(warnOfTrustedClients(readConfig({ TRUST_PROXY: everyone })), warning)
   }
   for (const TRUST_PROXY of ['', 'false', '10.0.0.0/8']) {
-    t.equal(describeTrustedClients(readConfig({ TRUST_PROXY })), null)
+    t.equal(warnOfTrustedClients(readConfig({ TRUST_PROXY })), null)
   }
   const { output, stop } = await startServer(t, { TRUST_PROXY: 'true', DATA_DIR: t.testdir() })
   t.match(output.text, `"msg":"${warning}"`)

@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url'
 import { createRemoteJWKSet, decodeProtectedHeader, jwtVerify, SignJWT } from 'jose'
 import jsonwebtoken from 'jsonwebtoken'
 import t from 'tap'
-import { followKeys, keysIn, readKeys, rotate, rotateKeys, type KeptKey } from '../../example-server/keys.ts'
+import { followKeys, keysIn, readKeys, rotateKeys } from '../../example-server/keys/key-file.ts'
+import { rotate, type KeptKey } from '../../example-server/keys/rotation.ts'
 import type { AuthEvent, KeyOption } from '../../plugin/index.ts'
 import { resolveOptions } from '../../plugin/options/options.ts'
 import { createAccessTokens } from '../../plugin/tokens/access-token.ts'
@@ -644,16 +645,16 @@ t.test("key files are their owner's alone, rotate, and outlive a loss", async (t
   keysIn(dataDir)
   t.strictSame(await readKeys(dataDir), first, 'a second start keeps them')
 
-  t.match(await rotateKeys(dataDir), [/^the next key may sign from /])
+  t.match(await rotateKeys(dataDir), [/^the next key becomes usable at /])
   t.strictSame(await readKeys(dataDir), first)
-  t.match(await rotateKeys(dataDir, Date.now() + 600_000), [/^the next key signs/, 'published a new next key'])
+  t.match(await rotateKeys(dataDir, Date.now() + 600_000), [/^the next key is active now/, 'published a new next key'])
   t.strictSame(await kinds(), ['previous', 'active', 'next'])
   t.equal((await readKeys(dataDir))[1]?.key, first[1]?.key)
   t.equal(statSync(file).mode & 0o777, 0o600)
 
   const lock = join(dataDir, 'keys', 'keys.lock')
   writeFileSync(lock, '')
-  await t.rejects(rotateKeys(dataDir), { message: `another rotation is under way: if it has died, remove ${lock}` })
+  await t.rejects(rotateKeys(dataDir), { message: `another rotation is running; if it has crashed, remove ${lock}` })
   unlinkSync(lock)
 
   const { app } = await createApp({ plugin: { keys: source } })

@@ -1,0 +1,61 @@
+import type { Redis } from 'ioredis'
+import type { SessionStore } from '../../plugin/index.ts'
+import { AppError } from '../errors.ts'
+import type { Tables } from './tables.ts'
+
+export interface DatabaseConfig {
+  /** Directory of the SQLite file; created if it does not exist. */
+  readonly dataDir: string
+  /** In production the demo users do not exist, even if the database contains them. */
+  readonly production: boolean
+  /** URL of the PostgreSQL database with users, notes and sessions; `null` means SQLite in `dataDir`. */
+  readonly databaseUrl: string | null
+  /** URL of the Redis server with sessions and attempt counters; `null`: sessions in the database, counters in memory. */
+  readonly redisUrl: string | null
+}
+
+/** Everything that outlives the process. While a server cannot be reached, calls reject with DATABASE_UNAVAILABLE. */
+export interface Database extends Omit<Tables, 'openSessions'> {
+  readonly sessions: SessionStore
+  readonly redis: Redis | null
+  /** Resolves after the database of the users and the session store have each run a query. */
+  ping(): Promise<void>
+}
+
+/** Also resolves while a server is down: the first query after it is back connects. */
+export async function openDatabase(config: DatabaseConfig): Promise<Database> {
+  const [tables, cache] = await Promise.all([
+    openTables(config),
+    config.redisUrl === null ? null : openCache(config.redisUrl)
+  ])
+  const sessions = cache?.sessions ?? tables.openSessions()
+  return {
+    users: tables.users,
+    notes: tables.notes,
+    knownAddresses: tables.knownAddresses,
+    sessions,
+    redis: cache?.redis ?? null,
+    async ping() {
+      await Promise.all([tables.ping(), sessions.find('none').catch(refuse)])
+    },
+    async close() {
+      await Promise.all([tables.close(), cache?.close()])
+    }
+  }
+}
+
+function refuse(cause: unknown): never {
+  throw new AppError('DATABASE_UNAVAILABLE', { cause })
+}
+
+// Loaded on demand, so that a start does not wait for the client of a database that is not used.
+
+async function openTables({ databaseUrl, dataDir, production }: DatabaseConfig): Promise<Tables> {
+  const options = { withDemo: !production }
+  if (databaseUrl === null) return await (await import('./sqlite/open.ts')).openSqlite(dataDir, options)
+  return await (await import('./postgres/open.ts')).openPostgres(databaseUrl, options)
+}
+
+async function openCache(redisUrl: string) {
+  return await (await import('./redis.ts')).openRedis(redisUrl)
+}

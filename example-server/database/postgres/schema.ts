@@ -1,0 +1,60 @@
+import type { Pool } from 'pg'
+
+/** Migrations, each applied once to a database, in this order. Never change a published one; append new ones. */
+const schemaSteps = {
+  // Names are ASCII, and in the collation "C" lower() changes only ASCII letters.
+  '001-users-and-notes': `
+    CREATE TABLE users (
+      id text PRIMARY KEY,
+      name text COLLATE "C" NOT NULL,
+      password_hash text NOT NULL,
+      roles text[] NOT NULL,
+      scope text NOT NULL,
+      demo boolean NOT NULL,
+      created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    );
+    CREATE UNIQUE INDEX users_name ON users (lower(name));
+    CREATE TABLE notes (
+      number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+      id text NOT NULL UNIQUE,
+      user_id text NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+      text text NOT NULL,
+      created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    );
+    CREATE INDEX notes_of_user ON notes (user_id, number);`,
+  '002-known-addresses': `
+    CREATE TABLE known_addresses (
+      user_id text NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+      address text NOT NULL,
+      seen_at timestamptz NOT NULL,
+      PRIMARY KEY (user_id, address)
+    );
+    CREATE INDEX known_addresses_by_age ON known_addresses (seen_at);`
+}
+
+/** An arbitrary number: the same on all nodes, and different from the one of the session store. */
+const migrationLock = 7_315_040_211_986_553
+const migrationTimeoutMs = 10_000
+
+/**
+ * Applies the missing migrations, once even if several nodes start together. PostgreSQL runs one message as one
+ * transaction, so a migration is applied completely or not at all. An up-to-date database needs no right to create tables.
+ */
+export async function migrate(pool: Pool): Promise<void> {
+  const steps = Object.entries(schemaSteps).map(
+    ([step, statements]) => `
+    IF NOT EXISTS (SELECT FROM app_schema WHERE step = '${step}') THEN
+      ${statements}
+      INSERT INTO app_schema (step) VALUES ('${step}');
+    END IF;`
+  )
+  const migration = {
+    text: `SELECT pg_advisory_xact_lock(${migrationLock}); DO $$ BEGIN
+      IF to_regclass('app_schema') IS NULL THEN
+        CREATE TABLE app_schema (step text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT clock_timestamp());
+      END IF; ${steps.join('')}
+    END $$`,
+    query_timeout: migrationTimeoutMs
+  }
+  await pool.query(migration)
+}

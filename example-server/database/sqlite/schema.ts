@@ -1,0 +1,45 @@
+import type { SqliteDatabase } from '../../../plugin/stores/sqlite.ts'
+
+/** Migrations, each applied once to a file, in this order. Never change a published one; append new ones. */
+const schemaSteps = {
+  '001-users-and-notes': `
+    CREATE TABLE users (
+      id TEXT PRIMARY KEY,
+      name TEXT NOT NULL COLLATE NOCASE UNIQUE,
+      password_hash TEXT NOT NULL,
+      roles TEXT NOT NULL,
+      scope TEXT NOT NULL,
+      demo INTEGER NOT NULL,
+      created_at INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE notes (
+      id TEXT PRIMARY KEY,
+      user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+      text TEXT NOT NULL,
+      created_at INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX notes_of_user ON notes (user_id, created_at);`,
+  '002-known-addresses': `
+    CREATE TABLE known_addresses (
+      user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+      address TEXT NOT NULL,
+      seen_at INTEGER NOT NULL,
+      PRIMARY KEY (user_id, address)
+    ) STRICT;
+    CREATE INDEX known_addresses_by_age ON known_addresses (seen_at);`
+}
+
+export function migrate(database: SqliteDatabase): void {
+  database.exec('BEGIN IMMEDIATE')
+  try {
+    database.exec('CREATE TABLE IF NOT EXISTS app_schema (step TEXT PRIMARY KEY, applied_at INTEGER NOT NULL) STRICT')
+    const applied = database.prepare('INSERT OR IGNORE INTO app_schema (step, applied_at) VALUES (:step, :now)')
+    for (const [step, statements] of Object.entries(schemaSteps)) {
+      if (Number(applied.run({ step, now: Date.now() }).changes) === 1) database.exec(statements)
+    }
+    database.exec('COMMIT')
+  } catch (error) {
+    database.exec('ROLLBACK')
+    throw error
+  }
+}

@@ -1,0 +1,41 @@
+/** Everything that this server itself refuses. The codes of the plugin begin with `AUTH_`. */
+const appErrors = {
+  PASSWORD_COMMON: { status: 400, message: 'This password is too common' },
+  LOGIN_FAILED: { status: 401, message: 'The username or the password is wrong' },
+  PASSWORD_WRONG: { status: 403, message: 'The current password is wrong' },
+  HTTPS_REQUIRED: { status: 403, message: 'Passwords and tokens are accepted over https only' },
+  REGISTRATION_CLOSED: { status: 403, message: 'Registration is closed' },
+  NOT_FOUND: { status: 404, message: 'Not found' },
+  USERNAME_TAKEN: { status: 409, message: 'The username is taken' },
+  NOTES_FULL: { status: 409, message: 'You have too many notes: delete some first' },
+  UPGRADE_REQUIRED: { status: 426, message: 'This address is for WebSockets' },
+  TOO_MANY_ATTEMPTS: { status: 429, message: 'Too many attempts: try again later' },
+  BUSY: { status: 503, message: 'Too many people are signing in: try again in a moment' },
+  OVERLOADED: { status: 503, message: 'The server is overloaded: try again in a moment' },
+  DATABASE_UNAVAILABLE: { status: 503, message: 'The database is unavailable: try again in a moment' },
+  NOT_READY: { status: 503, message: 'The database does not respond' }
+} as const
+
+export type AppErrorCode = keyof typeof appErrors
+
+export interface AppErrorOptions {
+  /** Headers of the response. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** Logged, never sent. */
+  readonly cause?: unknown
+}
+
+/** Fastify sends it as `{ statusCode, code, error, message }`, with these headers. */
+export class AppError extends Error {
+  readonly code: AppErrorCode
+  readonly statusCode: number
+  readonly headers: Readonly<Record<string, string>>
+
+  constructor(code: AppErrorCode, { headers = {}, cause }: AppErrorOptions = {}) {
+    super(appErrors[code].message, { cause })
+    this.name = 'AppError'
+    this.code = code
+    this.statusCode = appErrors[code].status
+    this.headers = this.statusCode === 503 ? { 'retry-after': '2', ...headers } : headers
+  }
+}

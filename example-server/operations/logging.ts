@@ -1,0 +1,40 @@
+import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
+import type { AuthEvent } from '../../plugin/index.ts'
+import { loggedPath } from './logged-path.ts'
+
+/** Options of pino. A request is logged without headers and body, and only with the path of its URL, without tokens. */
+export function loggerOptions(level: string) {
+  return {
+    level,
+    serializers: {
+      req: (request: FastifyRequest) => ({
+        method: request.method,
+        url: loggedPath(request.url),
+        remoteAddress: request.ip
+      })
+    },
+    // In case a line contains a whole request, such as the raw bytes that Node could not parse, at level trace.
+    redact: ['err.rawPacket', '*.headers.authorization', '*.headers.cookie', '*.headers["set-cookie"]']
+  }
+}
+
+/** Logged as warnings: an operator should look at them. */
+const alarms = new Set<AuthEvent['type']>([
+  'refresh-token-reused',
+  'store-rolled-back',
+  'feed-stale',
+  'keys-not-reloaded'
+])
+
+/** Two tabs reach 2 or 3. A longer streak may be a thief who refreshes right after the victim. */
+const suspiciousStreak = 6
+
+export function logEvents(log: Pick<FastifyBaseLogger, 'debug' | 'warn'>) {
+  return function onEvent(event: AuthEvent): void {
+    log[isAlarm(event) ? 'warn' : 'debug']({ event }, event.type)
+  }
+}
+
+function isAlarm(event: AuthEvent): boolean {
+  return alarms.has(event.type) || (event.type === 'refresh-coalesced' && event.streak >= suspiciousStreak)
+}

@@ -1,0 +1,138 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { AuthEvent } from '../../plugin/index.ts'
+import type { AuthEvents } from './auth-events.ts'
+import type { LiveSockets } from '../live/live-sockets.ts'
+import type { Passwords } from '../passwords/passwords.ts'
+
+/** Memory, CPU and event loop: figures of the process, shared by all applications in it. */
+const processRegistry = new Registry()
+collectDefaultMetrics({ register: processRegistry })
+
+/** The `outcome` of a refresh: by its event if it succeeded, by its error code if it was refused. */
+const refreshes: Partial<Record<AuthEvent['type'], string>> = {
+  'session-refreshed': 'rotated',
+  'refresh-coalesced': 'coalesced',
+  'refresh-retried': 'retried',
+  'store-rolled-back': 'rolled_back'
+}
+const refusedRefreshes: Partial<Record<string, string>> = {
+  AUTH_REFRESH_REUSED: 'reused',
+  AUTH_REFRESH_SUPERSEDED: 'superseded',
+  AUTH_REFRESH_INVALID: 'invalid',
+  AUTH_NO_CREDENTIALS: 'missing',
+  AUTH_STORE_UNAVAILABLE: 'unavailable',
+  DATABASE_UNAVAILABLE: 'unavailable'
+}
+const refusedSignIns: Partial<Record<string, string>> = {
+  LOGIN_FAILED: 'wrong',
+  TOO_MANY_ATTEMPTS: 'limited',
+  BUSY: 'busy',
+  AUTH_STORE_UNAVAILABLE: 'unavailable',
+  DATABASE_UNAVAILABLE: 'unavailable'
+}
+
+export type Metrics = ReturnType<typeof createMetrics>
+
+/** Metrics for Prometheus. No label contains text from a client: the values are a small, fixed set. */
+export function createMetrics({
+  events,
+  passwords,
+  liveSockets
+}: {
+  events: AuthEvents
+  passwords: Passwords
+  liveSockets: LiveSockets
+}) {
+  const registry = new Registry()
+  const registers = [registry]
+  const counter = <const L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+    new Counter({ name, help, labelNames, registers })
+  const gauge = (name: string, help: string, read: () => number) =>
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(read())
+      }
+    })
+
+  const signIns = counter('auth_sign_ins_total', 'Sign-in attempts, by outcome', ['outcome'])
+  const refreshed = counter('auth_refreshes_total', 'Refreshes, by outcome', ['outcome'])
+  const ended = counter('auth_sessions_ended_total', 'Sessions that were revoked, on any node')
+  const refusals = counter('auth_refusals_total', 'Error responses, by their code', ['code'])
+  const unread = counter('auth_keys_reload_failures_total', 'Key lists that were invalid or could not be loaded')
+  const requests = new Histogram({
+    name: 'http_request_duration_seconds',
+    help: 'Duration of requests, by method, route and status',
+    labelNames: ['method', 'route', 'status'],
+    registers
+  })
+  gauge('password_hashes_running', 'Passwords being hashed', () => passwords.load().running)
+  gauge('password_hashes_waiting', 'Passwords waiting to be hashed', () => passwords.load().waiting)
+  gauge('live_sockets_open', 'Open WebSockets', () => liveSockets.count())
+  gauge('auth_feed_stale_seconds', 'Seconds since the revocation log was last read; 0 while it is healthy', () =>
+    lastReadAt === null ? 0 : (performance.now() - lastReadAt) / 1000
+  )
+  /** When the revocation log was last read, in ms of `performance.now()`; `null` while it is healthy. */
+  let lastReadAt: number | null = null
+
+  events.subscribe((event) => {
+    const exchange = refreshes[event.type]
+    if (exchange !== undefined) refreshed.inc({ outcome: exchange })
+    switch (event.type) {
+      case 'session-started':
+        return signIns.inc({ outcome: 'succeeded' })
+      case 'session-revoked':
+        return ended.inc()
+      case 'keys-not-reloaded':
+        return unread.inc()
+      case 'feed-stale':
+        lastReadAt = performance.now() - event.silentMs
+        break
+      case 'feed-recovered':
+        lastReadAt = null
+        break
+    }
+  })
+
+  return {
+    contentType: registry.contentType,
+    text: async (): Promise<string> => await Registry.merge([registry, processRegistry]).metrics(),
+
+    /** The `onError` hook of the sign-in route. */
+    async countRefusedSignIn(
+      _request: FastifyRequest,
+      _reply: FastifyReply,
+      { code }: { code?: string }
+    ): Promise<void> {
+      signIns.inc({ outcome: refusedSignIns[code ?? ''] ?? 'refused' })
+    },
+
+    /** The `onError` hook of the refresh route. */
+    async countRefusedRefresh(
+      _request: FastifyRequest,
+      _reply: FastifyReply,
+      { code }: { code?: string }
+    ): Promise<void> {
+      refreshed.inc({ outcome: refusedRefreshes[code ?? ''] ?? 'refused' })
+    },
+
+    /** An `onError` hook of the whole application. */
+    async countRefusal(
+      _request: FastifyRequest,
+      _reply: FastifyReply,
+      { code = 'UNKNOWN' }: { code?: string }
+    ): Promise<void> {
+      refusals.inc({ code })
+    },
+
+    /** An `onResponse` hook of the whole application. */
+    async recordResponse(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+      // The pattern of the route, such as `/notes/:id`, never the URL.
+      const route = request.is404 ? 'none' : (request.routeOptions.url ?? 'none')
+      requests.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000)
+    }
+  }
+}

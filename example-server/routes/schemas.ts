@@ -1,0 +1,156 @@
+import { Type, type Static } from '@sinclair/typebox'
+import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
+import type { FastifySchemaCompiler } from 'fastify'
+import type { User as Claims } from '../../plugin/index.ts'
+import { passwordRule } from '../passwords/password-rule.ts'
+
+/**
+ * For routes with a body: validates without coercion. Fastify's own compiler would accept `["secret"]` or `1` as a
+ * password.
+ */
+export const strictBody: FastifySchemaCompiler<any> = TypeBoxValidatorCompiler
+
+const closed = { additionalProperties: false }
+
+/** PostgreSQL rejects U+0000 in a text. */
+const noNul = '^[^\\u0000]*$'
+
+export const Username = Type.String({
+  // ASCII only, so that no two names look alike.
+  pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{1,31}$',
+  description: '2 to 32 letters, digits, ".", "_" or "-", beginning with a letter or digit; case-insensitive'
+})
+
+const NewPassword = Type.String({ ...passwordRule, description: '8 to 256 characters, compared without normalization' })
+const GivenPassword = Type.String({ ...passwordRule, minLength: 1 })
+
+export const Registration = Type.Object({ username: Username, password: NewPassword }, closed)
+
+export const Login = Type.Object(
+  {
+    username: Type.String({ minLength: 1, maxLength: 64, pattern: noNul }),
+    password: GivenPassword,
+    transport: Type.Optional(
+      Type.Union([Type.Literal('bearer'), Type.Literal('cookie')], {
+        description: '`bearer` (default): the tokens are in the response. `cookie`: they are in httpOnly cookies'
+      })
+    )
+  },
+  closed
+)
+
+export const PasswordChange = Type.Object({ current_password: GivenPassword, new_password: NewPassword }, closed)
+
+/** Clients with cookies send no body. */
+export const OptionalRefreshToken = Type.Union([
+  Type.Object({ refresh_token: Type.Optional(Type.String()) }, closed),
+  Type.Null()
+])
+
+const Tokens = Type.Object(
+  {
+    access_token: Type.String(),
+    token_type: Type.Literal('Bearer'),
+    expires_in: Type.Integer({ description: 'Seconds' }),
+    refresh_token: Type.String(),
+    scope: Type.Optional(Type.String())
+  },
+  { description: 'With `bearer`: the response of RFC 6749 §5.1' }
+)
+
+const CookieSession = Type.Object(
+  {
+    session_id: Type.String(),
+    expires_in: Type.Integer({ description: 'Seconds until the access cookie must be refreshed' })
+  },
+  { description: 'With `cookie`: the tokens are in cookies that scripts cannot read' }
+)
+
+export const SignedIn = Type.Union([Tokens, CookieSession], { description: 'Signed in' })
+
+/** The application's claims in an access token. */
+export const AppClaims = Type.Object({ name: Type.String(), roles: Type.Array(Type.String()) })
+
+export const Me = Type.Unsafe<Claims>(
+  Type.Object(
+    {
+      iss: Type.String(),
+      aud: Type.Union([Type.String(), Type.Array(Type.String())]),
+      sub: Type.String(),
+      exp: Type.Integer(),
+      iat: Type.Integer(),
+      jti: Type.Optional(Type.String()),
+      sid: Type.Optional(Type.String()),
+      scope: Type.Optional(Type.String()),
+      ...AppClaims.properties
+    },
+    { description: 'The claims of the access token' }
+  )
+)
+
+/** Serialized as in RFC 3339. */
+const Time = Type.Unsafe<Date>(Type.String({ format: 'date-time' }))
+
+export const User = Type.Object({
+  id: Type.String(),
+  username: Type.String(),
+  roles: Type.Array(Type.String()),
+  createdAt: Time
+})
+
+export const Session = Type.Object({
+  id: Type.String(),
+  device: Type.Union([Type.String(), Type.Null()]),
+  createdAt: Time,
+  lastUsedAt: Time,
+  expiresAt: Time,
+  current: Type.Boolean({ description: 'Whether this request belongs to the session' })
+})
+
+export const NewNote = Type.Object({ text: Type.String({ minLength: 1, maxLength: 10_000, pattern: noNul }) }, closed)
+export const Note = Type.Object(
+  { id: Type.String(), text: Type.String(), createdAt: Time },
+  { description: 'The note' }
+)
+
+export const ById = Type.Object({ id: Type.String({ minLength: 1, maxLength: 64, pattern: noNul }) })
+
+/** A response without a body. */
+export const Done = (description: string) => Type.Unsafe<unknown>(Type.Null({ description }))
+export const Healthy = Type.Object({ status: Type.Literal('ok') }, { description: 'Healthy' })
+
+export const Problem = (description: string) =>
+  Type.Object(
+    {
+      statusCode: Type.Integer(),
+      code: Type.Optional(Type.String({ description: 'Stable, for programs' })),
+      error: Type.String(),
+      message: Type.String()
+    },
+    { description }
+  )
+
+/** Responses of every route with a body. */
+export const badBody = {
+  400: Problem('The body does not match the schema'),
+  413: Problem('The body is too large'),
+  415: Problem('The body is not JSON')
+}
+
+/** The response of every route with an id in its path. */
+export const badId = { 400: Problem('The id, or the Authorization header, is malformed') }
+
+/** The response of every route that needs the database. */
+export const unavailable = { 503: Problem('The database does not respond: see Retry-After') }
+
+/** Responses of every route that hashes a password. */
+export const limited = {
+  429: Problem('Too many attempts: see Retry-After'),
+  503: Problem('Too many people are signing in, or the database does not respond: see Retry-After')
+}
+
+declare module '../../plugin/index.ts' {
+  interface AuthTypes {
+    claims: Static<typeof AppClaims>
+  }
+}
