@@ -1,4 +1,4 @@
-/** What a burst of operations took. */
+/** The cost of a burst of operations. */
 export interface Burst {
   readonly operations: number
   /** Processor time of the measured process. */
@@ -6,13 +6,13 @@ export interface Burst {
   readonly wallMicros: number
 }
 
-/** What is measured: one burst after another. */
-export interface Contestant {
+/** What is measured, one burst after another. */
+export interface Workload {
   burst(): Promise<Burst>
 }
 
 export interface Figure {
-  /** Median over the bursts of one operation. */
+  /** Per operation, the median over all bursts. */
   readonly cpuMicros: number
   readonly wallMicros: number
 }
@@ -20,9 +20,9 @@ export interface Figure {
 export interface Comparison {
   readonly subject: Figure
   readonly reference: Figure
-  /** Medians of the ratios, each of a burst to the mean of the reference's bursts right before and after it. */
+  /** Medians of the ratios of each burst to the mean of the reference's bursts directly before and after it. */
   readonly ratio: Figure
-  /** Between these lies the middle half of the ratios of processor time. */
+  /** First and third quartile of the ratios of processor time. */
   readonly quartiles: readonly [number, number]
   readonly bursts: number
 }
@@ -31,20 +31,23 @@ export function median(values: readonly number[]): number {
   return quantile(values, 0.5)
 }
 
-/** Between two values, in proportion. */
+/** Interpolates between the two nearest values. */
 function quantile(values: readonly number[], share: number): number {
-  if (values.length === 0) throw new RangeError('There is no median of nothing')
+  if (values.length === 0) throw new RangeError('An empty list has no median')
   const sorted = [...values].sort((one, another) => one - another)
-  const place = (sorted.length - 1) * share
-  const [below, above] = [sorted[Math.floor(place)]!, sorted[Math.ceil(place)]!]
-  return below + (above - below) * (place % 1)
+  const position = (sorted.length - 1) * share
+  const [below, above] = [sorted[Math.floor(position)]!, sorted[Math.ceil(position)]!]
+  return below + (above - below) * (position % 1)
 }
 
 /**
- * A burst of the reference, then by turns one of the subject and one of the reference: whatever slows the machine down
- * for longer than three bursts slows both down, so that the ratio holds where times do not.
+ * Runs bursts of the reference and the subject in turn, and begins and ends with the reference. What slows the machine
+ * down for longer than three bursts slows both down: ratios are stable where times are not.
  */
-export async function alternate(subject: Contestant, reference: Contestant, turns: number): Promise<Burst[]> {
+export async function alternate(
+  { subject, reference }: { readonly subject: Workload; readonly reference: Workload },
+  turns: number
+): Promise<Burst[]> {
   const bursts = [await reference.burst()]
   for (let turn = 0; turn < turns; turn++) bursts.push(await subject.burst(), await reference.burst())
   return bursts

@@ -1,7 +1,7 @@
 export interface Bar {
   readonly label: string
   readonly value: number
-  /** One of this project's, drawn to stand out. */
+  /** Whether this is a figure of this project, which is highlighted. */
   readonly own: boolean
 }
 
@@ -12,7 +12,7 @@ const rowHeight = 24
 const top = 56
 const ticks = [1, 2, 5, 10, 20, 50, 100, 200]
 
-/** Light by default, dark where the reader's system is. */
+/** Light by default, dark if the reader's system is dark. */
 const style = `
   text { font: 13px system-ui, sans-serif; fill: #1f2328 }
   .title { font-weight: 600; font-size: 15px }
@@ -28,10 +28,10 @@ const style = `
     .other { fill: #656c76 }
   }`
 
-/** Horizontal bars on a logarithmic scale that begins at 1, as SVG. */
+/** Draws horizontal bars on a logarithmic scale that begins at 1, as SVG. */
 export function drawChart(title: string, bars: readonly Bar[]): string {
-  const most = Math.max(...bars.map(({ value }) => value))
-  const end = ticks.find((tick) => tick >= most) ?? most
+  const largest = Math.max(...bars.map(({ value }) => value))
+  const end = ticks.find((tick) => tick >= largest) ?? largest
   const height = top + bars.length * rowHeight + 12
   const position = (value: number) => left + ((width - left - right) * Math.log(Math.max(value, 1))) / Math.log(end)
 
@@ -39,19 +39,24 @@ export function drawChart(title: string, bars: readonly Bar[]): string {
     .filter((tick) => tick <= end)
     .map((tick) => {
       const x = position(tick).toFixed(1)
-      return `<line class="line" x1="${x}" x2="${x}" y1="${top - 6}" y2="${height - 8}"/><text class="axis" x="${x}" y="${top - 12}" text-anchor="middle">${tick}×</text>`
+      return (
+        `<line class="line" x1="${x}" x2="${x}" y1="${top - 6}" y2="${height - 8}"/>` +
+        `<text class="axis" x="${x}" y="${top - 12}" text-anchor="middle">${tick}×</text>`
+      )
     })
   const rows = bars.map(({ label, value, own }, index) => {
     const y = top + index * rowHeight
     const barEnd = position(value)
     return (
       `<text x="${left - 10}" y="${y + 15}" text-anchor="end">${escape(label)}</text>` +
-      `<rect class="${own ? 'own' : 'other'}" x="${left}" y="${y + 3}" width="${Math.max(barEnd - left, 1).toFixed(1)}" height="${rowHeight - 8}" rx="2"/>` +
+      `<rect class="${own ? 'own' : 'other'}" x="${left}" y="${y + 3}" ` +
+      `width="${Math.max(barEnd - left, 1).toFixed(1)}" height="${rowHeight - 8}" rx="2"/>` +
       `<text x="${(barEnd + 6).toFixed(1)}" y="${y + 15}">${value.toFixed(2)}</text>`
     )
   })
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${escape(title)}">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" ` +
+      `role="img" aria-label="${escape(title)}">`,
     `<style>${style}\n</style>`,
     `<text class="title" x="${left}" y="20">${escape(title)}</text>`,
     ...lines,

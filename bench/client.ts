@@ -2,7 +2,7 @@ import { Agent, request } from 'node:http'
 
 export type Client = ReturnType<typeof createClient>
 
-/** One connection that is kept open, one request at a time each: as little as possible between question and answer. */
+/** A client with one connection that is kept open. It adds as little as possible to the time of a request. */
 export function createClient(url: string) {
   const agent = new Agent({ keepAlive: true })
 
@@ -16,15 +16,15 @@ export function createClient(url: string) {
       ...(body && { 'content-type': 'application/json' })
     }
     return await new Promise((resolve, reject) => {
-      const outgoing = request(`${url}${path}`, { method, headers, agent }, (answer) => {
+      const outgoing = request(`${url}${path}`, { method, headers, agent }, (response) => {
         let text = ''
-        answer
+        response
           .setEncoding('utf8')
           .on('data', (chunk) => {
             text += chunk
           })
           .on('error', reject)
-        answer.on('end', () => resolve({ status: answer.statusCode!, body: text }))
+        response.on('end', () => resolve({ status: response.statusCode!, body: text }))
       })
       outgoing.on('error', reject).end(body && JSON.stringify(body))
     })

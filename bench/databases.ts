@@ -6,28 +6,29 @@ import { skipWithoutRedis, startRedis } from '../test/fixtures/redis-server.ts'
 
 export type StoreName = 'memory' | 'sqlite' | 'redis' | 'postgres'
 
-/** A private database of each kind that is installed here, with the settings that it comes with. */
+/** A private database with its default settings. */
 export interface Database {
-  /** What a measured process opens it by. */
-  readonly place: { readonly store: StoreName; readonly [name: string]: string }
+  /** What a measured process needs to open it. */
+  readonly location: { readonly store: StoreName; readonly [name: string]: string }
   stop(): Promise<void>
 }
 
+/** Starts a database of each kind that is installed here. */
 export async function startDatabases(): Promise<Database[]> {
   const folder = mkdtempSync(join(tmpdir(), 'bench-'))
   const databases: Database[] = [
-    { place: { store: 'memory' }, stop: async () => {} },
-    { place: { store: 'sqlite', folder }, stop: async () => rmSync(folder, { recursive: true }) }
+    { location: { store: 'memory' }, stop: async () => {} },
+    { location: { store: 'sqlite', folder }, stop: async () => rmSync(folder, { recursive: true }) }
   ]
-  if (skipWithoutRedis.skip) console.log(`Redis is left out: ${skipWithoutRedis.skip}`)
+  if (skipWithoutRedis.skip) console.log(`skipping Redis: ${skipWithoutRedis.skip}`)
   else {
     const { path, stop } = await startRedis()
-    databases.push({ place: { store: 'redis', path }, stop })
+    databases.push({ location: { store: 'redis', path }, stop })
   }
-  if (skipPostgres) console.log(`PostgreSQL is left out: ${skipPostgres}`)
+  if (skipPostgres) console.log(`skipping PostgreSQL: ${skipPostgres}`)
   else {
     const { connection, stop } = await startPostgres()
-    databases.push({ place: { store: 'postgres', ...connection }, stop })
+    databases.push({ location: { store: 'postgres', ...connection }, stop })
   }
   return databases
 }

@@ -1,20 +1,20 @@
-/** How long is measured: what a full run does, and what `--quick` does in its place. */
+/** How much is measured, in a full run and with `--quick`. */
 export interface Effort {
   readonly name: 'full' | 'quick'
-  /** How long one burst lasts, roughly. */
+  /** Approximate duration of one burst. */
   readonly burstMs: number
-  /** Before the first burst, so that the compiler has done its work: so many operations, or so much processor time. */
+  /** Before the first burst, for the JIT compiler: at most so many operations, and at most so much processor time. */
   readonly warmUp: { readonly operations: number; readonly cpuMs: number }
-  /** Bursts of a subject at a stretch, by turns with its reference. */
+  /** Consecutive bursts of a subject, in turn with its reference. */
   readonly turns: number
-  /** How often it is every subject's turn. */
+  /** How often every subject has its turn. */
   readonly rounds: number
-  /** `accessToken.cacheSize` where each token is to be one not seen before; there are more tokens than this. */
+  /** `accessToken.cacheSize` where no token may be in the cache; there are more tokens than this. */
   readonly coldCacheSize: number
   readonly revocations: readonly number[]
-  /** Sessions in a store that holds few, and in one that holds many. */
+  /** Number of sessions in the small and in the large store. */
   readonly sessions: { readonly few: number; readonly many: number }
-  /** How many are held in memory to find out what one takes. */
+  /** How many are held in memory, to find out the size of one. */
   readonly held: { readonly tokens: number; readonly revocations: number }
   readonly starts: number
 }

@@ -1,18 +1,18 @@
 import { algorithms } from './algorithms.ts'
-import type { Compared } from './contestant.ts'
+import type { NamedComparison } from './comparison.ts'
 import { names } from './names.ts'
 import type { Results } from './results.ts'
 
 export interface Goal {
   readonly what: string
   readonly limit: number
-  /** What the limit and the value are of. */
+  /** Unit of `limit` and `value`. */
   readonly unit: 'times' | 'bytes'
   readonly value: number
-  readonly kept: boolean
+  readonly met: boolean
 }
 
-/** What the project set itself. Where a goal is of several figures, the worst of them counts. */
+/** The goals of this project. If a goal covers several figures, the worst one counts. */
 export function goalsOf(results: Pick<Results, 'protectedRoute' | 'verification' | 'stores' | 'memory'>): Goal[] {
   const {
     protectedRoute: { plugin, direct, refused, revocations },
@@ -20,8 +20,8 @@ export function goalsOf(results: Pick<Results, 'protectedRoute' | 'verification'
     stores,
     memory
   } = results
-  const cpuOf = (rows: readonly Compared[], ...wanted: string[]) =>
-    wanted.map((name) => rowOf(rows, name).ratio.cpuMicros)
+  const cpuOf = (rows: readonly NamedComparison[], ...rowNames: string[]) =>
+    rowNames.map((name) => rowOf(rows, name).ratio.cpuMicros)
   const refreshed = stores.refresh.map(({ store, ratio }) =>
     times(`Refresh with ${store}, against its compare-and-set and one signature (time)`, 1.5, ratio.wallMicros)
   )
@@ -79,30 +79,30 @@ function bothSources(peer: '@fastify/jwt' | '@fastify/jwt, with cache'): string[
   return [names.routeAgainst(peer, 'header'), names.routeAgainst(peer, 'cookie')]
 }
 
-function rowOf(rows: readonly Compared[], name: string): Compared {
+function rowOf(rows: readonly NamedComparison[], name: string): NamedComparison {
   const row = rows.find((other) => other.name === name)
-  if (row === undefined) throw new Error(`there is no figure named ${name}`)
+  if (row === undefined) throw new Error(`no figure is named "${name}"`)
   return row
 }
 
 function times(what: string, limit: number, ...values: number[]): Goal {
-  return judged({ what, limit, unit: 'times', value: Math.max(...values) })
+  return evaluate({ what, limit, unit: 'times', value: Math.max(...values) })
 }
 
 function bytes(what: string, limit: number, value: number): Goal {
-  return judged({ what, limit, unit: 'bytes', value })
+  return evaluate({ what, limit, unit: 'bytes', value })
 }
 
-function judged(goal: Omit<Goal, 'kept'>): Goal {
-  return { ...goal, kept: goal.value <= goal.limit }
+function evaluate(goal: Omit<Goal, 'met'>): Goal {
+  return { ...goal, met: goal.value <= goal.limit }
 }
 
-/** `kept`, or by how much it was missed. */
-export function verdictOn({ limit, value, kept }: Goal): string {
+/** `met`, or by how much the goal was missed. */
+export function outcomeOf({ limit, value, met }: Goal): string {
   const percent = (value / limit - 1) * 100
-  return kept ? 'kept' : `MISSED by ${percent.toFixed(percent < 1 ? 1 : 0)} %`
+  return met ? 'met' : `MISSED by ${percent.toFixed(percent < 1 ? 1 : 0)} %`
 }
 
-export function show(value: number, unit: Goal['unit']): string {
+export function format(value: number, unit: Goal['unit']): string {
   return unit === 'bytes' ? `${value.toFixed(0)} B` : value.toFixed(2)
 }

@@ -2,7 +2,7 @@ import type { Effort } from './effort.ts'
 import { startMicro } from './micro.ts'
 import { audience, issuer, keyOf, secret } from './tokens.ts'
 
-/** Bytes of the heap that one of each takes. */
+/** Heap bytes of one token and of one revocation. */
 export interface Memory {
   readonly token: number
   readonly revocation: number

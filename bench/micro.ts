@@ -1,17 +1,17 @@
-import type { Burst, Contestant } from './bursts.ts'
-import { prepare } from './contestant.ts'
+import type { Burst, Workload } from './bursts.ts'
+import { warmUp } from './comparison.ts'
 import type { Effort } from './effort.ts'
 import { startProcess } from './process.ts'
 
 export type Micro = Awaited<ReturnType<typeof startMicro>>
 
-/** A measured process without a server: it runs the cases that it knows, as often as it is asked. */
-export async function startMicro(file: string, given: object, execArgv: readonly string[] = []) {
-  const { ready, ask, stop } = await startProcess(`micro/${file}`, given, execArgv)
+/** Starts a measured process without a server, which runs its cases as often as it is told. */
+export async function startMicro(file: string, input: object, execArgv: readonly string[] = []) {
+  const { ready, request, stop } = await startProcess(`micro/${file}`, input, execArgv)
   return {
     ready,
-    contestant: async (name: string, effort: Pick<Effort, 'burstMs' | 'warmUp'>): Promise<Contestant> =>
-      await prepare((operations) => ask<Burst>({ name, operations }), effort),
+    workload: async (name: string, effort: Pick<Effort, 'burstMs' | 'warmUp'>): Promise<Workload> =>
+      await warmUp((operations) => request<Burst>({ name, operations }), effort),
     stop
   }
 }

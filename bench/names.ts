@@ -2,7 +2,7 @@ import type { Algorithm } from './algorithms.ts'
 
 type Source = 'header' | 'cookie'
 
-/** The names by which goals and charts find their figures. */
+/** Names of rows that goals and charts look up. */
 export const names = {
   routeSeen: (alg: Algorithm, source: Source) => `${alg}, ${source}, seen before`,
   routeUnseen: (alg: Algorithm, source: Source) => `${alg}, ${source}, not seen before`,

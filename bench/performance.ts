@@ -1,126 +1,77 @@
 import { algorithms } from './algorithms.ts'
 import { drawChart } from './chart.ts'
-import type { Compared } from './contestant.ts'
-import { goalsOf, show, verdictOn } from './goals.ts'
+import type { NamedComparison } from './comparison.ts'
 import { names } from './names.ts'
 import type { Results } from './results.ts'
 
-const title = 'Processor time of a request, against the bare Fastify route (logarithmic)'
+const title = 'Processor time of a request, relative to the bare Fastify route (logarithmic)'
 
-/** The text of `docs/performance.md`. */
+/** Writes the text of `docs/performance.md`. */
 export function describePerformance(results: Results): string {
-  const { protectedRoute, verification, stores, memory, startUp, effort } = results
-  const { few, many } = effort.sessions
+  const { protectedRoute, verification, memory, startUp } = results
   return `# Performance
 
-Made from \`bench/results.json\` by \`npm run bench:report\`; \`npm run bench\` measures. This was a ${effort.name} run on
-${results.date}, with Node ${results.node} on ${results.platform}, ${results.cores} cores of ${results.processor}. The others: ${Object.entries(
-    results.versions
-  )
-    .map(([name, version]) => `${name} ${version}`)
-    .join(', ')}.
+${describeRun(results)}
+
+## In short
+
+${summary(results)}
 
 ## How it is measured
 
-All servers are up at once, each a process of its own in production mode, without a loader; they are loaded by turns
-from one client process over 10 connections with 10 requests under way on each (as in Fastify's own benchmarks, which
-have 100 connections). What counts is the processor time that the server's process takes for a request, all its threads
-included. It is measured in short bursts, and each burst is compared with the bursts of the bare route right before and
-right after it, which is sent the very same bytes; the figure is the median of these ratios, which holds on a noisy
-machine, where times do not. Beside a ratio stands where the middle half of its single ratios lies. It is not the quotient of the two times
-beside it, which are medians of their own; and the processes of one and the same program differ by some 3 %, for their
-compilers had not the same luck: what differs by less is the same.
-
-Two things are done to all processes, ours and theirs, that would otherwise differ by luck. V8 does not collect in idle
-moments (\`--no-memory-reducer\`), for the others' turns are no idle moments of a server under load. And one tick object of
-Node's is kept alive: a full collection without one makes V8 forget its shape, and every later request a quarter dearer.
-
-All routes answer \`{ "sub": "alice" }\`, and all tokens have the same claims. "Seen before" is one of 100 tokens of 100
-users; "not seen before" is one that no request has carried since it was last forgotten. While revocations are compared,
-none is added: a token that was found clear is looked for again only after that.
-
-The others do not do the same work. The JWT libraries check signature, algorithm, issuer, audience and expiry, and know
-of no sign-out; those that take a key object are given one, for a secret as text costs them half a millisecond a request.
-Those for Express, Koa and Hono include their framework: the bare route is Fastify's. The session libraries keep sessions
-in the memory of one process, or whole in the cookie. This plugin has its store in memory, and no request to a protected
-route asks it.
-
-## Goals
-
-${table(
-  ['goal', 'limit', 'measured', ''],
-  goalsOf(results).map((goal) => [
-    goal.what,
-    `≤ ${show(goal.limit, goal.unit)}`,
-    show(goal.value, goal.unit),
-    verdictOn(goal)
-  ])
-)}
-
-What is missed, and why:
-
-- *Seen before.* Of the bare route's ten microseconds, a tenth is one. The two hooks take 0.3, the checks 0.4; the rest is
-  that 100 tokens' claims are not in the processor's nearest cache. \`@fastify/jwt\` costs so little here that the bare
-  route itself is near the goal against it.
-- *Not seen before.* The library that verifies is \`fast-jwt\`, by way of \`@fastify/jwt\`. To it come: canonical base64url and
-  UTF-8, which it does not ask, the claims of RFC 9068, freezing, and a place in memory, whose collection costs as much as
-  all the rest.
-- *Refused.* Whether a token is forged or has merely expired, its signature must be checked to know: a bare route that
-  throws does not do that. Garbage is refused without.
-- *Refresh.* Two halves of two macs, one of them proved before the database is asked, and an access token: 25 µs, beside
-  which a compare-and-set in memory is nothing, and after a wait for the disk, with cold caches, four times as much.
-- *Rotation in memory.* Among a million objects, the one that is asked for is in no cache of the processor's.
+${method}
 
 ## A protected route
 
 ![${title}](performance.svg)
 
 ${table(
-  ['', 'CPU per request', 'CPU against bare', 'middle half', 'requests per second', 'rate against bare'],
+  ['', 'CPU per request', 'relative to bare', 'interquartile range', 'requests per second', 'rate relative to bare'],
   [
     ...protectedRoute.plugin.map((row) => routeRow({ ...row, name: `this plugin: ${row.name}` })),
     ...protectedRoute.peers.map(routeRow)
   ]
 )}
 
+What it means: 10 % of the bare route is about 1 µs. For a token seen before, the hooks take 0.3 µs and the checks 0.4 µs; the
+rest is cache misses on the claims of 100 tokens. For a token not seen before, the signature check dominates.
+
 Directly against each other:
 
 ${comparisons(protectedRoute.direct)}
+
+What it means: the plugin keeps verified tokens in memory, and \`@fastify/jwt\` verifies each time, or looks a token up in its
+own cache. For a token not seen before, this plugin also runs \`fast-jwt\`, through \`@fastify/jwt\`, and adds what \`fast-jwt\`
+does not check: canonical base64url, valid UTF-8 and the claims of RFC 9068. It also freezes the claims and stores the token.
 
 A refused token, against a bare route that throws a 401:
 
 ${comparisons(protectedRoute.refused)}
 
+What it means: garbage is refused without cryptography. A forged or expired token costs a signature check, because nothing
+else distinguishes it from a valid one.
+
 With revoked sessions and tokens in memory, against none:
 
 ${comparisons(protectedRoute.revocations)}
 
+What it means: a token that was found valid is looked up again only after the list of revocations has changed, so the number of
+revocations does not matter.
+
 ## Checking a token
 
-\`request.authenticate()\` alone, against the bare verifier of \`fast-jwt\` and against the cryptography, which is the limit:
+\`request.authenticate()\` alone, against the verifier of \`fast-jwt\`, and against bare cryptography, which is the limit:
 
 ${comparisons(verification)}
 
-## Sessions
-
-\`reply.refresh()\` against what it cannot do without: the store's own compare-and-set, and one signature. One at a time,
-with the databases as they come: SQLite and PostgreSQL wait for the disk. With \`retrySeconds: 0\`, for else a second
-refresh within ten seconds would rotate nothing.
-
-${times(stores.refresh)}
-
-A rotation among ${many.toLocaleString('en')} sessions against one among ${few.toLocaleString('en')}, medians of single calls:
-
-${times(stores.rotation)}
-
-## Memory
+${describeStores(results)}## Memory
 
 ${table(
   ['', 'bytes'],
   [
     ['token kept in memory', memory.token.toFixed(0)],
     ['revocation kept in memory', memory.revocation.toFixed(0)],
-    ...stores.sessionBytes.map(({ store, bytes }) => [`session in ${store}`, bytes.toFixed(0)])
+    ...results.stores.sessionBytes.map(({ store, bytes }) => [`session in ${store}`, bytes.toFixed(0)])
   ]
 )}
 
@@ -137,52 +88,130 @@ ${table(
 `
 }
 
-/** The picture in it. */
+function describeRun({ effort, date, node, platform, cores, processor, versions }: Results): string {
+  const libraries = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
+  return `Generated from \`bench/results.json\` by \`npm run bench:report\`. \`npm run bench\` measures: everything, or a short form in
+90 s (\`npm run bench -- --quick\`).
+
+- Run: ${effort.name}, ${date}
+- Machine: Node ${node}, ${platform}, ${cores} cores of ${processor}
+- Libraries: ${libraries.join(', ')}`
+}
+
+function summary({ protectedRoute: { plugin, direct, revocations } }: Results): string {
+  const ratio = (rows: readonly NamedComparison[], name: string) =>
+    rows.find((row) => row.name === name)!.ratio.cpuMicros.toFixed(2)
+  const seen = ratio(plugin, names.routeSeen('HS256', 'header'))
+  const unseen = ratio(plugin, names.routeUnseen('HS256', 'header'))
+  const cached = ratio(direct, names.routeAgainst('@fastify/jwt, with cache', 'header'))
+  const uncached = ratio(direct, names.routeAgainst('@fastify/jwt', 'header'))
+  const most = revocations.at(-1)!
+  return `- A request with an HS256 token that was seen before costs ${seen} times the bare route, ${cached} times \`@fastify/jwt\` with
+  its cache, and ${uncached} times \`@fastify/jwt\` without.
+- The first request with an HS256 token costs ${unseen} times the bare route.
+- Protected routes do not read the store. With ${most.name} in memory, a request costs ${most.ratio.cpuMicros.toFixed(2)} times as
+  much as with none.`
+}
+
+const method = `All servers run at the same time, each in its own process, in production mode and without a loader. One client process
+sends requests to each in turn, over 10 connections with 10 pipelined requests each (Fastify's own benchmarks use 100
+connections).
+
+The figure is the CPU time of the server's process per request, all its threads included. It is measured in short bursts. Each
+burst is compared with the bursts of the bare route directly before and after it, which receives the same bytes. The published
+figure is the median of these ratios: on a noisy machine, ratios are stable where times are not. Each ratio is shown with its
+interquartile range. It is not the quotient of the two times beside it, which are medians of their own. Two runs of the same
+program differ by about 3 % (JIT variance); treat smaller differences as noise.
+
+Two settings apply to all processes, because their absence would affect some processes and not others:
+
+- \`--no-memory-reducer\`: V8 would otherwise collect garbage while a process waits for its turn, which a server under load
+  never does.
+- One tick object of Node is kept alive: without one, a full garbage collection drops the object's hidden class, and every
+  later request costs 25 % more.
+
+All routes respond with \`{ "sub": "alice" }\`, and all tokens have the same claims. "Seen before" means one of 100 tokens of 100
+users. "Not seen before" means a token that is not in the cache.
+
+The libraries do not do the same work:
+
+- The JWT libraries check signature, algorithm, issuer, audience and expiry. They do not support sign-out. Libraries that accept
+  a key object receive one, because a secret as text costs them half a millisecond per request.
+- The figures of Express, Koa and Hono include the framework; the bare route is Fastify's.
+- The session libraries keep sessions in the memory of one process, or entirely in the cookie.
+- This plugin uses the memory store.`
+
+/** Absent if the run did not measure the stores. */
+function describeStores({ stores: { refresh, rotation }, effort }: Results): string {
+  if (refresh.length === 0) return ''
+  const { few, many } = effort.sessions
+  return `## Sessions
+
+\`reply.refresh()\` against the least that it needs: the store's own compare-and-set and one signature. Calls run one at a time,
+and the databases have their default settings: SQLite and PostgreSQL wait for the disk. \`retrySeconds\` is 0, because a second
+refresh within ten seconds would not rotate otherwise.
+
+${times(refresh)}
+
+What it means: a refresh checks two macs and signs an access token, which takes about 25 µs. Compared with a compare-and-set in
+memory that is much; compared with a database it is little.
+
+A rotation among ${many.toLocaleString('en')} sessions against one among ${few.toLocaleString('en')}, medians of single calls:
+
+${times(rotation)}
+
+What it means: the databases find a session by its key, however many there are. In memory, a session among a million is in no
+cache of the processor.
+
+`
+}
+
+/** Draws the chart of the protected route. */
 export function drawPerformance({ protectedRoute: { plugin, peers } }: Pick<Results, 'protectedRoute'>): string {
   const shown = [
     names.routeSeen('HS256', 'header'),
     names.routeSeen('HS256', 'cookie'),
     ...algorithms.map((alg) => names.routeUnseen(alg, 'header'))
   ]
-  const own = shown.map((name) => plugin.find((row) => row.name === name)!)
-  const bars = [...own, ...peers].map(({ name, ratio }, index) => ({
-    label: index < own.length ? `this plugin: ${name}` : name,
+  const ownRows = shown.map((name) => plugin.find((row) => row.name === name)!)
+  const bars = [...ownRows, ...peers].map(({ name, ratio }, index) => ({
+    label: index < ownRows.length ? `this plugin: ${name}` : name,
     value: ratio.cpuMicros,
-    own: index < own.length
+    own: index < ownRows.length
   }))
   return drawChart(title, bars)
 }
 
-function routeRow({ name, subject, ratio, quartiles }: Compared): string[] {
+function routeRow({ name, subject, ratio, quartiles }: NamedComparison): string[] {
   const perSecond = Math.round(1e6 / subject.wallMicros)
   return [
     name,
     micros(subject.cpuMicros),
     ratio.cpuMicros.toFixed(2),
-    middleHalf(quartiles),
+    quartileRange(quartiles),
     perSecond.toLocaleString('en'),
     (1 / ratio.wallMicros).toFixed(2)
   ]
 }
 
-function comparisons(rows: readonly Compared[]): string {
+function comparisons(rows: readonly NamedComparison[]): string {
   return table(
-    ['', 'CPU', 'compared with', 'ratio', 'middle half'],
+    ['', 'CPU', 'compared with', 'ratio', 'interquartile range'],
     rows.map(({ name, subject, reference, ratio, quartiles }) => [
       name,
       micros(subject.cpuMicros),
       micros(reference.cpuMicros),
       ratio.cpuMicros.toFixed(2),
-      middleHalf(quartiles)
+      quartileRange(quartiles)
     ])
   )
 }
 
-function middleHalf([from, to]: Compared['quartiles']): string {
+function quartileRange([from, to]: NamedComparison['quartiles']): string {
   return `${from.toFixed(2)}–${to.toFixed(2)}`
 }
 
-function times(rows: readonly Compared[]): string {
+function times(rows: readonly NamedComparison[]): string {
   return table(
     ['', 'time', 'compared with', 'ratio', 'CPU', 'compared with', 'ratio'],
     rows.map(({ name, subject, reference, ratio }) => [

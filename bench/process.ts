@@ -4,17 +4,17 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
 /**
- * A process that waits for its turn is not idle, as one would be at night: where V8 takes the chance to collect, it drops
- * what its compiler had learnt, and the same code is slower for good.
+ * A measured process waits while others have their turn. Without this flag, V8 takes that for idle time, collects
+ * garbage and discards optimized code: the same code is slower from then on.
  */
-const alwaysBusy = '--no-memory-reducer'
-const likeOneAnother = ['--import', pathToFileURL(join(import.meta.dirname, 'one-tick.js')).href]
+const noIdleCollection = '--no-memory-reducer'
+const withLiveTick = ['--import', pathToFileURL(join(import.meta.dirname, 'live-tick.js')).href]
 
-/** Starts a measured process, as in production and without a loader, and waits until it says that it is ready. */
-export async function startProcess(file: string, given: object, execArgv: readonly string[] = []) {
+/** Starts a measured process, in production mode and without a loader, and waits for its first message. */
+export async function startProcess(file: string, input: object, execArgv: readonly string[] = []) {
   const env = { ...process.env, NODE_ENV: 'production', NODE_OPTIONS: '' }
   const child = fork(join(import.meta.dirname, file), {
-    execArgv: [alwaysBusy, ...likeOneAnother, ...execArgv],
+    execArgv: [noIdleCollection, ...withLiveTick, ...execArgv],
     env,
     stdio: ['ignore', 'ignore', 'inherit', 'ipc']
   })
@@ -23,16 +23,17 @@ export async function startProcess(file: string, given: object, execArgv: readon
   })
   exited.catch(() => {})
 
-  async function ask<T>(question: object): Promise<T> {
-    const answer = once(child, 'message')
-    child.send(question)
-    const [message] = await Promise.race([answer, exited])
-    return message as T
+  /** Sends a message and resolves to the response. */
+  async function request<T>(message: object): Promise<T> {
+    const response = once(child, 'message')
+    child.send(message)
+    const [received] = await Promise.race([response, exited])
+    return received as T
   }
 
   return {
-    ready: await ask<unknown>(given),
-    ask,
+    ready: await request<unknown>(input),
+    request,
     async stop(): Promise<void> {
       child.disconnect()
       await exited.catch(() => {})

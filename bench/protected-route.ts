@@ -1,17 +1,17 @@
 import { algorithms } from './algorithms.ts'
-import { comparePairs, type Compared, type Pair } from './contestant.ts'
+import { comparePairs, type NamedComparison, type Pair } from './comparison.ts'
 import type { Effort } from './effort.ts'
 import { names } from './names.ts'
 import { byCookie, byHeader, serialize } from './request.ts'
 import { startServer, type Server } from './server.ts'
-import { audience, forge, garbage, issuer, keyOf, mintExpired, mintMany, secret } from './tokens.ts'
+import { audience, forgeToken, issuer, keyOf, randomText, secret, signExpired, signMany } from './tokens.ts'
 
-/** Users who are signed in, each with a token or a cookie that is sent again and again. */
+/** Signed-in users, each with a token or a cookie that is sent repeatedly. */
 const users = 100
-const given = { issuer, audience, secret, users }
+const input = { issuer, audience, secret, users }
 const sources = { header: byHeader, cookie: byCookie }
 
-/** The other libraries, over the same route; `null` where the server makes its own cookies. */
+/** The other libraries, with the same route. */
 const peers = {
   '@fastify/jwt, with cache': { file: 'fastify-jwt.js', cache: true },
   '@fastify/jwt': { file: 'fastify-jwt.js', cache: false },
@@ -25,25 +25,25 @@ const peers = {
 }
 
 export interface ProtectedRoute {
-  /** Against the bare route. */
-  readonly plugin: Compared[]
-  readonly peers: Compared[]
+  /** The plugin and other libraries against the bare route. */
+  readonly plugin: NamedComparison[]
+  readonly peers: NamedComparison[]
   /** The plugin against `@fastify/jwt`. */
-  readonly direct: Compared[]
+  readonly direct: NamedComparison[]
   /** Against a bare route that throws 401. */
-  readonly refused: Compared[]
+  readonly refused: NamedComparison[]
   /** The plugin with revocations against the plugin with none. */
-  readonly revocations: Compared[]
+  readonly revocations: NamedComparison[]
 }
 
 /**
- * Processor time of a request to a protected route. All servers are up at once, each a process of its own; whatever is
- * compared with the bare route, that one is sent the same bytes.
+ * Measures the processor time of a request to a protected route. All servers run at the same time, each in its own
+ * process. The bare route receives the same bytes as what is compared with it.
  */
 export async function measureProtectedRoute(effort: Effort): Promise<ProtectedRoute> {
   const servers: Server[] = []
   const open = async (file: string, more: object = {}) => {
-    const server = await startServer(file, { ...given, ...more })
+    const server = await startServer(file, { ...input, ...more })
     servers.push(server)
     return server
   }
@@ -59,13 +59,13 @@ async function compareServers(
   open: (file: string, more?: object) => Promise<Server>
 ): Promise<ProtectedRoute> {
   const bare = await open('bare.js')
-  await bare.contestant([serialize('/me', {})], effort)
-  await bare.contestant([serialize('/refused', {})], effort)
+  await bare.workload([serialize('/me', {})], effort)
+  await bare.workload([serialize('/refused', {})], effort)
   const warmedUp = { ...effort, warmUp: { operations: 2000, cpuMs: 100 } }
   const againstBare = async (name: string, server: Server, requests: readonly Buffer[]): Promise<Pair> => ({
     name,
-    subject: await server.contestant(requests, effort),
-    reference: await bare.contestant(requests, warmedUp)
+    subject: await server.workload(requests, effort),
+    reference: await bare.workload(requests, warmedUp)
   })
   const groups = {
     plugin: [] as Pair[],
@@ -78,21 +78,21 @@ async function compareServers(
   for (const alg of algorithms) {
     const warm = await open('plugin.js', { key: keyOf(alg) })
     const cold = await open('plugin.js', { key: keyOf(alg), cacheSize: effort.coldCacheSize })
-    const seen = mintMany(alg, users)
+    const seen = signMany(alg, users)
     for (const source of ['header', 'cookie'] as const) {
-      // More than are remembered, so that each has been forgotten when its turn comes again; others for each source.
-      const unseen = mintMany(alg, Math.ceil(effort.coldCacheSize * 1.2))
+      // More than fit into the cache: each has left the cache when its turn comes again. Each source has its own.
+      const unseen = signMany(alg, Math.ceil(effort.coldCacheSize * 1.2))
       groups.plugin.push(await againstBare(names.routeSeen(alg, source), warm, requestsOf(seen, source)))
       groups.plugin.push(await againstBare(names.routeUnseen(alg, source), cold, requestsOf(unseen, source)))
     }
   }
 
   const plugin = await open('plugin.js', { key: keyOf('HS256') })
-  const tokens = mintMany('HS256', users)
-  const unseen = requestsOf(mintMany('HS256', Math.ceil(effort.coldCacheSize * 1.2)), 'header')
+  const tokens = signMany('HS256', users)
+  const unseen = requestsOf(signMany('HS256', Math.ceil(effort.coldCacheSize * 1.2)), 'header')
   const cold = await (
     await open('plugin.js', { key: keyOf('HS256'), cacheSize: effort.coldCacheSize })
-  ).contestant(unseen, effort)
+  ).workload(unseen, effort)
   for (const [name, { file, ...more }] of Object.entries(peers)) {
     const peer = await open(file, more)
     const requests =
@@ -104,31 +104,33 @@ async function compareServers(
     for (const source of ['header', 'cookie'] as const) {
       groups.direct.push({
         name: names.routeAgainst(name, source),
-        subject: await plugin.contestant(requestsOf(tokens, source), effort),
-        reference: await peer.contestant(requests, warmedUp)
+        subject: await plugin.workload(requestsOf(tokens, source), effort),
+        reference: await peer.workload(requests, warmedUp)
       })
     }
     groups.direct.push({
       name: names.routeUnseenAgainst(name),
       subject: cold,
-      reference: await peer.contestant(unseen, warmedUp)
+      reference: await peer.workload(unseen, warmedUp)
     })
   }
 
-  const refusing = await open('plugin.js', { key: keyOf('HS256') })
-  for (const [name, token] of Object.entries({ garbage, 'bad signature': forge, expired: mintExpired })) {
+  const plainPlugin = await open('plugin.js', { key: keyOf('HS256') })
+  for (const [name, token] of Object.entries({
+    garbage: randomText,
+    'bad signature': forgeToken,
+    expired: signExpired
+  })) {
     const refused = Array.from({ length: users }, token)
     groups.refused.push({
       name,
-      subject: await refusing.contestant(requestsOf(refused, 'header'), effort),
-      reference: await bare.contestant(requestsOf(refused, 'header', '/refused'), warmedUp)
+      subject: await plainPlugin.workload(requestsOf(refused, 'header'), effort),
+      reference: await bare.workload(requestsOf(refused, 'header', '/refused'), warmedUp)
     })
   }
 
   const withRevocations = async (revocations: number) =>
-    await (
-      await open('plugin.js', { key: keyOf('HS256'), revocations })
-    ).contestant(requestsOf(tokens, 'header'), effort)
+    await (await open('plugin.js', { key: keyOf('HS256'), revocations })).workload(requestsOf(tokens, 'header'), effort)
   const none = await withRevocations(0)
   for (const count of effort.revocations) {
     groups.revocations.push({

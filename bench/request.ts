@@ -1,4 +1,4 @@
-/** A GET as it goes over the wire, with the lines that a client of an API sends. */
+/** Serializes a GET request, with the headers that a client of an API sends. */
 export function serialize(path: string, headers: Readonly<Record<string, string>>): Buffer {
   const lines = Object.entries({
     host: 'api.example.com',

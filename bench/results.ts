@@ -1,25 +1,25 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus } from 'node:os'
 import { join } from 'node:path'
-import type { Compared } from './contestant.ts'
+import type { NamedComparison } from './comparison.ts'
 import type { Effort } from './effort.ts'
 import type { Memory } from './memory.ts'
 import type { ProtectedRoute } from './protected-route.ts'
 import type { StartUp } from './start-up.ts'
 import type { Stores } from './stores.ts'
 
-/** What one run found out. */
+/** The results of one run. */
 export interface Results {
   readonly date: string
   readonly node: string
   readonly platform: string
   readonly cores: number
   readonly processor: string
-  /** Of what was compared with. */
+  /** Versions of the other libraries. */
   readonly versions: Readonly<Record<string, string>>
   readonly effort: Effort
   readonly protectedRoute: ProtectedRoute
-  readonly verification: readonly Compared[]
+  readonly verification: readonly NamedComparison[]
   readonly stores: Stores
   readonly memory: Memory
   readonly startUp: StartUp
@@ -27,7 +27,8 @@ export interface Results {
 
 const file = join(import.meta.dirname, 'results.json')
 
-export function circumstances(
+/** Everything about a run except its figures. */
+export function describeRun(
   effort: Effort
 ): Pick<Results, 'date' | 'node' | 'platform' | 'cores' | 'processor' | 'versions' | 'effort'> {
   const { version, platform, arch } = process

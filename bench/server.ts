@@ -1,37 +1,37 @@
-import type { Contestant } from './bursts.ts'
-import { prepare } from './contestant.ts'
+import type { Workload } from './bursts.ts'
+import { warmUp } from './comparison.ts'
 import type { Effort } from './effort.ts'
-import { createLoad, learnAnswer } from './load.ts'
+import { createLoad, learnResponse } from './load.ts'
 import { startProcess } from './process.ts'
 
 export type Server = Awaited<ReturnType<typeof startServer>>
 
-interface Used {
+interface CpuUsage {
   readonly cpuMicros: number
 }
 
-/** A measured server, in a process of its own. */
-export async function startServer(file: string, given: object) {
-  const { ready, ask, stop } = await startProcess(`servers/${file}`, given)
+/** Starts a measured server in its own process. */
+export async function startServer(file: string, input: object) {
+  const { ready, request, stop } = await startProcess(`servers/${file}`, input)
   const { port, cookies } = ready as { port: number; cookies: string[] }
   const load = await createLoad(port)
 
   return {
-    /** Of the users who are signed in, where the server keeps or makes such cookies itself. */
+    /** The cookies of signed-in users, if the server makes its own. */
     cookies,
 
-    /** Is sent these requests, over and over in their order. */
-    async contestant(requests: readonly Buffer[], effort: Effort): Promise<Contestant> {
-      const answer = await learnAnswer(port, requests.at(-1)!)
+    /** A workload that sends these requests repeatedly, in their order. */
+    async workload(requests: readonly Buffer[], effort: Effort): Promise<Workload> {
+      const expected = await learnResponse(port, requests.at(-1)!)
       let position = 0
       const next = () => requests[position++ % requests.length]!
 
-      return await prepare(async (operations) => {
-        const before = await ask<Used>({})
+      return await warmUp(async (operations) => {
+        const before = await request<CpuUsage>({})
         const start = performance.now()
-        await load.send(operations, next, answer)
+        await load.send(operations, next, expected)
         const wallMicros = (performance.now() - start) * 1000
-        const after = await ask<Used>({})
+        const after = await request<CpuUsage>({})
         return { operations, wallMicros, cpuMicros: after.cpuMicros - before.cpuMicros }
       }, effort)
     },

@@ -1,5 +1,5 @@
-// How many rotations one process and three processes over one SQLite file make, each with 100 callers that always wait.
-// Run by turns, because machines are noisy; fails where three make less than 0.8 of one, or where a call was rejected.
+// Compares the rotations per second of one process and of three processes over one SQLite file, each with 100 concurrent
+// callers. Fails if three processes do less than 0.8 times the work of one, or if a call was rejected.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -39,9 +39,9 @@ for (let round = 1; round <= rounds; round++) {
   const three = await measure(3, `three-${round}.db`)
   ratios.push(three.perSecond / one.perSecond)
   failures += one.failures.length + three.failures.length
-  const told = ({ perSecond, longestMs }: typeof one) =>
+  const describe = ({ perSecond, longestMs }: typeof one) =>
     `${Math.round(perSecond)}/s, longest ${Math.round(longestMs)} ms`
-  console.log(`one process: ${told(one)}; three: ${told(three)}`)
+  console.log(`one process: ${describe(one)}; three: ${describe(three)}`)
 }
 rmSync(folder, { recursive: true })
 

@@ -8,7 +8,7 @@ import type { Effort } from './effort.ts'
 import { startProcess } from './process.ts'
 import { audience, issuer, keyOf, secret } from './tokens.ts'
 
-/** Milliseconds from the start of the process until it listens: medians. */
+/** Median milliseconds from the start of a process until it listens. */
 export interface StartUp {
   readonly bare: number
   readonly plugin: number
@@ -25,7 +25,7 @@ export async function measureStartUp({ starts }: Effort): Promise<StartUp> {
   }
   const folder = await mkdtemp(join(tmpdir(), 'bench-'))
   try {
-    // The first one makes keys and hashes the demo users' password.
+    // The first start makes keys and hashes the demo password, so it is discarded.
     for (let start = 0; start <= starts; start++) {
       times.exampleServer.push(await timeOf(() => startExampleServer(folder)))
     }

@@ -1,4 +1,4 @@
-import { comparePairs, type Compared, type Pair } from './contestant.ts'
+import { comparePairs, type NamedComparison, type Pair } from './comparison.ts'
 import { startDatabases, type Database, type StoreName } from './databases.ts'
 import type { Effort } from './effort.ts'
 import { startMicro, type Micro } from './micro.ts'
@@ -10,19 +10,19 @@ export type OfStore<T> = T & { readonly store: StoreName }
 
 export interface Stores {
   /** `reply.refresh()` against the store's own compare-and-set and one signature. */
-  readonly refresh: OfStore<Compared>[]
-  /** The store's rotation among many sessions against the one among few: medians. */
-  readonly rotation: OfStore<Compared>[]
+  readonly refresh: OfStore<NamedComparison>[]
+  /** A rotation in a store with many sessions against one in a store with few: medians. */
+  readonly rotation: OfStore<NamedComparison>[]
   readonly sessionBytes: OfStore<{ bytes: number }>[]
 }
 
 export async function measureStores(effort: Effort): Promise<Stores> {
   const databases = await startDatabases()
   const results: Stores = { refresh: [], rotation: [], sessionBytes: [] }
-  // Some wait for a disk: they need no compiler, and have not the time for so many.
-  const patient = { ...effort, warmUp: { ...effort.warmUp, operations: effort.warmUp.operations / 25 } }
+  // Stores that wait for a disk would take too long with the full warm-up.
+  const reduced = { ...effort, warmUp: { ...effort.warmUp, operations: effort.warmUp.operations / 25 } }
   try {
-    for (const { place } of databases) await measureStore(place, patient, results)
+    for (const { location } of databases) await measureStore(location, reduced, results)
   } finally {
     for (const database of databases) await database.stop()
   }
@@ -30,15 +30,15 @@ export async function measureStores(effort: Effort): Promise<Stores> {
 }
 
 async function measureStore(
-  place: Database['place'],
+  location: Database['location'],
   effort: Effort,
   { refresh, rotation, sessionBytes }: Stores
 ): Promise<void> {
-  const { store } = place
+  const { store } = location
   const refreshing = await startMicro(
     'refresh.js',
-    { place, users, issuer, audience, secret, key: keyOf('HS256') },
-    inspecting
+    { location, users, issuer, audience, secret, key: keyOf('HS256') },
+    heapOptions
   )
   const refreshed = await compareOnce(
     refreshing,
@@ -48,7 +48,7 @@ async function measureStore(
   refresh.push({ store, ...refreshed })
 
   const { few, many } = effort.sessions
-  const rotating = await startMicro('rotation.js', { place, sessions: effort.sessions }, inspecting)
+  const rotating = await startMicro('rotation.js', { location, sessions: effort.sessions }, heapOptions)
   sessionBytes.push({ store, bytes: (rotating.ready as { bytesPerSession: number }).bytesPerSession })
   const rotated = await compareOnce(
     rotating,
@@ -62,22 +62,22 @@ async function measureStore(
   rotation.push({ store, ...rotated })
 }
 
-/** The memory store needs room for its sessions, and has its size found out after a collection. */
-const inspecting = ['--expose-gc', '--max-old-space-size=8192']
+/** The memory store needs room for its sessions; its size is read after a garbage collection. */
+const heapOptions = ['--expose-gc', '--max-old-space-size=8192']
 
 async function compareOnce(
   micro: Micro,
   { name, subject, reference }: { name: string; subject: string; reference: string },
   effort: Effort
-): Promise<Compared> {
+): Promise<NamedComparison> {
   try {
     const pair: Pair = {
       name,
-      subject: await micro.contestant(subject, effort),
-      reference: await micro.contestant(reference, effort)
+      subject: await micro.workload(subject, effort),
+      reference: await micro.workload(reference, effort)
     }
-    const [compared] = await comparePairs([pair], { ...effort, rounds: effort.rounds * 2 })
-    return compared!
+    const [row] = await comparePairs([pair], { ...effort, rounds: effort.rounds * 2 })
+    return row!
   } finally {
     await micro.stop()
   }

@@ -13,13 +13,13 @@ const privateKeys: Record<Exclude<Algorithm, 'HS256'>, KeyObject> = {
   RS256: generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey
 }
 
-/** As the plugin's option `keys` takes it. */
+/** An entry of the plugin's option `keys`. */
 export function keyOf(alg: Algorithm) {
   if (alg === 'HS256') return { key: { kty: 'oct', k: Buffer.from(secret).toString('base64url') }, kid, alg }
   return { key: privateKeys[alg].export({ type: 'pkcs8', format: 'pem' }) as string, kid, alg }
 }
 
-/** What every token claims, but for its `jti` and session. */
+/** All tokens have the same claims, except `jti` and `sid`. */
 function claims(iat: number) {
   return {
     roles: ['editor'],
@@ -34,30 +34,30 @@ function claims(iat: number) {
   }
 }
 
-/** An access token as the plugin mints it for a session. */
-function mint(alg: Algorithm, { iat = Math.floor(Date.now() / 1000) } = {}): string {
+/** Signs an access token like those of the plugin. */
+function signToken(alg: Algorithm, { iat = Math.floor(Date.now() / 1000) } = {}): string {
   const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url')
   const text = `${encode({ alg, typ: 'at+jwt', kid })}.${encode(claims(iat))}`
   return `${text}.${signature(alg, text).toString('base64url')}`
 }
 
-export function mintMany(alg: Algorithm, count: number): string[] {
-  return Array.from({ length: count }, () => mint(alg))
+export function signMany(alg: Algorithm, count: number): string[] {
+  return Array.from({ length: count }, () => signToken(alg))
 }
 
-/** One that was signed well and has expired. */
-export function mintExpired(): string {
-  return mint('HS256', { iat: Math.floor(Date.now() / 1000) - 2 * lifetimeSeconds })
+/** A token with a good signature that has expired. */
+export function signExpired(): string {
+  return signToken('HS256', { iat: Math.floor(Date.now() / 1000) - 2 * lifetimeSeconds })
 }
 
-/** One that somebody else signed. */
-export function forge(): string {
-  const token = mint('HS256')
+/** A token with a bad signature. */
+export function forgeToken(): string {
+  const token = signToken('HS256')
   return `${token.slice(0, token.lastIndexOf('.') + 1)}${randomBytes(32).toString('base64url')}`
 }
 
-/** No token at all, of a token's length. */
-export function garbage(): string {
+/** Text of a token's length that is not a token. */
+export function randomText(): string {
   return randomBytes(360).toString('base64url')
 }
 

@@ -1,14 +1,14 @@
 import { algorithms } from './algorithms.ts'
-import { comparePairs, type Compared, type Pair } from './contestant.ts'
+import { comparePairs, type NamedComparison, type Pair } from './comparison.ts'
 import type { Effort } from './effort.ts'
 import { startMicro, type Micro } from './micro.ts'
 import { names } from './names.ts'
-import { audience, issuer, keyOf, mintMany, secret } from './tokens.ts'
+import { audience, issuer, keyOf, signMany, secret } from './tokens.ts'
 
 const users = 100
 
-/** `request.authenticate()` against the bare verifier, and the verifier against the bare cryptography: the limit. */
-export async function measureVerification(effort: Effort): Promise<Compared[]> {
+/** Compares `request.authenticate()` with the bare verifier, and the verifier with the bare cryptography. */
+export async function measureVerification(effort: Effort): Promise<NamedComparison[]> {
   const started: Micro[] = []
   const pairs: Pair[] = []
   try {
@@ -20,14 +20,14 @@ export async function measureVerification(effort: Effort): Promise<Compared[]> {
         secret,
         key: keyOf(alg),
         cacheSize: effort.coldCacheSize,
-        seen: mintMany(alg, users),
-        unseen: mintMany(alg, Math.ceil(effort.coldCacheSize * 1.2))
+        seen: signMany(alg, users),
+        unseen: signMany(alg, Math.ceil(effort.coldCacheSize * 1.2))
       })
       started.push(micro)
-      const seen = await micro.contestant('seen', effort)
-      const unseen = await micro.contestant('unseen', effort)
-      const fastJwt = await micro.contestant('fast-jwt', effort)
-      const crypto = await micro.contestant('crypto', effort)
+      const seen = await micro.workload('seen', effort)
+      const unseen = await micro.workload('unseen', effort)
+      const fastJwt = await micro.workload('fast-jwt', effort)
+      const crypto = await micro.workload('crypto', effort)
       pairs.push(
         { name: names.unseenAgainstFastJwt(alg), subject: unseen, reference: fastJwt },
         { name: `${alg}, not seen before, against node:crypto`, subject: unseen, reference: crypto },

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { alternate, compare, median, type Burst } from '../bench/bursts.ts'
 import { drawChart } from '../bench/chart.ts'
-import { goalsOf, verdictOn } from '../bench/goals.ts'
+import { goalsOf, outcomeOf } from '../bench/goals.ts'
 import { describePerformance, drawPerformance } from '../bench/performance.ts'
 import { readResults } from '../bench/results.ts'
 
@@ -15,13 +15,13 @@ t.test('median() is the middle one, or the mean of the two in the middle', async
 
 t.test('alternate() has a burst of the reference before and after each of the subject', async (t) => {
   const order: string[] = []
-  const contestant = (name: string) => ({
+  const workload = (name: string) => ({
     burst: async () => {
       order.push(name)
       return burst(1)
     }
   })
-  await alternate(contestant('subject'), contestant('reference'), 2)
+  await alternate({ subject: workload('subject'), reference: workload('reference') }, 2)
   t.same(order, ['reference', 'subject', 'reference', 'subject', 'reference'])
 })
 
@@ -46,17 +46,20 @@ t.test(
   async (t) => {
     const goals = goalsOf(readResults())
     t.ok(goals.every(({ value }) => Number.isFinite(value)))
-    t.ok(goals.every(({ value, limit, kept }) => kept === value <= limit))
-    t.equal(verdictOn({ what: '', limit: 1.5, unit: 'times', value: 1.8, kept: false }), 'MISSED by 20 %')
-    t.equal(verdictOn({ what: '', limit: 1.5, unit: 'times', value: 1.5, kept: true }), 'kept')
+    t.ok(goals.every(({ value, limit, met }) => met === value <= limit))
+    t.equal(outcomeOf({ what: '', limit: 1.5, unit: 'times', value: 1.8, met: false }), 'MISSED by 20 %')
+    t.equal(outcomeOf({ what: '', limit: 1.5, unit: 'times', value: 1.5, met: true }), 'met')
   }
 )
 
-t.test('describePerformance() and drawPerformance() tell each goal and draw each library', async (t) => {
+t.test('describePerformance() and drawPerformance() show each comparison and each library', async (t) => {
   const results = readResults()
   const text = describePerformance(results)
-  for (const { what } of goalsOf(results)) t.ok(text.includes(what), what)
-  for (const { name } of results.protectedRoute.peers) t.match(drawPerformance(results), name)
+  const { plugin, peers, direct, refused, revocations } = results.protectedRoute
+  for (const { name } of [plugin, peers, direct, refused, revocations, results.verification].flat()) {
+    t.ok(text.includes(`${name} |`), name)
+  }
+  for (const { name } of peers) t.match(drawPerformance(results), name)
   t.notMatch(text, /undefined|NaN/)
 })
 

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { createSigner } from 'fast-jwt'
 import { memoryStore } from '../../dist/stores/memory.js'
-import { given } from '../given.js'
-import { revokedLog } from '../revoked-log.js'
-import { answer } from './answer.js'
-import { capture } from './captured.js'
+import { input } from '../input.js'
+import { createRevocationLog } from '../revocation-log.js'
+import { captureRequest } from './captured-request.js'
+import { serveCases } from './cases.js'
 import { claims, scope } from './session.js'
 
 const {
@@ -13,10 +13,10 @@ const {
   secret,
   key: { kid },
   held
-} = given
+} = input
 
 function bytesInUse() {
-  // Twice, for what a first collection finds to be done can hold more.
+  // Twice, because finalizers of the first collection can release more.
   global.gc()
   global.gc()
   const { heapUsed, external } = process.memoryUsage()
@@ -24,11 +24,11 @@ function bytesInUse() {
 }
 
 async function bytesPerToken() {
-  const { request, present } = await capture({ accessToken: { cacheSize: held.tokens } })
+  const { request, setAuthorization } = await captureRequest({ accessToken: { cacheSize: held.tokens } })
   const sign = createSigner({ key: secret, algorithm: 'HS256', header: { typ: 'at+jwt' }, kid })
   const random = () => randomBytes(16).toString('base64url')
 
-  async function authenticateSomebody(number) {
+  async function authenticateUser(number) {
     const token = sign({
       ...claims,
       iss: issuer,
@@ -39,22 +39,22 @@ async function bytesPerToken() {
       sid: random(),
       scope
     })
-    present(`Bearer ${token}`)
+    setAuthorization(`Bearer ${token}`)
     await request.authenticate()
   }
 
-  // What is made once, and by the compiler, is there before it is looked.
+  // Warm up first: what is allocated only once must not count.
   const first = held.tokens / 10
-  for (let number = 0; number < first; number++) await authenticateSomebody(number)
+  for (let number = 0; number < first; number++) await authenticateUser(number)
   const before = bytesInUse()
-  for (let number = first; number < held.tokens; number++) await authenticateSomebody(number)
+  for (let number = first; number < held.tokens; number++) await authenticateUser(number)
   return (bytesInUse() - before) / (held.tokens - first)
 }
 
 async function bytesPerRevocation() {
   const open = async (count) => {
-    const { readRevocations, loaded } = revokedLog(count)
-    await capture({ store: { ...memoryStore(), readRevocations } })
+    const { readRevocations, loaded } = createRevocationLog(count)
+    await captureRequest({ store: { ...memoryStore(), readRevocations } })
     await loaded
   }
   await open(1000)
@@ -63,4 +63,4 @@ async function bytesPerRevocation() {
   return (bytesInUse() - before) / held.revocations
 }
 
-answer({}, { token: await bytesPerToken(), revocation: await bytesPerRevocation() })
+serveCases({}, { token: await bytesPerToken(), revocation: await bytesPerRevocation() })

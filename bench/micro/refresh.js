@@ -1,14 +1,14 @@
 import { createHmac, createSecretKey } from 'node:crypto'
-import { given } from '../given.js'
-import { answer } from './answer.js'
-import { capture } from './captured.js'
+import { input } from '../input.js'
+import { captureRequest } from './captured-request.js'
+import { serveCases } from './cases.js'
 import { claims, device, inserting, rotate, scope, session } from './session.js'
 
-const { place, users, secret } = given
-const { open } = await import(`./stores/${place.store}.js`)
-const { store } = await open(place, 'refresh')
-// Else a second refresh within seconds is answered with the same token, and rotates nothing.
-const { reply } = await capture({ store, refreshToken: { retrySeconds: 0 } })
+const { location, users, secret } = input
+const { open } = await import(`./stores/${location.store}.js`)
+const { store } = await open(location, 'refresh')
+// Otherwise a second refresh within seconds returns the same token, and does not rotate.
+const { reply } = await captureRequest({ store, refreshToken: { retrySeconds: 0 } })
 
 const tokens = []
 const ids = []
@@ -30,7 +30,7 @@ const text = 'x'.repeat(400)
 const generations = new Uint32Array(users)
 let position = 0
 
-answer({
+serveCases({
   async refresh(operations) {
     for (let count = 0; count < operations; count++) {
       const user = position++ % users

@@ -1,18 +1,18 @@
-import { given } from '../given.js'
-import { answer } from './answer.js'
+import { input } from '../input.js'
+import { serveCases } from './cases.js'
 import { idOf, rotate } from './session.js'
 
-const { place, sessions } = given
-const { open } = await import(`./stores/${place.store}.js`)
+const { location, sessions } = input
+const { open } = await import(`./stores/${location.store}.js`)
 
 async function rotationAmong(count, name) {
-  const { store, fill, bytes } = await open(place, name)
+  const { store, fill, bytes } = await open(location, name)
   const before = await bytes()
   await fill(count)
   const bytesPerSession = ((await bytes()) - before) / count
   const generations = new Uint32Array(count + 1)
 
-  /** The median, for one in many waits for a checkpoint or the like. */
+  /** Returns the median, because a few calls wait for a checkpoint. */
   async function run(operations) {
     const times = new Float64Array(operations)
     for (let index = 0; index < operations; index++) {
@@ -30,4 +30,4 @@ async function rotationAmong(count, name) {
 
 const few = await rotationAmong(sessions.few, 'few')
 const many = await rotationAmong(sessions.many, 'many')
-answer({ few: few.run, many: many.run }, { bytesPerSession: many.bytesPerSession })
+serveCases({ few: few.run, many: many.run }, { bytesPerSession: many.bytesPerSession })

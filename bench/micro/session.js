@@ -7,12 +7,12 @@ export const inserting = { issuers: [issuer], revoke: [], maxSessions: 100, life
 export const scope = 'notes:read notes:write'
 export const device = 'Firefox on Linux'
 
-/** Ids as random as real ones, that need not be remembered. */
+/** An id that looks random and can be computed again. */
 export function idOf(number) {
   return createHash('sha256').update(String(number)).digest().subarray(0, 16).toString('base64url')
 }
 
-/** One session of one user each. */
+/** The only session of a user. */
 export function session(number) {
   return {
     id: idOf(number),
@@ -28,7 +28,7 @@ export function session(number) {
   }
 }
 
-/** Rotates the session as a refresh would have its store do. */
+/** Rotates a session as a refresh does. */
 export async function rotate(store, id, generation) {
   const { applied } = await store.rotate(id, {
     from: generation,

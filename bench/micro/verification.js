@@ -1,24 +1,24 @@
 import { createHmac, createPublicKey, createSecretKey, timingSafeEqual, verify } from 'node:crypto'
 import { createVerifier } from 'fast-jwt'
-import { given } from '../given.js'
-import { answer } from './answer.js'
-import { capture } from './captured.js'
+import { input } from '../input.js'
+import { captureRequest } from './captured-request.js'
+import { serveCases } from './cases.js'
 
-const { alg, issuer, audience, secret, key, cacheSize, seen, unseen } = given
-const { request, present } = await capture({ accessToken: { cacheSize } })
+const { alg, issuer, audience, secret, key, cacheSize, seen, unseen } = input
+const { request, setAuthorization } = await captureRequest({ accessToken: { cacheSize } })
 
 function authenticate(tokens) {
   const headers = tokens.map((token) => `Bearer ${token}`)
   let position = 0
   return async function run(operations) {
     for (let count = 0; count < operations; count++) {
-      present(headers[position++ % headers.length])
+      setAuthorization(headers[position++ % headers.length])
       await request.authenticate()
     }
   }
 }
 
-function over(tokens, check) {
+function checkEach(tokens, check) {
   let position = 0
   return function run(operations) {
     for (let count = 0; count < operations; count++) check(tokens[position++ % tokens.length])
@@ -34,7 +34,7 @@ const fastJwt = createVerifier({
   cache: false
 })
 
-function takeApart(token) {
+function splitToken(token) {
   const end = token.lastIndexOf('.')
   return { text: token.slice(0, end), signature: Buffer.from(token.slice(end + 1), 'base64url') }
 }
@@ -48,9 +48,9 @@ const checks = {
 }
 const secretKey = createSecretKey(Buffer.from(secret))
 
-answer({
+serveCases({
   seen: authenticate(seen),
   unseen: authenticate(unseen),
-  'fast-jwt': over(unseen, fastJwt),
-  crypto: over(unseen.map(takeApart), checks[alg])
+  'fast-jwt': checkEach(unseen, fastJwt),
+  crypto: checkEach(unseen.map(splitToken), checks[alg])
 })

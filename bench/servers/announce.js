@@ -1,12 +1,12 @@
-// The driver's first word is no question, whether or not a server has a use for it.
-import '../given.js'
+// Waits for the driver's first message, so that it is not taken for a request below.
+import '../input.js'
 
 /**
- * Tells the driver where to send requests and with which credentials, and answers its questions for the processor time
- * that this process, garbage collection included, has used so far.
+ * Reports to the driver where to send requests, and with which cookies. From then on, responds to each message with the
+ * processor time that this process has used so far, garbage collection included.
  */
 export function announce(server, cookies = []) {
-  // Between its bursts a server hears nothing for long.
+  // A server receives nothing between its bursts.
   server.keepAliveTimeout = 0
   process.on('message', () => {
     const { user, system } = process.cpuUsage()

@@ -2,10 +2,10 @@ import { betterAuth } from 'better-auth'
 import { memoryAdapter } from 'better-auth/adapters/memory'
 import { fromNodeHeaders } from 'better-auth/node'
 import fastify from 'fastify'
-import { given } from '../given.js'
+import { input } from '../input.js'
 import { listen } from './listen.js'
 
-const { issuer, secret, users } = given
+const { issuer, secret, users } = input
 const auth = betterAuth({
   baseURL: issuer,
   secret,
@@ -14,7 +14,7 @@ const auth = betterAuth({
   session: { cookieCache: { enabled: true, maxAge: 3600 } },
   emailAndPassword: {
     enabled: true,
-    // Signing in is not what is measured.
+    // Sign-in is not measured.
     password: { hash: async () => 'hash', verify: async () => true }
   }
 })

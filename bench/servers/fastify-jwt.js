@@ -1,9 +1,9 @@
 import jwt from '@fastify/jwt'
 import fastify from 'fastify'
-import { given } from '../given.js'
+import { input } from '../input.js'
 import { listen } from './listen.js'
 
-const { issuer, audience, secret, cache } = given
+const { issuer, audience, secret, cache } = input
 const app = fastify()
 await app.register(jwt, {
   secret,

@@ -2,9 +2,9 @@ import { serve } from '@hono/node-server'
 import { Hono } from 'hono'
 import { jwt } from 'hono/jwt'
 import { announce } from './announce.js'
-import { given } from '../given.js'
+import { input } from '../input.js'
 
-const { issuer, audience, secret } = given
+const { issuer, audience, secret } = input
 const app = new Hono()
 app.use('/me', jwt({ secret, alg: 'HS256', verification: { iss: issuer, aud: audience, typ: 'at+jwt' } }))
 app.get('/me', (context) => context.json({ sub: context.get('jwtPayload').sub }))

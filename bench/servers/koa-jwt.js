@@ -2,11 +2,11 @@ import { createSecretKey } from 'node:crypto'
 import Koa from 'koa'
 import jwt from 'koa-jwt'
 import { announce } from './announce.js'
-import { given } from '../given.js'
+import { input } from '../input.js'
 
-const { issuer, audience } = given
-// As text, each request would have it tried as a public key first, for half a millisecond.
-const secret = createSecretKey(Buffer.from(given.secret))
+const { issuer, audience } = input
+// With a text, the library tries to parse a public key first, which takes half a millisecond per request.
+const secret = createSecretKey(Buffer.from(input.secret))
 const app = new Koa()
 app.use(jwt({ secret, issuer, audience, algorithms: ['HS256'] }))
 app.use(async (context) => {

@@ -3,11 +3,11 @@ import express from 'express'
 import passport from 'passport'
 import { ExtractJwt, Strategy } from 'passport-jwt'
 import { announce } from './announce.js'
-import { given } from '../given.js'
+import { input } from '../input.js'
 
-const { issuer, audience } = given
-// As text, each request would have it tried as a public key first, for half a millisecond.
-const secret = createSecretKey(Buffer.from(given.secret))
+const { issuer, audience } = input
+// With a text, the library tries to parse a public key first, which takes half a millisecond per request.
+const secret = createSecretKey(Buffer.from(input.secret))
 const jwtFromRequest = ExtractJwt.fromAuthHeaderAsBearerToken()
 passport.use(
   new Strategy({ secretOrKey: secret, jwtFromRequest, issuer, audience, algorithms: ['HS256'] }, (claims, done) =>

@@ -1,12 +1,12 @@
 import fastify from 'fastify'
 import authenticate from '../../dist/index.js'
 import { memoryStore } from '../../dist/stores/memory.js'
-import { given } from '../given.js'
-import { revokedLog } from '../revoked-log.js'
+import { input } from '../input.js'
+import { createRevocationLog } from '../revocation-log.js'
 import { listen } from './listen.js'
 
-const { issuer, audience, secret, key, revocations = 0, cacheSize } = given
-const { readRevocations, loaded } = revokedLog(revocations)
+const { issuer, audience, secret, key, revocations = 0, cacheSize } = input
+const { readRevocations, loaded } = createRevocationLog(revocations)
 const app = fastify()
 await app.register(authenticate, {
   issuer,

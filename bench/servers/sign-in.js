@@ -1,4 +1,4 @@
-/** The cookies of as many users as are asked for, each signed in by `/login`. */
+/** Signs `users` users in by `/login`, and returns the cookies of each. */
 export async function signIn(app, users) {
   const cookies = []
   while (cookies.length < users) {

@@ -2,7 +2,7 @@ import { Pool } from 'pg'
 import { postgresStore } from '../../../dist/stores/postgres.js'
 import { idOf, inserting, session } from '../session.js'
 
-/** `idOf()` and `session().sub`, in SQL. */
+/** `idOf()` and `session().sub` in SQL. */
 const idSql =
   "rtrim(translate(encode(substring(sha256(convert_to(number::text, 'UTF8')) for 16), 'base64'), '+/', '-_'), '=')"
 const subSql = "'user-' || number"
@@ -14,7 +14,8 @@ export async function open({ host, user, database }, schema) {
 
   async function copiedColumns() {
     const { rows } = await pool.query(
-      "SELECT column_name AS name FROM information_schema.columns WHERE table_schema = $1 AND table_name = 'auth_sessions' AND is_generated = 'NEVER'",
+      `SELECT column_name AS name FROM information_schema.columns
+        WHERE table_schema = $1 AND table_name = 'auth_sessions' AND is_generated = 'NEVER'`,
       [schema]
     )
     return rows.map(({ name }) => name)
@@ -22,19 +23,20 @@ export async function open({ host, user, database }, schema) {
 
   return {
     store,
-    /** The first by the store, the others as copies of it, for many at once are inserted within the database. */
+    /** Inserts one session by the store, and copies it in the database, which is faster. */
     async fill(count) {
       await store.insert(session(1), inserting)
       const columns = await copiedColumns()
       const values = columns.map((name) => ({ id: idSql, sub: subSql })[name] ?? name)
       await pool.query(
-        `INSERT INTO ${table} (${columns}) SELECT ${values} FROM ${table}, generate_series(2, $1::int) AS number WHERE id = $2`,
+        `INSERT INTO ${table} (${columns})
+          SELECT ${values} FROM ${table}, generate_series(2, $1::int) AS number WHERE id = $2`,
         [count, idOf(1)]
       )
       await pool.query(`VACUUM (ANALYZE) ${table}`)
       await pool.query('CHECKPOINT')
     },
-    /** With its indexes. */
+    /** Indexes included. */
     async bytes() {
       const {
         rows: [{ size }]

@@ -2,7 +2,7 @@ import { Redis } from 'ioredis'
 import { redisStore } from '../../../dist/stores/redis.js'
 import { inserting, session } from '../session.js'
 
-const atOnce = 500
+const batchSize = 500
 
 export async function open({ path }, name) {
   const client = new Redis(path)
@@ -10,8 +10,8 @@ export async function open({ path }, name) {
   return {
     store,
     async fill(count) {
-      for (let number = 1; number <= count; number += atOnce) {
-        const length = Math.min(atOnce, count + 1 - number)
+      for (let number = 1; number <= count; number += batchSize) {
+        const length = Math.min(batchSize, count + 1 - number)
         await Promise.all(Array.from({ length }, (_, index) => store.insert(session(number + index), inserting)))
       }
     },

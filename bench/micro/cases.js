@@ -1,8 +1,8 @@
 /**
- * Runs a case as often as the driver asks, and says what that took. A case that measures each operation by itself
- * returns their median, in microseconds, which counts in place of their mean.
+ * Runs a case as often as the driver asks, and reports what that took. A case that measures each operation by itself
+ * returns the median in microseconds, which replaces the mean.
  */
-export function answer(cases, ready = {}) {
+export function serveCases(cases, ready = {}) {
   process.on('message', async ({ name, operations }) => {
     const cpu = process.cpuUsage()
     const start = performance.now()
