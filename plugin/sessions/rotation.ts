@@ -1,22 +1,24 @@
-import { isLive, type SessionRow } from '../stores/session-store.ts'
+import { isLive, isRotatable, type SessionRow } from '../stores/session-store.ts'
 
-/** What is to be done with a refresh token whose mac is good. */
+export { isRotatable }
+
+/** What to do with a refresh token whose mac is good. */
 export type Verdict =
-  /** Exchange it: the generation moves on by one. */
+  /** The current token: exchange it, and the generation rises by one. */
   | 'rotate'
-  /** Exchanged or started a moment ago: return the same refresh token. */
+  /** The current token, within `retrySeconds` of sign-in or of the last rotation: return it again. */
   | 'return-current'
-  /** The one before the current, a moment after: the loser of a race gets the winner's successor too. */
+  /** The previous token, within `retrySeconds` of the rotation: two tabs raced, and both get the successor. */
   | 'return-successor'
-  /** The same, later: the response was lost. The successor is returned, and counted. */
+  /** The previous token, later: its response was lost. Return the successor, and count the late retry. */
   | 'count-retry'
-  /** Older, within a moment of a rotation: a slow tab. Nothing ends. */
+  /** An older token, within `retrySeconds` of a rotation: a slow tab. Refuse it, and keep the session. */
   | 'superseded'
-  /** Older, or retried too often: somebody else holds a copy. The session ends. */
+  /** An older token, or too many late retries: somebody else holds a copy. Revoke the session. */
   | 'reuse'
-  /** Newer than the row: the store has lost a write. The row catches up. */
+  /** A token newer than the row: the store has lost a write. Raise the row to it. */
   | 'roll-forward'
-  /** Revoked or expired. */
+  /** A revoked or expired session. */
   | 'invalid'
 
 export interface RotationPolicy {
@@ -24,37 +26,52 @@ export interface RotationPolicy {
   readonly lateRetries: number
 }
 
+/** A refresh token that was presented, and when, by the store's clock. */
+export interface Presentation {
+  readonly generation: number
+  readonly storeTime: number
+}
+
 const lateRetryWindowMs = 24 * 3600 * 1000
 
 /**
- * Decides about a refresh token of `generation`, from the row and the store's own time, and from nothing else.
- * With `retryMs: 0, lateRetries: 0` it is RFC 9700 §4.14.2 to the letter.
+ * Decides what to do with a refresh token. Depends on nothing but its arguments. With `retryMs: 0` and `lateRetries: 0`,
+ * this is RFC 9700 §4.14.2 to the letter.
+ *
+ * `rotate` is returned exactly when {@link isRotatable}: the store decides that by itself when a refresh is one round
+ * trip.
  */
-export function decide(row: SessionRow, generation: number, now: number, policy: RotationPolicy): Verdict {
+export function decide(
+  row: SessionRow,
+  { generation, storeTime, retryMs, lateRetries }: Presentation & RotationPolicy
+): Verdict {
   const behind = row.generation - generation
-  const justRotated = isWithin(row.rotatedAt, now, policy.retryMs)
-  if (!isLive(row, now)) return 'invalid'
+  const hasJustRotated = isWithin(retryMs, storeTime - row.rotatedAt)
+  if (!isLive(row, storeTime)) return 'invalid'
   if (behind < 0) return 'roll-forward'
-  if (behind === 0) return justRotated ? 'return-current' : 'rotate'
-  if (behind > 1) return justRotated ? 'superseded' : 'reuse'
-  if (justRotated || isWithin(row.retries.at(-1), now, policy.retryMs)) return 'return-successor'
-  return recentRetries(row, now).length < policy.lateRetries ? 'count-retry' : 'reuse'
+  if (isRotatable(row, { from: generation, minAgeMs: retryMs, storeTime })) return 'rotate'
+  if (behind === 0) return 'return-current'
+  if (behind > 1) return hasJustRotated ? 'superseded' : 'reuse'
+  const lastRetryAt = row.retries.at(-1)
+  const hasJustRetried = lastRetryAt !== undefined && isWithin(retryMs, storeTime - lastRetryAt)
+  if (hasJustRotated || hasJustRetried) return 'return-successor'
+  return recentRetries(row, storeTime).length < lateRetries ? 'count-retry' : 'reuse'
 }
 
-/** The late retries that still count against the limit. */
-export function recentRetries(row: SessionRow, now: number): readonly number[] {
-  return row.retries.filter((time) => isWithin(time, now, lateRetryWindowMs))
+/** The late retries that still count against `lateRetries`. */
+export function recentRetries(row: Pick<SessionRow, 'retries'>, storeTime: number): readonly number[] {
+  return row.retries.filter((retriedAt) => isWithin(lateRetryWindowMs, storeTime - retriedAt))
 }
 
 /**
- * How many generations in a row were presented twice within `retrySeconds`, this one included. Two tabs do that now and
- * then; a thief who waits for the victim's refreshes does it every time.
+ * How many generations in a row, `repeated` included, were presented twice within `retrySeconds`. Two tabs do that now
+ * and then. A thief who waits for the victim's refreshes does it every time.
  */
-export function streakAt(row: SessionRow, repeated: number): number {
+export function streakAt(row: Pick<SessionRow, 'repeatedGeneration' | 'repeatStreak'>, repeated: number): number {
   return row.repeatedGeneration === repeated - 1 ? row.repeatStreak + 1 : 1
 }
 
-/** A clock can be set back between two reads: the distance counts, not the direction. */
-function isWithin(time: number | undefined, now: number, ms: number): boolean {
-  return time !== undefined && Math.abs(now - time) < ms
+/** The distance counts, not the direction: a clock can be set back between two reads. */
+function isWithin(ms: number, distanceMs: number): boolean {
+  return Math.abs(distanceMs) < ms
 }

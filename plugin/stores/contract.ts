@@ -1,43 +1,62 @@
-import { revocationCases } from './contract/revocations.ts'
+import { authenticatedAgeCases } from './contract/authenticated-age.ts'
+import { countCases } from './contract/count.ts'
 import { findCases } from './contract/find.ts'
 import { insertCases } from './contract/insert.ts'
+import { insertRevokeCases } from './contract/insert-revoke.ts'
+import { maxSessionsCases } from './contract/max-sessions.ts'
+import { revocationCases } from './contract/revocations.ts'
 import { revokeCases } from './contract/revoke.ts'
+import { revokeAllCases } from './contract/revoke-all.ts'
 import { rotateCases } from './contract/rotate.ts'
 import { sweepCases } from './contract/sweep.ts'
 import type { SessionStore } from './session-store.ts'
 
-/** A store under test, and how to let go of it. */
+/** A store under test. */
 export interface OpenStore {
   readonly store: SessionStore
-  /** Opens a second store over the same data, as another process would have it; needed where data can be shared. */
+  /**
+   * Opens a second store over the same data, as another process would. Leave it out if data cannot be shared: both are
+   * the same store then.
+   */
   readonly another?: (() => Promise<SessionStore>) | undefined
-  /** Closes the stores and whatever was opened for them. */
+  /** Closes the stores, and what was opened for them. */
   close(): Promise<void>
 }
 
 export interface ContractCase {
-  /** A sentence with the method in it: `rotate() moves the generation only from the one named`. */
+  /** A sentence with the method in it, such as `rotate() changes only a row whose generation is "from"`. */
   readonly name: string
-  /** Opens a store of its own, and rejects with an `AssertionError` where the promise is not kept. */
+  /** Opens a store, and rejects with an `AssertionError` if the store breaks this promise. */
   run(): Promise<void>
 }
 
-const cases = { ...insertCases, ...findCases, ...rotateCases, ...revokeCases, ...revocationCases, ...sweepCases }
+const cases = {
+  ...insertCases,
+  ...insertRevokeCases,
+  ...maxSessionsCases,
+  ...authenticatedAgeCases,
+  ...findCases,
+  ...rotateCases,
+  ...countCases,
+  ...revokeCases,
+  ...revokeAllCases,
+  ...revocationCases,
+  ...sweepCases
+}
 
 /**
- * The promises of {@link SessionStore} as test cases, for any test runner and against the real database.
+ * The promises of {@link SessionStore} as test cases, for any test runner. Run them against a real database.
  *
- * `open` is called once or twice a case and must each time give an **empty** store, apart from every other one.
- * No clock is injected and nothing sleeps, so that what depends on exact times (that an hour is an hour) is **not**
- * covered, nor is what `close()` leaves of the client.
- *
+ * No case injects a clock or sleeps. So exact times (that an hour is an hour) are **not** covered, nor is what `close()`
+ * does to the client.
  * ```ts
  * import { test } from 'node:test'
  * import { storeContract } from 'fastify-authenticate/stores/contract'
  *
- * const open = async () => ({ store: myStore(await createDatabase()), async close () {} })
+ * const open = async () => ({ store: myStore(await createDatabase()), async close() {} })
  * for (const { name, run } of storeContract(open)) test(name, run)
  * ```
+ * @param open called once or twice in each case; must each time resolve to an **empty** store, separate from all others
  */
 export function storeContract(open: () => Promise<OpenStore>): ContractCase[] {
   return Object.entries(cases).map(([name, check]) => ({

@@ -3,7 +3,7 @@ import { ExpiryIndex } from './memory/expiry-index.ts'
 import { Owners, type Owner } from './memory/owners.ts'
 import { RevocationLog } from './memory/revocation-log.ts'
 import { newRow, slid } from './memory/rows.ts'
-import { isLive, maxBatch, revokedUntil, wholeUntil } from './session-store.ts'
+import { isLive, isRotatable, maxBatch, revokedUntil, wholeMilliseconds } from './session-store.ts'
 import type {
   CompareAndSetResult,
   NewSession,
@@ -86,7 +86,7 @@ export function memoryStore({ clock = Date.now }: MemoryStoreOptions = {}): Sess
     { lifetimeSeconds, atLeast = 0 }: { lifetimeSeconds: number; atLeast?: number }
   ): RevokedSession {
     const kept = sessions.get(id)!
-    const until = Math.max(revokedUntil(now, kept.row, lifetimeSeconds), atLeast)
+    const until = Math.max(revokedUntil(kept.row, { revokedAt: now, lifetimeSeconds }), atLeast)
     kept.owner.open.delete(id)
     put({ ...kept, row: Object.freeze({ ...rowOf(id)!, revokedAt: rowOf(id)!.revokedAt ?? now }), until })
     log.append({ kind: 'session', id, until })
@@ -183,7 +183,7 @@ export function memoryStore({ clock = Date.now }: MemoryStoreOptions = {}): Sess
     async rotate(id, { from, to, minAgeMs, idleMs, accessLifetimeSeconds }) {
       return compareAndSet(
         id,
-        ({ generation, rotatedAt }, now) => generation === from && Math.abs(now - rotatedAt) >= minAgeMs,
+        (row, storeTime) => isRotatable(row, { from, minAgeMs, storeTime }),
         (row, now) => ({ generation: to, rotatedAt: now, ...slid(row, { now, idleMs, accessLifetimeSeconds }) })
       )
     },
@@ -256,7 +256,7 @@ export function memoryStore({ clock = Date.now }: MemoryStoreOptions = {}): Sess
     async appendRevocations(entries, { lifetimeSeconds }) {
       const storeTime = clock()
       for (const { kind, id, until } of entries) {
-        const entry = { kind, id, until: wholeUntil(until) }
+        const entry = { kind, id, until: wholeMilliseconds(until) }
         const open = entry.kind === 'session' && !isLogged(entry.id)
         if (open) revoke(entry.id, storeTime, { lifetimeSeconds, atLeast: entry.until })
         else log.append(entry)

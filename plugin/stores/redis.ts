@@ -8,7 +8,7 @@ import { createPush } from './redis/push.ts'
 import { toEntry, toMember, toPieces, toPosition, toRevoked, toRow } from './redis/rows.ts'
 import { createPrepare } from './redis/schema.ts'
 import { scripts } from './redis/scripts.ts'
-import { maxBatch, wholeUntil } from './session-store.ts'
+import { maxBatch, wholeMilliseconds } from './session-store.ts'
 import type { CompareAndSetResult, RevokeManyResult, SessionStore, Subject } from './session-store.ts'
 
 export type { IoredisClient, NodeRedisClient, RedisClient } from './redis/driver.ts'
@@ -233,7 +233,7 @@ export function redisStore(
       for (let start = 0; start < entries.length; start += maxBatch) {
         const args = entries
           .slice(start, start + maxBatch)
-          .flatMap((entry) => [toMember(entry), wholeUntil(entry.until)])
+          .flatMap((entry) => [toMember(entry), wholeMilliseconds(entry.until)])
         const [now] = await runRevoking(scripts.appendRevocations, { args, lifetimeSeconds })
         storeTime = Number(now)
       }

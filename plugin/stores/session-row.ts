@@ -1,39 +1,40 @@
-/** One login on one device: one row, no token stored. */
+/** A session: one sign-in on one device. The row holds no token. */
 export interface SessionRow {
-  /** 22 characters of base64url: 128 random bits. */
+  /** 128 random bits as 22 characters of base64url. */
   readonly id: string
-  /** The `iss` of its access tokens. Empty in rows from before this column existed. */
+  /** The `iss` of the session's access tokens. Empty in rows that were written before this column existed. */
   readonly issuer: string
-  /** The `sub` of its access tokens: unique only within an issuer. */
+  /** The `sub` of the session's access tokens. Unique only within an issuer. */
   readonly sub: string
-  /** Key of the second half of the refresh token's mac: base64url, random for each session. */
+  /** Random for each session, base64url: the key of the second half of the refresh token's mac. */
   readonly sessionKey: string
-  /** Number of rotations. The refresh token of this generation is the current one. Starts at 0. */
+  /** Number of rotations, from 0. The refresh token of this generation is the current one. */
   readonly generation: number
   readonly createdAt: number
-  /** When `generation` last changed; `createdAt` at first. */
+  /** When `generation` last changed. Equal to `createdAt` before the first rotation. */
   readonly rotatedAt: number
-  /** When late retries were counted, oldest first. */
+  /** When each late retry was counted, oldest first. */
   readonly retries: readonly number[]
-  /** The last generation whose token was presented again within `retrySeconds` of its rotation; `null` if none was. */
+  /** The last generation whose token was presented again within `retrySeconds` of its rotation. `null`: none yet. */
   readonly repeatedGeneration: number | null
-  /** How many generations in a row, up to `repeatedGeneration`, were presented again like that. */
+  /** How many generations in a row, up to `repeatedGeneration`, were presented again in that way. */
   readonly repeatStreak: number
-  /** When the session ends unless it is refreshed; never later than `absoluteExpiresAt`. */
+  /** When the session expires unless it is refreshed. Never later than `absoluteExpiresAt`. */
   readonly idleExpiresAt: number
+  /** When the session expires in any case. */
   readonly absoluteExpiresAt: number
-  /** How long after its signing, by the store's clock, any access token of this session may be valid. Only rises. */
+  /** The longest time, by the store's clock, that an access token of this session may be valid. Never lowered. */
   readonly accessLifetimeSeconds: number
-  /** When the session was revoked, by itself or by a `revokeAll()`; `null` if it was not. */
+  /** When the session was revoked, alone or by `revokeAll()`. `null`: it was not. */
   readonly revokedAt: number | null
   readonly device: string | null
-  /** Space-separated scopes of RFC 6749 §3.3; refreshing can only narrow them. */
+  /** Space-separated scopes (RFC 6749 §3.3). A refresh can narrow them, never widen them. */
   readonly scope: string | null
-  /** The application's own claims, as given at sign-in. */
+  /** The application's own claims, as they were at sign-in. */
   readonly claims: Readonly<Record<string, unknown>>
 }
 
-/** What the plugin knows of a session before it exists; the store adds the times, by its own clock. */
+/** A session before it is stored. The store adds the times, by its own clock. */
 export interface NewSession {
   readonly id: string
   readonly issuer: string
@@ -43,35 +44,34 @@ export interface NewSession {
   readonly scope: string | null
   readonly claims: Readonly<Record<string, unknown>>
   readonly accessLifetimeSeconds: number
+  /** Milliseconds from now to `idleExpiresAt`, unless `absoluteMs` is less. */
   readonly idleMs: number
+  /** Milliseconds from now to `absoluteExpiresAt`. */
   readonly absoluteMs: number
 }
 
-/** Slack for clocks that differ between nodes: a revocation outlives the last token it concerns by this long. */
-const revocationMarginMs = 60_000
+/** Whether the session is neither revoked nor expired at `storeTime`. */
+export function isLive(row: Pick<SessionRow, 'revokedAt' | 'idleExpiresAt'>, storeTime: number): boolean {
+  return row.revokedAt === null && storeTime < row.idleExpiresAt
+}
+
+/** What `rotate()` compares before it changes a row. */
+export interface RotationCondition {
+  /** The generation that the row must have. */
+  readonly from: number
+  /** How many milliseconds must lie between the last rotation and now. */
+  readonly minAgeMs: number
+  /** The store's own time. */
+  readonly storeTime: number
+}
 
 /**
- * Until when access tokens of a session revoked at `revokedAt` could still be presented. A clock that was set back since
- * the last rotation does not shorten it.
+ * Whether `rotate()` changes this row. A clock can be set back between two calls: the distance from the last rotation
+ * counts, not the direction, or refreshing would stop until the clock has caught up.
  */
-export function revokedUntil(
-  revokedAt: number,
-  row: Pick<SessionRow, 'accessLifetimeSeconds' | 'rotatedAt'>,
-  lifetimeSeconds: number
-): number {
-  return (
-    Math.max(revokedAt, row.rotatedAt) +
-    Math.max(lifetimeSeconds, row.accessLifetimeSeconds) * 1000 +
-    revocationMarginMs
-  )
-}
-
-/** As databases keep it: whole milliseconds, never earlier than given. */
-export function wholeUntil(until: number): number {
-  return Math.min(Math.ceil(until), Number.MAX_SAFE_INTEGER)
-}
-
-/** Neither revoked nor expired, by the store's own time. */
-export function isLive(row: SessionRow, storeTime: number): boolean {
-  return row.revokedAt === null && storeTime < row.idleExpiresAt
+export function isRotatable(
+  row: Pick<SessionRow, 'revokedAt' | 'idleExpiresAt' | 'generation' | 'rotatedAt'>,
+  { from, minAgeMs, storeTime }: RotationCondition
+): boolean {
+  return isLive(row, storeTime) && row.generation === from && Math.abs(storeTime - row.rotatedAt) >= minAgeMs
 }

@@ -1,68 +1,69 @@
-/**
- * What a store remembers and promises. A store decides nothing: it keeps rows, compares and sets atomically, and tells
- * the time. Every decision lives in `sessions/`.
- *
- * All times are milliseconds since the epoch **by the store's own clock**: the clocks of nodes differ, the store has one.
- * `stores/contract.ts` is the test suite that every store passes.
- */
-
+import type { Revocation, RevokedSession } from './revocation.ts'
+import type { CountRepeatChange, CountRetryChange, RotateChange } from './session-changes.ts'
 import type { NewSession, SessionRow } from './session-row.ts'
 
+export * from './revocation.ts'
+export * from './session-changes.ts'
 export * from './session-row.ts'
 
-/** A person or machine that signs in: `sub` under any of the issuers that this application speaks for. */
+/** A person or a machine: `sub` under any of the issuers that this application signs for. */
 export interface Subject {
   readonly issuers: readonly string[]
   readonly sub: string
 }
 
-/** Every result carries the store's time, taken in the same atomic step. */
+/** Every result carries the store's time, read in the same atomic step as the rest. */
 export interface Timed {
+  /** Whole milliseconds since the epoch, by the store's own clock. */
   readonly storeTime: number
 }
 
-/** `row` is `null` where there is no such session. */
 export interface SessionSnapshot extends Timed {
+  /** `null`: there is no such session. */
   readonly row: SessionRow | null
 }
 
-/** `row` is the row afterwards, whether or not the change was `applied`. */
+/** `row` is the row after the call, whether the call changed it or not. */
 export interface CompareAndSetResult extends SessionSnapshot {
+  /** Whether this call changed the row. */
   readonly applied: boolean
 }
 
-/** A session that a call revoked, and until when its access tokens could still be presented. */
-export interface RevokedSession {
-  readonly id: string
-  readonly sub: string
-  /** `max(revokedAt, rotatedAt) + max(the caller's lifetimeSeconds, the row's accessLifetimeSeconds) + 60 s`. */
-  readonly until: number
-}
-
 export interface RevokeResult extends Timed {
+  /** `null`: there is no such session. */
   readonly revoked: RevokedSession | null
 }
 
 export interface RevokeManyResult extends Timed {
   readonly revoked: readonly RevokedSession[]
-  /** True when rows are left whose revocation is not yet in the log: call `trim()` until it is false. */
+  /** Whether revoked sessions are left that are not in the log yet: call `trim()` until this is false. */
   readonly more: boolean
 }
 
+export interface RevokeOptions {
+  /** Revokes the session only if it has this `sub`. Default: any. */
+  readonly sub?: string | undefined
+  /** Revokes the session only if it has one of these issuers. Default: any. */
+  readonly issuers?: readonly string[] | undefined
+  /** How long this node's access tokens are valid: see {@link revokedUntil}. */
+  readonly lifetimeSeconds: number
+}
+
 export interface InsertOptions {
-  /** The issuers that count as the subject's own, for `maxSessions`, `authenticatedAge` and `revokeOthers`. */
+  /** The issuers under which the subject's sessions count for `maxSessions`, `authenticatedAge` and `revokeOthers`. */
   readonly issuers: readonly string[]
-  /** Sessions to revoke in the same step, whoever owns them. */
+  /** Ids of sessions to revoke in the same step, whichever subject they belong to. */
   readonly revoke: readonly string[]
   /** Revokes all other sessions of the subject in the same step, as `revokeAll()` does. Default false. */
   readonly revokeOthers?: boolean | undefined
-  /** The most live sessions that the subject may have afterwards, the new one included. */
+  /** How many live sessions the subject may have after the call, the new one included. */
   readonly maxSessions: number
   /**
-   * Milliseconds since the credential was read, asked at the moment the call is sent. The insert is refused if the
-   * subject's last `revokeAll()` came at that time or later. Default: not compared.
+   * Returns how many milliseconds ago the credential was read; called once, when the statement is sent. The store refuses
+   * to insert if the subject's last `revokeAll()` is no older than that, or if it is `NaN`. Default: not compared.
    */
   readonly authenticatedAge?: (() => number) | undefined
+  /** How long this node's access tokens are valid: see {@link revokedUntil}. */
   readonly lifetimeSeconds: number
 }
 
@@ -70,123 +71,106 @@ export type InsertResult = Timed &
   (
     | {
         readonly row: SessionRow
-        /** Sessions that `revoke` and `revokeOthers` revoked in this call. */
+        /** Sessions that this call revoked because of `revoke` or `revokeOthers`. */
         readonly revoked: readonly RevokedSession[]
-        /** Sessions that had to make room for `maxSessions`. */
+        /** Sessions that this call revoked because of `maxSessions`. */
         readonly evicted: readonly RevokedSession[]
+        /** As in {@link RevokeManyResult}. */
         readonly more: boolean
       }
-    /** Refused: nothing was inserted, nothing was revoked. */
+    /** Refused because of `authenticatedAge`: nothing was inserted, nothing was revoked. */
     | { readonly row: null }
   )
 
-/** One entry of the revocation log: tokens of `id` are rejected until `until`. */
-export interface Revocation {
-  /** `session`: a session id. `token`: `<iss> <jti>`. */
-  readonly kind: 'session' | 'token'
-  readonly id: string
-  readonly until: number
-}
-
-/** A page of the revocation log. `cursor` is opaque; reading on from it yields what came after, never less. */
+/** A page of the revocation log. */
 export interface RevocationPage extends Timed {
   readonly entries: readonly Revocation[]
+  /** Where to read on. Opaque: only the store that returned it understands it. */
   readonly cursor: string
-  /** True when there is more to read at once. */
+  /** Whether further entries can be read immediately. */
   readonly more: boolean
   /**
-   * False when the entry at the cursor is not the one that was read (the store lost writes, or was restored). The page
-   * then starts at the beginning: the reader loads the whole log again, and appends live entries that it lacks.
+   * Whether the log still holds the place that the cursor names. If false (the store lost writes, or was restored from
+   * a backup), this page starts at the beginning: the reader reads the whole log and appends what is missing there.
    */
   readonly resumed: boolean
 }
 
+/** How many sessions one step may revoke: other callers wait while it runs. */
+export const maxBatch = 1000
+
+/** How long a store remembers when `revokeAll()` was called, for `authenticatedAge`. */
+export const revokeAllRememberedMs = 24 * 3600 * 1000
+
 /**
- * The promises of a store. Every call is one atomic step and resolves after its commit.
+ * Where sessions are kept. Implement this interface to use a database of your own.
  *
- * A row is *live* while it is neither revoked nor expired. `revokeAll()` raises a counter of the subject, which each
- * row carries: rows behind it are read as revoked (`revokedAt` is set) from that step on, however many they are.
+ * A store decides nothing. It keeps rows, changes them by atomic compare-and-set, and reads its clock. Every time is in
+ * milliseconds since the epoch **by the store's own clock**, because the clocks of nodes differ.
+ *
+ * Each call is one atomic step and resolves after the commit. When a call cannot be carried out, it rejects: the caller
+ * gets a 503, and the database's error becomes its `cause`.
+ *
+ * A row is *live* while it is neither revoked nor expired. A row that was revoked is kept until its access tokens have
+ * expired; expired rows may be removed at any time. `revokeAll()` must take effect in one step, however many sessions
+ * there are: it raises a counter of the subject, and rows that carry a lower one are read as revoked (`revokedAt` is
+ * set) from then on.
+ *
+ * `plugin/stores/memory.ts` is a complete store without a database: start from it. Then run the contract against your store:
+ * ```ts
+ * import { test } from 'node:test'
+ * import { storeContract } from 'fastify-authenticate/stores/contract'
+ *
+ * const open = async () => ({ store: myStore(await createDatabase()), async close() {} })
+ * for (const { name, run } of storeContract(open)) test(name, run)
+ * ```
  */
 export interface SessionStore {
   /**
-   * Connects and creates or migrates what the store needs. Called before the first request, and again until it
-   * resolves. Default: nothing to prepare.
-   * @throws UnusableStoreError where waiting cannot help: no right, a wrong password, a newer schema
+   * Connects, and creates or migrates the schema. Called before the first request, and again until it resolves. Leave
+   * it out if there is nothing to prepare.
+   * @throws UnusableStoreError if waiting cannot help, such as for a missing right, a wrong password or a newer schema
    */
   prepare?(): Promise<Timed>
 
   /**
-   * Starts a session, and revokes others in the same step: first those named, then all others (`revokeOthers`), then
-   * the least recently rotated live ones (ties: the oldest) that exceed `maxSessions`. At most {@link maxBatch} rows
-   * are revoked in one step; `more` tells that some are left. Rejects, with nothing done, where the id exists.
-   * A `revokeAll()` time that lies ahead of the store's clock is set back to now, and the call is refused that once.
+   * Starts a session, and revokes others in the same step: first those in `revoke`, then all others of the subject
+   * (`revokeOthers`), then those beyond `maxSessions`: the least recently rotated live ones, of equals the oldest.
+   * Revokes at most {@link maxBatch} rows; `more` is true if some are left. If the subject's last `revokeAll()` lies in
+   * the future, because the clock was set back, this call is refused and the time is set to now.
+   * @throws if the id exists; nothing is changed then
    */
   insert(session: NewSession, options: InsertOptions): Promise<InsertResult>
 
   find(id: string): Promise<SessionSnapshot>
 
   /**
-   * Moves `generation` from `from` to `to` in one compare-and-set, sets `rotatedAt` to now, slides the idle expiry to
-   * `min(now + idleMs, absoluteExpiresAt)` and raises `accessLifetimeSeconds` to the one given. Applied only to a live
-   * row whose generation is `from` and for which `|now - rotatedAt| >= minAgeMs` (a clock that was set back does not
-   * stop refreshing).
+   * Changes the row if {@link isRotatable}: `generation` becomes `to`, `rotatedAt` now, and `idleExpiresAt`
+   * `min(now + idleMs, absoluteExpiresAt)`. `accessLifetimeSeconds` is raised, never lowered.
    */
-  rotate(
-    id: string,
-    change: {
-      readonly from: number
-      readonly to: number
-      readonly minAgeMs: number
-      readonly idleMs: number
-      readonly accessLifetimeSeconds: number
-    }
-  ): Promise<CompareAndSetResult>
+  rotate(id: string, change: RotateChange): Promise<CompareAndSetResult>
 
   /**
-   * Counts a late retry: sets `retries` to `[...keepRetries, now]`, slides the idle expiry and raises
-   * `accessLifetimeSeconds`. Applied only to a live row whose generation is `generation` and whose retries are `retries`.
+   * Counts a late retry: `retries` becomes `[...keepRetries, now]`, and `idleExpiresAt` and `accessLifetimeSeconds`
+   * change as in `rotate()`. Changes only a live row with the generation and the retries of `change`.
    */
-  countRetry(
-    id: string,
-    change: {
-      readonly generation: number
-      readonly retries: readonly number[]
-      readonly keepRetries: readonly number[]
-      readonly idleMs: number
-      readonly accessLifetimeSeconds: number
-    }
-  ): Promise<CompareAndSetResult>
+  countRetry(id: string, change: CountRetryChange): Promise<CompareAndSetResult>
 
   /**
-   * Notes that the token of generation `repeated` was presented again: sets `repeatedGeneration` and `repeatStreak`.
-   * Applied only to a live row whose generation is `generation` and whose `repeatedGeneration` is below `repeated`.
+   * Records that the token of generation `repeated` was presented again. Changes only a live row with the generation of
+   * `change` whose `repeatedGeneration` is below `repeated`.
    */
-  countRepeat(
-    id: string,
-    change: {
-      readonly generation: number
-      readonly repeated: number
-      readonly streak: number
-    }
-  ): Promise<CompareAndSetResult>
+  countRepeat(id: string, change: CountRepeatChange): Promise<CompareAndSetResult>
 
   /**
-   * Revokes one session and logs it in the same step; with `sub`, only a session of that subject and one of `issuers`.
-   * `revoked` is `null` where there is no such session. A session that was revoked before is returned again with its
-   * first `until`, so that a retry is harmless.
+   * Revokes a session and appends it to the log. A session that was revoked before is returned again with its first
+   * `until`, so that a call can be repeated.
    */
-  revoke(
-    id: string,
-    options: {
-      readonly sub?: string | undefined
-      readonly issuers?: readonly string[] | undefined
-      readonly lifetimeSeconds: number
-    }
-  ): Promise<RevokeResult>
+  revoke(id: string, options: RevokeOptions): Promise<RevokeResult>
 
   /**
-   * Revokes all live sessions of a subject but `except` in one step, and remembers the time for `authenticatedAge`
-   * for a day. At most {@link maxBatch} of them are logged in this step; `more` tells that some are left.
+   * Revokes all live sessions of a subject except `except`, and remembers the time for {@link revokeAllRememberedMs}.
+   * Appends at most {@link maxBatch} of them to the log; `more` is true if some are left.
    */
   revokeAll(
     subject: Subject,
@@ -194,8 +178,8 @@ export interface SessionStore {
   ): Promise<RevokeManyResult>
 
   /**
-   * Goes on where `insert()` and `revokeAll()` left off: logs at most {@link maxBatch} rows that are behind the
-   * subject's counter, then revokes live rows beyond `maxSessions`, the least recently rotated first.
+   * Continues what `insert()` and `revokeAll()` left. Appends at most {@link maxBatch} revoked sessions of the subject
+   * to the log, then revokes live ones beyond `maxSessions`, the least recently rotated first.
    */
   trim(
     subject: Subject,
@@ -203,41 +187,39 @@ export interface SessionStore {
   ): Promise<RevokeManyResult>
 
   /**
-   * A subject's live sessions, oldest first: at most `limit`, of more the most recently rotated. Costs no look at those
-   * that have ended.
+   * A subject's live sessions, oldest first. If there are more than `limit`, the most recently rotated ones. Must not
+   * read sessions that have ended: there may be many.
    */
   list(subject: Subject, options: { readonly limit: number }): Promise<Timed & { readonly rows: readonly SessionRow[] }>
 
   /**
-   * Adds entries to the log. Of two entries for one thing the later `until` counts, and one that was raised is read
-   * again by every follower; others are left alone. It is kept in whole milliseconds, rounded up. A live session that
-   * an entry names is revoked in the same step, and its entry lasts at least as long as `revoke()` would make it.
+   * Appends to the log, in whole milliseconds rounded up. The later `until` wins: an entry that raises it is read again
+   * by every follower, any other entry for what is logged changes nothing. If an entry names a live session, that session
+   * is revoked in the same step, and the entry lasts at least as long as `revoke()` would make it.
    */
   appendRevocations(entries: readonly Revocation[], options: { readonly lifetimeSeconds: number }): Promise<Timed>
 
-  /** Reads the log from the start (`null`) or from a cursor; expired entries may be left out. */
+  /** Reads the log from its start (`null`) or from a cursor. Expired entries may be left out. */
   readRevocations(cursor: string | null, limit: number): Promise<RevocationPage>
 
   /**
-   * Calls `wake` when the log may have grown, where the store can push. Only a wake-up: polling goes on. Rejects, with
-   * the reason, where there is no push for now; it may come later.
+   * Calls `wake` whenever the log may have grown. Polling goes on beside it, so a lost call does no harm. Leave it out
+   * if the store cannot push.
+   * @throws if there is no push for now; a later `wake` is still allowed
    */
   subscribe?(wake: () => void): Promise<void>
 
   /**
-   * Removes sessions that have expired, and log entries that no longer matter; resolves to how many sessions it
-   * removed. Costs what it removes: it works in batches of at most 20 ms of this process or 100 ms of the database.
+   * Removes expired sessions and log entries, and resolves to the number of sessions. Works in batches that block this
+   * process for at most 20 ms, or the database for at most 100 ms.
    */
   sweep(): Promise<number>
 
-  /** Ends what the store opened itself, never the client that it was given. */
+  /** Closes what the store opened itself, never the client that it was given. */
   close(): Promise<void>
 }
 
-/** How many sessions one step revokes at most: other callers wait that long. */
-export const maxBatch = 1000
-
-/** A store that cannot work until somebody changes its configuration. `message` names what to change. */
+/** Rejects `prepare()` when the store cannot work until its configuration changes. `message` says what to change. */
 export class UnusableStoreError extends Error {
   override readonly name = 'UnusableStoreError'
 }

@@ -1,4 +1,4 @@
-import { maxBatch, wholeUntil } from './session-store.ts'
+import { maxBatch, wholeMilliseconds } from './session-store.ts'
 import type { CompareAndSetResult, NewSession, Revocation, SessionStore } from './session-store.ts'
 import { createDriver } from './sqlite/driver.ts'
 import type { SqliteDatabase, SqliteStatement } from './sqlite/driver.ts'
@@ -178,7 +178,11 @@ export function sqliteStore(database: SqliteDatabase, options: SqliteStoreOption
     },
 
     appendRevocations: async (given, { lifetimeSeconds }) => {
-      const entries = given.map(({ kind, id, until }): Revocation => ({ kind, id: text(id), until: wholeUntil(until) }))
+      const entries = given.map(({ kind, id, until }): Revocation => ({
+        kind,
+        id: text(id),
+        until: wholeMilliseconds(until)
+      }))
       let storeTime: number
       do {
         const batch = entries.splice(0, entriesAtOnce)

@@ -157,7 +157,7 @@ t.test('decide() has one verdict for every token and row', async (t) => {
     ['d = -1, strict', {}, 6, at, strict, 'roll-forward']
   ]
   for (const [name, changes, generation, now, policy, verdict] of cases) {
-    t.equal(decide({ ...row, ...changes }, generation, now, policy), verdict, name)
+    t.equal(decide({ ...row, ...changes }, { generation, storeTime: now, ...policy }), verdict, name)
   }
 })
 

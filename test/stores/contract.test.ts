@@ -5,10 +5,10 @@ import { memoryStore } from '../../plugin/stores/memory.ts'
 import type { RevokedSession, SessionRow, SessionStore } from '../../plugin/stores/session-store.ts'
 import { noticed } from './noticed.ts'
 
-/** Each is a mistake that somebody's first store makes; `noticed.ts` lists the cases that notice it. */
+/** Mistakes that a first store of one's own often has. `noticed.ts` lists the cases that detect each. */
 const mistakes: Record<string, (store: SessionStore) => Partial<SessionStore>> = {
-  none: () => ({}),
-  'none, and it pushes'(store) {
+  'no mistake': () => ({}),
+  'no mistake, with push'(store) {
     let wake = () => {}
     return {
       subscribe: async (given) => {
@@ -17,7 +17,7 @@ const mistakes: Record<string, (store: SessionStore) => Partial<SessionStore>> =
       revoke: (id, options) => store.revoke(id, options).finally(wake)
     }
   },
-  'insert() revokes the others in a step before': (store) => ({
+  'insert() revokes the sessions in `revoke` in a separate step': (store) => ({
     async insert(session, options) {
       const results = await Promise.all(options.revoke.map((id) => store.revoke(id, options)))
       const inserted = await store.insert(session, { ...options, revoke: [] })
@@ -25,17 +25,17 @@ const mistakes: Record<string, (store: SessionStore) => Partial<SessionStore>> =
       return inserted.row === null ? inserted : { ...inserted, revoked }
     }
   }),
-  'insert() does not look at `authenticatedAge`': (store) => ({
+  'insert() ignores `authenticatedAge`': (store) => ({
     insert: (session, options) => store.insert(session, { ...options, authenticatedAge: undefined })
   }),
-  'insert() lets an age pass that is not a number': (store) => ({
+  'insert() accepts a `NaN` age': (store) => ({
     insert: (session, options) =>
       store.insert(
         session,
         Number.isNaN(options.authenticatedAge?.()) ? { ...options, authenticatedAge: undefined } : options
       )
   }),
-  'insert() does not look at `maxSessions`': (store) => ({
+  'insert() ignores `maxSessions`': (store) => ({
     insert: (session, options) => store.insert(session, { ...options, maxSessions: 1e9 })
   }),
   'insert() leaves one session too many': (store) => ({
@@ -59,7 +59,7 @@ const mistakes: Record<string, (store: SessionStore) => Partial<SessionStore>> =
     insert: (session, options) =>
       store.insert(session, { ...options, issuers: [...options.issuers, 'https://other.example'] })
   }),
-  'insert() does not look at `revokeOthers`': (store) => ({
+  'insert() ignores `revokeOthers`': (store) => ({
     insert: (session, options) => store.insert(session, { ...options, revokeOthers: false })
   }),
   'insert() with `revokeOthers` lists and revokes': (store) => ({
@@ -74,14 +74,14 @@ const mistakes: Record<string, (store: SessionStore) => Partial<SessionStore>> =
     }
   }),
   'insert() copies claims by assignment': (store) => ({
-    // Assigning `__proto__` sets the prototype, where spreading would define a member.
+    // Assigning `__proto__` sets the prototype; spreading would define a member.
     insert: (session, options) => store.insert({ ...session, claims: Object.assign({}, session.claims) }, options)
   }),
   'insert() and list() cut subjects at 255 characters': (store) => ({
     insert: (session, options) => store.insert({ ...session, sub: session.sub.slice(0, 255) }, options),
     list: ({ issuers, sub }, options) => store.list({ issuers, sub: sub.slice(0, 255) }, options)
   }),
-  'find() gives out its own rows'(store) {
+  'find() returns the rows that it keeps'(store) {
     const own = new WeakMap<SessionRow, SessionRow>()
     return {
       async find(id) {
@@ -91,10 +91,10 @@ const mistakes: Record<string, (store: SessionStore) => Partial<SessionStore>> =
       }
     }
   },
-  'rotate() does not compare': (store) => ({
+  'rotate() does not compare the generation': (store) => ({
     rotate: async (id, change) => store.rotate(id, { ...change, from: (await store.find(id)).row?.generation ?? 0 })
   }),
-  'rotate() reads, compares, and then writes': (store) => ({
+  'rotate() compares and writes in two steps': (store) => ({
     async rotate(id, change) {
       let { row, storeTime } = await store.find(id)
       if (row?.generation !== change.from) return { row, storeTime, applied: false }
@@ -105,10 +105,13 @@ const mistakes: Record<string, (store: SessionStore) => Partial<SessionStore>> =
       }
     }
   }),
-  'rotate() does not look at `minAgeMs`': (store) => ({
+  'rotate() ignores `minAgeMs`': (store) => ({
     rotate: (id, change) => store.rotate(id, { ...change, minAgeMs: 0 })
   }),
-  'rotate() lets the idle expiry pass the absolute one': (store) => ({
+  'rotate() requires a millisecond more than `minAgeMs`': (store) => ({
+    rotate: (id, change) => store.rotate(id, { ...change, minAgeMs: change.minAgeMs + (change.minAgeMs && 1) })
+  }),
+  'rotate() extends the idle expiry beyond the absolute expiry': (store) => ({
     async rotate(id, change) {
       const { row, storeTime, applied } = await store.rotate(id, change)
       return { row: row && applied ? { ...row, idleExpiresAt: storeTime + change.idleMs } : row, storeTime, applied }
@@ -124,7 +127,7 @@ const mistakes: Record<string, (store: SessionStore) => Partial<SessionStore>> =
     countRetry: async (id, change) =>
       store.countRetry(id, { ...change, retries: (await store.find(id)).row?.retries ?? [] })
   }),
-  'countRepeat() counts a generation again and again': (store) => ({
+  'countRepeat() counts one generation repeatedly': (store) => ({
     countRepeat: async (id, change) => ({
       ...(await store.countRepeat(id, change)),
       applied: (await store.find(id)).row?.revokedAt === null
@@ -134,24 +137,24 @@ const mistakes: Record<string, (store: SessionStore) => Partial<SessionStore>> =
     countRepeat: async (id, change) =>
       store.countRepeat(id, { ...change, generation: (await store.find(id)).row?.generation ?? 0 })
   }),
-  'revoke() does not look at `sub`': (store) => ({ revoke: (id, { sub, ...options }) => store.revoke(id, options) }),
-  'revoke() does not look at `issuers`': (store) => ({
+  'revoke() ignores `sub`': (store) => ({ revoke: (id, { sub, ...options }) => store.revoke(id, options) }),
+  'revoke() ignores `issuers`': (store) => ({
     revoke: (id, { issuers, ...options }) => store.revoke(id, options)
   }),
-  'revoke() has nothing to say of what was revoked before': (store) => ({
+  'revoke() returns `null` for a session that was revoked before': (store) => ({
     async revoke(id, options) {
       const { row, storeTime } = await store.find(id)
       return row?.revokedAt === null ? await store.revoke(id, options) : { revoked: null, storeTime }
     }
   }),
-  'revokeAll() does not look at `except`': (store) => ({
+  'revokeAll() ignores `except`': (store) => ({
     revokeAll: (subject, { except, ...options }) => store.revokeAll(subject, options)
   }),
-  'revokeAll() does not look at `issuers`': (store) => ({
+  'revokeAll() ignores `issuers`': (store) => ({
     revokeAll: ({ issuers, sub }, options) =>
       store.revokeAll({ issuers: [...issuers, 'https://other.example'], sub }, options)
   }),
-  'revokeAll() revokes a batch, and nothing beyond it': (store) => ({
+  'revokeAll() revokes only one batch': (store) => ({
     async revokeAll(subject, { except, lifetimeSeconds }) {
       const { rows, storeTime } = await store.list(subject, { limit: 1000 })
       const results = await Promise.all(
@@ -167,13 +170,13 @@ const mistakes: Record<string, (store: SessionStore) => Partial<SessionStore>> =
   'trim() does nothing': (store) => ({
     trim: async () => ({ revoked: [], more: false, storeTime: (await store.find('')).storeTime })
   }),
-  'list() has the newest first': (store) => ({
+  'list() returns the newest session first': (store) => ({
     async list(subject, options) {
       const { rows, storeTime } = await store.list(subject, options)
       return { rows: rows.toReversed(), storeTime }
     }
   }),
-  'list() does not look at `limit`': (store) => ({ list: (subject) => store.list(subject, { limit: 1e9 }) }),
+  'list() ignores `limit`': (store) => ({ list: (subject) => store.list(subject, { limit: 1e9 }) }),
   'appendRevocations() keeps the first `until`'(store) {
     const known = new Set<string>()
     return {
@@ -184,7 +187,7 @@ const mistakes: Record<string, (store: SessionStore) => Partial<SessionStore>> =
       }
     }
   },
-  'appendRevocations() leaves the sessions alone that it names': (store) => ({
+  'appendRevocations() does not revoke the sessions of its entries': (store) => ({
     appendRevocations: (entries, options) =>
       store.appendRevocations(
         entries.map((entry) => (entry.kind === 'session' ? { ...entry, id: `${entry.id}?` } : entry)),
@@ -194,19 +197,19 @@ const mistakes: Record<string, (store: SessionStore) => Partial<SessionStore>> =
   'readRevocations() always resumes': (store) => ({
     readRevocations: async (cursor, limit) => ({ ...(await store.readRevocations(cursor, limit)), resumed: true })
   }),
-  'readRevocations() has no sessions': (store) => ({
+  'readRevocations() leaves out sessions': (store) => ({
     async readRevocations(cursor, limit) {
       const page = await store.readRevocations(cursor, limit)
       return { ...page, entries: page.entries.filter(({ kind }) => kind !== 'session') }
     }
   }),
-  'readRevocations() says that there is no more': (store) => ({
+  'readRevocations() always sets `more` to false': (store) => ({
     readRevocations: async (cursor, limit) => ({ ...(await store.readRevocations(cursor, limit)), more: false })
   }),
   'sweep() does nothing': () => ({ sweep: async () => 0 })
 }
 
-t.test('storeContract() notices the mistakes of a first store, each by its own cases', async (t) => {
+t.test('storeContract() detects each typical mistake of a first store by the listed cases', async (t) => {
   t.strictSame(Object.keys(mistakes), Object.keys(noticed))
   for (const [mistake, make] of Object.entries(mistakes)) {
     const failed: string[] = []

@@ -1,72 +1,81 @@
-/** Of each mistake in `contract.test.ts`, the cases of the contract that notice it. */
+/** For each mistake in `contract.test.ts`: the cases of the contract that detect it. */
 export const noticed: Record<string, readonly string[]> = {
-  none: [],
-  'none, and it pushes': [],
-  'insert() revokes the others in a step before': [
-    'insert() revokes the sessions named in `revoke`, whoever owns them, and logs them',
-    'insert() names in `revoked` only what it revoked itself',
-    'insert() with `revokeOthers` leaves the subject with the new session alone',
-    'insert() with `revokeOthers` takes effect in one step, however many sessions there are',
-    'insert() rejects an id that exists, and then revokes nothing',
-    'insert() is refused where revokeAll() came after the credential was read, and then revokes nothing'
+  'no mistake': [],
+  'no mistake, with push': [],
+  'insert() revokes the sessions in `revoke` in a separate step': [
+    'insert() rejects an existing id and then revokes nothing',
+    'insert() revokes and logs the sessions in `revoke`, whichever subject they belong to',
+    'insert() lists in `revoked` only the sessions that this call revoked',
+    'insert() with `revokeOthers` leaves the subject only the new session',
+    'insert() with `revokeOthers` revokes all other sessions in one step, however many there are',
+    'insert() refuses a credential that was read before the last revokeAll(), and then revokes nothing'
   ],
-  'insert() does not look at `authenticatedAge`': [
-    'insert() with `revokeOthers` leaves the subject with the new session alone',
-    'insert() is refused where revokeAll() came after the credential was read, and then revokes nothing',
-    'insert() asks `authenticatedAge` once',
-    'insert() against revokeAll(): no session that was authenticated before outlives it, whichever is first',
-    'sweep() leaves `authenticatedAge` its meaning'
+  'insert() ignores `authenticatedAge`': [
+    'insert() with `revokeOthers` leaves the subject only the new session',
+    'insert() refuses a credential that was read before the last revokeAll(), and then revokes nothing',
+    'insert() calls `authenticatedAge` exactly once',
+    'insert() concurrent with revokeAll(): no session with an earlier credential is left live',
+    'sweep() does not forget the revokeAll() that `authenticatedAge` is compared with'
   ],
-  'insert() lets an age pass that is not a number': [
-    'insert() is refused where revokeAll() came after the credential was read, and then revokes nothing',
-    'insert() asks `authenticatedAge` once'
+  'insert() accepts a `NaN` age': [
+    'insert() refuses a credential that was read before the last revokeAll(), and then revokes nothing',
+    'insert() calls `authenticatedAge` exactly once'
   ],
-  'insert() does not look at `maxSessions`': [
-    "insert() evicts the least recently rotated sessions beyond `maxSessions`, and nobody else's",
-    'insert() never leaves more than `maxSessions` when 20 come together',
-    'insert() evicts at most a batch in one step, and says that more is left'
+  'insert() ignores `maxSessions`': [
+    'insert() evicts the least recently rotated sessions beyond `maxSessions`, and only of this subject',
+    'insert() leaves at most `maxSessions` live sessions after 20 concurrent calls',
+    'insert() evicts at most `maxBatch` sessions in one step, and sets `more` if some are left'
   ],
   'insert() leaves one session too many': [
-    "insert() evicts the least recently rotated sessions beyond `maxSessions`, and nobody else's",
-    'insert() never leaves more than `maxSessions` when 20 come together'
+    'insert() evicts the least recently rotated sessions beyond `maxSessions`, and only of this subject',
+    'insert() leaves at most `maxSessions` live sessions after 20 concurrent calls'
   ],
   'insert() evicts the most recently rotated session': [
-    'insert() revokes the sessions named in `revoke`, whoever owns them, and logs them',
-    'insert() names in `revoked` only what it revoked itself',
-    'insert() with `revokeOthers` leaves the subject with the new session alone',
-    'insert() with `revokeOthers` takes effect in one step, however many sessions there are',
-    "insert() evicts the least recently rotated sessions beyond `maxSessions`, and nobody else's",
-    'insert() never leaves more than `maxSessions` when 20 come together',
-    'insert() evicts at most a batch in one step, and says that more is left'
+    'insert() revokes and logs the sessions in `revoke`, whichever subject they belong to',
+    'insert() lists in `revoked` only the sessions that this call revoked',
+    'insert() with `revokeOthers` leaves the subject only the new session',
+    'insert() with `revokeOthers` revokes all other sessions in one step, however many there are',
+    'insert() evicts the least recently rotated sessions beyond `maxSessions`, and only of this subject',
+    'insert() leaves at most `maxSessions` live sessions after 20 concurrent calls',
+    'insert() evicts at most `maxBatch` sessions in one step, and sets `more` if some are left'
   ],
   'insert() counts the sessions of all issuers': [
-    'insert() with `revokeOthers` leaves the subject with the new session alone',
-    "insert() evicts the least recently rotated sessions beyond `maxSessions`, and nobody else's"
+    'insert() with `revokeOthers` leaves the subject only the new session',
+    'insert() evicts the least recently rotated sessions beyond `maxSessions`, and only of this subject'
   ],
-  'insert() does not look at `revokeOthers`': [
-    'insert() with `revokeOthers` leaves the subject with the new session alone',
-    'insert() with `revokeOthers` takes effect in one step, however many sessions there are'
+  'insert() ignores `revokeOthers`': [
+    'insert() with `revokeOthers` leaves the subject only the new session',
+    'insert() with `revokeOthers` revokes all other sessions in one step, however many there are'
   ],
   'insert() with `revokeOthers` lists and revokes': [
-    'insert() with `revokeOthers` leaves the subject with the new session alone',
-    'insert() with `revokeOthers` takes effect in one step, however many sessions there are',
-    'revokeAll() against insert() that revokes others: one session is left at most'
+    'insert() with `revokeOthers` leaves the subject only the new session',
+    'insert() with `revokeOthers` revokes all other sessions in one step, however many there are',
+    'revokeAll() concurrent with insert() and `revokeOthers`: at most one session is left live'
   ],
-  'insert() copies claims by assignment': ['insert() keeps claims as JSON has them'],
+  'insert() copies claims by assignment': ['insert() preserves every claim that JSON can express'],
   'insert() and list() cut subjects at 255 characters': [
-    'insert() keeps apart ids and subjects that look alike, however odd or long'
+    'insert() distinguishes ids and subjects that differ in one character, however odd or long'
   ],
-  'find() gives out its own rows': ['find() gives rows that nobody can change from outside'],
-  'rotate() does not compare': [
-    'rotate() moves the generation only from the one named',
+  'find() returns the rows that it keeps': [
+    'find(), insert() and list() return rows that cannot be changed from outside'
+  ],
+  'rotate() does not compare the generation': [
+    'rotate() changes only a row whose generation is `from`',
+    'rotate() is applied exactly when isRotatable() is true, for each age, generation and state',
     'rotate() and countRetry() raise `accessLifetimeSeconds`, and never lower it'
   ],
-  'rotate() reads, compares, and then writes': [
-    "rotate() is applied once when 50 come together, and all see the winner's row"
+  'rotate() compares and writes in two steps': [
+    'rotate() is applied once in 50 concurrent calls, and all of them return the changed row'
   ],
-  'rotate() does not look at `minAgeMs`': ['rotate() leaves alone what was rotated less than `minAgeMs` ago'],
-  'rotate() lets the idle expiry pass the absolute one': [
-    'rotate() slides the idle expiry, but never past the absolute one'
+  'rotate() ignores `minAgeMs`': [
+    'rotate() is applied exactly when isRotatable() is true, for each age, generation and state',
+    'rotate() does not change a row that was rotated less than `minAgeMs` ago'
+  ],
+  'rotate() requires a millisecond more than `minAgeMs`': [
+    'rotate() is applied exactly when isRotatable() is true, for each age, generation and state'
+  ],
+  'rotate() extends the idle expiry beyond the absolute expiry': [
+    'rotate() extends the idle expiry, but never beyond the absolute expiry'
   ],
   'rotate() does not raise `accessLifetimeSeconds`': [
     'rotate() and countRetry() raise `accessLifetimeSeconds`, and never lower it'
@@ -74,84 +83,90 @@ export const noticed: Record<string, readonly string[]> = {
   'countRetry() does not raise `accessLifetimeSeconds`': [
     'rotate() and countRetry() raise `accessLifetimeSeconds`, and never lower it'
   ],
-  'countRetry() does not compare the retries': ['countRetry() counts only on the generation and the retries named'],
-  'countRepeat() counts a generation again and again': [
-    'countRepeat() notes a generation once, on the generation named'
+  'countRetry() does not compare the retries': [
+    'countRetry() changes only a row with the given generation and retries'
   ],
-  'countRepeat() does not compare the generation': ['countRepeat() notes a generation once, on the generation named'],
-  'revoke() does not look at `sub`': ['revoke() with `sub` revokes only a session of that subject'],
-  'revoke() does not look at `issuers`': ['revoke() with `issuers` revokes only a session of one of them'],
-  'revoke() has nothing to say of what was revoked before': [
-    'revoke() returns a session that was revoked before with its first `until`',
-    'revokeAll() takes effect in one step, however many sessions there are',
-    'appendRevocations() revokes a live session that it names, for as long as revoke() would',
-    'sweep() removes sessions that have expired, and none that still matter'
+  'countRepeat() counts one generation repeatedly': [
+    'countRepeat() counts a repeated generation once, and only on a row of the given generation'
   ],
-  'revokeAll() does not look at `except`': [
-    'revokeAll() takes an issuer that is named twice as one',
-    'revokeAll() revokes and logs all live sessions of a subject but `except`',
-    'revokeAll() leaves sessions that start afterwards, and the one it spared, to go on'
+  'countRepeat() does not compare the generation': [
+    'countRepeat() counts a repeated generation once, and only on a row of the given generation'
   ],
-  'revokeAll() does not look at `issuers`': [
-    'insert() is not refused for a later credential, another subject, or without `authenticatedAge`',
-    'revokeAll() reaches only the subject under the issuers named'
+  'revoke() ignores `sub`': ['revoke() with `sub` revokes only a session of that subject'],
+  'revoke() ignores `issuers`': ['revoke() with `issuers` revokes only a session of one of them'],
+  'revoke() returns `null` for a session that was revoked before': [
+    'revoke() returns the first `until` again for a session that was revoked before',
+    'revokeAll() revokes all sessions in one step, however many there are',
+    'appendRevocations() revokes a live session that an entry names, at least as long as revoke() does',
+    'sweep() removes expired sessions, but no revoked one whose access tokens may still be valid'
   ],
-  'revokeAll() revokes a batch, and nothing beyond it': [
-    'insert() is refused where revokeAll() came after the credential was read, and then revokes nothing',
-    'insert() against revokeAll(): no session that was authenticated before outlives it, whichever is first',
-    'revokeAll() revokes and logs all live sessions of a subject but `except`',
-    'revokeAll() takes effect in one step, however many sessions there are',
-    'sweep() leaves `authenticatedAge` its meaning',
-    'sweep() does not bring back a session that revokeAll() revoked'
+  'revokeAll() ignores `except`': [
+    'revokeAll() counts an issuer that is listed twice as one',
+    'revokeAll() revokes and logs all live sessions of a subject but the one in `except`',
+    'revokeAll() affects neither later sessions nor the one in `except`'
+  ],
+  'revokeAll() ignores `issuers`': [
+    'insert() accepts a later credential, another subject, and a call without `authenticatedAge`',
+    'revokeAll() affects only sessions of the given issuers'
+  ],
+  'revokeAll() revokes only one batch': [
+    'insert() refuses a credential that was read before the last revokeAll(), and then revokes nothing',
+    'insert() concurrent with revokeAll(): no session with an earlier credential is left live',
+    'revokeAll() revokes and logs all live sessions of a subject but the one in `except`',
+    'revokeAll() revokes all sessions in one step, however many there are',
+    'sweep() does not forget the revokeAll() that `authenticatedAge` is compared with',
+    'sweep() does not revive a session that revokeAll() revoked'
   ],
   'trim() does nothing': [
-    'insert() with `revokeOthers` takes effect in one step, however many sessions there are',
-    'insert() evicts at most a batch in one step, and says that more is left',
-    'revokeAll() takes effect in one step, however many sessions there are',
-    'trim() revokes the least recently rotated sessions beyond `maxSessions`'
-  ],
-  'list() has the newest first': [
-    "list() has a subject's live sessions, oldest first",
-    'list() has no more than `limit` sessions, the most recently rotated ones'
-  ],
-  'list() does not look at `limit`': ['list() has no more than `limit` sessions, the most recently rotated ones'],
-  'appendRevocations() keeps the first `until`': [
-    'appendRevocations() keeps the later `until`, and readers see what was raised',
-    'sweep() makes room for an entry that comes again'
-  ],
-  'appendRevocations() leaves the sessions alone that it names': [
-    'appendRevocations() takes an `until` between two milliseconds, and one without end',
-    'appendRevocations() revokes a live session that it names, for as long as revoke() would',
-    'appendRevocations() gives back an entry that the log has lost, though its session stayed revoked',
-    'appendRevocations() takes many at once'
-  ],
-  'readRevocations() always resumes': ['readRevocations() does not resume where another store left off'],
-  'readRevocations() has no sessions': [
-    'insert() keeps apart ids and subjects that look alike, however odd or long',
-    'insert() revokes the sessions named in `revoke`, whoever owns them, and logs them',
-    'insert() with `revokeOthers` leaves the subject with the new session alone',
-    "insert() evicts the least recently rotated sessions beyond `maxSessions`, and nobody else's",
-    'revoke() revokes one session and logs it, for as long as its longest access token',
-    'revoke() returns a session that was revoked before with its first `until`',
-    'revoke() revokes once when 20 come together',
-    'revoke() logs its own `until` where the log has an earlier one that readers have read',
-    'revokeAll() revokes and logs all live sessions of a subject but `except`',
-    'revokeAll() takes effect in one step, however many sessions there are',
+    'insert() with `revokeOthers` revokes all other sessions in one step, however many there are',
+    'insert() evicts at most `maxBatch` sessions in one step, and sets `more` if some are left',
     'trim() revokes the least recently rotated sessions beyond `maxSessions`',
-    'revokeAll() against rotate(): no session outlives it',
-    'readRevocations() can be followed from an empty log on',
-    'readRevocations() loses nothing to calls that come together',
-    'appendRevocations() takes an `until` between two milliseconds, and one without end',
-    'appendRevocations() revokes a live session that it names, for as long as revoke() would',
-    'appendRevocations() gives back an entry that the log has lost, though its session stayed revoked',
-    'appendRevocations() takes many at once',
-    'sweep() removes sessions that have expired, and none that still matter'
+    'revokeAll() revokes all sessions in one step, however many there are'
   ],
-  'readRevocations() says that there is no more': [
-    'revokeAll() takes effect in one step, however many sessions there are',
-    'readRevocations() reads in pages, and then only what came after',
-    'readRevocations() loses nothing to calls that come together',
-    'appendRevocations() takes many at once'
+  'list() returns the newest session first': [
+    'list() returns the live sessions of a subject, oldest first',
+    'list() returns at most `limit` sessions: the most recently rotated ones'
   ],
-  'sweep() does nothing': ['sweep() removes sessions that have expired, and none that still matter']
+  'list() ignores `limit`': ['list() returns at most `limit` sessions: the most recently rotated ones'],
+  'appendRevocations() keeps the first `until`': [
+    'appendRevocations() keeps the later `until`, and followers read a raised entry again',
+    'sweep() lets an expired entry be appended again'
+  ],
+  'appendRevocations() does not revoke the sessions of its entries': [
+    'appendRevocations() rounds a fractional `until` up, and accepts Infinity',
+    'appendRevocations() revokes a live session that an entry names, at least as long as revoke() does',
+    'appendRevocations() logs a later `until` for a session that is already revoked',
+    'appendRevocations() accepts thousands of entries in one call'
+  ],
+  'readRevocations() always resumes': ['readRevocations() does not resume from the cursor of another store'],
+  'readRevocations() leaves out sessions': [
+    'insert() distinguishes ids and subjects that differ in one character, however odd or long',
+    'insert() revokes and logs the sessions in `revoke`, whichever subject they belong to',
+    'insert() with `revokeOthers` leaves the subject only the new session',
+    'insert() evicts the least recently rotated sessions beyond `maxSessions`, and only of this subject',
+    'trim() revokes the least recently rotated sessions beyond `maxSessions`',
+    'revoke() revokes and logs one session, until its longest-lived access token has expired',
+    'revoke() returns the first `until` again for a session that was revoked before',
+    'revoke() revokes and logs once in 20 concurrent calls',
+    'revoke() logs the session although the log holds a token with the same id',
+    'revokeAll() revokes and logs all live sessions of a subject but the one in `except`',
+    'revokeAll() revokes all sessions in one step, however many there are',
+    'revokeAll() concurrent with rotate(): no session is left live',
+    'readRevocations() returns a cursor that can be followed, even for an empty log',
+    'readRevocations() misses no entry of concurrent calls',
+    'appendRevocations() rounds a fractional `until` up, and accepts Infinity',
+    'appendRevocations() revokes a live session that an entry names, at least as long as revoke() does',
+    'appendRevocations() logs a later `until` for a session that is already revoked',
+    'appendRevocations() accepts thousands of entries in one call',
+    'sweep() removes expired sessions, but no revoked one whose access tokens may still be valid'
+  ],
+  'readRevocations() always sets `more` to false': [
+    'revokeAll() revokes all sessions in one step, however many there are',
+    'readRevocations() reads page by page, and then only later entries',
+    'readRevocations() misses no entry of concurrent calls',
+    'appendRevocations() accepts thousands of entries in one call'
+  ],
+  'sweep() does nothing': [
+    'sweep() removes expired sessions, but no revoked one whose access tokens may still be valid'
+  ]
 }

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import type { SessionRow } from '../session-store.ts'
 import {
-  assertDead,
-  ending,
+  assertNotLive,
   idsOf,
+  lifetime,
   list,
   nextMillisecond,
   oddTexts,
-  random,
+  randomText,
   rotation,
   rowOf,
   start,
@@ -15,23 +15,23 @@ import {
 } from './fixtures.ts'
 import type { Cases } from './fixtures.ts'
 
-/** What is read of sessions: `find()` and `list()`. */
+/** `find()` and `list()`. */
 export const findCases: Cases = {
-  'find() tells the time where there is no session': async ({ store }) => {
+  'find() returns `row: null` and the time for an unknown id': async ({ store }) => {
     await start(store, { id: 'a' })
     for (const id of ['', ...oddTexts.filter((text) => text !== 'a')]) {
       const { row, storeTime } = await store.find(id)
       assert.equal(row, null)
-      assert.ok(Number.isSafeInteger(storeTime), 'storeTime is not whole milliseconds')
+      assert.ok(Number.isSafeInteger(storeTime), 'storeTime must be whole milliseconds')
     }
   },
 
-  'find() has an expired session as dead, or not at all': async ({ store }) => {
-    await assertDead(store, await start(store, { idleMs: 0 }))
-    await assertDead(store, await start(store, { absoluteMs: 0 }))
+  'find() returns an expired session as expired, or not at all': async ({ store }) => {
+    await assertNotLive(store, await start(store, { idleMs: 0 }))
+    await assertNotLive(store, await start(store, { absoluteMs: 0 }))
   },
 
-  'find() gives rows that nobody can change from outside': async ({ store }) => {
+  'find(), insert() and list() return rows that cannot be changed from outside': async ({ store }) => {
     const claims = { roles: ['user'] }
     const row = await start(store, { claims })
     const kept = structuredClone(row)
@@ -49,7 +49,7 @@ export const findCases: Cases = {
         try {
           change()
         } catch {
-          // A frozen row is as good as a copy.
+          // The store returned a frozen row, which is as safe as a copy.
         }
       }
     }
@@ -60,13 +60,13 @@ export const findCases: Cases = {
     assert.deepEqual(await list(store, row.sub), [kept])
   },
 
-  "list() has a subject's live sessions, oldest first": async ({ store, other }) => {
-    const sub = random()
+  'list() returns the live sessions of a subject, oldest first': async ({ store, other }) => {
+    const sub = randomText()
     const started: SessionRow[] = []
     for (let count = 0; count < 12; count++) started.push(await start(store, { sub }))
     await start(store)
     await start(store, { sub, idleMs: 0 })
-    await store.revoke(started.pop()!.id, ending)
+    await store.revoke(started.pop()!.id, lifetime)
     await store.rotate(started[0]!.id, rotation)
     const listed = await list(other, sub)
     assert.deepEqual(idsOf(listed), idsOf(started))
@@ -75,20 +75,21 @@ export const findCases: Cases = {
       started.map(({ createdAt }) => createdAt)
     )
     assert.equal(listed.find(({ id }) => id === started[0]!.id)?.generation, 1)
-    assert.deepEqual(await list(other, random()), [])
+    assert.deepEqual(await list(other, randomText()), [])
   },
 
-  'list() has no more than `limit` sessions, the most recently rotated ones': async ({ store, other }) => {
-    const sub = random()
+  'list() returns at most `limit` sessions: the most recently rotated ones': async ({ store, other }) => {
+    const sub = randomText()
     const rows: SessionRow[] = []
     for (let count = 0; count < 5; count++) rows.push(await start(store, { sub }))
     await nextMillisecond(store)
     await store.rotate(rows[0]!.id, rotation)
     const { rows: listed, storeTime } = await other.list(subject(sub), { limit: 2 })
-    assert.ok(Number.isSafeInteger(storeTime), 'storeTime is not whole milliseconds')
+    assert.ok(Number.isSafeInteger(storeTime), 'storeTime must be whole milliseconds')
     assert.equal(listed.length, 2)
     assert.equal(listed[0]!.id, rows[0]!.id)
     const left = rows.slice(1).filter(({ id }) => id !== listed[1]!.id)
-    for (const { rotatedAt } of left) assert.ok(rotatedAt <= listed[1]!.rotatedAt, 'a more recent session is missing')
+    for (const { rotatedAt } of left)
+      {assert.ok(rotatedAt <= listed[1]!.rotatedAt, 'a more recently rotated session is missing')}
   }
 }

@@ -6,30 +6,32 @@ import type {
   NewSession,
   Revocation,
   RevocationPage,
+  RevokedSession,
+  RevokeOptions,
   SessionRow,
   SessionStore,
   Subject
 } from '../session-store.ts'
 
-/** What a case of the contract is given. */
+/** What each case of the contract receives. */
 interface Fixtures {
   readonly store: SessionStore
-  /** The second store over the same data; the same one where there cannot be two. */
+  /** Another store over the same data, or `store` itself if data cannot be shared. */
   readonly other: SessionStore
-  /** An empty store that has nothing to do with `store`. */
+  /** Opens an empty store over other data. */
   readonly unrelated: () => Promise<SessionStore>
 }
 
-/** By name: a sentence with the method in it. */
+/** Cases by name. Authors of stores read the names: each is a sentence with the method in it. */
 export type Cases = Record<string, (fixtures: Fixtures) => Promise<void>>
 
 export const hourMs = 3_600_000
-export const ending = { lifetimeSeconds: 600 }
+export const lifetime = { lifetimeSeconds: 600 }
 export const issuer = 'https://issuer.example'
 export const rotation = { from: 0, to: 1, minAgeMs: 0, idleMs: hourMs, accessLifetimeSeconds: 600 }
 export const retry = { generation: 0, retries: [], keepRetries: [], idleMs: hourMs, accessLifetimeSeconds: 600 }
-export const inserting: InsertOptions = { issuers: [issuer], revoke: [], maxSessions: 1000, ...ending }
-/** What a careless query, key or pattern would take for something else. */
+export const insertOptions: InsertOptions = { issuers: [issuer], revoke: [], maxSessions: 1000, ...lifetime }
+/** Texts that a careless query, key or pattern takes for something else. */
 export const oddTexts = [
   "' OR ''='",
   '"',
@@ -54,21 +56,21 @@ export const oddTexts = [
   '0'
 ]
 
-export const random = () => randomBytes(16).toString('base64url')
+export const randomText = () => randomBytes(16).toString('base64url')
 export const times = <T>(count: number, call: (index: number) => T): T[] =>
   Array.from({ length: count }, (_, index) => call(index))
 export const sorted = (texts: readonly string[]) => [...texts].sort()
 export const idsOf = (items: readonly { id: string }[]) => sorted(items.map(({ id }) => id))
-export const timeOf = async (store: SessionStore) => (await store.find(random())).storeTime
+export const storeTimeOf = async (store: SessionStore) => (await store.find(randomText())).storeTime
 export const subject = (sub: string): Subject => ({ issuers: [issuer], sub })
 export const list = async (store: SessionStore, sub: string) => (await store.list(subject(sub), { limit: 1000 })).rows
 
 export function newSession(given: Partial<NewSession> = {}): NewSession {
   return {
-    id: random(),
+    id: randomText(),
     issuer,
-    sub: random(),
-    sessionKey: random(),
+    sub: randomText(),
+    sessionKey: randomText(),
     device: null,
     scope: null,
     claims: {},
@@ -79,53 +81,85 @@ export function newSession(given: Partial<NewSession> = {}): NewSession {
   }
 }
 
-export async function start(
+/** Calls `insert()` and fails if the store refuses. */
+export async function insert(
   store: SessionStore,
-  given: Partial<NewSession> = {},
-  options: Partial<InsertOptions> = {}
-): Promise<SessionRow> {
-  const { row } = await store.insert(newSession(given), { ...inserting, ...options })
-  assert.ok(row, 'the session was not inserted')
-  return row
+  { session, ...options }: { readonly session: NewSession } & Partial<InsertOptions>
+) {
+  const result = await store.insert(session, { ...insertOptions, ...options })
+  assert.ok(result.row !== null, 'insert() refused the session')
+  return result
 }
 
-/** Waits until the store's clock has moved on: what happens now is later than what happened before. */
-export async function nextMillisecond(store: SessionStore): Promise<void> {
-  const before = await timeOf(store)
-  while ((await timeOf(store)) <= before);
+export async function start(store: SessionStore, given: Partial<NewSession> = {}): Promise<SessionRow> {
+  return (await insert(store, { session: newSession(given) })).row
 }
 
-/** Starts many, a few at a time. */
-export async function startMany(store: SessionStore, sub: string, count: number): Promise<SessionRow[]> {
+/** Starts many sessions of one subject, 50 at a time. */
+export async function startMany(
+  store: SessionStore,
+  { sub, count }: { readonly sub: string; readonly count: number }
+): Promise<SessionRow[]> {
   const rows: SessionRow[] = []
-  while (rows.length < count) {
-    const options = { maxSessions: Number.MAX_SAFE_INTEGER }
-    rows.push(...(await Promise.all(times(Math.min(50, count - rows.length), () => start(store, { sub }, options)))))
-  }
+  const startOne = async () =>
+    (await insert(store, { session: newSession({ sub }), maxSessions: Number.MAX_SAFE_INTEGER })).row
+  while (rows.length < count) rows.push(...(await Promise.all(times(Math.min(50, count - rows.length), startOne))))
   return rows
+}
+
+/** Waits until the store's clock has advanced, so that what follows is later than what was done before. */
+export async function nextMillisecond(store: SessionStore): Promise<void> {
+  const before = await storeTimeOf(store)
+  while ((await storeTimeOf(store)) <= before);
 }
 
 export async function rowOf(store: SessionStore, { id }: { id: string }): Promise<SessionRow> {
   const { row } = await store.find(id)
-  assert.ok(row, 'the session is gone')
+  assert.ok(row, 'find() does not return the session')
   return row
 }
 
-export async function assertDead(store: SessionStore, { id }: { id: string }): Promise<void> {
+export async function assertNotLive(store: SessionStore, { id }: { id: string }): Promise<void> {
   const { row, storeTime } = await store.find(id)
-  assert.ok(row === null || !isLive(row, storeTime), 'the session is live')
+  assert.ok(row === null || !isLive(row, storeTime), 'the session is still live')
 }
 
-/** Reads the log on to the end; stops where the cursor cannot be resumed. */
-export async function readAll(store: SessionStore, cursor: string | null = null, limit = 100) {
+/** Revokes a session with a lifetime of 600 s, unless `options` say otherwise. */
+export async function revoke(
+  store: SessionStore,
+  { id, ...options }: { readonly id: string } & Partial<RevokeOptions>
+): Promise<RevokedSession | null> {
+  return (await store.revoke(id, { ...lifetime, ...options })).revoked
+}
+
+/** Calls `trim()` until nothing is left to do. */
+export async function trimAll(
+  store: SessionStore,
+  { sub, maxSessions }: { readonly sub: string; readonly maxSessions: number }
+): Promise<RevokedSession[]> {
+  const revoked: RevokedSession[] = []
+  for (let more = true; more;) {
+    const trimmed = await store.trim(subject(sub), { maxSessions, ...lifetime })
+    revoked.push(...trimmed.revoked)
+    more = trimmed.more
+  }
+  return revoked
+}
+
+/** Reads the log to its end, or until a page that does not resume. */
+export async function readAll(
+  store: SessionStore,
+  { cursor = null, limit = 100 }: { readonly cursor?: string | null; readonly limit?: number } = {}
+) {
   const entries: Revocation[] = []
+  let next = cursor
   for (let pages = 1; pages < 1000; pages++) {
-    const page: RevocationPage = await store.readRevocations(cursor, limit)
-    assert.ok(page.entries.length <= limit, 'a page is longer than its limit')
+    const page: RevocationPage = await store.readRevocations(next, limit)
+    assert.ok(page.entries.length <= limit, 'readRevocations() returned more entries than `limit`')
     if (!page.resumed) return { entries, cursor: page.cursor, resumed: false, pages }
     entries.push(...page.entries)
-    cursor = page.cursor
-    if (!page.more) return { entries, cursor, resumed: true, pages }
+    next = page.cursor
+    if (!page.more) return { entries, cursor: next, resumed: true, pages }
   }
-  return assert.fail('the log does not end')
+  return assert.fail('readRevocations() sets `more` on every page')
 }

@@ -1,53 +1,65 @@
 import assert from 'node:assert/strict'
 import type { Revocation } from '../session-store.ts'
-import { ending, hourMs, idsOf, list, readAll, rotation, rowOf, sorted, start, timeOf, times } from './fixtures.ts'
+import {
+  hourMs,
+  idsOf,
+  lifetime,
+  list,
+  readAll,
+  rotation,
+  rowOf,
+  sorted,
+  start,
+  storeTimeOf,
+  times
+} from './fixtures.ts'
 import type { Cases } from './fixtures.ts'
 
-/** The revocation log: `readRevocations()`, `appendRevocations()` and `subscribe()`. */
+/** `readRevocations()`, `appendRevocations()` and `subscribe()`. */
 export const revocationCases: Cases = {
-  'readRevocations() can be followed from an empty log on': async ({ store, other }) => {
+  'readRevocations() returns a cursor that can be followed, even for an empty log': async ({ store, other }) => {
     const { storeTime, cursor, ...page } = await store.readRevocations(null, 10)
     assert.deepEqual(page, { entries: [], more: false, resumed: true })
-    assert.ok(Number.isSafeInteger(storeTime), 'storeTime is not whole milliseconds')
+    assert.ok(Number.isSafeInteger(storeTime), 'storeTime must be whole milliseconds')
     const row = await start(store)
-    await store.revoke(row.id, ending)
-    const next = await readAll(other, cursor)
+    await store.revoke(row.id, lifetime)
+    const next = await readAll(other, { cursor })
     assert.deepEqual([next.resumed, idsOf(next.entries)], [true, [row.id]])
   },
 
-  'readRevocations() reads in pages, and then only what came after': async ({ store, other }) => {
-    const until = (await timeOf(store)) + hourMs
+  'readRevocations() reads page by page, and then only later entries': async ({ store, other }) => {
+    const until = (await storeTimeOf(store)) + hourMs
     const entries = times(7, (index): Revocation => ({ kind: 'token', id: `https://issuer.example ${index}`, until }))
-    await store.appendRevocations(entries, ending)
-    const all = await readAll(other, null, 3)
+    await store.appendRevocations(entries, lifetime)
+    const all = await readAll(other, { limit: 3 })
     assert.deepEqual(all.entries, entries)
     assert.ok(all.pages >= 3)
     const quiet = await other.readRevocations(all.cursor, 3)
     assert.deepEqual([quiet.entries, quiet.more, quiet.resumed], [[], false, true])
     const added: Revocation = { kind: 'token', id: 'https://issuer.example 8', until }
-    await store.appendRevocations([added], ending)
+    await store.appendRevocations([added], lifetime)
     for (const cursor of [all.cursor, quiet.cursor]) {
       const next = await other.readRevocations(cursor, 3)
       assert.deepEqual([next.entries, next.more, next.resumed], [[added], false, true])
     }
   },
 
-  'readRevocations() loses nothing to calls that come together': async ({ store, other }) => {
+  'readRevocations() misses no entry of concurrent calls': async ({ store, other }) => {
     const rows = await Promise.all(times(40, () => start(store)))
     const seen = new Set<string>()
     let writing = true
     const follow = async () => {
       for (let cursor: string | null = null, last = false; !last;) {
-        // Asked before reading: what was written by then is in this reading.
+        // Read before the log: everything that was written by now must be in this reading.
         last = !writing
-        const next = await readAll(other, cursor, 7)
+        const next = await readAll(other, { cursor, limit: 7 })
         assert.equal(next.resumed, true)
         for (const { id } of next.entries) seen.add(id)
         cursor = next.cursor
         await new Promise((resolve) => setImmediate(resolve))
       }
     }
-    const write = Promise.all(rows.map(({ id }, index) => [store, other][index % 2]!.revoke(id, ending))).finally(
+    const write = Promise.all(rows.map(({ id }, index) => [store, other][index % 2]!.revoke(id, lifetime))).finally(
       () => {
         writing = false
       }
@@ -56,65 +68,67 @@ export const revocationCases: Cases = {
     assert.deepEqual(sorted([...seen]), idsOf(rows))
   },
 
-  'appendRevocations() takes an `until` between two milliseconds, and one without end': async ({ store, other }) => {
-    const until = (await timeOf(store)) + hourMs + 0.5
+  'appendRevocations() rounds a fractional `until` up, and accepts Infinity': async ({ store, other }) => {
+    const until = (await storeTimeOf(store)) + hourMs + 0.5
     const row = await start(store)
     const entries: Revocation[] = [
       { kind: 'token', id: 'i a', until },
       { kind: 'token', id: 'i b', until: Infinity },
       { kind: 'session', id: row.id, until }
     ]
-    await store.appendRevocations(entries, ending)
+    await store.appendRevocations(entries, lifetime)
     const read = await readAll(other)
     assert.deepEqual(idsOf(read.entries), idsOf(entries))
     for (const entry of read.entries) {
-      assert.ok(Number.isSafeInteger(entry.until), `${entry.id}: until is not whole milliseconds`)
-      assert.ok(entry.until >= until, `${entry.id}: it ends earlier`)
+      assert.ok(Number.isSafeInteger(entry.until), `${entry.id}: until must be whole milliseconds`)
+      assert.ok(entry.until >= until, `${entry.id}: until was rounded down`)
     }
   },
 
-  'appendRevocations() keeps a text with U+0000 as it is, or rejects': async ({ store, other }) => {
-    const entry: Revocation = { kind: 'token', id: 'i a\0b', until: (await timeOf(store)) + hourMs }
-    const isKept = await store.appendRevocations([entry], ending).then(
+  'appendRevocations() rejects an id with U+0000, or preserves it': async ({ store, other }) => {
+    const entry: Revocation = { kind: 'token', id: 'i a\0b', until: (await storeTimeOf(store)) + hourMs }
+    const isKept = await store.appendRevocations([entry], lifetime).then(
       () => true,
       () => false
     )
     assert.deepEqual((await readAll(other)).entries, isKept ? [entry] : [])
   },
 
-  'readRevocations() does not resume where another store left off': async ({ store, unrelated }) => {
-    const until = (await timeOf(store)) + hourMs
+  'readRevocations() does not resume from the cursor of another store': async ({ store, unrelated }) => {
+    const until = (await storeTimeOf(store)) + hourMs
     const foreign = await unrelated()
     await foreign.appendRevocations(
       times(3, (index): Revocation => ({ kind: 'token', id: `i foreign${index}`, until })),
-      ending
+      lifetime
     )
     const { cursor } = await readAll(foreign)
     assert.equal((await store.readRevocations(cursor, 10)).resumed, false)
     await store.appendRevocations(
       times(5, (index): Revocation => ({ kind: 'token', id: `i own${index}`, until })),
-      ending
+      lifetime
     )
     assert.equal((await store.readRevocations(cursor, 10)).resumed, false)
     assert.equal((await readAll(store)).entries.length, 5)
   },
 
-  'appendRevocations() keeps the later `until`, and readers see what was raised': async ({ store, other }) => {
-    const until = (await timeOf(store)) + hourMs
+  'appendRevocations() keeps the later `until`, and followers read a raised entry again': async ({ store, other }) => {
+    const until = (await storeTimeOf(store)) + hourMs
     const token = { kind: 'token', id: 'i raised', until } as const
     const untouched = { kind: 'token', id: 'i untouched', until } as const
-    const { storeTime } = await store.appendRevocations([token, untouched], ending)
-    assert.ok(Number.isSafeInteger(storeTime), 'storeTime is not whole milliseconds')
+    const { storeTime } = await store.appendRevocations([token, untouched], lifetime)
+    assert.ok(Number.isSafeInteger(storeTime), 'storeTime must be whole milliseconds')
     const { cursor } = await readAll(other)
     const lower = { ...token, until: until - 1000 }
     await Promise.all(
-      times(10, (index) => [store, other][index % 2]!.appendRevocations([index % 3 ? token : lower, untouched], ending))
+      times(10, (index) =>
+        [store, other][index % 2]!.appendRevocations([index % 3 ? token : lower, untouched], lifetime)
+      )
     )
-    await store.appendRevocations([], ending)
-    assert.deepEqual((await readAll(other, cursor)).entries, [])
+    await store.appendRevocations([], lifetime)
+    assert.deepEqual((await readAll(other, { cursor })).entries, [])
     const raised = { ...token, until: until + 1000 }
-    await other.appendRevocations([lower, raised, token], ending)
-    const next = await readAll(store, cursor)
+    await other.appendRevocations([lower, raised, token], lifetime)
+    const next = await readAll(store, { cursor })
     assert.deepEqual([next.resumed, next.entries], [true, [raised]])
     assert.deepEqual(
       sorted((await readAll(store)).entries.map(({ id, until }) => `${id} ${until}`)),
@@ -122,22 +136,22 @@ export const revocationCases: Cases = {
     )
   },
 
-  'appendRevocations() revokes a live session that it names, for as long as revoke() would': async ({
+  'appendRevocations() revokes a live session that an entry names, at least as long as revoke() does': async ({
     store,
     other
   }) => {
     const [short, long, dead] = [await start(store), await start(store), await start(store)]
-    const far = (await timeOf(store)) + 24 * hourMs
-    const { revoked } = await store.revoke(dead.id, ending)
+    const far = (await storeTimeOf(store)) + 24 * hourMs
+    const { revoked } = await store.revoke(dead.id, lifetime)
     const { storeTime } = await store.appendRevocations(
       [
-        { kind: 'session', id: short.id, until: (await timeOf(store)) + 1000 },
+        { kind: 'session', id: short.id, until: (await storeTimeOf(store)) + 1000 },
         { kind: 'session', id: long.id, until: far },
         { kind: 'session', id: dead.id, until: revoked!.until - 1 },
         { kind: 'token', id: dead.id, until: far },
         { kind: 'session', id: 'unknown', until: far }
       ],
-      ending
+      lifetime
     )
     for (const row of [short, long]) {
       assert.equal((await rowOf(other, row)).revokedAt, storeTime)
@@ -154,33 +168,30 @@ export const revocationCases: Cases = {
       [`token ${dead.id}`]: far,
       'session unknown': far
     })
-    assert.equal((await store.revoke(long.id, ending)).revoked?.until, far)
+    assert.equal((await store.revoke(long.id, lifetime)).revoked?.until, far)
   },
 
-  'appendRevocations() gives back an entry that the log has lost, though its session stayed revoked': async ({
-    store,
-    other
-  }) => {
+  'appendRevocations() logs a later `until` for a session that is already revoked': async ({ store, other }) => {
     const row = await start(store)
     const { revoked } = await store.revoke(row.id, { lifetimeSeconds: 600 })
     const later = { kind: 'session', id: row.id, until: revoked!.until + hourMs } as const
     const { cursor } = await readAll(other)
-    await other.appendRevocations([later], ending)
-    assert.deepEqual((await readAll(other, cursor)).entries, [later])
+    await other.appendRevocations([later], lifetime)
+    assert.deepEqual((await readAll(other, { cursor })).entries, [later])
   },
 
-  'appendRevocations() takes many at once': async ({ store, other }) => {
-    const until = (await timeOf(store)) + hourMs
+  'appendRevocations() accepts thousands of entries in one call': async ({ store, other }) => {
+    const until = (await storeTimeOf(store)) + hourMs
     const entries = times(2500, (index): Revocation => ({
       kind: index % 2 ? 'token' : 'session',
       id: `i${index}`,
       until
     }))
-    await store.appendRevocations(entries, ending)
-    assert.deepEqual((await readAll(other, null, 1000)).entries, entries)
+    await store.appendRevocations(entries, lifetime)
+    assert.deepEqual((await readAll(other, { limit: 1000 })).entries, entries)
   },
 
-  'subscribe() wakes when the log has grown, where the store can push': async ({ store, other }) => {
+  'subscribe() calls `wake` after the log has grown, if the store can push': async ({ store, other }) => {
     if (store.subscribe === undefined) return
     let wake = () => {}
     const woken = new Promise<void>((resolve) => {
@@ -188,7 +199,7 @@ export const revocationCases: Cases = {
     })
     await store.subscribe(wake)
     const { id } = await start(other)
-    await other.revoke(id, ending)
+    await other.revoke(id, lifetime)
     let timer: NodeJS.Timeout | undefined
     const silence = new Promise<never>((_resolve, reject) => {
       timer = setTimeout(

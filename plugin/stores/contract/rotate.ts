@@ -1,10 +1,33 @@
 import assert from 'node:assert/strict'
-import { assertDead, ending, hourMs, random, retry, rotation, rowOf, start, times } from './fixtures.ts'
+import { isRotatable } from '../session-store.ts'
+import type { SessionRow, SessionStore } from '../session-store.ts'
+import {
+  assertNotLive,
+  hourMs,
+  lifetime,
+  randomText,
+  retry,
+  rotation,
+  rowOf,
+  start,
+  subject,
+  times
+} from './fixtures.ts'
 import type { Cases } from './fixtures.ts'
 
-/** The compare-and-sets: `rotate()` and `countRetry()`. */
+/** Brings a new session into each state that `rotate()` must distinguish. */
+const states: Record<string, (store: SessionStore, row: SessionRow) => Promise<unknown>> = {
+  started: async () => {},
+  rotated: (store, { id }) => store.rotate(id, rotation),
+  'about to expire': (store, { id }) => store.rotate(id, { ...rotation, idleMs: 3 }),
+  expired: (store, { id }) => store.rotate(id, { ...rotation, idleMs: 0 }),
+  revoked: (store, { id }) => store.revoke(id, lifetime),
+  'revoked with all others': (store, { sub }) => store.revokeAll(subject(sub), lifetime)
+}
+
+/** `rotate()`. */
 export const rotateCases: Cases = {
-  'rotate() moves the generation only from the one named': async ({ store, other }) => {
+  'rotate() changes only a row whose generation is `from`': async ({ store, other }) => {
     const row = await start(store, { claims: { a: 1 }, device: 'd', scope: 's' })
     const refused = await store.rotate(row.id, { ...rotation, from: 1, to: 2 })
     assert.deepEqual([refused.applied, refused.row], [false, row])
@@ -21,20 +44,40 @@ export const rotateCases: Cases = {
     assert.deepEqual(await rowOf(other, row), rotated.row)
   },
 
+  'rotate() is applied exactly when isRotatable() is true, for each age, generation and state': async ({
+    store,
+    other
+  }) => {
+    const check = async (state: string, { from, minAge }: { from: number; minAge: (age: number) => number }) => {
+      const started = await start(store)
+      await states[state]!(store, started)
+      const { row, storeTime: before } = await other.find(started.id)
+      const minAgeMs = minAge(row === null ? 0 : before - row.rotatedAt)
+      const { applied, storeTime } = await store.rotate(started.id, { ...rotation, from, to: from + 1, minAgeMs })
+      const expected = row !== null && isRotatable(row, { from, minAgeMs, storeTime })
+      const age = row === null ? 'unknown' : `${storeTime - row.rotatedAt} ms`
+      assert.equal(applied, expected, `${state}, from ${from}, minAgeMs ${minAgeMs}, age ${age}`)
+    }
+    const minAges = [() => 0, () => hourMs, ...[-1, 0, 1, 2, 3, 4].map((ms) => (age: number) => Math.max(0, age + ms))]
+    for (const state of Object.keys(states)) {
+      for (const minAge of minAges) await Promise.all([0, 1, 2].map((from) => check(state, { from, minAge })))
+    }
+  },
+
   'rotate() can raise the generation by more than one': async ({ store, other }) => {
     const row = await start(store)
     assert.equal((await store.rotate(row.id, { ...rotation, to: 1_000_000 })).row?.generation, 1_000_000)
     assert.equal((await other.rotate(row.id, { ...rotation, from: 1_000_000, to: 1_000_001 })).applied, true)
   },
 
-  'rotate() slides the idle expiry, but never past the absolute one': async ({ store }) => {
+  'rotate() extends the idle expiry, but never beyond the absolute expiry': async ({ store }) => {
     const row = await start(store)
     const { row: rotated } = await store.rotate(row.id, { ...rotation, idleMs: 48 * hourMs })
     assert.equal(rotated?.idleExpiresAt, row.absoluteExpiresAt)
     assert.equal(rotated.absoluteExpiresAt, row.absoluteExpiresAt)
   },
 
-  'rotate() leaves alone what was rotated less than `minAgeMs` ago': async ({ store }) => {
+  'rotate() does not change a row that was rotated less than `minAgeMs` ago': async ({ store }) => {
     const row = await start(store)
     const young = await store.rotate(row.id, { ...rotation, minAgeMs: hourMs })
     assert.deepEqual([young.applied, young.row], [false, row])
@@ -43,11 +86,11 @@ export const rotateCases: Cases = {
     assert.deepEqual([again.applied, again.row], [false, rotated])
   },
 
-  'rotate() leaves alone a session that is unknown, revoked or expired': async ({ store }) => {
-    const unknown = await store.rotate(random(), rotation)
+  'rotate() does not change a session that is unknown, revoked or expired': async ({ store }) => {
+    const unknown = await store.rotate(randomText(), rotation)
     assert.deepEqual([unknown.applied, unknown.row], [false, null])
     const revoked = await start(store)
-    await store.revoke(revoked.id, ending)
+    await store.revoke(revoked.id, lifetime)
     const { applied, row } = await store.rotate(revoked.id, rotation)
     assert.deepEqual([applied, row?.generation, row?.idleExpiresAt], [false, 0, revoked.idleExpiresAt])
     const idle = await start(store)
@@ -59,11 +102,14 @@ export const rotateCases: Cases = {
       const late = await store.rotate(id, { ...rotation, from, to: from + 1 })
       assert.equal(late.applied, false)
       assert.ok(late.row === null || late.row.generation === from, 'an expired session was rotated')
-      await assertDead(store, { id })
+      await assertNotLive(store, { id })
     }
   },
 
-  "rotate() is applied once when 50 come together, and all see the winner's row": async ({ store, other }) => {
+  'rotate() is applied once in 50 concurrent calls, and all of them return the changed row': async ({
+    store,
+    other
+  }) => {
     const row = await start(store)
     const writes = await Promise.all(times(50, (index) => [store, other][index % 2]!.rotate(row.id, rotation)))
     assert.equal(writes.filter(({ applied }) => applied).length, 1)
@@ -72,92 +118,17 @@ export const rotateCases: Cases = {
     for (const write of writes) assert.deepEqual(write.row, rotated)
   },
 
-  'rotate() against revoke(): the session has ended, whichever is first': async ({ store, other }) => {
+  'rotate() concurrent with revoke(): the session is revoked, whichever is first': async ({ store, other }) => {
     await Promise.all(
       times(20, async (index) => {
         const { id } = await start(store)
         const rotate = () => store.rotate(id, rotation)
-        const revoke = () => other.revoke(id, ending)
-        const answers = await Promise.all(index % 2 === 0 ? [rotate(), revoke()] : [revoke(), rotate()])
-        const rotated = answers.some((answer) => answer !== null && 'applied' in answer && answer.applied)
+        const revoke = () => other.revoke(id, lifetime)
+        const results = await Promise.all(index % 2 === 0 ? [rotate(), revoke()] : [revoke(), rotate()])
+        const rotated = results.some((result) => result !== null && 'applied' in result && result.applied)
         const row = await rowOf(other, { id })
         assert.notEqual(row.revokedAt, null)
         assert.equal(row.generation, rotated ? 1 : 0)
-      })
-    )
-  },
-
-  'countRetry() replaces the retries by those kept and now, and slides the idle expiry': async ({ store, other }) => {
-    const row = await start(store)
-    const first = await store.countRetry(row.id, { ...retry, idleMs: 2 * hourMs })
-    assert.equal(first.applied, true)
-    assert.deepEqual(first.row, { ...row, retries: [first.storeTime], idleExpiresAt: first.storeTime + 2 * hourMs })
-    const second = await other.countRetry(row.id, {
-      ...retry,
-      retries: [first.storeTime],
-      keepRetries: [first.storeTime],
-      idleMs: 48 * hourMs
-    })
-    assert.deepEqual(second.row, {
-      ...row,
-      retries: [first.storeTime, second.storeTime],
-      idleExpiresAt: row.absoluteExpiresAt
-    })
-    const third = await store.countRetry(row.id, {
-      ...retry,
-      retries: [first.storeTime, second.storeTime],
-      keepRetries: [second.storeTime]
-    })
-    assert.deepEqual(third.row?.retries, [second.storeTime, third.storeTime])
-    assert.deepEqual(await rowOf(other, row), third.row)
-    const rotated = await store.rotate(row.id, rotation)
-    assert.deepEqual(rotated.row?.retries, third.row?.retries)
-  },
-
-  'countRetry() counts only on the generation and the retries named': async ({ store }) => {
-    const row = await start(store)
-    const { row: counted, storeTime: now } = await store.countRetry(row.id, retry)
-    for (const wrong of [
-      { generation: 1, retries: [now] },
-      { retries: [] },
-      { retries: [now + 1] },
-      { retries: [now, now] }
-    ]) {
-      const refused = await store.countRetry(row.id, { ...retry, ...wrong })
-      assert.deepEqual([refused.applied, refused.row], [false, counted])
-    }
-  },
-
-  'countRetry() leaves alone a session that is unknown, revoked or expired': async ({ store }) => {
-    const unknown = await store.countRetry(random(), retry)
-    assert.deepEqual([unknown.applied, unknown.row], [false, null])
-    const revoked = await start(store)
-    await store.revoke(revoked.id, ending)
-    const { applied, row } = await store.countRetry(revoked.id, retry)
-    assert.deepEqual([applied, row?.retries], [false, []])
-    const expired = await start(store, { idleMs: 0 })
-    assert.equal((await store.countRetry(expired.id, retry)).applied, false)
-    await assertDead(store, expired)
-  },
-
-  'countRetry() is applied once when 50 come together': async ({ store, other }) => {
-    const row = await start(store)
-    const writes = await Promise.all(times(50, (index) => [store, other][index % 2]!.countRetry(row.id, retry)))
-    assert.equal(writes.filter(({ applied }) => applied).length, 1)
-    assert.equal((await rowOf(other, row)).retries.length, 1)
-  },
-
-  'countRetry() against rotate(): what was rotated first is not counted': async ({ store, other }) => {
-    await Promise.all(
-      times(20, async (index) => {
-        const { id } = await start(store)
-        const calls = [() => store.countRetry(id, retry), () => other.rotate(id, rotation)]
-        if (index % 2 === 1) calls.reverse()
-        const writes = await Promise.all(calls.map((call) => call()))
-        const [counted, rotated] = index % 2 === 1 ? writes.reverse() : writes
-        const row = await rowOf(other, { id })
-        assert.equal(rotated?.applied, true)
-        assert.deepEqual([row.generation, row.retries.length], [1, counted?.applied === true ? 1 : 0])
       })
     )
   },
@@ -176,25 +147,5 @@ export const rotateCases: Cases = {
     assert.equal(counted.row?.accessLifetimeSeconds, 7200)
     const { revoked, storeTime } = await other.revoke(row.id, { lifetimeSeconds: 60 })
     assert.equal(revoked?.until, storeTime + 7200_000 + 60_000)
-  },
-
-  'countRepeat() notes a generation once, on the generation named': async ({ store, other }) => {
-    const row = await start(store)
-    assert.deepEqual([row.repeatedGeneration, row.repeatStreak], [null, 0])
-    const { row: rotated } = await store.rotate(row.id, rotation)
-    const wrong = await store.countRepeat(row.id, { generation: 0, repeated: 0, streak: 1 })
-    assert.deepEqual([wrong.applied, wrong.row], [false, rotated])
-    const results = await Promise.all(
-      times(20, (index) => [store, other][index % 2]!.countRepeat(row.id, { generation: 1, repeated: 0, streak: 1 }))
-    )
-    assert.equal(results.filter(({ applied }) => applied).length, 1)
-    assert.deepEqual(await rowOf(other, row), { ...rotated, repeatedGeneration: 0, repeatStreak: 1 })
-    await store.rotate(row.id, { ...rotation, from: 1, to: 2 })
-    const next = await other.countRepeat(row.id, { generation: 2, repeated: 1, streak: 2 })
-    assert.deepEqual([next.applied, next.row?.repeatedGeneration, next.row?.repeatStreak], [true, 1, 2])
-    await store.revoke(row.id, ending)
-    assert.equal((await store.countRepeat(row.id, { generation: 2, repeated: 2, streak: 3 })).applied, false)
-    const unknown = await store.countRepeat(random(), { generation: 0, repeated: 0, streak: 1 })
-    assert.deepEqual([unknown.applied, unknown.row], [false, null])
   }
 }

@@ -1,8 +1,5 @@
-import type { Subject } from '../session-store.ts'
+import { revokeAllRememberedMs, type Subject } from '../session-store.ts'
 import { ExpiryIndex } from './expiry-index.ts'
-
-/** How long the time of a `revokeAll()` is remembered for `authenticatedAge`. */
-const dayMs = 86_400_000
 
 /** A subject under one issuer. */
 export interface Owner {
@@ -37,7 +34,7 @@ export class Owners {
       const owner = this.get(issuer, sub)
       owner.counter++
       owner.revokedAllAt = now
-      this.#expiry.set(keyOf(issuer, sub), now + dayMs)
+      this.#expiry.set(keyOf(issuer, sub), now + revokeAllRememberedMs)
     }
   }
 
@@ -52,14 +49,14 @@ export class Owners {
     for (const key of this.#expiry.due(now)) {
       this.#drop(key, now)
       // Sessions depend on its counter: it is looked at again later, and not at every call.
-      if (this.#owners.has(key)) this.#expiry.set(key, now + dayMs)
+      if (this.#owners.has(key)) this.#expiry.set(key, now + revokeAllRememberedMs)
       yield ++looked
     }
   }
 
   #drop(key: string, now: number): void {
     const owner = this.#owners.get(key)
-    if (owner === undefined || owner.open.size > 0 || owner.revokedAllAt > now - dayMs) return
+    if (owner === undefined || owner.open.size > 0 || owner.revokedAllAt > now - revokeAllRememberedMs) return
     this.#owners.delete(key)
     this.#expiry.delete(key)
   }

@@ -1,4 +1,4 @@
-import { maxBatch, wholeUntil } from '../session-store.ts'
+import { maxBatch, wholeMilliseconds } from '../session-store.ts'
 import type { CompareAndSetResult, Revocation, SessionStore } from '../session-store.ts'
 import { onClient, within } from './driver.ts'
 import type { Limits, PostgresPool } from './driver.ts'
@@ -57,7 +57,7 @@ export function createPostgresStore(
     const [kinds, ids, untils] = [
       entries.map(({ kind }) => kind),
       entries.map(({ id }) => id),
-      entries.map(({ until }) => wholeUntil(until))
+      entries.map(({ until }) => wholeMilliseconds(until))
     ]
     return { storeTime: toTime(await queryOne(sql.append, () => [kinds, ids, untils, lifetimeSeconds])) }
   }

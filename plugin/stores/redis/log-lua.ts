@@ -1,7 +1,5 @@
 import { keyNames } from './lua.ts'
-import { maxBatch, revokedUntil } from '../session-store.ts'
-
-const revocationMarginMs = revokedUntil(0, { accessLifetimeSeconds: 0, rotatedAt: 0 }, 0)
+import { maxBatch, revocationMarginMs } from '../session-store.ts'
 
 /** Names of the revocation log's keys. Needs `prelude`. */
 export const logKeys = `

@@ -38,7 +38,7 @@ export function bindSubject({ sub, issuers }: Subject): SubjectBindings {
 export function createRevoking(statements: Statements, log: ReturnType<typeof createRevocationLog>) {
   function revoke({ row }: KeptRow, { now, lifetimeSeconds, atLeast = 0 }: RevokeOptions): RevokedSession {
     const { id, sub } = row
-    const until = Math.max(revokedUntil(now, row, lifetimeSeconds), atLeast)
+    const until = Math.max(revokedUntil(row, { revokedAt: now, lifetimeSeconds }), atLeast)
     statements.revoke.run({ id, revokedAt: row.revokedAt ?? now, until })
     log.append({ kind: 'session', id, until })
     return { id, sub, until }

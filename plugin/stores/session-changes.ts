@@ -1,0 +1,37 @@
+/** What `rotate()` compares and changes. */
+export interface RotateChange {
+  /** Applied only to a row of this generation. */
+  readonly from: number
+  /** The new generation. It may skip some. */
+  readonly to: number
+  /** Applied only when the last rotation is at least this many milliseconds away, in either direction. */
+  readonly minAgeMs: number
+  /** Milliseconds from now to the new `idleExpiresAt`. */
+  readonly idleMs: number
+  /** The row's `accessLifetimeSeconds` becomes this if it is less. */
+  readonly accessLifetimeSeconds: number
+}
+
+/** What `countRetry()` compares and changes. */
+export interface CountRetryChange {
+  /** Applied only to a row of this generation. */
+  readonly generation: number
+  /** Applied only to a row with exactly these retries. */
+  readonly retries: readonly number[]
+  /** The retries that stay. The store's time is added to them. */
+  readonly keepRetries: readonly number[]
+  /** Milliseconds from now to the new `idleExpiresAt`. */
+  readonly idleMs: number
+  /** The row's `accessLifetimeSeconds` becomes this if it is less. */
+  readonly accessLifetimeSeconds: number
+}
+
+/** What `countRepeat()` compares and changes. */
+export interface CountRepeatChange {
+  /** Applied only to a row of this generation. */
+  readonly generation: number
+  /** The new `repeatedGeneration`. Applied only to a row whose own is `null` or lower. */
+  readonly repeated: number
+  /** The new `repeatStreak`. */
+  readonly streak: number
+}
