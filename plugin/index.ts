@@ -1,29 +1,31 @@
-import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify'
+import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-// Each of these augments Fastify's types; without an import of their own, the emitted declarations would lose them.
-import './http/authenticate.ts'
+// Each of these augments Fastify's types. Without an import, the emitted declarations would lose the augmentation.
+import './http/auth.ts'
 import './http/protect.ts'
 import './http/refresh.ts'
+import './http/request-authenticate.ts'
 import './http/sign-in.ts'
 import './http/sign-out.ts'
-import './http/auth.ts'
 import { createEmit } from './events.ts'
-import { createAuthenticator, createRequestAuthenticate } from './http/authenticate.ts'
+import { createAuthenticate } from './http/authenticate.ts'
 import { addRefusalHook, createChallenge } from './http/challenge.ts'
+import { createCookieAuthentication } from './http/cookie-authentication.ts'
 import { createCookieSerializer } from './http/cookie-serializer.ts'
 import { createCookies } from './http/cookies.ts'
-import { createAssertSameSite } from './http/cross-site.ts'
+import { createCrossSite } from './http/cross-site.ts'
 import { documentRoutes } from './http/document.ts'
 import { serveJwks } from './http/jwks.ts'
 import { createSecuritySchemes } from './http/openapi.ts'
-import { addResponseHook, addReplyHook } from './http/response-state.ts'
-import { createNeedsOfRoute, protectRoutes } from './http/protect.ts'
-import { createRenew, createReplyRefresh } from './http/refresh.ts'
+import { createRequirementsOfRoute, protectRoutes } from './http/protect.ts'
+import { createReplyRefresh } from './http/refresh.ts'
+import { claimContext, claimCookieNames } from './http/registration.ts'
+import { createRenew } from './http/renew.ts'
+import { createRequestAuthenticate } from './http/request-authenticate.ts'
+import { addReplyHook, addResponseHook } from './http/response-state.ts'
 import { createSessionCookies } from './http/session-cookies.ts'
 import { createSignIn } from './http/sign-in.ts'
 import { createSignOut } from './http/sign-out.ts'
-import type { CookieSettings } from './options/cookies.ts'
-import { optionError } from './options/option-error.ts'
 import { resolveOptions, type Options } from './options/options.ts'
 import { createAccessTokenApi } from './sessions/access-token-api.ts'
 import { createKnownSessions } from './sessions/known-sessions.ts'
@@ -31,12 +33,13 @@ import { createRefresh } from './sessions/refresh.ts'
 import { Revocations } from './sessions/revocations.ts'
 import { createSessionApi } from './sessions/session-api.ts'
 import { createSessions, type SessionParts } from './sessions/sessions.ts'
+import { createSkewReport } from './sessions/skew-report.ts'
 import { StoreClock } from './sessions/store-clock.ts'
 import { createStoreStart } from './sessions/store-start.ts'
+import { Sweeper } from './sessions/sweeper.ts'
 import { TimedStore } from './sessions/timed-store.ts'
 import { Trimmer } from './sessions/trimmer.ts'
-import { memoryStore } from './stores/memory.ts'
-import type { SessionStore } from './stores/session-store.ts'
+import { resolveStore, type StoreOption } from './stores/store-option.ts'
 import { createAccessTokens } from './tokens/access-token.ts'
 import { createKeySource, type KeySource } from './tokens/key-source.ts'
 import type { Keyring } from './tokens/keyring.ts'
@@ -45,38 +48,30 @@ import { noRequirements } from './tokens/requirements.ts'
 import { readSecrets } from './tokens/secret.ts'
 import { createTrustedIssuers } from './tokens/trusted-issuer.ts'
 
-export interface AuthenticateOptions extends Options {
-  /** Where sessions are kept. Default: in memory, for one process and until it ends. */
-  readonly store?: SessionStore | undefined
-}
+/** The options of `app.register(authenticate, options)`. */
+export interface AuthenticateOptions extends Options, StoreOption {}
 
-const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async function fastifyAuthenticate(app, options) {
-  assertFirst(app)
-  const { store, ...rest } = options
-  const given = resolveOptions(rest)
-  claimCookieNames(app, given.cookies)
-  const secrets = readSecrets(rest.secret)
-  const { clock: nodeClock } = given
-  const rows = store === undefined ? memoryStore({ clock: nodeClock }) : store
-  if (typeof rows?.rotate !== 'function') {
-    throw optionError('store', 'must be a SessionStore, such as postgresStore(pool)')
-  }
-  if (store === undefined && process.env.NODE_ENV === 'production') {
-    app.log.warn(
-      'fastify-authenticate keeps sessions in memory: they end with this process and are unknown to others. Set the option "store"'
-    )
-  }
+const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async function fastifyAuthenticate(app, given) {
+  claimContext(app)
+  const { store: givenStore, ...options } = given
+  const resolved = resolveOptions(options)
+  claimCookieNames(app, resolved.cookies)
+  const secrets = readSecrets(options.secret)
+  const nodeClock = resolved.clock
+  const store = resolveStore({ store: givenStore }, { clock: nodeClock, log: app.log })
+  const emit = createEmit(resolved.onEvent, (error) => app.log.warn(error, 'onEvent failed'))
 
-  const emit = createEmit(given.onEvent, (error) => app.log.warn(error, 'onEvent failed'))
-  const { lifetimeSeconds } = given.accessToken
-  const storeClock = new StoreClock({ clock: nodeClock, lifetimeMs: lifetimeSeconds * 1000, onSkew: tellSkew })
+  const { lifetimeSeconds } = resolved.accessToken
+  const onSkew = createSkewReport({ emit, log: app.log })
+  const storeClock = new StoreClock({ clock: nodeClock, lifetimeMs: lifetimeSeconds * 1000, onSkew })
   const accessLifetime = () => lifetimeSeconds + Math.ceil(storeClock.aheadMs / 1000)
-  const settings = Object.freeze({ ...given, clock: storeClock.now })
-  const timedStore = new TimedStore({ store: rows, storeClock, clock: nodeClock })
-  const keys = await createKeySource({ keys: rest.keys, secrets, settings, emit })
-  const trustedIssuers = createTrustedIssuers(settings)
-  const accessTokens = createAccessTokens(settings, keys, trustedIssuers, nodeClock)
+  const settings = Object.freeze({ ...resolved, clock: storeClock.now })
+  const timedStore = new TimedStore({ store, storeClock, clock: nodeClock })
+
+  const keys = await createKeySource({ keys: options.keys, secrets, settings, emit })
+  const accessTokens = createAccessTokens(settings, keys, createTrustedIssuers(settings), nodeClock)
   const refreshTokens = createRefreshTokens(settings, secrets)
+
   const revocations = new Revocations({
     settings,
     store: timedStore,
@@ -109,7 +104,7 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
   const sessions = createSessions(sessionParts)
   const refresh = createRefresh(sessionParts, sessions)
   const storeStart = createStoreStart({
-    store: rows,
+    store,
     storeClock,
     revocations,
     clock: nodeClock,
@@ -118,116 +113,81 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
   })
 
   const challenge = createChallenge(settings.realm)
-  const assertSameSite = createAssertSameSite(settings.trustedOrigins, emit)
+  const crossSite = createCrossSite({ trustedOrigins: settings.trustedOrigins, emit })
   const cookies = settings.cookies && createCookies(settings.cookies, await createCookieSerializer())
   const sessionCookies = cookies && createSessionCookies({ cookies, accessTokens, refreshTokens })
-  const replyParts = { ...sessionParts, sessions, refresh, sessionCookies, assertSameSite, challenge }
-  const authenticator = createAuthenticator({ ...replyParts, renew: createRenew(replyParts) })
-  const needsOfRoute = createNeedsOfRoute(settings.protect)
+  const renews = settings.cookies?.renew ?? false
+  const renew = renews && sessionCookies ? createRenew({ refresh, revocations, sessionCookies, crossSite }) : null
+  const authenticate = createAuthenticate({
+    issuer: settings.issuer,
+    accessCookie: settings.cookies?.access ?? null,
+    accessTokens,
+    revocations,
+    crossSite,
+    byCookie: createCookieAuthentication({ accessTokens, revocations, sessionCookies, crossSite, renew }),
+    challenge,
+    emit
+  })
+  const requirementsOfRoute = createRequirementsOfRoute(settings.protect)
   const securitySchemes = createSecuritySchemes(settings.cookies)
 
   app.decorateRequest('auth', null as never)
-  app.decorateRequest('authenticate', createRequestAuthenticate(authenticator))
-  app.decorateReply('signIn', createSignIn(replyParts))
-  app.decorateReply('refresh', createReplyRefresh(replyParts))
-  app.decorateReply('signOut', createSignOut(replyParts))
+  app.decorateRequest('authenticate', createRequestAuthenticate(authenticate))
+  const secure = settings.cookies?.secure ?? false
+  app.decorateReply('signIn', createSignIn({ sessions, accessTokens, sessionCookies, crossSite, challenge, secure }))
+  app.decorateReply('refresh', createReplyRefresh({ refresh, revocations, sessionCookies, crossSite, challenge, emit }))
+  app.decorateReply('signOut', createSignOut({ sessions, accessTokens, sessionCookies, crossSite, challenge, emit }))
   app.decorateReply('assertSameSite', function () {
-    assertSameSite(this.request)
+    crossSite.assertSameSite(this.request)
   })
   app.decorate('authenticate', async function authenticateHook(request) {
-    await authenticator.authenticate(request as FastifyRequest, noRequirements)
+    await authenticate(request as FastifyRequest, noRequirements)
   })
   app.decorate('sessions', createSessionApi(sessions))
-  app.decorate('accessTokens', createAccessTokenApi(replyParts))
+  app.decorate('accessTokens', createAccessTokenApi({ settings, accessTokens, revocations }))
   app.decorate('keys', { jwks: () => keys.current().jwks(), reload: keys.reload })
   app.decorate('securitySchemes', securitySchemes)
 
-  if (settings.cookies?.renew) addReplyHook(app)
+  if (renew) addReplyHook(app)
   addResponseHook(app)
   addRefusalHook(app)
-  protectRoutes(app, { authenticator, needsOfRoute })
-  documentRoutes(app, needsOfRoute, securitySchemes)
-  if (settings.jwks && keys.hasPublicKeys()) serveJwks(app, settings.jwks.path, keys)
+  protectRoutes(app, { authenticate, requirementsOfRoute })
+  documentRoutes(app, { requirementsOfRoute, securitySchemes })
+  if (settings.jwks && keys.hasPublicKeys()) serveJwks(app, { path: settings.jwks.path, keys })
 
-  const sweeper = setInterval(async () => {
-    try {
-      await rows.sweep()
-    } catch (error) {
-      app.log.warn(error, 'sweep failed')
-    }
-  }, sweepMs).unref()
+  const sweeper = new Sweeper({ store, log: app.log })
   app.addHook('onReady', async function startAuthenticate() {
-    // Only now is it certain whether the host's `@fastify/jwt` decorates it.
+    // Not earlier: the application's own `@fastify/jwt` may decorate `user` after this plugin.
     if (!app.hasRequestDecorator('user')) app.decorateRequest('user', null as never)
     await storeStart.start()
   })
   app.addHook('onClose', async function closeAuthenticate() {
-    clearInterval(sweeper)
+    sweeper.close()
     keys.close()
     await storeStart.close()
     await trimmer.close()
     await revocations.close()
-    await rows.close()
+    await store.close()
   })
-
-  function tellSkew(skewMs: number, compensated: boolean): void {
-    const text = `The store's clock is ${Math.abs(skewMs)} ms ${skewMs > 0 ? 'ahead of' : 'behind'} this node's`
-    app.log.warn(
-      compensated
-        ? `${text}: compensated. Set one of them right`
-        : `${text}: too much to compensate. Tokens may be refused until one of them is set right`
-    )
-    emit({ type: 'clock-skew', skewMs, compensated })
-  }
-}
-
-/** How often expired sessions are removed. */
-const sweepMs = 10 * 60_000
-
-/** Where the plugin is registered, by server. */
-const registered = new WeakMap<object, FastifyInstance[]>()
-
-function assertFirst(app: FastifyInstance): void {
-  const others = registered.get(app.server) ?? []
-  const where = app.hasDecorator('authenticate')
-    ? 'is decorated already in this context or a parent'
-    : others.some((other) => Object.prototype.isPrototypeOf.call(app, other))
-      ? 'is decorated already in a child of this context'
-      : null
-  if (where !== null) {
-    throw new Error(
-      `Cannot register fastify-authenticate: "authenticate" ${where}. Register it once, or in sibling contexts (app.register(async (scope) => { … }))`
-    )
-  }
-  registered.set(app.server, [...others, app])
-}
-
-/** The cookie names that are in use, by server: contexts that share one would overwrite each other's sessions. */
-const cookieNames = new WeakMap<object, Set<string>>()
-
-function claimCookieNames(app: FastifyInstance, cookies: CookieSettings | null): void {
-  if (cookies === null) return
-  const taken = cookieNames.get(app.server) ?? new Set()
-  for (const option of ['access', 'refresh'] as const) {
-    if (taken.has(cookies[option])) {
-      throw optionError(
-        `cookies.${option}`,
-        `must differ from the cookie names of this application's other registrations: "${cookies[option]}" is taken. Choose another name, or set "cookies" to false in one of them`
-      )
-    }
-  }
-  cookieNames.set(app.server, taken.add(cookies.access).add(cookies.refresh))
 }
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** `request.authenticate()` as a hook: `onRequest: [app.authenticate]`, in a list, so that a missing plugin fails the start. */
+    /**
+     * `request.authenticate()` as a hook. Give it in a list: then a missing plugin stops the start.
+     * ```ts
+     * app.get('/me', { onRequest: [app.authenticate] }, async (request) => request.user)
+     * ```
+     */
     authenticate: (request: Pick<FastifyRequest, 'raw'>, reply?: FastifyReply) => Promise<void>
-    /** A subject's logins: list them, end one, end all. */
+    /** Lists and ends the sessions of a subject. */
     sessions: ReturnType<typeof createSessionApi>
-    /** Tokens without a session, for machines; checking tokens outside requests; revoking one token. */
+    /** Signs access tokens without a session, verifies tokens outside of requests, and revokes single tokens. */
     accessTokens: ReturnType<typeof createAccessTokenApi>
-    /** The public keys as they are published, and asking an async `keys` now: resolves to whether its list was taken. */
+    /**
+     * `jwks()` returns the public keys as they are published (RFC 7517 §5). `reload()` calls an async `keys` immediately,
+     * and resolves to whether its list is now in use.
+     */
     keys: Pick<KeySource, 'reload'> & Pick<Keyring, 'jwks'>
     /** For `@fastify/swagger`: `openapi: { components: { securitySchemes: app.securitySchemes } }`. */
     securitySchemes: ReturnType<typeof createSecuritySchemes>
@@ -235,8 +195,8 @@ declare module 'fastify' {
 }
 
 /**
- * Decorates requests with `authenticate()`, replies with `signIn()`, `refresh()` and `signOut()`, and protects the
- * routes that declare `config.auth`, in the context it is registered in and below.
+ * Adds `request.authenticate()`, `reply.signIn()`, `reply.refresh()` and `reply.signOut()`, and protects the routes that
+ * declare `config.auth`, in the context in which it is registered and below.
  * ```ts
  * const app = Fastify()
  * await app.register(authenticate, { issuer: 'https://api.example.com', secret: process.env.AUTH_SECRET })
@@ -246,11 +206,10 @@ declare module 'fastify' {
  */
 export default fp(authenticatePlugin, { fastify: '5.x', name: 'fastify-authenticate' })
 
-export type { Auth } from './http/auth.ts'
 export * from './tokens/user.ts'
 export { AuthError, type RefusalCode } from './errors.ts'
 export type { AuthEvent } from './events.ts'
-export type { Needs, TokenNeeds } from './tokens/requirements.ts'
+export type { Auth } from './http/auth.ts'
 export type { SignIn } from './http/sign-in.ts'
 export type { BearerResponse, CookieResponse } from './http/token-response.ts'
 export type { KeyOption } from './options/keys.ts'
@@ -258,3 +217,4 @@ export type { SessionInfo } from './options/refresh-token.ts'
 export type { SessionSummary } from './sessions/session-summary.ts'
 export { UnusableStoreError, type SessionStore } from './stores/session-store.ts'
 export type { StandardClaims } from './tokens/claims.ts'
+export type { Needs, TokenNeeds } from './tokens/requirements.ts'

@@ -277,6 +277,6 @@ t.test(
   async (t) => {
     t.strictSame(filesWith(/^www-authenticate$/i), ['plugin/http/challenge.ts'])
     t.strictSame(filesWith(/^set-cookie$/i), ['plugin/http/response-state.ts'])
-    t.strictSame(filesWith(/^process\.env$/), ['plugin/index.ts', 'plugin/options/cookies.ts'])
+    t.strictSame(filesWith(/^process\.env$/), ['plugin/options/cookies.ts', 'plugin/stores/store-option.ts'])
   }
 )

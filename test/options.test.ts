@@ -374,7 +374,7 @@ t.test('in production, cookies.secure must not be false, and the memory store is
     })
   await app().register(authenticate, base)
   t.strictSame(warnings.splice(0), [
-    'fastify-authenticate keeps sessions in memory: they end with this process and are unknown to others. Set the option "store"'
+    'fastify-authenticate keeps sessions in memory: they end with this process, and other processes do not know them. Set the option "store"'
   ])
   await app().register(authenticate, { ...base, store: memoryStore() })
   t.strictSame(warnings, [], 'whoever asks for it, knows')

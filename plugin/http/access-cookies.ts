@@ -13,10 +13,11 @@ export interface ChooseParts {
 }
 
 /**
- * Which of the access cookies counts, `null` if none does. What is not ours is ignored, because anybody on a neighbouring
- * domain can set it; so is what belongs to a session that has ended, where another is left. Those that remain count if
- * they name one session, the latest of them; two sessions are nobody's, because one of them may have been planted.
- * @param values one or more, all different; one alone counts whatever it is
+ * Chooses the access cookie that counts; `null` if none does. Tokens that are not ours are ignored, because anybody on a
+ * neighbouring domain can set them. So are tokens of ended sessions, if another token remains. The remaining tokens
+ * count if they name one session, and the latest of them is chosen. Of two sessions, neither is trusted: an attacker may
+ * have planted one of them.
+ * @param values one or more, all different; a single one is chosen without a check
  */
 export async function chooseAccessCookie(
   values: readonly UnverifiedToken[],

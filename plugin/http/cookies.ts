@@ -8,13 +8,13 @@ import type { CookieAttributes, CookieSerializer } from './cookie-serializer.ts'
 import { cookieValues } from './credentials.ts'
 import { responseState } from './response-state.ts'
 
-/** Browsers keep a cookie no longer, RFC 6265bis §5.5. */
+/** Browsers shorten a longer lifetime to this (RFC 6265bis §5.5). */
 const maxAgeLimitSeconds = 400 * 24 * 3600
-/** Name, value and attributes together; browsers drop what is larger, without a word. */
+/** Name, value and attributes together. Browsers silently drop a larger cookie. */
 const maxCookieLength = 4096
 /** `Set-Cookie` lines that clear one cookie. */
 const maxClearingLines = 8
-/** Of these, the lines for scopes that are hardly ever used, of which there can be any number. */
+/** Of these, the lines for scopes that are hardly ever used. There can be any number of such scopes. */
 const unlikelyLines = 2
 
 export type CookieKind = 'access' | 'refresh'
@@ -22,7 +22,7 @@ export type Cookies = ReturnType<typeof createCookies>
 
 const bothKinds: readonly CookieKind[] = ['access', 'refresh']
 
-/** The two cookies of a session. One set of attributes makes both the cookies that set and those that clear. */
+/** The two cookies of a session. Those that clear have the same attributes as those that set. */
 export function createCookies(
   { access, refresh, sameSite, domain, secure }: CookieSettings,
   serialize: CookieSerializer
@@ -54,33 +54,33 @@ export function createCookies(
   }
 
   return {
-    /** The non-empty values that the request carries under a name, raw and unverified. */
+    /** The non-empty values that the request has under a name, raw and unverified. */
     read: (request: Pick<FastifyRequest, 'raw'>, kind: CookieKind): string[] =>
       cookieValues(request.raw.headers.cookie, names[kind]),
 
-    /** Both live as long as the session, so that an expired access token can be told from an absent one. */
+    /** Both cookies last as long as the session, so that an expired access token differs from an absent one. */
     set(request: FastifyRequest, { accessToken, refreshToken, sessionExpiresIn }: TokenSet): void {
       const maxAge = Math.min(sessionExpiresIn, maxAgeLimitSeconds)
-      put(request, 'access', accessToken, { ...own, maxAge })
-      put(request, 'refresh', refreshToken, { ...own, maxAge })
+      put(request, { kind: 'access', value: accessToken, attributes: { ...own, maxAge } })
+      put(request, { kind: 'refresh', value: refreshToken, attributes: { ...own, maxAge } })
     },
 
-    /** Where this plugin sets them. */
+    /** Clears the cookies in the scope where this plugin sets them. */
     clear(request: FastifyRequest, kinds: readonly CookieKind[] = bothKinds): void {
-      for (const kind of kinds) for (const scope of ownScopes) clearAt(request, kind, scope)
+      for (const kind of kinds) for (const scope of ownScopes) clearAt(request, { kind, scope })
     },
 
-    /** Wherever a browser may have them from: other software and earlier configurations set other paths and domains. */
+    /** Clears them in every scope that the browser may have them from: other software sets other paths and domains. */
     clearEverywhere(request: FastifyRequest, kinds: readonly CookieKind[] = bothKinds): void {
-      for (const kind of kinds) for (const scope of scopesOf(request, names[kind])) clearAt(request, kind, scope)
+      for (const kind of kinds) for (const scope of scopesOf(request, names[kind])) clearAt(request, { kind, scope })
     },
 
     assertFits
   }
 
-  /** At most {@link maxClearingLines}. Where there are more scopes, the unlikely ones take turns. */
+  /** At most {@link maxClearingLines}. If there are more scopes, the unlikely ones take turns. */
   function scopesOf(request: FastifyRequest, name: string): CookieScope[] {
-    // Browsers keep no other cookie with this prefix, RFC 6265bis §4.1.3.2.
+    // Browsers accept a cookie with this prefix in no other scope (RFC 6265bis §4.1.3.2).
     if (/^__host-/i.test(name)) return ownScopes
     const isOwn = ({ domain, path }: CookieScope) => ownScopes.some((own) => own.domain === domain && own.path === path)
     const scopes = [...ownScopes, ...scopesSentTo(request).filter((scope) => !isOwn(scope))]
@@ -90,21 +90,18 @@ export function createCookies(
     return [...scopes, ...[...unlikely, ...unlikely].slice(from, from + unlikelyLines)]
   }
 
-  function clearAt(request: FastifyRequest, kind: CookieKind, scope: CookieScope): void {
+  function clearAt(request: FastifyRequest, { kind, scope }: { kind: CookieKind; scope: CookieScope }): void {
     const { domain, path } = scope
-    put(request, kind, '', {
-      ...attributes,
-      path,
-      ...(domain === undefined ? undefined : { domain }),
-      maxAge: 0,
-      expires: new Date(0)
-    })
+    const at = { path, ...(domain === undefined ? undefined : { domain }) }
+    put(request, { kind, value: '', attributes: { ...attributes, ...at, maxAge: 0, expires: new Date(0) } })
   }
 
-  function put(request: FastifyRequest, kind: CookieKind, value: string, options: CookieAttributes): void {
-    responseState(request).cookies.set(
-      `${names[kind]};${options.domain ?? ''};${options.path}`,
-      serialize(names[kind], value, options)
-    )
+  function put(
+    request: FastifyRequest,
+    { kind, value, attributes }: { kind: CookieKind; value: string; attributes: CookieAttributes }
+  ): void {
+    const name = names[kind]
+    const { domain = '', path } = attributes
+    responseState(request).cookies.set(`${name};${domain};${path}`, serialize(name, value, attributes))
   }
 }

@@ -1,50 +1,76 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { refusal } from '../errors.ts'
 import { maxTokenLength } from '../tokens/jws.ts'
 
-/** A token, and where it stood. */
+/** A token, and where it was found. */
 export interface Presented {
   readonly kind: 'header' | 'cookie'
   readonly token: string
 }
 
+interface Absent {
+  readonly kind: 'none'
+}
+
+/** Several access cookies of different values, in the order in which the browser sent them. */
+interface Several {
+  readonly kind: 'several'
+  readonly tokens: readonly string[]
+}
+
 /** What a request presents, before any of it has been verified. */
 export type Credentials =
   | Presented
-  /** Nothing that concerns us. */
-  | { readonly kind: 'none' }
-  /** An `Authorization` of a scheme or shape that is not ours: it was meant, so the cookie is not consulted. */
+  | Absent
+  | Several
+  /** An `Authorization` of another scheme or shape. The client sent it on purpose, so the cookie is not read. */
   | { readonly kind: 'foreign' }
   | { readonly kind: 'malformed'; readonly detail: string }
-  /** Several access cookies of different values, in the browser's order. */
-  | { readonly kind: 'several'; readonly tokens: readonly string[] }
 
 export function isPresented(credentials: Credentials): credentials is Presented {
   return credentials.kind === 'header' || credentials.kind === 'cookie'
 }
 
-/** The parts of a request that are read here; also satisfied by HTTP/2 and by `inject`. */
+/** RFC 7235 §2.1. */
+const token68 = /^[\w.~+/-]+=*$/
+
+/**
+ * Refuses an `Authorization` header that does not hold one bearer token. A token that was found in the cache needs no
+ * such check, which costs as much as the look-up.
+ * @throws AuthError AUTH_NO_CREDENTIALS, AUTH_MALFORMED_CREDENTIALS
+ */
+export function assertWellFormed(credentials: Credentials): asserts credentials is Presented | Absent | Several {
+  switch (credentials.kind) {
+    case 'foreign':
+      throw refusal('AUTH_NO_CREDENTIALS', 'the Authorization header has another scheme or shape')
+    case 'malformed':
+      throw refusal('AUTH_MALFORMED_CREDENTIALS', credentials.detail)
+    case 'header':
+      if (token68.test(credentials.token)) return
+      throw refusal('AUTH_MALFORMED_CREDENTIALS', 'the Authorization header does not hold exactly one token68')
+  }
+}
+
+/** The parts of a raw request that are read here: HTTP/2 and `inject()` have them too. */
 export interface RawRequest {
   readonly headers: IncomingHttpHeaders
   readonly rawHeaders: readonly string[]
 }
 
-/** Schemes that browsers and proxies attach by themselves: a site behind Basic must keep working by cookie. */
+/** Schemes that browsers and proxies send automatically: a site behind Basic must keep working by cookie. */
 const ambientScheme = /^(?:basic|digest|negotiate|ntlm)(?: |$)/i
 const bearer = /^bearer(?: +|$)/i
-/** RFC 7235 §2.1. */
-const token68 = /^[\w.~+/-]+=*$/
 
-export function isToken68(token: string): boolean {
-  return token68.test(token)
-}
-
-/** Where the token comes from: the header, and only the header, or else the cookie. */
+/**
+ * Reads the token from the header, and from the cookie only if there is no header of ours.
+ * @param cookieName `null` to read the header alone
+ */
 export function readCredentials({ headers, rawHeaders }: RawRequest, cookieName: string | null): Credentials {
   const { authorization } = headers
   if (authorization === undefined) return readCookie(headers.cookie, cookieName)
-  // Never Node's doing, but a hook of the host may have written here.
+  // Node always makes it a string, but a hook of the application may have replaced it.
   if (typeof authorization !== 'string') return { kind: 'foreign' }
-  if (hasTwo(rawHeaders)) return { kind: 'malformed', detail: 'more than one Authorization line' }
+  if (hasTwo(rawHeaders)) return { kind: 'malformed', detail: 'there is more than one Authorization header' }
   const token = bearerToken(authorization)
   if (token === null) {
     return ambientScheme.test(authorization) ? readCookie(headers.cookie, cookieName) : { kind: 'foreign' }
@@ -53,22 +79,25 @@ export function readCredentials({ headers, rawHeaders }: RawRequest, cookieName:
   return { kind: 'header', token }
 }
 
-/** What follows the scheme (RFC 6750 §2.1, in any case and after any number of spaces: RFC 9110 §11.1); `null` for another scheme. */
+/**
+ * What follows the scheme: RFC 6750 §2.1, in any case and after any number of spaces (RFC 9110 §11.1). `null` for
+ * another scheme.
+ */
 function bearerToken(authorization: string): string | null {
-  // As nearly all clients write it: told without a regular expression.
+  // The spelling of nearly all clients is recognized without a regular expression.
   if (authorization.startsWith('Bearer ') && authorization[7] !== ' ') return authorization.slice(7)
   const scheme = bearer.exec(authorization)
   return scheme && authorization.slice(scheme[0].length)
 }
 
-/** Node keeps the first of several lines and drops the others: only the raw lines tell. */
+/** Node keeps the first of several headers of this name and drops the others: only the raw headers show them. */
 function hasTwo(rawHeaders: readonly string[]): boolean {
-  let lines = 0
+  let count = 0
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index]!
-    if (name.length === 13 && name.toLowerCase() === 'authorization') lines++
+    if (name.length === 13 && name.toLowerCase() === 'authorization') count++
   }
-  return lines > 1
+  return count > 1
 }
 
 function readCookie(header: string | undefined, name: string | null): Credentials {
@@ -80,7 +109,7 @@ function readCookie(header: string | undefined, name: string | null): Credential
   return isOne ? { kind: 'cookie', token } : { kind: 'several', tokens: values }
 }
 
-/** All non-empty values of a cookie, raw: percent-decoding would give one token several spellings. */
+/** All non-empty values of a cookie, as they were sent: percent-decoding would give one token several spellings. */
 export function cookieValues(header: string | undefined, name: string): string[] {
   const values: string[] = []
   if (header === undefined) return values
@@ -93,7 +122,7 @@ export function cookieValues(header: string | undefined, name: string): string[]
   return values
 }
 
-/** Nothing but blanks between this place and the pair before (RFC 6265 §5.4): else it is the end of another name, or of a value. */
+/** Whether only blanks precede this place in its pair (RFC 6265 §5.4): else it is inside another name, or a value. */
 function beginsPair(header: string, at: number): boolean {
   let before = at - 1
   while (isBlank(header[before])) before--
@@ -109,8 +138,8 @@ function trimBlanks(text: string): string {
 }
 
 /**
- * RFC 6265 §5.2. `trim()` would take U+00A0 too, which to a browser is part of the name: it would not keep the rules of
- * `__Host-` for what is read as such here, and any subdomain could have set it.
+ * RFC 6265 §5.2. `trim()` would remove U+00A0 too, which browsers take as a part of the name: they would not enforce
+ * `__Host-` for what is read as such here, and any subdomain could set it.
  */
 function isBlank(character: string | undefined): boolean {
   return character === ' ' || character === '\t'

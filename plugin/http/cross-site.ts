@@ -2,18 +2,19 @@ import type { FastifyRequest } from 'fastify'
 import { refusal } from '../errors.ts'
 import type { Emit } from '../events.ts'
 
-/** What a request tells of where it came from. */
+/** What a request reveals about the page that sent it. */
 export interface RequestOrigin {
   readonly origin: string | undefined
   readonly secFetchSite: string | undefined
   readonly host: string
-  /** `null` where it is not certain: behind a proxy that nobody declared. */
+  /** `null` if it is uncertain: behind a proxy that the application has not declared. */
   readonly protocol: string | null
 }
 
 /**
- * Whether a cookie-authenticated request may act. The first rule that matches decides; a request with neither header
- * comes from no browser. `same-site` is not enough: another port of one host is same-site, and need not be ours.
+ * Whether a cookie-authenticated request may act. The first rule that matches decides. A request with neither header
+ * does not come from a browser. `same-site` is not enough: another port of the same host is same-site, and may be
+ * another application.
  */
 export function isFromOwnSite(request: RequestOrigin, trustedOrigins: ReadonlySet<string>): boolean {
   const { origin, secFetchSite } = request
@@ -22,7 +23,7 @@ export function isFromOwnSite(request: RequestOrigin, trustedOrigins: ReadonlySe
   return origin === undefined || isOwnOrigin(origin, request)
 }
 
-/** `null` (a sandboxed frame, a file) is nobody's own. */
+/** The origin `null` (a sandboxed frame, a local file) is never our own. */
 function isOwnOrigin(origin: string, { host, protocol }: RequestOrigin): boolean {
   if (!URL.canParse(origin)) return false
   const theirs = new URL(origin)
@@ -35,39 +36,52 @@ function isOwnOrigin(origin: string, { host, protocol }: RequestOrigin): boolean
   )
 }
 
+export type CrossSite = ReturnType<typeof createCrossSite>
+
+/** Protects cookies against requests that another site makes a browser send (CSRF). */
+export function createCrossSite({ trustedOrigins, emit }: { trustedOrigins: ReadonlySet<string>; emit: Emit }) {
+  /** @throws AuthError AUTH_CROSS_SITE */
+  function assertSameSite(request: FastifyRequest): void {
+    const requestOrigin = readRequestOrigin(request)
+    if (isFromOwnSite(requestOrigin, trustedOrigins)) return
+    const { origin, secFetchSite, host } = requestOrigin
+    emit({ type: 'cross-site-refused', origin: origin ?? null, host })
+    throw refusal('AUTH_CROSS_SITE', `from ${JSON.stringify(origin ?? secFetchSite)} to ${JSON.stringify(host)}`)
+  }
+
+  return {
+    assertSameSite,
+
+    /** Whether a cookie may authenticate this request: it changes nothing, or comes from our own site. */
+    allowsCookie: (request: FastifyRequest): boolean =>
+      isHarmless(request) || isFromOwnSite(readRequestOrigin(request), trustedOrigins),
+
+    /** @throws AuthError AUTH_CROSS_SITE where {@link allowsCookie} is false */
+    assertAllowsCookie(request: FastifyRequest): void {
+      if (!isHarmless(request)) assertSameSite(request)
+    }
+  }
+}
+
 const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS'])
 
-/** Methods that change nothing need no check; an upgrade opens a channel that could. */
-export function needsCrossSiteCheck(request: FastifyRequest): boolean {
-  return !safeMethods.has(request.method) || isUpgrade(request)
+/** Safe methods (RFC 9110 §9.2.1) change nothing. An upgrade opens a channel that can. */
+function isHarmless(request: FastifyRequest): boolean {
+  return safeMethods.has(request.method) && !isUpgrade(request)
 }
 
 export function isUpgrade(request: FastifyRequest): boolean {
   return request.raw.headers.upgrade !== undefined
 }
 
-export type AssertSameSite = (request: FastifyRequest) => void
-
-export function createAssertSameSite(trustedOrigins: ReadonlySet<string>, emit: Emit): AssertSameSite {
-  return function assertSameSite(request) {
-    const origin = readRequestOrigin(request)
-    if (isFromOwnSite(origin, trustedOrigins)) return
-    emit({ type: 'cross-site-refused', origin: origin.origin ?? null, host: origin.host })
-    throw refusal(
-      'AUTH_CROSS_SITE',
-      `from ${JSON.stringify(origin.origin ?? origin.secFetchSite)} to ${JSON.stringify(origin.host)}`
-    )
-  }
-}
-
 function readRequestOrigin(request: FastifyRequest): RequestOrigin {
   const { origin, 'sec-fetch-site': secFetchSite } = request.raw.headers
-  // `ips` exists exactly where `trustProxy` is set; without it, only a TLS socket of our own makes the scheme certain.
-  const certain = request.ips !== undefined || request.protocol === 'https'
+  // `ips` exists if and only if `trustProxy` is set. Without it, only a TLS socket of our own makes the scheme certain.
+  const isCertain = request.ips !== undefined || request.protocol === 'https'
   return {
     origin,
     secFetchSite: secFetchSite as string | undefined,
     host: request.host,
-    protocol: certain ? request.protocol : null
+    protocol: isCertain ? request.protocol : null
   }
 }

@@ -2,11 +2,11 @@ import type { FastifyInstance, RouteOptions } from 'fastify'
 import { routesWithin } from './route-registry.ts'
 import type { Requirements } from '../tokens/requirements.ts'
 import { refusalSchema, refusalsOf, securityOf, type DocumentedSchema } from './openapi.ts'
-import type { NeedsOfRoute } from './protect.ts'
+import type { RequirementsOfRoute } from './protect.ts'
 
 /** How the routes of one registration of the plugin are protected. */
 interface Protection {
-  readonly needsOfRoute: NeedsOfRoute
+  readonly requirementsOfRoute: RequirementsOfRoute
   readonly schemes: readonly string[]
 }
 
@@ -23,8 +23,11 @@ const documenters = new WeakMap<Documenter, Protected>()
  * Adds to the documents of `@fastify/swagger` who may call a route. Nothing is added to the schemas that Fastify
  * compiles: another serializer compiler than Fastify's own would reject them and stop the start.
  */
-export function documentRoutes(app: FastifyInstance, needsOfRoute: NeedsOfRoute, securitySchemes: object): void {
-  const protection = { needsOfRoute, schemes: Object.keys(securitySchemes) }
+export function documentRoutes(
+  app: FastifyInstance,
+  { requirementsOfRoute, securitySchemes }: { requirementsOfRoute: RequirementsOfRoute; securitySchemes: object }
+): void {
+  const protection = { requirementsOfRoute, schemes: Object.keys(securitySchemes) }
   function document(instance: FastifyInstance, route: RouteOptions): void {
     for (const documenter of documentersAbove(instance)) protectedRoutes(documenter).set(route, protection)
   }
@@ -108,8 +111,8 @@ interface RouteSchema {
 }
 
 function schemasOf(routes: Protected, extent: Extent): RouteSchema[] {
-  return [...routes].flatMap(([route, { needsOfRoute, schemes }]) => {
-    const needs = needsOfRoute(route.config ?? {})
+  return [...routes].flatMap(([route, { requirementsOfRoute, schemes }]) => {
+    const needs = requirementsOfRoute(route.config ?? {})
     return needs === null
       ? []
       : [

@@ -1,11 +1,14 @@
 import type { FastifyInstance } from 'fastify'
 import type { KeySource } from '../tokens/key-source.ts'
 
-/** Other services may keep the keys this long, seconds; a `next` key is published for at least as long before it signs. */
+/** Seconds that other services may cache the keys. A `next` key must be published for longer before it signs. */
 const maxAgeSeconds = 300
 
-/** Serves the public keys (RFC 7517 §5) to anyone who is to verify our tokens. */
-export function serveJwks(app: FastifyInstance, path: string, keys: KeySource): void {
+/** Serves the public keys (RFC 7517 §5) to every service that verifies our tokens. */
+export function serveJwks(
+  app: FastifyInstance,
+  { path, keys }: { path: string; keys: Pick<KeySource, 'current'> }
+): void {
   app.get(path, { config: { auth: false }, schema: { hide: true } as object }, async (_request, reply) => {
     reply.header('cache-control', `public, max-age=${maxAgeSeconds}`)
     reply.type('application/jwk-set+json')

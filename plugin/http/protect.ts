@@ -1,13 +1,19 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import type { Settings } from '../options/options.ts'
-import type { Authenticator } from './authenticate.ts'
-import { addContext, routesWithin } from './route-registry.ts'
 import { checkRequirements, noRequirements, type Requirements, type Needs } from '../tokens/requirements.ts'
+import type { Authenticate } from './authenticate.ts'
 import { assertReached } from './reach.ts'
+import { addContext, routesWithin } from './route-registry.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Who may call this route: `true` for any user, or what a user must have; `false` exempts it from `protect: 'all'`. */
+    /**
+     * Who may call this route: `true` for any user of this application, or what a user must have. `false` exempts the
+     * route from `protect: 'all'`. A route without it requires a user only under `protect: 'all'`.
+     * ```ts
+     * app.get('/notes', { config: { auth: { scopes: ['notes:read'] } } }, async ({ user }) => ({ of: user.sub }))
+     * ```
+     */
     auth?: boolean | Needs
   }
 }
@@ -16,63 +22,54 @@ interface RouteConfig {
   readonly auth?: unknown
 }
 
-export type NeedsOfRoute = (config: RouteConfig) => Requirements | null
+export type RequirementsOfRoute = (config: RouteConfig) => Requirements | null
 
-/** What a route's `config` asks of its callers, `null` for nothing; checked once for each config object. */
-export function createNeedsOfRoute(protect: Settings['protect']): NeedsOfRoute {
+/** Reads what a route's `config` requires of its callers; `null` for nothing. Each config object is checked once. */
+export function createRequirementsOfRoute(protect: Settings['protect']): RequirementsOfRoute {
   const undeclared = protect === 'all' ? noRequirements : null
   const checked = new WeakMap<RouteConfig, Requirements | null>()
 
-  return function needsOfRoute(config) {
+  return function requirementsOfRoute(config) {
     const known = checked.get(config)
     if (known !== undefined) return known
-    // Present and undefined is a mistake, which checkNeeds() refuses: `{ auth: RULES.typo }` must not open a route.
-    const needs = !('auth' in config)
-      ? undeclared
-      : config.auth === false
-        ? null
-        : checkRequirements(config.auth, 'config.auth')
-    checked.set(config, needs)
-    return needs
+    const requirements = 'auth' in config ? declared(config.auth) : undeclared
+    checked.set(config, requirements)
+    return requirements
   }
 }
 
+/** Present but `undefined` is an error: `{ auth: RULES.typo }` must not open a route. */
+function declared(auth: unknown): Requirements | null {
+  return auth === false ? null : checkRequirements(auth, 'config.auth')
+}
+
 /**
- * One hook for the whole context that reads the route's own config: it covers routes declared before and after, in
- * children, under prefixes, and the HEAD routes that Fastify adds. A hook injected route by route would miss some.
+ * Protects every route of the context with one hook that reads the route's own config. So it covers routes that were
+ * declared before and after, in children, under prefixes, and the HEAD routes that Fastify adds.
  */
 export function protectRoutes(
   app: FastifyInstance,
-  {
-    authenticator: { authenticateCached: recognize, authenticate },
-    needsOfRoute
-  }: { authenticator: Authenticator; needsOfRoute: NeedsOfRoute }
+  { authenticate, requirementsOfRoute }: { authenticate: Authenticate; requirementsOfRoute: RequirementsOfRoute }
 ): void {
-  // With `done` for callers who are known at once, and a promise for Fastify to wait for in every other case: what is
-  // thrown, be it `undefined`, is a refusal then.
+  // `done` serves callers who are authenticated without waiting; a promise would cost more than their check.
   app.addHook('onRequest', function authenticateRoute(request, _reply, done): Promise<unknown> | undefined {
-    // Children that existed before the plugin, or decorate requests themselves, have not inherited the first values.
+    // Children that were created before the plugin, or that decorate requests themselves, lack these initial values.
     const slots = request as { user: unknown; auth: unknown }
     slots.user ??= null
     slots.auth ??= null
     const { config } = request.routeOptions
-    const needs = needsOfRoute(config)
+    const requirements = requirementsOfRoute(config)
     // A not-found handler with `config.auth` stops the start, unless it was set before this file was loaded.
     const isExempt = request.is404 && !('auth' in config)
-    if (needs !== null && !isExempt && !isKnown(request, needs)) return authenticate(request, needs)
+    if (requirements !== null && !isExempt) {
+      const pending = authenticate(request, requirements)
+      if (pending !== null) return pending
+    }
     done()
     return undefined
   })
 
-  function isKnown(request: FastifyRequest, needs: Requirements): boolean {
-    try {
-      return recognize(request, needs) !== null
-    } catch {
-      return false
-    }
-  }
-
-  // A wrong declaration fails where it stands, as far as it comes after the plugin; the others fail `ready()`.
+  // A wrong declaration after the plugin throws where it is written. The others make `ready()` reject.
   app.addHook('onRoute', ({ url, config }) => check(url, config ?? {}))
   addContext(app)
   app.addHook('onReady', async function checkDeclarations() {
@@ -82,7 +79,7 @@ export function protectRoutes(
 
   function check(url: string, config: RouteConfig): void {
     try {
-      needsOfRoute(config)
+      requirementsOfRoute(config)
     } catch (error) {
       throw new TypeError(`Wrong "config.auth" of the route ${url}: ${(error as Error).message}`)
     }

@@ -1,35 +1,25 @@
 import { AuthError, refusal } from '../errors.ts'
-import type { AccessToken, AccessTokens } from '../tokens/access-token.ts'
+import type { AccessTokens } from '../tokens/access-token.ts'
 import type { UnverifiedToken } from '../tokens/unverified-token.ts'
 import type { PresentedCookies } from './session-cookies.ts'
 
-/** An honest browser's cookies name one session, or two after a mishap: further ones were planted. */
+/** An honest browser's cookies name one session, or two after a mishap. More were planted. */
 const maxSessions = 4
-
-/** An access token of ours that is valid in everything but `exp`; `null` for any other. */
-export function verifyIgnoringExpiry(accessTokens: AccessTokens, token: UnverifiedToken): AccessToken | null {
-  try {
-    return accessTokens.verifyIgnoringExpiry(token)
-  } catch (error) {
-    if (error instanceof AuthError) return null
-    throw error
-  }
-}
 
 /** The sessions that a request's cookies name, at most {@link maxSessions}. */
 export interface CookieSessions {
-  /** By a good signature. */
+  /** Sessions that an access token with a good signature names. */
   readonly ids: readonly string[]
-  /** Refresh tokens with a good mac, for sessions that are not among `ids`: the store knows whether they are the session's. */
+  /** Refresh tokens with a good mac that name other sessions. Only the store knows whether they are the session's own. */
   readonly refreshTokens: readonly string[]
-  /** Why the list may be incomplete, `null` if it is complete. It must not be taken for "there is nothing to end". */
+  /** Why the list may be incomplete; `null` if it is complete. An incomplete list must not pass as "nothing to end". */
   readonly problem: AuthError | null
 }
 
-/** Reads which sessions the cookies name, for ending them. What cannot be read as ours names none. */
+/** Reads which sessions the cookies name, in order to end them. A token that is not ours names none. */
 export async function sessionsInCookies(
   presented: PresentedCookies,
-  accessTokens: AccessTokens
+  accessTokens: Pick<AccessTokens, 'namedSession'>
 ): Promise<CookieSessions> {
   const { ids: signed, problem } = await signedSessions(presented.access, accessTokens)
   const all = new Set([...signed, ...presented.refresh.map(({ token }) => token.sessionId)])
@@ -48,7 +38,7 @@ export async function sessionsInCookies(
 
 async function signedSessions(
   tokens: readonly UnverifiedToken[],
-  accessTokens: AccessTokens
+  accessTokens: Pick<AccessTokens, 'namedSession'>
 ): Promise<{ ids: readonly string[]; problem: AuthError | null }> {
   const ids = new Set<string>()
   let problem: AuthError | null = null

@@ -5,22 +5,22 @@ import type { RefreshToken, RefreshTokens } from '../tokens/refresh-token.ts'
 import type { UnverifiedToken } from '../tokens/unverified-token.ts'
 import type { CookieKind, Cookies } from './cookies.ts'
 
-/** A browser with more of one name is under attack, and every further one costs a signature check. */
+/** A browser that sends more values under one name is under attack, and each further value costs a signature check. */
 const maxDistinctValues = 8
 
-/** What a request's access cookies hold, unverified. Equal values count once. */
+/** The access cookies of a request, unverified. Equal values count once. */
 export interface PresentedAccess {
-  /** Without the tokens that say they are another application's. */
+  /** Without the tokens that name the issuer of another application. */
   readonly access: readonly UnverifiedToken[]
   /** Whether there are such tokens. */
   readonly isForeign: boolean
-  /** Whether one name came with more than {@link maxDistinctValues} values, of which the rest was not looked at. */
+  /** Whether one name came with more than {@link maxDistinctValues} values. Only the first ones were read. */
   readonly areTooMany: boolean
 }
 
-/** What both cookies hold. */
+/** Both cookies of a request. */
 export interface PresentedCookies extends PresentedAccess {
-  /** Refresh tokens whose mac is good. Their rows have not been read. */
+  /** Refresh tokens with a good mac. Their rows have not been read. */
   readonly refresh: readonly PresentedRefreshToken[]
   /** Whether a refresh cookie, good or bad, may be ours. */
   readonly hasRefresh: boolean
@@ -33,7 +33,7 @@ export interface PresentedRefreshToken {
 
 export type SessionCookies = ReturnType<typeof createSessionCookies>
 
-/** Reads a request's cookies, and sets and clears them without touching those of another application on the same host. */
+/** Reads, sets and clears the cookies of a session, and leaves those of another application on the same host alone. */
 export function createSessionCookies({
   cookies,
   accessTokens,
@@ -41,17 +41,18 @@ export function createSessionCookies({
 }: {
   cookies: Cookies
   accessTokens: Pick<AccessTokens, 'parse' | 'isForeign'>
-  refreshTokens: RefreshTokens
+  refreshTokens: Pick<RefreshTokens, 'read'>
 }) {
-  function readAccess(request: FastifyRequest): PresentedAccess {
-    const values = distinct(cookies.read(request, 'access'))
+  /** @param given the values of the access cookies */
+  function readAccess(given: readonly string[]): PresentedAccess {
+    const values = distinct(given)
     const looked = values.slice(0, maxDistinctValues)
     const access = looked.map(accessTokens.parse).filter((token) => !accessTokens.isForeign(token))
     return { access, isForeign: access.length < looked.length, areTooMany: values.length > maxDistinctValues }
   }
 
   function read(request: FastifyRequest): PresentedCookies {
-    const { access, isForeign, areTooMany } = readAccess(request)
+    const { access, isForeign, areTooMany } = readAccess(cookies.read(request, 'access'))
     const values = distinct(cookies.read(request, 'refresh'))
     const refresh = values.slice(0, maxDistinctValues).flatMap((text) => {
       const token = refreshTokens.read(text)
@@ -70,18 +71,18 @@ export function createSessionCookies({
     readAccess,
     read,
 
-    /** Sets both; where one came more than once, the others of its name are cleared, so that the new one stands alone. */
-    set(request: FastifyRequest, grant: TokenSet): void {
+    /** Sets both cookies. If a name came with several values, the others are cleared, so that only the new one remains. */
+    set(request: FastifyRequest, tokens: TokenSet): void {
       const repeated = kinds.filter((kind) => cookies.read(request, kind).length > 1)
       if (repeated.length > 0 && !read(request).isForeign) cookies.clearEverywhere(request, repeated)
-      cookies.set(request, grant)
+      cookies.set(request, tokens)
     },
 
-    /** Clears what is of no use any more, wherever it may be kept. Another application's cookies are left alone. */
+    /** Clears cookies that can never succeed again, in every scope. Those of another application are left alone. */
     clear(request: FastifyRequest, which = kinds): void {
       const { access, hasRefresh, isForeign } = read(request)
       if (!isForeign) return cookies.clearEverywhere(request, which)
-      // Nothing says where the other application keeps its own: only where ours would be is cleared.
+      // Where the other application keeps its cookies is unknown, so only the scope of our own is cleared.
       const isOurs = { access: access.length > 0, refresh: hasRefresh }
       cookies.clear(
         request,
@@ -89,7 +90,7 @@ export function createSessionCookies({
       )
     },
 
-    /** Clears values that contradict each other. Whoever set them, nothing less lets the next request succeed. */
+    /** Clears values that contradict each other, whoever set them: otherwise the next request fails too. */
     clearEverywhere: (request: FastifyRequest, which = kinds): void => cookies.clearEverywhere(request, which),
 
     assertFits: cookies.assertFits

@@ -1,81 +1,75 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
-import { AuthError } from '../errors.ts'
-import type { Settings } from '../options/options.ts'
+import type { FastifyReply } from 'fastify'
+import { assertKnown } from '../arguments.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { SignInInput } from '../sessions/sign-in-input.ts'
 import type { TimedStore } from '../sessions/timed-store.ts'
 import type { AccessTokens } from '../tokens/access-token.ts'
-import { assertKnown } from '../arguments.ts'
+import type { ClaimsInput } from '../tokens/user.ts'
 import type { Challenge } from './challenge.ts'
-import type { AssertSameSite } from './cross-site.ts'
+import type { CrossSite } from './cross-site.ts'
+import { createPlainHttpWarning } from './plain-http-warning.ts'
 import { sessionsInCookies } from './request-sessions.ts'
 import { canSetHeaders, carryByRaw } from './response-state.ts'
 import type { SessionCookies } from './session-cookies.ts'
 import { respondBearer, respondCookie, type BearerResponse, type CookieResponse } from './token-response.ts'
-import type { ClaimsInput } from '../tokens/user.ts'
 
 export type SignIn<Transport extends 'bearer' | 'cookie' = 'bearer' | 'cookie'> = ClaimsInput &
   Omit<SignInInput, 'claims'> & {
-    /** `bearer`: the tokens are in the body. `cookie`: they are in httpOnly cookies, and the body has none. */
+    /** `bearer`: the tokens are in the body. `cookie`: they are in `HttpOnly` cookies, not in the body. Required. */
     readonly transport: Transport
-    /** For identity-provider callbacks that have checked `state` themselves: a cookie sign-in from another site. Default false. */
+    /**
+     * Allows a cookie sign-in from another site: for the callback of an identity provider, if the application has
+     * checked `state` itself (RFC 6749 §10.12). Default `false`.
+     */
     readonly crossSite?: boolean | undefined
   }
 
-/** A misspelt `revokeOthers` would leave a thief's sessions alive. */
+/** A misspelt `revokeOthers` would leave an attacker's sessions alive. */
 const members = ['sub', 'claims', 'scope', 'transport', 'device', 'authenticatedAt', 'revokeOthers', 'crossSite']
 
 export interface SignInParts {
-  readonly settings: Settings
-  readonly sessions: Sessions
-  readonly accessTokens: AccessTokens
+  readonly sessions: Pick<Sessions, 'begin' | 'start' | 'findSession'>
+  readonly accessTokens: Pick<AccessTokens, 'namedSession'>
+  /** `null` if the application uses no cookies. */
   readonly sessionCookies: SessionCookies | null
-  readonly assertSameSite: AssertSameSite
+  readonly crossSite: Pick<CrossSite, 'assertSameSite'>
   readonly challenge: Challenge
+  /** Whether the cookies have the `Secure` attribute. */
+  readonly secure: boolean
 }
 
 type Response<Transport> = Transport extends 'bearer' ? BearerResponse : CookieResponse
 
-/** Starts a session, in the transport that is named. By cookie, the session that the browser had ends in the same step. */
-export function createSignIn({
-  settings,
-  sessions,
-  accessTokens,
-  sessionCookies,
-  assertSameSite,
-  challenge
-}: SignInParts) {
-  let warned = false
+/** `reply.signIn()` */
+export function createSignIn({ sessions, accessTokens, sessionCookies, crossSite, challenge, secure }: SignInParts) {
+  const warnOfPlainHttp = createPlainHttpWarning({ secure })
 
   async function byCookie(reply: FastifyReply, input: SignIn): Promise<CookieResponse> {
     const { request } = reply
-    if (sessionCookies === null) throw new TypeError('signIn() with transport "cookie" needs the option "cookies"')
+    if (sessionCookies === null) {
+      throw new TypeError('signIn() with transport "cookie" requires the option "cookies"')
+    }
     if (!canSetHeaders(reply)) {
       throw new TypeError('signIn() with transport "cookie" must be called before the response\'s headers are sent')
     }
-    if (!input.crossSite) assertSameSite(request)
+    if (!input.crossSite) crossSite.assertSameSite(request)
     warnOfPlainHttp(request)
     const store = sessions.begin()
-    const revoke = await sessionsToEnd(reply, sessionCookies, store)
-    const grant = await sessions.start(input, {
-      revoke,
-      assertFits: sessionCookies.assertFits,
-      transport: 'cookie',
-      store
-    })
-    return respondCookie(reply, sessionCookies, grant)
+    const revoke = await sessionsToEnd(reply, { sessionCookies, store })
+    const { assertFits } = sessionCookies
+    const tokens = await sessions.start(input, { revoke, assertFits, transport: 'cookie', store })
+    return respondCookie(reply, { sessionCookies, tokens })
   }
 
-  /** Whoever's session the cookies name: leaving it alive would let a planted cookie decide (session fixation). */
+  /** Every session that the cookies name ends: if one stayed alive, a planted cookie would decide (session fixation). */
   async function sessionsToEnd(
     reply: FastifyReply,
-    cookies: SessionCookies,
-    store: TimedStore
+    { sessionCookies, store }: { sessionCookies: SessionCookies; store: TimedStore }
   ): Promise<readonly string[]> {
-    const presented = cookies.read(reply.request)
+    const presented = sessionCookies.read(reply.request)
     const { ids, refreshTokens, problem } = await sessionsInCookies(presented, accessTokens)
     if (problem !== null) {
-      cookies.clearEverywhere(reply.request)
+      sessionCookies.clearEverywhere(reply.request)
       carryByRaw(reply)
       throw problem
     }
@@ -85,14 +79,6 @@ export function createSignIn({
 
   async function byBearer(reply: FastifyReply, input: SignIn): Promise<BearerResponse> {
     return respondBearer(reply, await sessions.start(input, { revoke: [], assertFits: () => {}, transport: 'bearer' }))
-  }
-
-  function warnOfPlainHttp(request: FastifyRequest): void {
-    if (warned || !settings.cookies?.secure || request.protocol === 'https' || isLoopback(request.hostname)) return
-    warned = true
-    request.log.warn(
-      'A cookie sign-in came over plain http: browsers drop Secure cookies there. Serve https; behind a proxy that does, set Fastify\'s "trustProxy"; for a test host, set the option "cookies.secure" to false'
-    )
   }
 
   return async function signIn<const Transport extends 'bearer' | 'cookie'>(
@@ -108,38 +94,47 @@ export function createSignIn({
         case 'cookie':
           return (await byCookie(this, input)) as Response<Transport>
         default:
-          throw new TypeError('signIn() needs "transport": "bearer" or "cookie"')
+          throw new TypeError('"transport" must be "bearer" or "cookie"')
       }
     } catch (error) {
-      throw error instanceof AuthError ? challenge(error) : error
+      throw challenge(error)
     }
   }
-}
-
-function isLoopback(hostname: string): boolean {
-  return (
-    hostname === 'localhost' ||
-    hostname.endsWith('.localhost') ||
-    hostname === '[::1]' ||
-    /^127\.\d+\.\d+\.\d+$/.test(hostname)
-  )
 }
 
 declare module 'fastify' {
   interface FastifyReply {
     /**
-     * Starts a session after the application has checked who it is. Resolves to the body of the response.
-     * By cookie, the session that the request's cookies name ends in the same step. AUTH_REVOKED_TOKEN: all sessions of
-     * the subject were ended at or after `authenticatedAt`.
-     * @throws AuthError AUTH_CROSS_SITE, AUTH_REVOKED_TOKEN, AUTH_STORE_UNAVAILABLE, AUTH_TOKEN_TOO_LARGE; by cookie, where
-     * it is uncertain which sessions are to end, AUTH_KEYS_UNAVAILABLE or AUTH_MALFORMED_CREDENTIALS (more than 4 sessions
-     * or 8 values), with the cookies cleared
-     * @throws TypeError for an unknown or ill-typed member; by cookie, when the response's headers have been sent:
-     * nothing is written then
+     * Starts a session after the application has checked the caller's credentials. Resolves to the body of the response.
+     * By cookie, the session that the request's cookies name ends in the same step.
+     *
+     * It does not check a password, and it does not limit attempts: the application does both.
+     * ```ts
+     * app.post('/login', async (request, reply) => {
+     *   reply.assertSameSite()
+     *   const { username, password } = request.body as { username: string; password: string }
+     *   const authenticatedAt = Date.now()
+     *   const user = await users.verify(username, password)
+     *   if (!user) return reply.code(401).send()
+     *   return reply.signIn({ sub: user.id, transport: 'cookie', authenticatedAt })
+     * })
+     * ```
+     * @throws AuthError AUTH_CROSS_SITE; AUTH_REVOKED_TOKEN if all sessions of the subject were ended at or after
+     * `authenticatedAt`; AUTH_STORE_UNAVAILABLE; AUTH_TOKEN_TOO_LARGE. By cookie, if it is uncertain which sessions are
+     * to end, AUTH_KEYS_UNAVAILABLE or AUTH_MALFORMED_CREDENTIALS (more than 4 sessions or 8 values); the cookies are
+     * cleared then
+     * @throws TypeError for an unknown or ill-typed member; by cookie, if the response's headers have been sent: nothing
+     * is written then
      */
     signIn: ReturnType<typeof createSignIn>
     /**
-     * The first line of a cookie sign-in, before a password is hashed.
+     * Refuses requests from another site. Call it first in a cookie sign-in, before the password is hashed.
+     * ```ts
+     * app.post('/login', async (request, reply) => {
+     *   reply.assertSameSite()
+     *   return { ok: true }
+     * })
+     * ```
      * @throws AuthError AUTH_CROSS_SITE
      */
     assertSameSite(): void

@@ -4,56 +4,44 @@ import type { Emit } from '../events.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { AccessTokens } from '../tokens/access-token.ts'
 import type { Challenge } from './challenge.ts'
-import { isToken68, readCredentials } from './credentials.ts'
-import type { AssertSameSite } from './cross-site.ts'
+import { assertWellFormed, readCredentials } from './credentials.ts'
+import type { CrossSite } from './cross-site.ts'
 import { sessionsInCookies } from './request-sessions.ts'
 import { carryByRaw } from './response-state.ts'
 import type { PresentedCookies, SessionCookies } from './session-cookies.ts'
 
 export interface SignOutParts {
-  readonly sessions: Sessions
-  readonly accessTokens: AccessTokens
+  readonly sessions: Pick<Sessions, 'begin' | 'signOut' | 'endByRefreshToken'>
+  readonly accessTokens: Pick<AccessTokens, 'parse' | 'namedSession'>
+  /** `null` if the application uses no cookies. */
   readonly sessionCookies: SessionCookies | null
-  readonly assertSameSite: AssertSameSite
+  readonly crossSite: Pick<CrossSite, 'assertSameSite'>
   readonly challenge: Challenge
   readonly emit: Emit
 }
 
 /**
- * Ends the session that the argument names, else the header, else the cookies. Nothing to end is success; what cannot
- * be read is not nothing.
+ * `reply.signOut()`: ends the session that the argument names, else the header, else the cookies. Having nothing to end
+ * is success, but credentials that cannot be read are an error.
  */
-export function createSignOut({
-  sessions,
-  accessTokens,
-  sessionCookies,
-  assertSameSite,
-  challenge,
-  emit
-}: SignOutParts) {
+export function createSignOut({ sessions, accessTokens, sessionCookies, crossSite, challenge, emit }: SignOutParts) {
   async function end(reply: FastifyReply, refreshToken: unknown): Promise<void> {
     if (refreshToken === undefined) return await endByRequest(reply)
-    if (typeof refreshToken !== 'string') throw refusal('AUTH_MALFORMED_CREDENTIALS', 'the refresh token is no string')
+    if (typeof refreshToken !== 'string') {
+      throw refusal('AUTH_MALFORMED_CREDENTIALS', 'the refresh token must be a string')
+    }
     await sessions.endByRefreshToken(refreshToken)
   }
 
   async function endByRequest(reply: FastifyReply): Promise<void> {
-    // Without a cookie name, the header alone is read.
-    const header = readCredentials(reply.request.raw, null)
-    switch (header.kind) {
-      case 'foreign':
-        throw refusal('AUTH_NO_CREDENTIALS', 'an Authorization of another scheme or shape')
-      case 'malformed':
-        throw refusal('AUTH_MALFORMED_CREDENTIALS', header.detail)
-      case 'header':
-        return await endByHeader(header.token)
-      default:
-        await endByCookies(reply)
-    }
+    // Without a cookie name, only the header is read.
+    const credentials = readCredentials(reply.request.raw, null)
+    assertWellFormed(credentials)
+    if (credentials.kind === 'header') await endByHeader(credentials.token)
+    else await endByCookies(reply)
   }
 
   async function endByHeader(token: string): Promise<void> {
-    if (!isToken68(token)) throw refusal('AUTH_MALFORMED_CREDENTIALS', 'not exactly one token68')
     const id = await accessTokens.namedSession(accessTokens.parse(token))
     if (id !== null) await sessions.signOut(id)
   }
@@ -62,8 +50,8 @@ export function createSignOut({
     const { request } = reply
     const presented = sessionCookies?.read(request)
     if (!sessionCookies || !presented || isEmpty(presented)) return
-    assertSameSite(request)
-    // First, so that the browser forgets them even if the store cannot be told.
+    crossSite.assertSameSite(request)
+    // First, so that the browser drops them even if the store is unavailable.
     clearCookies(request, presented.areTooMany)
     carryByRaw(reply)
     const { ids, refreshTokens, problem } = await sessionsInCookies(presented, accessTokens)
@@ -100,13 +88,25 @@ function isEmpty({ access, hasRefresh, areTooMany }: PresentedCookies): boolean 
 declare module 'fastify' {
   interface FastifyReply {
     /**
-     * Ends the caller's session: its access tokens are refused by this process before this resolves, by others within
-     * moments. Succeeds when there is nothing to end: no credentials, a token without a session, or one that expired more
-     * than `accessToken.maxLifetimeSeconds` ago. An access token needs a good signature, our `iss` and a `sid`, nothing
-     * else. By cookie, both cookies are cleared in any case, and at most 4 sessions end.
-     * @throws AuthError AUTH_INVALID_TOKEN, AUTH_NO_CREDENTIALS or AUTH_MALFORMED_CREDENTIALS for a header that cannot be
-     * read; AUTH_CROSS_SITE; AUTH_MALFORMED_CREDENTIALS for cookies of more than 4 sessions or 8 values; AUTH_STORE_UNAVAILABLE
-     * (refused here all the same); AUTH_KEYS_UNAVAILABLE while `keys` cannot be loaded and the token's key is unknown
+     * Ends the session that the refresh token of the argument names, else the access token of the header, else the
+     * cookies. This process refuses the session's access tokens before this resolves, others do within moments. An
+     * access token needs only a good signature, our `iss` and a `sid`. By cookie, both cookies are cleared in any case,
+     * and at most 4 sessions end.
+     *
+     * Succeeds if there is nothing to end: without credentials, with a token without a session, with a refresh token
+     * that is not ours (RFC 7009 §2.2), or with an access token that expired more than `accessToken.maxLifetimeSeconds`
+     * ago.
+     * ```ts
+     * app.post('/logout', async (request, reply) => {
+     *   await reply.signOut()
+     *   return reply.code(204).send()
+     * })
+     * ```
+     * @param refreshToken the refresh token of a bearer client. Default: the header or the cookies
+     * @throws AuthError AUTH_INVALID_TOKEN, AUTH_NO_CREDENTIALS or AUTH_MALFORMED_CREDENTIALS for a header that cannot
+     * be read; AUTH_CROSS_SITE; AUTH_MALFORMED_CREDENTIALS for cookies of more than 4 sessions or 8 values;
+     * AUTH_STORE_UNAVAILABLE, although this process refuses the session from then on; AUTH_KEYS_UNAVAILABLE if the
+     * token's key is unknown while `keys` cannot be loaded
      */
     signOut: ReturnType<typeof createSignOut>
   }

@@ -3,38 +3,42 @@ import type { TokenSet } from '../sessions/sessions.ts'
 import { carryByRaw, responseState } from './response-state.ts'
 import type { SessionCookies } from './session-cookies.ts'
 
-/** RFC 6749 §5.1. */
+/** The body of a bearer sign-in or refresh (RFC 6749 §5.1). */
 export interface BearerResponse {
   readonly access_token: string
   readonly token_type: 'Bearer'
-  /** Seconds. */
+  /** Seconds until the access token expires. */
   readonly expires_in: number
   readonly refresh_token: string
+  /** Space-separated (RFC 6749 §3.3); absent if the session has no scope. */
   readonly scope?: string
 }
 
-/** The tokens are in cookies that scripts cannot read: the body has none. */
+/** The body of a cookie sign-in or refresh. The tokens are in cookies that scripts cannot read, not in the body. */
 export interface CookieResponse {
   readonly session_id: string
-  /** Seconds. */
+  /** Seconds until the access token expires. */
   readonly expires_in: number
 }
 
-export function respondBearer(reply: FastifyReply, grant: TokenSet): BearerResponse {
+export function respondBearer(reply: FastifyReply, tokens: TokenSet): BearerResponse {
   responseState(reply.request).cacheControl = 'no-store'
   carryByRaw(reply)
   return {
-    access_token: grant.accessToken,
+    access_token: tokens.accessToken,
     token_type: 'Bearer',
-    expires_in: grant.expiresIn,
-    refresh_token: grant.refreshToken,
-    ...(grant.scope === null ? undefined : { scope: grant.scope })
+    expires_in: tokens.expiresIn,
+    refresh_token: tokens.refreshToken,
+    ...(tokens.scope === null ? undefined : { scope: tokens.scope })
   }
 }
 
-export function respondCookie(reply: FastifyReply, cookies: SessionCookies, grant: TokenSet): CookieResponse {
+export function respondCookie(
+  reply: FastifyReply,
+  { sessionCookies, tokens }: { sessionCookies: SessionCookies; tokens: TokenSet }
+): CookieResponse {
   responseState(reply.request).cacheControl = 'no-store'
-  cookies.set(reply.request, grant)
+  sessionCookies.set(reply.request, tokens)
   carryByRaw(reply)
-  return { session_id: grant.sessionId, expires_in: grant.expiresIn }
+  return { session_id: tokens.sessionId, expires_in: tokens.expiresIn }
 }

@@ -34,6 +34,8 @@ interface Outcome {
 
 type Refused = (attempt: Attempt) => Promise<never>
 
+export type Refresh = ReturnType<typeof createRefresh>
+
 /** Exchanges a refresh token: what `rotation.ts` decides is carried out by one atomic store call. */
 export function createRefresh(parts: SessionParts, sessions: Sessions) {
   const { settings, store: sharedStore, accessLifetime, refreshTokens, knownSessions, revocations, emit } = parts

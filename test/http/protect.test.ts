@@ -653,7 +653,7 @@ t.test('two contexts of one application never share a cookie name', async (t) =>
 
 t.test('registering twice fails, with the remedy', async (t) => {
   const message =
-    'Cannot register fastify-authenticate: "authenticate" is decorated already in this context or a parent. Register it once, or in sibling contexts (app.register(async (scope) => { … }))'
+    'Cannot register fastify-authenticate: "authenticate" is already decorated in this context or a parent. Register it once, or in sibling contexts (app.register(async (scope) => { … }))'
   await t.rejects(
     async () => {
       await fastify().register(authenticate, options).register(authenticate, options)

@@ -320,8 +320,8 @@ t.test(
 t.test('reply.signIn() names what is no sign-in, and starts nothing', async (t) => {
   const server = await createApp()
   const rows: [object, string][] = [
-    [{ transport: undefined }, 'signIn() needs "transport": "bearer" or "cookie"'],
-    [{ transport: 'header' }, 'signIn() needs "transport": "bearer" or "cookie"'],
+    [{ transport: undefined }, '"transport" must be "bearer" or "cookie"'],
+    [{ transport: 'header' }, '"transport" must be "bearer" or "cookie"'],
     [
       { revokeOther: true },
       'unknown member "revokeOther": expected sub, claims, scope, transport, device, authenticatedAt, revokeOthers or crossSite'
@@ -372,7 +372,7 @@ t.test('reply.signIn() names what is no sign-in, and starts nothing', async (t) 
   })
   t.strictSame(
     [response.statusCode, response.json().message],
-    [500, 'signIn() with transport "cookie" needs the option "cookies"']
+    [500, 'signIn() with transport "cookie" requires the option "cookies"']
   )
 })
 

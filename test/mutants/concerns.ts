@@ -77,6 +77,8 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
   'plugin/tokens/': tokens,
   'plugin/http/openapi.ts': ['http/document'],
   'plugin/http/authenticate.ts': ['tokens/access-token', 'http/upgrades', 'sessions/revocations'],
+  'plugin/http/cookie-authentication.ts': ['http/credentials', 'http/session-cookies', 'http/cross-site'],
+  'plugin/http/re': ['http/credentials', 'http/session-cookies', 'http/cookie-size', 'http/response-state'],
   'plugin/http/route-registry.ts': ['http/protect', 'http/document', 'http/reach'],
   'plugin/http/protect.ts': ['http/protect', 'http/upgrades', 'http/reach'],
   'plugin/http/jwks.ts': ['tokens/key', 'tokens/key-source'],

@@ -1,0 +1,56 @@
+import type { FastifyRequest } from 'fastify'
+import { AuthError, refusal } from '../errors.ts'
+import type { Refresh } from '../sessions/refresh.ts'
+import type { Revocations } from '../sessions/revocations.ts'
+import type { TokenSet } from '../sessions/sessions.ts'
+import type { PresentedCookies, PresentedRefreshToken, SessionCookies } from './session-cookies.ts'
+
+export interface ExchangeParts {
+  readonly refresh: Refresh
+  readonly revocations: Pick<Revocations, 'isSessionRevoked'>
+  readonly sessionCookies: SessionCookies
+}
+
+/** After these refusals, the cookies can never succeed again. */
+const finalCodes = new Set(['AUTH_REFRESH_INVALID', 'AUTH_REFRESH_REUSED'])
+
+/**
+ * Exchanges the refresh token of the cookies. Clears cookies that can never succeed again, and keeps the others.
+ * @throws AuthError as `refresh()`
+ */
+export async function exchangeRefreshCookie(
+  request: FastifyRequest,
+  { presented, refresh, revocations, sessionCookies }: ExchangeParts & { readonly presented: PresentedCookies }
+): Promise<TokenSet> {
+  const candidates = withoutEnded(presented.refresh, revocations)
+  if (presented.areTooMany || !nameOneSession(candidates)) {
+    sessionCookies.clearEverywhere(request)
+    throw refusal('AUTH_REFRESH_INVALID', 'the refresh cookies name several sessions, or have too many values')
+  }
+  try {
+    return await refresh(latest(candidates).text, { assertFits: sessionCookies.assertFits })
+  } catch (error) {
+    if (error instanceof AuthError && finalCodes.has(error.code)) sessionCookies.clear(request)
+    throw error
+  }
+}
+
+/** A leftover of a session that has ended does not count beside the token of another session. */
+function withoutEnded(
+  tokens: readonly PresentedRefreshToken[],
+  revocations: ExchangeParts['revocations']
+): readonly PresentedRefreshToken[] {
+  const live = tokens.filter(({ token }) => !revocations.isSessionRevoked(token.sessionId))
+  return live.length > 0 ? live : tokens
+}
+
+/** Of two sessions, neither is trusted: an attacker may have planted one of them. */
+function nameOneSession(tokens: readonly PresentedRefreshToken[]): boolean {
+  return tokens.every(({ token }) => token.sessionId === tokens[0]!.token.sessionId)
+}
+
+/** The token that the browser received last. */
+function latest([first, ...others]: readonly PresentedRefreshToken[]): PresentedRefreshToken {
+  if (first === undefined) throw refusal('AUTH_REFRESH_INVALID', 'the shape or the mac is wrong')
+  return others.reduce((one, other) => (other.token.generation > one.token.generation ? other : one), first)
+}
