@@ -33,34 +33,37 @@ ${table(
   ]
 )}
 
-What it means: 10 % of the bare route is about 1 µs. For a token seen before, the hooks take 0.3 µs and the checks 0.4 µs; the
-rest is cache misses on the claims of 100 tokens. For a token not seen before, the signature check dominates.
+What it means: 10 % of the bare route is about 1 µs. For a token seen before, the hooks take 0.3 µs and the checks
+0.4 µs; the rest is cache misses on the claims of 100 tokens. For a token not seen before, the signature check
+dominates.
 
 Directly against each other:
 
 ${comparisons(protectedRoute.direct)}
 
-What it means: the plugin keeps verified tokens in memory, and \`@fastify/jwt\` verifies each time, or looks a token up in its
-own cache. For a token not seen before, this plugin also runs \`fast-jwt\`, through \`@fastify/jwt\`, and adds what \`fast-jwt\`
-does not check: canonical base64url, valid UTF-8 and the claims of RFC 9068. It also freezes the claims and stores the token.
+What it means: the plugin keeps verified tokens in memory, and \`@fastify/jwt\` verifies each time, or looks a token
+up in its own cache. For a token not seen before, this plugin also runs \`fast-jwt\`, through \`@fastify/jwt\`, and
+adds what \`fast-jwt\` does not check: canonical base64url, valid UTF-8 and the claims of RFC 9068. It also freezes
+the claims and stores the token.
 
 A refused token, against a bare route that throws a 401:
 
 ${comparisons(protectedRoute.refused)}
 
-What it means: garbage is refused without cryptography. A forged or expired token costs a signature check, because nothing
-else distinguishes it from a valid one.
+What it means: garbage is refused without cryptography. A forged or expired token costs a signature check, because
+nothing else distinguishes it from a valid one.
 
 With revoked sessions and tokens in memory, against none:
 
 ${comparisons(protectedRoute.revocations)}
 
-What it means: a token that was found valid is looked up again only after the list of revocations has changed, so the number of
-revocations does not matter.
+What it means: a token that was found valid is looked up again only after the list of revocations has changed, so
+the number of revocations does not matter.
 
 ## Checking a token
 
-\`request.authenticate()\` alone, against the verifier of \`fast-jwt\`, and against bare cryptography, which is the limit:
+\`request.authenticate()\` alone, against the verifier of \`fast-jwt\`, and against bare cryptography, which is the
+limit:
 
 ${comparisons(verification)}
 
@@ -90,8 +93,8 @@ ${table(
 
 function describeRun({ effort, date, node, platform, cores, processor, versions }: Results): string {
   const libraries = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
-  return `Generated from \`bench/results.json\` by \`npm run bench:report\`. \`npm run bench\` measures: everything, or a short form in
-90 s (\`npm run bench -- --quick\`).
+  return `Generated from \`bench/results.json\` by \`npm run bench:report\`. \`npm run bench\` measures: everything,
+or a short form in 90 s (\`npm run bench -- --quick\`).
 
 - Run: ${effort.name}, ${date}
 - Machine: Node ${node}, ${platform}, ${cores} cores of ${processor}
@@ -106,37 +109,38 @@ function summary({ protectedRoute: { plugin, direct, revocations } }: Results): 
   const cached = ratio(direct, names.routeAgainst('@fastify/jwt, with cache', 'header'))
   const uncached = ratio(direct, names.routeAgainst('@fastify/jwt', 'header'))
   const most = revocations.at(-1)!
-  return `- A request with an HS256 token that was seen before costs ${seen} times the bare route, ${cached} times \`@fastify/jwt\` with
-  its cache, and ${uncached} times \`@fastify/jwt\` without.
+  return `- A request with an HS256 token that was seen before costs ${seen} times the bare route, ${cached} times
+  \`@fastify/jwt\` with its cache, and ${uncached} times \`@fastify/jwt\` without.
 - The first request with an HS256 token costs ${unseen} times the bare route.
-- Protected routes do not read the store. With ${most.name} in memory, a request costs ${most.ratio.cpuMicros.toFixed(2)} times as
-  much as with none.`
+- Protected routes do not read the store. With ${most.name} in memory, a request costs
+  ${most.ratio.cpuMicros.toFixed(2)} times as much as with none.`
 }
 
-const method = `All servers run at the same time, each in its own process, in production mode and without a loader. One client process
-sends requests to each in turn, over 10 connections with 10 pipelined requests each (Fastify's own benchmarks use 100
-connections).
+const method = `All servers run at the same time, each in its own process, in production mode and without a loader.
+One client process sends requests to each in turn, over 10 connections with 10 pipelined requests each (Fastify's
+own benchmarks use 100 connections).
 
-The figure is the CPU time of the server's process per request, all its threads included. It is measured in short bursts. Each
-burst is compared with the bursts of the bare route directly before and after it, which receives the same bytes. The published
-figure is the median of these ratios: on a noisy machine, ratios are stable where times are not. Each ratio is shown with its
-interquartile range. It is not the quotient of the two times beside it, which are medians of their own. Two runs of the same
-program differ by about 3 % (JIT variance); treat smaller differences as noise.
+The figure is the CPU time of the server's process per request, all its threads included. It is measured in short
+bursts. Each burst is compared with the bursts of the bare route directly before and after it, which receives the
+same bytes. The published figure is the median of these ratios: on a noisy machine, ratios are stable where times
+are not. Each ratio is shown with its interquartile range. It is not the quotient of the two times beside it, which
+are medians of their own. Two runs of the same program differ by about 3 % (JIT variance); treat smaller differences
+as noise.
 
 Two settings apply to all processes, because their absence would affect some processes and not others:
 
-- \`--no-memory-reducer\`: V8 would otherwise collect garbage while a process waits for its turn, which a server under load
-  never does.
-- One tick object of Node is kept alive: without one, a full garbage collection drops the object's hidden class, and every
-  later request costs 25 % more.
+- \`--no-memory-reducer\`: V8 would otherwise collect garbage while a process waits for its turn, which a server
+  under load never does.
+- One tick object of Node is kept alive: without one, a full garbage collection drops the object's hidden class, and
+  every later request costs 25 % more.
 
-All routes respond with \`{ "sub": "alice" }\`, and all tokens have the same claims. "Seen before" means one of 100 tokens of 100
-users. "Not seen before" means a token that is not in the cache.
+All routes respond with \`{ "sub": "alice" }\`, and all tokens have the same claims. "Seen before" means one of 100
+tokens of 100 users. "Not seen before" means a token that is not in the cache.
 
 The libraries do not do the same work:
 
-- The JWT libraries check signature, algorithm, issuer, audience and expiry. They do not support sign-out. Libraries that accept
-  a key object receive one, because a secret as text costs them half a millisecond per request.
+- The JWT libraries check signature, algorithm, issuer, audience and expiry. They do not support sign-out. Libraries
+  that accept a key object receive one, because a secret as text costs them half a millisecond per request.
 - The figures of Express, Koa and Hono include the framework; the bare route is Fastify's.
 - The session libraries keep sessions in the memory of one process, or entirely in the cookie.
 - This plugin uses the memory store.`
@@ -147,21 +151,22 @@ function describeStores({ stores: { refresh, rotation }, effort }: Results): str
   const { few, many } = effort.sessions
   return `## Sessions
 
-\`reply.refresh()\` against the least that it needs: the store's own compare-and-set and one signature. Calls run one at a time,
-and the databases have their default settings: SQLite and PostgreSQL wait for the disk. \`retrySeconds\` is 0, because a second
-refresh within ten seconds would not rotate otherwise.
+\`reply.refresh()\` against the least that it needs: the store's own compare-and-set and one signature. Calls run
+one at a time, and the databases have their default settings: SQLite and PostgreSQL wait for the disk.
+\`retrySeconds\` is 0, because a second refresh within ten seconds would not rotate otherwise.
 
 ${times(refresh)}
 
-What it means: a refresh checks two macs and signs an access token, which takes about 25 µs. Compared with a compare-and-set in
-memory that is much; compared with a database it is little.
+What it means: a refresh checks two macs and signs an access token, which takes about 25 µs. Compared with a
+compare-and-set in memory that is much; compared with a database it is little.
 
-A rotation among ${many.toLocaleString('en')} sessions against one among ${few.toLocaleString('en')}, medians of single calls:
+A rotation among ${many.toLocaleString('en')} sessions against one among ${few.toLocaleString('en')}, medians of
+single calls:
 
 ${times(rotation)}
 
-What it means: the databases find a session by its key, however many there are. In memory, a session among a million is in no
-cache of the processor.
+What it means: the databases find a session by its key, however many there are. In memory, a session among a million
+is not in any cache of the processor.
 
 `
 }

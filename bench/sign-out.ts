@@ -54,8 +54,8 @@ async function refusedAt(node: Client, { access_token: token }: Tokens, onFirst:
 }
 
 /**
- * Measures from the moment at which the sign-out is sent to A, so that every delay counts. With polling this is the worst
- * case: each sign-out follows directly after the poll that completed the one before.
+ * Measures from the moment at which the sign-out is sent to A, so that every delay counts. With polling this is the
+ * worst case: each sign-out follows directly after the poll that completed the one before.
  */
 async function measure([a, b, c]: [Client, Client, Client], tokens: Tokens): Promise<Delays> {
   const accepted = [b, c].map((node) => {

@@ -1,5 +1,5 @@
-// Compares the rotations per second of one process and of three processes over one SQLite file, each with 100 concurrent
-// callers. Fails if three processes do less than 0.8 times the work of one, or if a call was rejected.
+// Compares the rotations per second of one process and of three processes over one SQLite file, each with 100
+// concurrent callers. Fails if three processes do less than 0.8 times the work of one, or if a call was rejected.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'

@@ -296,7 +296,7 @@ t.test("the recipe of docs/live-sign-out.md keeps a socket open that another iss
   const idp = 'https://idp.example.com'
   const trusted = JSON.stringify([{ issuer: idp, audience, jwks: { keys: [key.jwk] }, algorithms: ['ES256'] }])
   const { open } = await startRecipe(t, {
-    'const needs: Needs = {}': `const needs: Needs = { issuers: ['${idp}'] }`,
+    'const needs: TokenNeeds = {}': `const needs: TokenNeeds = { issuers: ['${idp}'] }`,
     'secret: process.env.AUTH_SECRET,': `secret: process.env.AUTH_SECRET, trustedIssuers: ${trusted},`
   })
   const iat = Math.floor(Date.now() / 1000)
