@@ -111,7 +111,8 @@ export function createRefresh(parts: SessionParts, sessions: Sessions) {
       assertProved(token, row.sessionKey)
       knownSessions.remember(row)
       const attempt: Attempt = { token, store, row, now: storeTime }
-      const outcome: Outcome | Refused = outcomes[applied ? 'rotate' : decide(row, { generation: token.generation, storeTime, ...policy })]
+      const outcome: Outcome | Refused =
+        outcomes[applied ? 'rotate' : decide(row, { generation: token.generation, storeTime, ...policy })]
       if (typeof outcome === 'function') return await outcome(attempt)
       const next = prepared ?? (await tokenFor(attempt, assertFits))
       const written =

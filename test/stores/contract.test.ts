@@ -5,6 +5,8 @@ import { memoryStore } from '../../plugin/stores/memory.ts'
 import type { RevokedSession, SessionRow, SessionStore } from '../../plugin/stores/session-store.ts'
 import { noticed } from './noticed.ts'
 
+t.setTimeout(180_000)
+
 /** Mistakes that a first store of one's own often has. `noticed.ts` lists the cases that detect each. */
 const mistakes: Record<string, (store: SessionStore) => Partial<SessionStore>> = {
   'no mistake': () => ({}),
@@ -108,8 +110,8 @@ const mistakes: Record<string, (store: SessionStore) => Partial<SessionStore>> =
   'rotate() ignores `minAgeMs`': (store) => ({
     rotate: (id, change) => store.rotate(id, { ...change, minAgeMs: 0 })
   }),
-  'rotate() requires a millisecond more than `minAgeMs`': (store) => ({
-    rotate: (id, change) => store.rotate(id, { ...change, minAgeMs: change.minAgeMs + (change.minAgeMs && 1) })
+  'rotate() requires ten milliseconds more than `minAgeMs`': (store) => ({
+    rotate: (id, change) => store.rotate(id, { ...change, minAgeMs: change.minAgeMs + (change.minAgeMs && 10) })
   }),
   'rotate() extends the idle expiry beyond the absolute expiry': (store) => ({
     async rotate(id, change) {

@@ -71,7 +71,7 @@ export const noticed: Record<string, readonly string[]> = {
     'rotate() is applied exactly when isRotatable() is true, for each age, generation and state',
     'rotate() does not change a row that was rotated less than `minAgeMs` ago'
   ],
-  'rotate() requires a millisecond more than `minAgeMs`': [
+  'rotate() requires ten milliseconds more than `minAgeMs`': [
     'rotate() is applied exactly when isRotatable() is true, for each age, generation and state'
   ],
   'rotate() extends the idle expiry beyond the absolute expiry': [

@@ -54,9 +54,11 @@ export const rotateCases: Cases = {
       const { row, storeTime: before } = await other.find(started.id)
       const minAgeMs = minAge(row === null ? 0 : before - row.rotatedAt)
       const { applied, storeTime } = await store.rotate(started.id, { ...rotation, from, to: from + 1, minAgeMs })
-      const expected = row !== null && isRotatable(row, { from, minAgeMs, storeTime })
+      const isRotatableAt = (time: number) => row !== null && isRotatable(row, { from, minAgeMs, storeTime: time })
+      // A store may compare a moment before it reads `storeTime`: a refusal must be right at some time in between.
+      const isRight = applied ? isRotatableAt(storeTime) : !(isRotatableAt(before) && isRotatableAt(storeTime))
       const age = row === null ? 'unknown' : `${storeTime - row.rotatedAt} ms`
-      assert.equal(applied, expected, `${state}, from ${from}, minAgeMs ${minAgeMs}, age ${age}`)
+      assert.ok(isRight, `applied is ${applied}: ${state}, from ${from}, minAgeMs ${minAgeMs}, age ${age}`)
     }
     const minAges = [() => 0, () => hourMs, ...[-1, 0, 1, 2, 3, 4].map((ms) => (age: number) => Math.max(0, age + ms))]
     for (const state of Object.keys(states)) {
