@@ -40,7 +40,7 @@ import { Sweeper } from './sessions/sweeper.ts'
 import { TimedStore } from './sessions/timed-store.ts'
 import { Trimmer } from './sessions/trimmer.ts'
 import { resolveStore, type StoreOption } from './stores/store-option.ts'
-import { createAccessTokens } from './tokens/access-token.ts'
+import { createAccessTokens } from './tokens/access-tokens.ts'
 import { createKeySource, type KeySource } from './tokens/key-source.ts'
 import type { Keyring } from './tokens/keyring.ts'
 import { createRefreshTokens } from './tokens/refresh-token.ts'
@@ -68,9 +68,19 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
   const settings = Object.freeze({ ...resolved, clock: storeClock.now })
   const timedStore = new TimedStore({ store, storeClock, clock: nodeClock })
 
-  const keys = await createKeySource({ keys: options.keys, secrets, settings, emit })
-  const accessTokens = createAccessTokens(settings, keys, createTrustedIssuers(settings), nodeClock)
-  const refreshTokens = createRefreshTokens(settings, secrets)
+  const { issuer, audience, accessToken, keysReloadSeconds, trustedIssuers, clock } = settings
+  const { types, clockToleranceSeconds } = accessToken
+  const keys = await createKeySource({ keys: options.keys, secrets, keysReloadSeconds, types, emit })
+  const accessTokens = createAccessTokens({
+    issuer,
+    audience,
+    accessToken,
+    keys,
+    trustedIssuers: createTrustedIssuers({ issuer, trustedIssuers, clockToleranceSeconds }),
+    clock,
+    nodeClock
+  })
+  const refreshTokens = createRefreshTokens({ issuer, secrets })
 
   const revocations = new Revocations({
     settings,
@@ -145,7 +155,7 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
   })
   app.decorate('sessions', createSessionApi(sessions))
   app.decorate('accessTokens', createAccessTokenApi({ settings, accessTokens, revocations }))
-  app.decorate('keys', { jwks: () => keys.current().jwks(), reload: keys.reload })
+  app.decorate('keys', { jwks: () => keys.current().jwks(), reload: () => keys.reload() })
   app.decorate('securitySchemes', securitySchemes)
 
   if (renew) addReplyHook(app)

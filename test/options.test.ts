@@ -25,7 +25,7 @@ t.test('every option: a wrong, empty, unknown or contradictory value stops the s
   const keyList = 'must be a non-empty list of { key, kid?, alg?, state? }, or a function that returns one: received'
   const origin = 'must be an exact origin such as "https://app.example.com", without a path or a wildcard: received'
   const cookieName = 'must be a cookie name (RFC 6265 §4.1.1)'
-  const publicLooking = 'looks like a public key or certificate, which everybody may know: a secret is needed'
+  const publicLooking = 'must be secret: this looks like a public key or a certificate'
   const missing = 'is missing: is the environment variable set?'
   const lost = 'is undefined: give it a value, or leave it out'
   const from1 = 'must be a whole number >= 1: received'
@@ -64,7 +64,7 @@ t.test('every option: a wrong, empty, unknown or contradictory value stops the s
     [{ secret: [] }, 'secret', 'must not be an empty list'],
     [{ secret: [undefined] }, 'secret.0', 'must be a string or a Buffer'],
     [{ secret: [secret, 'short'] }, 'secret.1', 'must be at least 32 bytes: received 5'],
-    [{ secret: [secret, secret] }, 'secret.1', 'stands in the list twice'],
+    [{ secret: [secret, secret] }, 'secret.1', 'repeats an earlier entry'],
     [{ secret: publicKey.export({ type: 'spki', format: 'pem' }) }, 'secret', publicLooking],
     [{ secret: publicKey.export({ type: 'spki', format: 'der' }) }, 'secret', publicLooking],
     [{ secret: JSON.stringify(publicKey.export({ format: 'jwk' })) }, 'secret', publicLooking],
@@ -85,19 +85,19 @@ t.test('every option: a wrong, empty, unknown or contradictory value stops the s
       'must be a string of 1 to 256 characters: received a string'
     ],
     [{ keys: [{ key, alg: '' }] }, 'keys.0.alg', `${nonEmpty} ""`],
-    [{ keys: [{ key, alg: 'none' }] }, 'keys.0.alg', 'is not a signature algorithm that is supported'],
-    [{ keys: [{ key, alg: 'RS256' }] }, 'keys.0.key', 'is no key for RS256'],
+    [{ keys: [{ key, alg: 'none' }] }, 'keys.0.alg', 'is not a supported signature algorithm'],
+    [{ keys: [{ key, alg: 'RS256' }] }, 'keys.0.key', 'is not a key for RS256'],
     [{ keys: [{ key, state: 'old' }] }, 'keys.0.state', 'must be one of next, active, previous: received "old"'],
     [
       { keys: [{ key: publicKey, state: 'active' }] },
       'keys.0.state',
-      'must not be "active": a public key only verifies'
+      'must be "previous" for a public key: received "active"'
     ],
     [{ keys: [{ key, state: 'next' }] }, 'keys', 'must have exactly one active private key: received none'],
     [
       { keys: [{ key }, { key: other }] },
       'keys.0.state',
-      'is missing: several private keys must say which is next, active or previous'
+      'is missing: with several private keys, each must be "next", "active" or "previous"'
     ],
     [
       {
@@ -117,7 +117,7 @@ t.test('every option: a wrong, empty, unknown or contradictory value stops the s
         ]
       },
       'keys',
-      'must not have two keys of one kid: received "a" twice'
+      'must not repeat a kid: received "a" twice'
     ],
     [
       { keys: [{ key: createSecretKey(Buffer.from('k'.repeat(40))) }] },

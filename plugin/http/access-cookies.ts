@@ -1,5 +1,6 @@
 import type { Revocations } from '../sessions/revocations.ts'
-import type { AccessToken, AccessTokens } from '../tokens/access-token.ts'
+import type { AccessToken } from '../tokens/access-token.ts'
+import type { AccessTokens } from '../tokens/access-tokens.ts'
 import type { UnverifiedToken } from '../tokens/unverified-token.ts'
 
 interface Candidate {
@@ -8,7 +9,7 @@ interface Candidate {
 }
 
 export interface ChooseParts {
-  readonly accessTokens: Pick<AccessTokens, 'readOwn'>
+  readonly accessTokens: Pick<AccessTokens, 'readLocal'>
   readonly revocations: Pick<Revocations, 'isSessionRevoked'>
 }
 
@@ -24,7 +25,9 @@ export async function chooseAccessCookie(
   { accessTokens, revocations }: ChooseParts
 ): Promise<UnverifiedToken | null> {
   if (values.length === 1) return values[0]!
-  const read = await Promise.all(values.map(async (token) => ({ token, verified: await accessTokens.readOwn(token) })))
+  const read = await Promise.all(
+    values.map(async (token) => ({ token, verified: await accessTokens.readLocal(token) }))
+  )
   const own = read.filter((candidate): candidate is Candidate => candidate.verified !== null)
   const live = own.filter(
     ({ verified: { sessionId } }) => sessionId === null || !revocations.isSessionRevoked(sessionId)

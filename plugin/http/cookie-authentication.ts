@@ -1,7 +1,8 @@
 import type { FastifyRequest } from 'fastify'
 import { AuthError, refusal } from '../errors.ts'
 import type { Revocations } from '../sessions/revocations.ts'
-import type { AccessToken, AccessTokens } from '../tokens/access-token.ts'
+import type { AccessToken } from '../tokens/access-token.ts'
+import type { AccessTokens } from '../tokens/access-tokens.ts'
 import type { Requirements } from '../tokens/requirements.ts'
 import type { UnverifiedToken } from '../tokens/unverified-token.ts'
 import { chooseAccessCookie } from './access-cookies.ts'
@@ -12,7 +13,7 @@ import type { SessionCookies } from './session-cookies.ts'
 export interface CookieAuthenticationParts {
   readonly accessTokens: Pick<
     AccessTokens,
-    'fromCache' | 'readOwn' | 'verify' | 'verifyUncached' | 'verifyIgnoringExpiry'
+    'fromCache' | 'readLocal' | 'verify' | 'verifyUncached' | 'verifyIgnoringExpiry'
   >
   readonly revocations: Pick<Revocations, 'assertNotRevoked' | 'isSessionRevoked'>
   /** `null` if the application uses no cookies. */

@@ -1,5 +1,5 @@
 import { AuthError, refusal } from '../errors.ts'
-import type { AccessTokens } from '../tokens/access-token.ts'
+import type { AccessTokens } from '../tokens/access-tokens.ts'
 import type { UnverifiedToken } from '../tokens/unverified-token.ts'
 import type { PresentedCookies } from './session-cookies.ts'
 
@@ -19,7 +19,7 @@ export interface CookieSessions {
 /** Reads which sessions the cookies name, in order to end them. A token that is not ours names none. */
 export async function sessionsInCookies(
   presented: PresentedCookies,
-  accessTokens: Pick<AccessTokens, 'namedSession'>
+  accessTokens: Pick<AccessTokens, 'sessionIdOf'>
 ): Promise<CookieSessions> {
   const { ids: signed, problem } = await signedSessions(presented.access, accessTokens)
   const all = new Set([...signed, ...presented.refresh.map(({ token }) => token.sessionId)])
@@ -38,13 +38,13 @@ export async function sessionsInCookies(
 
 async function signedSessions(
   tokens: readonly UnverifiedToken[],
-  accessTokens: Pick<AccessTokens, 'namedSession'>
+  accessTokens: Pick<AccessTokens, 'sessionIdOf'>
 ): Promise<{ ids: readonly string[]; problem: AuthError | null }> {
   const ids = new Set<string>()
   let problem: AuthError | null = null
   for (const token of tokens) {
     try {
-      const id = await accessTokens.namedSession(token)
+      const id = await accessTokens.sessionIdOf(token)
       if (id !== null) ids.add(id)
     } catch (error) {
       if (!(error instanceof AuthError)) throw error

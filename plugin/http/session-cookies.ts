@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { TokenSet } from '../sessions/sessions.ts'
-import type { AccessTokens } from '../tokens/access-token.ts'
+import type { AccessTokens } from '../tokens/access-tokens.ts'
 import type { RefreshToken, RefreshTokens } from '../tokens/refresh-token.ts'
 import type { UnverifiedToken } from '../tokens/unverified-token.ts'
 import type { CookieKind, Cookies } from './cookies.ts'

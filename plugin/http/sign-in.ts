@@ -3,7 +3,7 @@ import { assertKnown } from '../arguments.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { SignInInput } from '../sessions/sign-in-input.ts'
 import type { TimedStore } from '../sessions/timed-store.ts'
-import type { AccessTokens } from '../tokens/access-token.ts'
+import type { AccessTokens } from '../tokens/access-tokens.ts'
 import type { ClaimsInput } from '../tokens/user.ts'
 import type { Challenge } from './challenge.ts'
 import type { CrossSite } from './cross-site.ts'
@@ -29,7 +29,7 @@ const members = ['sub', 'claims', 'scope', 'transport', 'device', 'authenticated
 
 export interface SignInParts {
   readonly sessions: Pick<Sessions, 'begin' | 'start' | 'findSession'>
-  readonly accessTokens: Pick<AccessTokens, 'namedSession'>
+  readonly accessTokens: Pick<AccessTokens, 'sessionIdOf'>
   /** `null` if the application uses no cookies. */
   readonly sessionCookies: SessionCookies | null
   readonly crossSite: Pick<CrossSite, 'assertSameSite'>

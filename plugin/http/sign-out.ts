@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AuthError, refusal } from '../errors.ts'
 import type { Emit } from '../events.ts'
 import type { Sessions } from '../sessions/sessions.ts'
-import type { AccessTokens } from '../tokens/access-token.ts'
+import type { AccessTokens } from '../tokens/access-tokens.ts'
 import type { Challenge } from './challenge.ts'
 import { assertWellFormed, readCredentials } from './credentials.ts'
 import type { CrossSite } from './cross-site.ts'
@@ -12,7 +12,7 @@ import type { PresentedCookies, SessionCookies } from './session-cookies.ts'
 
 export interface SignOutParts {
   readonly sessions: Pick<Sessions, 'begin' | 'signOut' | 'endByRefreshToken'>
-  readonly accessTokens: Pick<AccessTokens, 'parse' | 'namedSession'>
+  readonly accessTokens: Pick<AccessTokens, 'parse' | 'sessionIdOf'>
   /** `null` if the application uses no cookies. */
   readonly sessionCookies: SessionCookies | null
   readonly crossSite: Pick<CrossSite, 'assertSameSite'>
@@ -42,7 +42,7 @@ export function createSignOut({ sessions, accessTokens, sessionCookies, crossSit
   }
 
   async function endByHeader(token: string): Promise<void> {
-    const id = await accessTokens.namedSession(accessTokens.parse(token))
+    const id = await accessTokens.sessionIdOf(accessTokens.parse(token))
     if (id !== null) await sessions.signOut(id)
   }
 

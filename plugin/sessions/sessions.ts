@@ -3,7 +3,8 @@ import { refusal } from '../errors.ts'
 import type { Emit, RevocationReason } from '../events.ts'
 import type { Settings } from '../options/options.ts'
 import type { NewSession, RevokedSession, SessionRow } from '../stores/session-store.ts'
-import type { AccessTokens, PreparedToken } from '../tokens/access-token.ts'
+import type { AccessTokens } from '../tokens/access-tokens.ts'
+import type { PreparedToken } from '../tokens/prepared-token.ts'
 import type { RefreshToken, RefreshTokens } from '../tokens/refresh-token.ts'
 import type { KnownSessions } from './known-sessions.ts'
 import type { Revocations } from './revocations.ts'
@@ -258,7 +259,7 @@ export function createSessions(parts: SessionParts) {
       sub: row.sub,
       scope: token.scope,
       accessToken: token.sign({ iat, exp }),
-      refreshToken: refreshTokens.issue(row.id, row.generation, row.sessionKey),
+      refreshToken: refreshTokens.issue({ sessionId: row.id, generation: row.generation, sessionKey: row.sessionKey }),
       expiresIn: exp - iat,
       sessionExpiresIn: Math.floor((row.idleExpiresAt - storeTime) / 1000)
     }

@@ -1,12 +1,13 @@
-/** The JWS algorithms that are spoken here (RFC 7518 §3.1, RFC 8037 §3.1) and the key each one needs. */
-interface Need {
+/** The key that an algorithm needs. */
+interface KeyRequirement {
   readonly kty: 'oct' | 'RSA' | 'EC' | 'OKP'
-  /** Curve in Node's words; only for EC and OKP. */
+  /** The curve, as Node names it. EC and OKP only. */
   readonly curve?: string
-  /** An HMAC key is at least as long as its hash, RFC 7518 §3.2. */
+  /** RFC 7518 §3.2: an HMAC key is at least as long as its hash. */
   readonly minBytes?: number
 }
 
+/** The supported JWS algorithms (RFC 7518 §3.1, RFC 8037 §3.1). */
 export const algorithms = {
   HS256: { kty: 'oct', minBytes: 32 },
   HS384: { kty: 'oct', minBytes: 48 },
@@ -21,7 +22,7 @@ export const algorithms = {
   ES384: { kty: 'EC', curve: 'secp384r1' },
   ES512: { kty: 'EC', curve: 'secp521r1' },
   EdDSA: { kty: 'OKP', curve: 'ed25519' }
-} as const satisfies Record<string, Need>
+} as const satisfies Record<string, KeyRequirement>
 
 export type Algorithm = keyof typeof algorithms
 
@@ -29,6 +30,6 @@ export function isAlgorithm(name: unknown): name is Algorithm {
   return typeof name === 'string' && Object.hasOwn(algorithms, name)
 }
 
-export function needOf(alg: Algorithm): Need {
+export function keyRequirement(alg: Algorithm): KeyRequirement {
   return algorithms[alg]
 }

@@ -1,13 +1,13 @@
 import { isScopeToken, reservedClaims } from './claims.ts'
 
 /**
- * Refuses claims that an application may not set, or that are no JSON.
- * @throws TypeError that names the claim
+ * Checks claims that an application sets, and returns a copy of them as JSON represents them.
+ * @throws TypeError that names a claim which is reserved, or which JSON cannot represent
  */
 export function checkAppClaims(claims: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  // What is signed is what JSON makes of them: a `toJSON` has its say before they are looked at.
+  // JSON is what gets signed, so a `toJSON()` must run before the check.
   const json = JSON.stringify(claims) ?? 'null'
-  // Text cannot look like a member here: its own quotation marks are escaped.
+  // A string value cannot match: its quotation marks are escaped.
   if (json.includes('"__proto__":')) throw new TypeError('"claims" must not contain "__proto__", at any depth')
   const own = JSON.parse(json)
   if (typeof own !== 'object' || own === null || Array.isArray(own)) throw new TypeError('"claims" must be an object')
@@ -16,16 +16,19 @@ export function checkAppClaims(claims: Readonly<Record<string, unknown>>): Reado
   return own
 }
 
-/** @throws TypeError when `scope` is not as in RFC 6749 §3.3: tokens of printable ASCII with one space between them */
+/**
+ * Returns the scope, or `null` for none.
+ * @throws TypeError when it does not follow RFC 6749 §3.3: tokens of printable ASCII, separated by one space
+ */
 export function checkScope(scope: unknown): string | null {
   if (scope === undefined || scope === null || scope === '') return null
   if (typeof scope !== 'string' || !scope.split(' ').every(isScopeToken)) {
-    throw new TypeError('"scope" must be scope tokens with one space between them (RFC 6749 §3.3)')
+    throw new TypeError('"scope" must be scope tokens separated by one space (RFC 6749 §3.3)')
   }
   return scope
 }
 
-/** Says which of the application's claims make a token large: sizes and names, no values. */
+/** Names the application's three largest claims and their sizes, for an error message. Never shows a value. */
 export function describeLargest(claims: Readonly<Record<string, unknown>>): string {
   const sizes = Object.entries(claims).map(([name, value]) => ({
     name,
@@ -35,5 +38,5 @@ export function describeLargest(claims: Readonly<Record<string, unknown>>): stri
     .sort((a, b) => b.bytes - a.bytes)
     .slice(0, 3)
     .map(({ name, bytes }) => `${name} (${bytes} bytes)`)
-  return `The largest claims: ${largest.join(', ') || "none of the application's"}`
+  return largest.length === 0 ? 'The application set no claims' : `The largest claims: ${largest.join(', ')}`
 }

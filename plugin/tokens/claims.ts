@@ -1,62 +1,76 @@
 import { refusal } from '../errors.ts'
 
-/** What every access token of ours carries (RFC 9068 §2.2), and what an application may add. */
+/** The registered claims of an access token, RFC 9068 §2.2 and RFC 7519 §4.1. */
 export interface StandardClaims {
+  /** The issuer. */
   readonly iss: string
+  /** The audience: the APIs that the token is meant for. */
   readonly aud: string | readonly string[]
+  /** The subject: whom the token was issued for. */
   readonly sub: string
-  /** Seconds since the epoch. */
+  /** When the token expires, in seconds since the epoch. */
   readonly exp: number
-  /** Seconds since the epoch. */
+  /** When the token was issued, in seconds since the epoch. */
   readonly iat: number
+  /** The token is not valid before this time, in seconds since the epoch. */
   readonly nbf?: number
+  /** The token's id, unique for its issuer. */
   readonly jti?: string
-  /** The session; absent in tokens for machines. */
+  /** The session's id. Absent from tokens without a session. */
   readonly sid?: string
-  /** Space-separated, RFC 6749 §3.3. */
+  /** Space-separated scopes, RFC 6749 §3.3. */
   readonly scope?: string
 }
 
-/** Claims that only the plugin sets. */
+/** All claims of a token whose registered claims have been checked. */
+export type TokenClaims = Readonly<Record<string, unknown>> & StandardClaims
+
+/** Claims that only the plugin may set. */
 export const reservedClaims = ['iss', 'aud', 'sub', 'exp', 'nbf', 'iat', 'jti', 'sid', 'scope'] as const
 
+/** What the claims of one issuer's tokens must satisfy. */
 export interface ClaimsPolicy {
   readonly issuer: string
+  /** The accepted audiences: `aud` must include one of them. */
   readonly audience: readonly string[]
+  /** How far `iat` and `nbf` may lie in the future. */
   readonly clockToleranceSeconds: number
+  /** The largest difference allowed between `exp` and `iat`. */
   readonly maxLifetimeSeconds: number
-  /** Whether times may have a fraction, as RFC 7519 §2 allows. Our own tokens never have one. */
+  /** Whether times may have a fraction, as RFC 7519 §2 allows. Local tokens never have one. */
   readonly fractions: boolean
 }
 
 /**
- * Checks the claims of a token whose signature is good, in the order of RFC 7519 §4.1, every one of them required
- * but `nbf`, `jti` and `sid`. Whether the application's own claims fit its schema, and whether the token was revoked,
- * are other questions.
- * @param at.now milliseconds since the epoch
- * @param at.allowExpired for signing out only: a session can be ended with a token that has just expired
+ * Checks the registered claims of a token whose signature has been verified, in the order of RFC 7519 §4.1. All of
+ * them are required, except `nbf`, `jti` and `sid`. Does not check the application's claims or revocation.
+ * @param against.now milliseconds since the epoch
+ * @param against.allowExpired accept a token after its `exp`
  * @throws AuthError AUTH_EXPIRED_TOKEN, AUTH_INVALID_TOKEN
  */
 export function checkClaims(
   claims: Readonly<Record<string, unknown>>,
-  policy: ClaimsPolicy,
-  at: { now: number; allowExpired: boolean }
-): asserts claims is Readonly<Record<string, unknown>> & StandardClaims {
+  { policy, now, allowExpired }: { policy: ClaimsPolicy; now: number; allowExpired: boolean }
+): asserts claims is TokenClaims {
   const { iss, aud, sub, exp, iat, nbf, jti, sid } = claims
   const isTime = policy.fractions ? isNumericDate : isWholeSeconds
   const kind = policy.fractions ? 'seconds since the epoch' : 'whole seconds since the epoch'
-  const latestStart = at.now + policy.clockToleranceSeconds * 1000
+  const latestStart = now + policy.clockToleranceSeconds * 1000
   if (iss !== policy.issuer) throw refusal('AUTH_INVALID_TOKEN', 'iss is not the issuer')
   if (!names(aud, policy.audience)) throw refusal('AUTH_INVALID_TOKEN', 'aud does not name this audience')
-  if (typeof sub !== 'string' || sub === '') throw refusal('AUTH_INVALID_TOKEN', 'sub is no non-empty string')
+  if (typeof sub !== 'string' || sub === '') throw refusal('AUTH_INVALID_TOKEN', 'sub must be a non-empty string')
   if (!isTime(exp) || !isTime(iat)) throw refusal('AUTH_INVALID_TOKEN', `exp and iat must be ${kind}`)
-  if (hasPassed(exp, at.now) && !at.allowExpired) throw refusal('AUTH_EXPIRED_TOKEN', 'exp is not in the future')
+  if (hasPassed(exp, now) && !allowExpired) throw refusal('AUTH_EXPIRED_TOKEN', 'exp is not in the future')
   if (!hasPassed(iat, latestStart)) throw refusal('AUTH_INVALID_TOKEN', 'iat is in the future')
   if (exp <= iat) throw refusal('AUTH_INVALID_TOKEN', 'exp is not after iat')
-  if (exp - iat > policy.maxLifetimeSeconds) throw refusal('AUTH_INVALID_TOKEN', 'the token lives too long')
+  if (exp - iat > policy.maxLifetimeSeconds) {
+    throw refusal('AUTH_INVALID_TOKEN', 'the lifetime (exp - iat) exceeds maxLifetimeSeconds')
+  }
   if (nbf !== undefined && !isTime(nbf)) throw refusal('AUTH_INVALID_TOKEN', `nbf must be ${kind}`)
   if (nbf !== undefined && !hasPassed(nbf, latestStart)) throw refusal('AUTH_INVALID_TOKEN', 'nbf is in the future')
-  if (!isOptionalString(jti) || !isOptionalString(sid)) throw refusal('AUTH_INVALID_TOKEN', 'jti or sid is no string')
+  if (!isOptionalString(jti) || !isOptionalString(sid)) {
+    throw refusal('AUTH_INVALID_TOKEN', 'jti and sid must be strings')
+  }
 }
 
 function names(aud: unknown, audience: readonly string[]): boolean {
@@ -69,8 +83,8 @@ function names(aud: unknown, audience: readonly string[]): boolean {
 }
 
 /**
- * Whether a time in seconds is no later than `now` in milliseconds. The milliseconds are divided, because multiplying
- * seconds that have a fraction can pass over the millisecond they mean.
+ * Whether a time in seconds is at or before `now` in milliseconds. Dividing the milliseconds is exact enough;
+ * multiplying fractional seconds may round to the next millisecond.
  */
 export function hasPassed(seconds: number, now: number): boolean {
   return seconds <= now / 1000
@@ -81,7 +95,7 @@ export function isWholeSeconds(value: unknown): value is number {
   return Number.isSafeInteger(value)
 }
 
-/** RFC 7519 §2, from 1970 on. */
+/** A NumericDate of RFC 7519 §2 that is not before 1970. */
 function isNumericDate(value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER
 }
@@ -92,17 +106,17 @@ function isOptionalString(value: unknown): boolean {
 
 const scopeToken = /^[\x21\x23-\x5b\x5d-\x7e]+$/
 
-/** RFC 6749 §3.3: printable ASCII without space, quote and backslash. */
+/** RFC 6749 §3.3: printable ASCII without space, quotation mark and backslash. */
 export function isScopeToken(scope: unknown): scope is string {
   return typeof scope === 'string' && scopeToken.test(scope)
 }
 
-/** The scopes of a token or session; none where the claim is absent or ill-typed. */
+/** The scopes in the claim `scope`; none if it is absent or not a string. */
 export function scopesOf(scope: unknown): readonly string[] {
   return typeof scope === 'string' ? scope.split(' ').filter((token) => token !== '') : []
 }
 
-/** The claim `roles`: an array of strings; none where it is absent or ill-typed. */
+/** The roles in the claim `roles`; none if it is absent or not a list of strings. */
 export function rolesOf(roles: unknown): readonly string[] {
   return isRoles(roles) ? roles : []
 }

@@ -1,24 +1,24 @@
 import type { KeyObject } from 'node:crypto'
 
-/** The field, and `d` of the curve, RFC 8032 §5.1. */
+/** The prime `p` and the constant `d` of edwards25519, RFC 8032 §5.1. */
 const p = 2n ** 255n - 19n
 const d = 37095705934669439343138083508754565189542113879843219016388785533085940283555n
-/** `y` of two of the four points of order 8; the other two have its negative. */
+/** The `y` of two of the four points of order 8; the other two have its negative. */
 const orderEight = 2707385501144840649318225287225658788936804267575313519463743609750303402022n
 
 const smallOrders = new Set([0n, 1n, p - 1n, orderEight, p - orderEight])
 
 /**
- * Whether a public key is a point of the curve in its one encoding (RFC 8032 §5.1.3), which OpenSSL does not ask before
- * it verifies, and none of small order: that is nobody's key, but everybody can sign for it.
+ * Whether a public key is a canonically encoded point of the curve (RFC 8032 §5.1.3) and not of small order. OpenSSL
+ * checks neither before it verifies, and anyone can forge signatures for a point of small order.
  */
-export function isEd25519Point(publicKey: KeyObject): boolean {
+export function isValidEd25519Key(publicKey: KeyObject): boolean {
   const bytes = Buffer.from(publicKey.export({ format: 'jwk' }).x!, 'base64url')
   const y = BigInt(`0x${bytes.reverse().toString('hex')}`) & (2n ** 255n - 1n)
   return y < p && !smallOrders.has(y) && isSquare(((y * y - 1n) * (d * y * y + 1n)) % p)
 }
 
-/** Euler's criterion, for all but 0. */
+/** Euler's criterion, for any value but 0. */
 function isSquare(value: bigint): boolean {
   let [result, base] = [1n, value]
   for (let exponent = (p - 1n) / 2n; exponent > 0n; exponent >>= 1n) {

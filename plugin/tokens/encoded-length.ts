@@ -1,16 +1,16 @@
-import { needOf } from './algorithms.ts'
+import { keyRequirement } from './algorithms.ts'
 import type { Key } from './key.ts'
 
-/** The length of bytes as base64url without padding, RFC 7515 §2. */
+/** How many characters that many bytes take as base64url without padding, RFC 7515 §2. */
 export function base64urlLength(bytes: number): number {
   return Math.ceil((bytes * 4) / 3)
 }
 
-/** How many bytes a key's signatures have: RFC 7518 §3.2 (HMAC), §3.3 and §3.5 (RSA), §3.4 (ECDSA), RFC 8032 §5.1.6 (Ed25519). */
+/** The length of a key's signatures: RFC 7518 §3.2 (HMAC), §3.3 and §3.5 (RSA), §3.4 (ECDSA), RFC 8032 §5.1.6 (Ed25519). */
 export function signatureBytes({ alg, publicJwk }: Pick<Key, 'alg' | 'publicJwk'>): number {
-  const { kty, minBytes } = needOf(alg)
+  const { kty, minBytes } = keyRequirement(alg)
   switch (kty) {
-    // An HMAC is as long as its hash, and so is the shortest key that is accepted.
+    // An HMAC is as long as its hash, and so is the shortest key accepted.
     case 'oct':
       return minBytes!
     case 'RSA':

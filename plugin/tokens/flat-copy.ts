@@ -1,6 +1,6 @@
 /**
- * The same text in memory of its own: a part of a text keeps the whole of it in memory, a token its `Cookie` header, say.
- * V8 copies where the two halves of a text are asked for a part of both; by way of a Buffer it takes three times as long.
+ * Copies a string so that it no longer keeps the string it was sliced from alive: a token would retain its whole
+ * `Cookie` header. Slicing across a concatenation makes V8 flatten and copy, three times as fast as through a Buffer.
  */
 export function flatCopy(text: string): string {
   return ` ${text}`.slice(1)

@@ -3,11 +3,11 @@ import { isAlgorithm, type Algorithm } from './algorithms.ts'
 import { flatCopy } from './flat-copy.ts'
 import type { UnverifiedToken } from './unverified-token.ts'
 
-/** Headers that change what is signed or how: nothing here understands them, so nothing accepts them. */
-const refusedHeaders = ['crit', 'b64', 'zip', 'enc']
+/** Header parameters that change what is signed or how. None of them is supported, so a token with one is rejected. */
+const unsupportedParameters = ['crit', 'b64', 'zip', 'enc']
 const maxKidLength = 256
 
-/** What a header says about the key. `jku`, `jwk`, `x5u` and `x5c` are never looked at: a token cannot bring its key. */
+/** The key that a header names. `jku`, `jwk`, `x5u` and `x5c` are never read: a token must not supply its own key. */
 export interface KeyHint {
   readonly alg: Algorithm
   readonly kid: string | undefined
@@ -15,54 +15,56 @@ export interface KeyHint {
 
 /** @throws AuthError AUTH_INVALID_TOKEN */
 export function readKeyHint({ alg, kid }: Readonly<Record<string, unknown>>): KeyHint {
-  if (!isAlgorithm(alg)) throw refusal('AUTH_INVALID_TOKEN', 'alg is none that is spoken here')
+  if (!isAlgorithm(alg)) throw refusal('AUTH_INVALID_TOKEN', 'alg is not supported')
   if (kid !== undefined && !(typeof kid === 'string' && kid !== '' && kid.length <= maxKidLength)) {
-    throw refusal('AUTH_INVALID_TOKEN', 'kid is no string of 1 to 256 characters')
+    throw refusal('AUTH_INVALID_TOKEN', 'kid must be a string of 1 to 256 characters')
   }
   return { alg, kid }
 }
 
 /**
- * @param types the media types allowed, from {@link mediaTypes}; `null` allows any
+ * Checks everything in a header but `alg` and `kid`.
+ * @param types the accepted media types, from {@link mediaTypes}; `null` accepts any
  * @throws AuthError AUTH_INVALID_TOKEN
  */
 export function checkHeader(header: Readonly<Record<string, unknown>>, types: ReadonlySet<string> | null): void {
   const { typ } = header
   if (types !== null && !(typeof typ === 'string' && types.has(mediaType(typ)))) {
-    throw refusal('AUTH_INVALID_TOKEN', "typ is not an access token's")
+    throw refusal('AUTH_INVALID_TOKEN', 'typ is not an accepted type')
   }
-  const refused = refusedHeaders.find((name) => Object.hasOwn(header, name))
-  if (refused) throw refusal('AUTH_INVALID_TOKEN', `${refused} is not understood`)
+  const unsupported = unsupportedParameters.find((name) => Object.hasOwn(header, name))
+  if (unsupported) throw refusal('AUTH_INVALID_TOKEN', `the header parameter ${unsupported} is not supported`)
 }
 
-/** Nearly all tokens have the header of the active key, or of the one before. */
+/** Nearly all tokens have the header of the active key or of the one before it. */
 const rememberedHeaders = 4
 
-/** A header that was read, and whether one like it has been found to be an access token's. */
+/** A header that has been read. */
 export interface ReadHeader {
   readonly hint: KeyHint
   readonly header: Readonly<Record<string, unknown>>
+  /** Whether a token with exactly this header has been verified before. */
   readonly isKnown: boolean
 }
 
-/** Reads headers, and remembers those of tokens that verified. */
+/** Reads headers, and remembers those of verified tokens. */
 export function createHeaders() {
   const known: { readonly text: string; readonly read: ReadHeader }[] = []
 
   return {
     /**
-     * The header of a token; under one that is not known, the whole token must have the shape of one.
+     * Reads the header of a token. If the header is not known, the whole token must be well-formed.
      * @throws AuthError AUTH_INVALID_TOKEN
      */
     read(token: UnverifiedToken): ReadHeader {
       const segment = token.split().header
-      // Comparing a few texts is quicker than hashing one.
+      // Comparing a few strings is faster than hashing one.
       for (const { text, read } of known) if (text === segment) return read
       const { header } = token.decode()
       return { hint: readKeyHint(header), header, isKnown: false }
     },
 
-    /** Only for a good signature: who cannot sign cannot fill the memory either. */
+    /** Must be called for a verified signature only: otherwise anyone could fill the memory. */
     remember(token: UnverifiedToken, read: ReadHeader): void {
       if (read.isKnown) return
       known.unshift({ text: flatCopy(token.split().header), read: { ...read, isKnown: true } })
@@ -71,12 +73,12 @@ export function createHeaders() {
   }
 }
 
-/** The option `type`: one, several, or `false` for any. */
+/** The accepted media types by the option `type`: one, several, or `null` for any (`false`). */
 export function mediaTypes(option: string | readonly string[] | false): ReadonlySet<string> | null {
   return option === false ? null : new Set([option].flat().map(mediaType))
 }
 
-/** RFC 7515 §4.1.9: media types compare without case, and `application/` may be left out. */
+/** RFC 7515 §4.1.9: media types are compared case-insensitively, and `application/` may be omitted. */
 function mediaType(typ: string): string {
   return typ.toLowerCase().replace(/^application\//, '')
 }

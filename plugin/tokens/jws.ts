@@ -1,36 +1,35 @@
 import { isUtf8 } from 'node:buffer'
 import { refusal } from '../errors.ts'
 
-/** RFC 7519 sets no limit; this one keeps every later step cheap. Bytes, as tokens are ASCII. */
+/** In bytes, because tokens are ASCII. RFC 7519 sets no limit; this one keeps every later step cheap. */
 export const maxTokenLength = 8192
 
-/** A JWS in compact serialization (RFC 7515 §7.1), taken apart. Nothing in it has been verified yet. */
+/** The JSON of a JWS in compact serialization (RFC 7515 §7.1). Nothing in it has been verified yet. */
 export interface DecodedJws {
   readonly header: Readonly<Record<string, unknown>>
   readonly payload: Readonly<Record<string, unknown>>
 }
 
-/** Its three segments as they are. */
+/** The three segments of a JWS in compact serialization, as they were encoded. */
 export interface Segments {
   readonly header: string
   readonly payload: string
   readonly signature: string
 }
 
-/** @throws AuthError AUTH_INVALID_TOKEN for what is too long, or has not three segments */
+/** @throws AuthError AUTH_INVALID_TOKEN when the token is too long, or does not have three segments */
 export function splitJws(token: string): Segments {
   if (token.length > maxTokenLength) throw refusal('AUTH_INVALID_TOKEN', 'the token is longer than 8 KiB')
   const first = token.indexOf('.')
   const second = token.indexOf('.', first + 1)
   if (first < 0 || second < 0 || token.includes('.', second + 1)) {
-    throw refusal('AUTH_INVALID_TOKEN', 'the token has not three segments')
+    throw refusal('AUTH_INVALID_TOKEN', 'the token does not have three segments')
   }
   return { header: token.slice(0, first), payload: token.slice(first + 1, second), signature: token.slice(second + 1) }
 }
 
 /**
- * Decodes strictly: segments of canonical base64url (no padding, no foreign characters, no spare
- * bits), valid UTF-8, JSON objects.
+ * Decodes strictly: canonical base64url (no padding, no other characters, no spare bits), valid UTF-8, JSON objects.
  * @throws AuthError AUTH_INVALID_TOKEN
  */
 export function decodeJws(segments: Segments): DecodedJws {
@@ -41,8 +40,8 @@ export function decodeJws(segments: Segments): DecodedJws {
 }
 
 /**
- * The rest of the strictness of {@link decodeJws}, for a token of base64url's alphabet, without padding, whose payload
- * is a JSON object: `fast-jwt` has seen to that before it looked at the signature.
+ * Checks what {@link decodeJws} checks and `fast-jwt` does not. For a token that `fast-jwt` has verified: it has the
+ * alphabet of base64url, no padding, and a payload that is a JSON object.
  * @throws AuthError AUTH_INVALID_TOKEN
  */
 export function assertStrict({ payload, signature }: Segments): void {
@@ -54,7 +53,7 @@ export function assertStrict({ payload, signature }: Segments): void {
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 
-/** RFC 4648 §3.5: the last character of a segment whose length is no multiple of four has bits that mean nothing, and must be 0. */
+/** RFC 4648 §3.5: unless the length is a multiple of four, the last character has unused bits, which must be 0. */
 function hasSpareBits(segment: string): boolean {
   const spare = [0, 63, 15, 3][segment.length % 4]!
   return spare !== 0 && (alphabet.indexOf(segment.at(-1)!) & spare) !== 0
@@ -80,7 +79,7 @@ function decodeText(segment: string, name: string): Buffer {
   return bytes
 }
 
-/** Node's decoder is lenient; what encodes back to the same text was canonical. */
+/** Node decodes leniently; only canonical text encodes back to itself. */
 function decode(segment: string, name: string): Buffer {
   const bytes = Buffer.from(segment, 'base64url')
   if (bytes.toString('base64url') !== segment) {

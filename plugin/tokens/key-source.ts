@@ -1,138 +1,168 @@
-import { withTimeout } from '../timeout.ts'
 import type { Emit } from '../events.ts'
-import { checkKeyList, type KeyOption, type KeysOptions } from '../options/keys.ts'
+import { checkKeyList, type KeysOptions } from '../options/keys.ts'
 import { optionError } from '../options/option-error.ts'
-import type { Settings } from '../options/options.ts'
+import { withTimeout } from '../timeout.ts'
 import type { Key } from './key.ts'
 import { createKeyring, type Keyring } from './keyring.ts'
 
-/** Between two reloads that unknown `kid`s may cause. */
+/** The least time between two reloads that unknown `kid`s cause. */
 const cooldownMs = 30_000
 
-export type KeySource = Awaited<ReturnType<typeof createKeySource>>
+export interface KeySourceParts {
+  /** The option `keys`: a list, or the function that returns one. */
+  readonly keys: KeysOptions['keys']
+  readonly secrets: readonly Buffer[]
+  readonly keysReloadSeconds: number
+  /** The option `accessToken.type` as a list; the first entry is the `typ` of the tokens that are signed. */
+  readonly types: readonly string[] | null
+  readonly emit: Emit
+  /** Milliseconds of a clock that never goes back. Default: `performance.now()`. */
+  readonly monotonic?: (() => number) | undefined
+  /** How long the application's function may take. Default 5000. */
+  readonly timeoutMs?: number | undefined
+}
 
 /**
- * The keys in force, and how they come to be others: by the clock, by `app.keys.reload()`, or because a token names a
- * `kid` that is not known yet. A list that is refused leaves the keys in force as they were.
- * @param parts.timeoutMs how long the application's function may take
- * @throws TypeError that names the option, or what the application's function throws: only at the start
+ * Loads the first keys.
+ * @throws TypeError that names the option, or whatever the application's function throws
  */
 export async function createKeySource({
-  keys: option = [],
+  keys = [],
   secrets,
-  settings,
-  emit,
-  monotonic = () => performance.now(),
-  timeoutMs = 5000
-}: {
-  keys: KeysOptions['keys']
-  secrets: readonly Buffer[]
-  settings: Pick<Settings, 'accessToken' | 'keysReloadSeconds'>
-  emit: Emit
-  monotonic?: (() => number) | undefined
-  timeoutMs?: number | undefined
-}) {
-  const {
-    accessToken: { types },
-    keysReloadSeconds
-  } = settings
-  const timeoutError = () => optionError('keys', `gave no list within ${timeoutMs} ms`)
-  const load =
-    typeof option === 'function'
-      ? async () => checkKeyList(await withTimeout(option, { ms: timeoutMs, timeoutError }))
-      : null
-  let keyring = await build(typeof option === 'function' ? await load!() : option)
-  let lookedAt = -Infinity
-  let hasFailed = false
-  let running: Promise<boolean> | undefined
-  let queued: Promise<boolean> | undefined
-  const forgetters: (() => void)[] = []
-  const timer =
-    load &&
-    setInterval(() => {
-      reload()
-    }, keysReloadSeconds * 1000).unref()
+  types,
+  timeoutMs = 5000,
+  ...rest
+}: KeySourceParts): Promise<KeySource> {
+  const type = types?.[0] ?? 'at+jwt'
+  if (typeof keys !== 'function') {
+    return new KeySource({ ...rest, keyring: await createKeyring({ keys, secrets, type }), load: null })
+  }
+  const timeoutError = () => optionError('keys', `did not return a list within ${timeoutMs} ms`)
+  const load = async () => {
+    const list = checkKeyList(await withTimeout(() => keys(), { ms: timeoutMs, timeoutError }))
+    return await createKeyring({ keys: list, secrets, type })
+  }
+  return new KeySource({ ...rest, keyring: await load(), load })
+}
 
-  function build(keys: readonly KeyOption[]): Promise<Keyring> {
-    return createKeyring(keys, secrets, types?.[0] ?? 'at+jwt')
+/**
+ * The keys in use. If `keys` is a function, they are reloaded on a timer, by `app.keys.reload()`, and when a token names
+ * an unknown `kid`. If a reload fails, the current keys stay in use.
+ */
+export class KeySource {
+  readonly #load: (() => Promise<Keyring>) | null
+  readonly #emit: Emit
+  readonly #monotonic: () => number
+  readonly #timer: NodeJS.Timeout | null
+  readonly #retireListeners: (() => void)[] = []
+  #keyring: Keyring
+  #hasFailed = false
+  #lastReloadForKidAt = -Infinity
+  #running: Promise<boolean> | undefined
+  #queued: Promise<boolean> | undefined
+
+  /** @param parts.load loads the keys again; `null` if they never change */
+  constructor({
+    keyring,
+    load,
+    keysReloadSeconds,
+    emit,
+    monotonic = () => performance.now()
+  }: Pick<KeySourceParts, 'keysReloadSeconds' | 'emit' | 'monotonic'> & {
+    readonly keyring: Keyring
+    readonly load: (() => Promise<Keyring>) | null
+  }) {
+    this.#keyring = keyring
+    this.#load = load
+    this.#emit = emit
+    this.#monotonic = monotonic
+    this.#timer = load && setInterval(() => this.reload(), keysReloadSeconds * 1000).unref()
+  }
+
+  current(): Keyring {
+    return this.#keyring
+  }
+
+  /** Whether there are public keys to publish, now or after a reload. */
+  hasPublicKeys(): boolean {
+    return this.#load !== null || this.#keyring.jwks().keys.length > 0
+  }
+
+  /** Whether the last load failed: a key that is not known here may exist then. */
+  hasFailed(): boolean {
+    return this.#hasFailed
+  }
+
+  /** Calls back when a key has been removed: the tokens that it verified must not be remembered. */
+  onRetire(listener: () => void): void {
+    this.#retireListeners.push(listener)
   }
 
   /**
-   * Resolves to whether the list was taken; never rejects. A load that runs already may have read what the caller has
-   * just changed before it did: all calls that come meanwhile share the one after it.
+   * Loads the keys again. Resolves to whether the new list is in use, and never rejects. A load in flight may predate the
+   * caller's change, so callers that arrive during it share the next one.
    */
-  function reload(): Promise<boolean> {
-    if (running === undefined) return start()
-    queued ??= running.then(() => {
-      queued = undefined
-      return start()
+  reload(): Promise<boolean> {
+    if (this.#running === undefined) return this.#start()
+    this.#queued ??= this.#running.then(() => {
+      this.#queued = undefined
+      return this.#start()
     })
-    return queued
+    return this.#queued
   }
 
-  function start(): Promise<boolean> {
-    running = swap().finally(() => {
-      running = undefined
-    })
-    return running
+  /** Reloads because a token names an unknown key, at most once per cooldown, or waits for the reload in flight. */
+  async reloadForUnknownKid(): Promise<boolean> {
+    if (this.#load === null) return false
+    if (this.#running !== undefined) return await this.#running
+    if (this.#monotonic() - this.#lastReloadForKidAt < cooldownMs) return false
+    this.#lastReloadForKidAt = this.#monotonic()
+    return await this.reload()
   }
 
-  async function swap(): Promise<boolean> {
-    if (load === null) return true
+  close(): void {
+    if (this.#timer) clearInterval(this.#timer)
+  }
+
+  #start(): Promise<boolean> {
+    this.#running = this.#replace().finally(() => {
+      this.#running = undefined
+    })
+    return this.#running
+  }
+
+  async #replace(): Promise<boolean> {
+    if (this.#load === null) return true
     try {
-      const next = await build(await load())
-      const retires = !keyring.keys.every((key) => next.keys.some((other) => isSame(key, other)))
-      keyring = next
-      hasFailed = false
-      if (retires) for (const forget of forgetters) forget()
+      const next = await this.#load()
+      const retires = !this.#keyring.keys.every((key) => next.keys.some((other) => isSame(key, other)))
+      this.#keyring = next
+      this.#hasFailed = false
+      if (retires) for (const listener of this.#retireListeners) listener()
     } catch (error) {
-      hasFailed = true
-      emit({ type: 'keys-not-reloaded', reason: reasonOf(error) })
+      this.#hasFailed = true
+      this.#emit({ type: 'keys-not-reloaded', reason: reasonOf(error) })
       return false
     }
-    emit({ type: 'keys-reloaded', kids: keyring.kids })
+    this.#emit({ type: 'keys-reloaded', kids: this.#keyring.kids })
     return true
   }
-
-  return {
-    current: (): Keyring => keyring,
-    reload,
-    /** Whether there are public keys to publish, or may come to be. */
-    hasPublicKeys: (): boolean => load !== null || keyring.jwks().keys.length > 0,
-    /** Looks for a key that a token names, or waits for a look that is under way; true when it brought a list. */
-    async reloadForUnknownKid(): Promise<boolean> {
-      if (load === null) return false
-      if (running !== undefined) return await running
-      if (monotonic() - lookedAt < cooldownMs) return false
-      lookedAt = monotonic()
-      return await reload()
-    },
-    /** Whether the last load failed: then a key that is not known here may exist all the same. */
-    hasFailed: (): boolean => hasFailed,
-    /** Calls back when a key has gone: what was verified with it must be forgotten. */
-    onRetire: (forget: () => void): void => {
-      forgetters.push(forget)
-    },
-    close: (): void => {
-      if (timer) clearInterval(timer)
-    }
-  }
 }
 
-/** A `kid` that came to mean another key is another key. */
-function isSame(one: Key, other: Key): boolean {
+/** The same `kid` may name another key than before. */
+function isSame(key: Key, other: Key): boolean {
   const sameSecret =
-    one.secret === null ? other.secret === null : other.secret !== null && one.secret.equals(other.secret)
-  return one.kid === other.kid && one.alg === other.alg && one.publicPem === other.publicPem && sameSecret
+    key.secret === null ? other.secret === null : other.secret !== null && key.secret.equals(other.secret)
+  return key.kid === other.kid && key.alg === other.alg && key.publicPem === other.publicPem && sameSecret
 }
 
-const ours = /^Cannot register fastify-authenticate: /
+const ownPrefix = /^Cannot register fastify-authenticate: /
 
-/** Our words show no key; an application's error may quote what it has read, so that of it only the kind is told. */
+/** Our messages show no key material. The application's error may quote what it has read, so only its kind is shown. */
 function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'the function threw something that is no Error'
-  if (error instanceof TypeError && ours.test(error.message)) return error.message.replace(ours, '')
+  if (!(error instanceof Error)) return 'the function threw a value that is not an Error'
+  if (error instanceof TypeError && ownPrefix.test(error.message)) return error.message.replace(ownPrefix, '')
   const { code } = error as NodeJS.ErrnoException
-  const known = typeof code === 'string' && /^[A-Z][A-Z\d_]{1,40}$/.test(code)
-  return `the function threw ${error.constructor.name}${known ? ` (${code})` : ''}`
+  const isCode = typeof code === 'string' && /^[A-Z][A-Z\d_]{1,40}$/.test(code)
+  return `the function threw ${error.constructor.name}${isCode ? ` (${code})` : ''}`
 }

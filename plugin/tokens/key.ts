@@ -10,9 +10,9 @@ import {
 } from 'node:crypto'
 import type { KeyOption, KeyState } from '../options/keys.ts'
 import { optionError } from '../options/option-error.ts'
-import { isAlgorithm, needOf, type Algorithm } from './algorithms.ts'
-import { isEd25519Point } from './ed25519.ts'
-import { checkRsa, isRsaWhole } from './rsa.ts'
+import { isAlgorithm, keyRequirement, type Algorithm } from './algorithms.ts'
+import { isValidEd25519Key } from './ed25519.ts'
+import { checkRsa, isConsistentRsa } from './rsa.ts'
 import { checkSecret, derive } from './secret.ts'
 
 /** A key that has been found fit for its algorithm. */
@@ -46,8 +46,8 @@ export function readKey(option: KeyOption, name: string): Key {
   const alg = chooseAlgorithm(material, option.alg ?? jwk?.alg, `${name}.alg`)
   if (jwk) checkJwk(jwk, { alg, state: option.state, material }, `${name}.key`)
   if (material.type === 'secret') {
-    const { minBytes } = needOf(alg)
-    if (minBytes === undefined) throw optionError(`${name}.key`, `is no key for ${alg}`)
+    const { minBytes } = keyRequirement(alg)
+    if (minBytes === undefined) throw optionError(`${name}.key`, `is not a key for ${alg}`)
     const secret = material.export()
     checkSecret(secret, `${name}.key`, minBytes)
     return secretKey(secret, { kid: kidOf(option, jwk, name) ?? secretKid(secret), alg, state: option.state })
@@ -101,7 +101,7 @@ function readMaterial(key: unknown, name: string): KeyObject {
     // Node's own words can quote the input: only its error code is passed on.
     throw optionError(
       name,
-      `cannot be read as a key (${(error as NodeJS.ErrnoException).code}): unencrypted PEM, a JWK or a KeyObject is needed`
+      `cannot be read as a key (${(error as NodeJS.ErrnoException).code}): expected unencrypted PEM, a JWK or a KeyObject`
     )
   }
   throw optionError(name, 'must be PEM text, a JWK or a KeyObject')
@@ -137,8 +137,8 @@ function chooseAlgorithm(material: KeyObject, wanted: unknown, name: string): Al
     throw optionError(
       name,
       alg === undefined
-        ? `is missing: a key of type "${material.asymmetricKeyType}" has no usual algorithm`
-        : 'is not a signature algorithm that is supported'
+        ? `is missing: a key of type "${material.asymmetricKeyType}" has no default algorithm`
+        : 'is not a supported signature algorithm'
     )
   }
   return alg
@@ -153,7 +153,7 @@ function usualAlgorithm(material: KeyObject): Algorithm | undefined {
       return 'EdDSA'
     case 'ec':
       return (['ES256', 'ES384', 'ES512'] as const).find(
-        (alg) => needOf(alg).curve === material.asymmetricKeyDetails?.namedCurve
+        (alg) => keyRequirement(alg).curve === material.asymmetricKeyDetails?.namedCurve
       )
     default:
       return undefined
@@ -167,18 +167,22 @@ function checkJwk(
 ): void {
   if (jwk.alg !== undefined && jwk.alg !== alg) throw optionError(name, `has an "alg" that is not ${alg}`)
   if (jwk.use !== undefined && jwk.use !== 'sig') throw optionError(name, 'has a "use" that is not "sig"')
-  if (jwk.oth !== undefined) throw optionError(name, 'is an RSA key of more than two primes')
+  if (jwk.oth !== undefined) throw optionError(name, 'is an RSA key with more than two primes')
   // Node reads base64url leniently, and of an Ed25519 key with a private half it does not look at the public one.
   const wrong = Object.entries(material.export({ format: 'jwk' })).find(([member, value]) => jwk[member] !== value)
-  if (wrong) throw optionError(name, `has a "${wrong[0]}" that is no canonical base64url, or not this key's`)
+  if (wrong) {
+    throw optionError(name, `has a "${wrong[0]}" that is not canonical base64url or does not belong to this key`)
+  }
   if (jwk.key_ops === undefined) return
   const operations: unknown[] = Array.isArray(jwk.key_ops) ? jwk.key_ops : []
   const missing = neededOperations(material, state).find((operation) => !operations.includes(operation))
-  if (missing) throw optionError(name, `has "key_ops" without "${missing}"`)
+  if (missing) throw optionError(name, `must have "${missing}" among its "key_ops"`)
   const twice = operations.find((operation, index) => operations.indexOf(operation) !== index)
-  if (twice) throw optionError(name, `has "key_ops" with "${twice}" twice`)
+  if (twice) throw optionError(name, `must not repeat "${twice}" in its "key_ops"`)
   const foreign = operations.find((operation) => operation !== 'sign' && operation !== 'verify')
-  if (foreign && jwk.use) throw optionError(name, `has "key_ops" with "${foreign}", which are not for its "use"`)
+  if (foreign && jwk.use) {
+    throw optionError(name, `must not have "${foreign}" among its "key_ops" when its "use" is "sig"`)
+  }
 }
 
 /** What a key is used for here: a private key's public half verifies, but a secret does both, unless it is `previous`. */
@@ -189,7 +193,7 @@ function neededOperations(material: KeyObject, state: KeyState | undefined): rea
 }
 
 function checkAsymmetric(key: KeyObject, alg: Algorithm, name: string): void {
-  const { kty, curve } = needOf(alg)
+  const { kty, curve } = keyRequirement(alg)
   const { asymmetricKeyType: type } = key
   const fits =
     kty === 'RSA'
@@ -197,13 +201,13 @@ function checkAsymmetric(key: KeyObject, alg: Algorithm, name: string): void {
       : kty === 'EC'
         ? type === 'ec' && key.asymmetricKeyDetails?.namedCurve === curve
         : kty === 'OKP' && type === curve
-  if (!fits) throw optionError(name, `is no key for ${alg}`)
+  if (!fits) throw optionError(name, `is not a key for ${alg}`)
   if (kty === 'RSA') checkRsa(key, name)
   if (kty === 'EC' && !namesItsCurve(key)) {
-    throw optionError(name, 'is an elliptic curve by its parameters: its name is needed (RFC 5480 §2.1.1)')
+    throw optionError(name, 'uses explicit EC parameters; a named curve is required (RFC 5480 §2.1.1)')
   }
-  if (kty === 'OKP' && !isEd25519Point(key)) {
-    throw optionError(name, 'is no point of its curve, or one that everybody can sign for')
+  if (kty === 'OKP' && !isValidEd25519Key(key)) {
+    throw optionError(name, 'is not a valid Ed25519 key (not on the curve, or of small order)')
   }
 }
 
@@ -219,6 +223,6 @@ function checkPair(privateKey: KeyObject, publicKey: KeyObject, name: string): v
   const { asymmetricKeyType: type } = privateKey
   const digest = type === 'ed25519' ? null : 'sha256'
   const belongs =
-    (type !== 'rsa' || isRsaWhole(privateKey)) && verify(digest, probe, publicKey, sign(digest, probe, privateKey))
-  if (!belongs) throw optionError(name, 'has a private half that does not belong to its public half')
+    (type !== 'rsa' || isConsistentRsa(privateKey)) && verify(digest, probe, publicKey, sign(digest, probe, privateKey))
+  if (!belongs) throw optionError(name, 'has a private key that does not match its public key')
 }

@@ -1,95 +1,102 @@
 import type { KeyOption } from '../options/keys.ts'
 import { optionError } from '../options/option-error.ts'
 import type { Algorithm } from './algorithms.ts'
-import { createSigner, type Signer } from './signer.ts'
+import type { KeyHint } from './header.ts'
 import { canSign, readKey, secretKey, type Key } from './key.ts'
+import { createSigner, type Signer } from './signer.ts'
 
-/** Trying every key of an algorithm is bounded, when a token names no `kid`. */
-const maxKeysOfOneAlgorithm = 8
+/** Without a `kid`, every key of an algorithm may have to be tried. */
+const maxKeysPerAlgorithm = 8
 
-/** The keys in force: one signs, all verify. */
+/** The keys in use: one signs, all verify. */
 export interface Keyring {
   readonly active: Signer
   readonly keys: readonly Key[]
   readonly kids: readonly string[]
-  /** The keys that a header may mean: the one that `kid` names, if its algorithm is `alg`; without `kid`, all of `alg`. */
-  candidates(alg: Algorithm, kid: string | undefined): readonly Signer[]
-  /** RFC 7517 §5: the public halves, `next` keys included; never a secret. */
+  /** The keys that a header may mean: the one with its `kid`, if `alg` is the same; without `kid`, all keys of `alg`. */
+  candidates(hint: KeyHint): readonly Signer[]
+  /** The public keys as a JWK Set (RFC 7517 §5), `next` keys included. Never contains a secret. */
   jwks(): { keys: NonNullable<Key['publicJwk']>[] }
 }
 
-/**
- * Chooses who signs: the active key of `keys`, or the first secret when all keys only verify. With an active key,
- * secrets have no say over access tokens at all.
- * @throws TypeError that names the option
- */
-export async function createKeyring(
-  options: readonly KeyOption[],
-  secrets: readonly Buffer[],
-  type: string
-): Promise<Keyring> {
-  const keys = withStates(options.map((option, index) => readKey(option, `keys.${index}`)))
-  const actives = keys.filter((key) => key.state === 'active')
-  if (actives.length > 1) throw optionError('keys', 'must have exactly one active private key: received several')
-  const verifyOnly = keys.every((key) => key.state === 'previous')
-  if (actives.length === 0 && !verifyOnly) {
-    throw optionError('keys', 'must have exactly one active private key: received none')
-  }
-  const all =
-    actives.length === 0
-      ? [...secrets.map((secret, index) => secretKey(secret, { state: index === 0 ? 'active' : 'previous' })), ...keys]
-      : keys
-  checkUnique(all)
-  const jwts = await Promise.all(all.map((key) => createSigner(key, type)))
-  const active = jwts.find(({ key }) => key.state === 'active')
-  if (active === undefined) throw optionError('secret', 'is missing: there is no key that signs')
-  return index(jwts, active)
+export interface KeyringParts {
+  /** The option `keys`; may be empty. */
+  readonly keys: readonly KeyOption[]
+  readonly secrets: readonly Buffer[]
+  /** The `typ` of the tokens that are signed. */
+  readonly type: string
 }
 
-/** Without `state`, the only private key is active and public keys are previous; several private keys must say. */
+/**
+ * Reads the keys and chooses the one that signs: the active key of `keys`, or the first secret if no key can sign. With
+ * an active key, secrets neither sign nor verify access tokens.
+ * @throws TypeError that names the option
+ */
+export async function createKeyring({ keys: options, secrets, type }: KeyringParts): Promise<Keyring> {
+  const given = withStates(options.map((option, index) => readKey(option, `keys.${index}`)))
+  const activeCount = given.filter((key) => key.state === 'active').length
+  if (activeCount > 1) throw optionError('keys', 'must have exactly one active private key: received several')
+  const verifyOnly = given.every((key) => key.state === 'previous')
+  if (activeCount === 0 && !verifyOnly) {
+    throw optionError('keys', 'must have exactly one active private key: received none')
+  }
+  const keys = activeCount === 0 ? [...secretKeys(secrets), ...given] : given
+  checkUnique(keys)
+  const signers = await Promise.all(keys.map((key) => createSigner(key, type)))
+  const active = signers.find(({ key }) => key.state === 'active')
+  if (active === undefined) throw optionError('secret', 'is missing: no key can sign')
+  return index(signers, active)
+}
+
+function secretKeys(secrets: readonly Buffer[]): readonly Key[] {
+  return secrets.map((secret, index) => secretKey(secret, { state: index === 0 ? 'active' : 'previous' }))
+}
+
+/** Without `state`, the only private key is active and public keys are previous. Several private keys need states. */
 function withStates(keys: readonly Key[]): readonly Key[] {
-  const privates = keys.filter(canSign)
-  const silent = privates.findIndex((key) => key.state === undefined)
-  if (privates.length > 1 && silent >= 0) {
+  const privateKeys = keys.filter(canSign)
+  const unstated = privateKeys.find((key) => key.state === undefined)
+  if (privateKeys.length > 1 && unstated !== undefined) {
     throw optionError(
-      `keys.${keys.indexOf(privates[silent]!)}.state`,
-      'is missing: several private keys must say which is next, active or previous'
+      `keys.${keys.indexOf(unstated)}.state`,
+      'is missing: with several private keys, each must be "next", "active" or "previous"'
     )
   }
   return keys.map((key, position) => {
     if (!canSign(key) && key.state !== undefined && key.state !== 'previous') {
-      throw optionError(`keys.${position}.state`, `must not be "${key.state}": a public key only verifies`)
+      throw optionError(`keys.${position}.state`, `must be "previous" for a public key: received "${key.state}"`)
     }
     return { ...key, state: key.state ?? (canSign(key) ? 'active' : 'previous') }
   })
 }
 
 function checkUnique(keys: readonly Key[]): void {
-  const twice = keys.find((key, index) => keys.findIndex((other) => other.kid === key.kid) !== index)
-  if (twice) throw optionError('keys', `must not have two keys of one kid: received ${JSON.stringify(twice.kid)} twice`)
+  const repeated = keys.find((key, index) => keys.findIndex((other) => other.kid === key.kid) !== index)
+  if (repeated) throw optionError('keys', `must not repeat a kid: received ${JSON.stringify(repeated.kid)} twice`)
   for (const { alg } of keys) {
     const count = keys.filter((key) => key.alg === alg).length
-    if (count > maxKeysOfOneAlgorithm) {
+    if (count > maxKeysPerAlgorithm) {
       throw optionError(
         'keys',
-        `must have at most ${maxKeysOfOneAlgorithm} keys of one algorithm: received ${count} of ${alg}`
+        `must have at most ${maxKeysPerAlgorithm} keys for one algorithm: received ${count} for ${alg}`
       )
     }
   }
 }
 
-function index(jwts: readonly Signer[], active: Signer): Keyring {
-  const byKid = new Map(jwts.map((jwt) => [jwt.key.kid, jwt]))
-  const byAlgorithm = new Map(jwts.map(({ key: { alg } }) => [alg, jwts.filter(({ key }) => key.alg === alg)]))
-  const published = jwts.map(({ key }) => key.publicJwk).filter((jwk) => jwk !== null)
+function index(signers: readonly Signer[], active: Signer): Keyring {
+  const byKid = new Map(signers.map((signer) => [signer.key.kid, signer]))
+  const ofAlgorithm = (alg: Algorithm) => signers.filter(({ key }) => key.alg === alg)
+  const byAlgorithm = new Map(signers.map(({ key: { alg } }) => [alg, ofAlgorithm(alg)]))
+  const published = signers.map(({ key }) => key.publicJwk).filter((jwk) => jwk !== null)
   return Object.freeze({
     active,
-    keys: jwts.map(({ key }) => key),
+    keys: signers.map(({ key }) => key),
     kids: [...byKid.keys()],
-    candidates(alg: Algorithm, kid: string | undefined) {
+    candidates({ alg, kid }: KeyHint) {
       if (kid === undefined) return byAlgorithm.get(alg) ?? []
-      const jwt = byKid.get(kid)
-      return jwt?.key.alg === alg ? [jwt] : []
+      const signer = byKid.get(kid)
+      return signer?.key.alg === alg ? [signer] : []
     },
     jwks: () => ({ keys: [...published] })
   })

@@ -1,13 +1,10 @@
-import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { refusal } from '../errors.ts'
-import type { Settings } from '../options/options.ts'
-import { checkClaims, isWholeSeconds, type StandardClaims } from './claims.ts'
-import { assertStrict } from './jws.ts'
+import { checkClaims, isWholeSeconds, type ClaimsPolicy, type TokenClaims } from './claims.ts'
 import { checkHeader, createHeaders, mediaTypes, type ReadHeader } from './header.ts'
+import { assertStrict } from './jws.ts'
 import type { KeySource } from './key-source.ts'
+import type { Signer } from './signer.ts'
 import type { UnverifiedToken } from './unverified-token.ts'
-
-export type TokenClaims = Readonly<Record<string, unknown>> & StandardClaims
 
 /** A token and its header. Nothing in it has been verified yet. */
 export interface ParsedToken {
@@ -15,73 +12,69 @@ export interface ParsedToken {
   readonly read: ReadHeader
 }
 
-/** Checks tokens that this server, or another one with its keys, has signed. */
-export function createLocalVerifier(settings: Settings, keys: Pick<KeySource, 'current'>) {
-  const {
-    issuer,
-    audience,
-    accessToken: { type, clockToleranceSeconds, maxLifetimeSeconds, claims: schema }
-  } = settings
-  const policy = { issuer, audience, clockToleranceSeconds, maxLifetimeSeconds, fractions: false }
-  const validator = schema ? TypeCompiler.Compile(schema) : null
-  const types = mediaTypes(type)
+export interface LocalVerifierParts {
+  readonly policy: ClaimsPolicy
+  /** The option `accessToken.type`. */
+  readonly type: string | readonly string[] | false
+  /** Whether claims match the option `accessToken.claims`. */
+  readonly matchesSchema: (claims: Readonly<Record<string, unknown>>) => boolean
+  readonly keys: Pick<KeySource, 'current'>
+}
+
+/** Verifies local tokens: those that this server, or another one with its keys, has signed. */
+export function createLocalVerifier({ policy, type, matchesSchema, keys }: LocalVerifierParts) {
+  const acceptedTypes = mediaTypes(type)
   const headers = createHeaders()
 
-  const candidatesOf = ({
-    read: {
-      hint: { alg, kid }
-    }
-  }: ParsedToken) => keys.current().candidates(alg, kid)
+  function candidatesOf({ read: { hint } }: ParsedToken): readonly Signer[] {
+    return keys.current().candidates(hint)
+  }
 
-  /** The claims that a good signature stands under. They come parsed from the library that checked it: once is enough. */
-  function signedClaims(parsed: ParsedToken, mediaTypes: ReadonlySet<string> | null): Record<string, unknown> {
+  /** The claims of a token with a valid signature. The library that verifies it also parses them. */
+  function signedClaims(parsed: ParsedToken, types: ReadonlySet<string> | null): Record<string, unknown> {
     const { token, read } = parsed
     const candidates = candidatesOf(parsed)
-    if (candidates.length === 0) throw refusal('AUTH_INVALID_TOKEN', 'no key fits alg and kid')
-    if (!read.isKnown) checkHeader(read.header, mediaTypes)
-    for (const jwt of candidates) {
-      const claims = jwt.verify(token.text)
+    if (candidates.length === 0) throw refusal('AUTH_INVALID_TOKEN', 'no key matches alg and kid')
+    if (!read.isKnown) checkHeader(read.header, types)
+    for (const signer of candidates) {
+      const claims = signer.verify(token.text)
       if (claims === null) continue
       assertStrict(token.split())
       return claims
     }
-    // The library refuses malformed tokens as well: only a well-formed one has a wrong signature.
+    // The library rejects malformed tokens too: only a well-formed one has a wrong signature.
     token.decode()
     throw refusal('AUTH_INVALID_TOKEN', 'the signature is wrong')
   }
 
   return {
-    /** Whether claims are as the application's schema says. */
-    matchesSchema: (claims: Readonly<Record<string, unknown>>): boolean =>
-      validator === null || validator.Check(claims),
-
-    /** @throws AuthError AUTH_INVALID_TOKEN for what is no token, or has a header that none of ours has */
+    /** @throws AuthError AUTH_INVALID_TOKEN when the token is malformed, or its header names no supported key */
     parse: (token: UnverifiedToken): ParsedToken => ({ token, read: headers.read(token) }),
 
-    /** Whether the header names a key that is in force. */
+    /** Whether the header names a key that is in use. */
     hasKey: (parsed: ParsedToken): boolean => candidatesOf(parsed).length > 0,
 
     /** @throws AuthError AUTH_INVALID_TOKEN, AUTH_EXPIRED_TOKEN */
     check(parsed: ParsedToken, at: { now: number; allowExpired: boolean }): TokenClaims {
-      const claims = signedClaims(parsed, types)
+      const claims = signedClaims(parsed, acceptedTypes)
       headers.remember(parsed.token, parsed.read)
-      checkClaims(claims, policy, at)
-      if (!this.matchesSchema(claims)) throw refusal('AUTH_INVALID_TOKEN', 'the claims do not fit "accessToken.claims"')
+      checkClaims(claims, { ...at, policy })
+      if (!matchesSchema(claims)) throw refusal('AUTH_INVALID_TOKEN', 'the claims do not match "accessToken.claims"')
       return claims
     },
 
     /**
-     * The session that a token names, for signing out. A good signature, our `iss` and a `sid` suffice: what else was
-     * required when it was signed may have changed since. `null` for a token without a session, and for one that expired
-     * more than `maxLifetimeSeconds` ago, whose session no access token can belong to any more.
+     * The session of a token, for signing out. A valid signature, our `iss` and a `sid` suffice: every other requirement
+     * may have changed since the token was signed. `null` for a token without a session, and for one that expired more
+     * than `maxLifetimeSeconds` ago: no access token of its session can still be valid.
      * @throws AuthError AUTH_INVALID_TOKEN
      */
-    namedSession(parsed: ParsedToken, now: number): string | null {
+    sessionIdOf(parsed: ParsedToken, now: number): string | null {
       const { iss, exp, sid } = signedClaims(parsed, null)
-      if (iss !== issuer) throw refusal('AUTH_INVALID_TOKEN', 'iss is not the issuer')
+      if (iss !== policy.issuer) throw refusal('AUTH_INVALID_TOKEN', 'iss is not the issuer')
       if (!isWholeSeconds(exp)) throw refusal('AUTH_INVALID_TOKEN', 'exp must be an integer')
       if (sid !== undefined && typeof sid !== 'string') throw refusal('AUTH_INVALID_TOKEN', 'sid must be a string')
-      const isTooOld = now / 1000 - exp > maxLifetimeSeconds
+      const isTooOld = now / 1000 - exp > policy.maxLifetimeSeconds
       return isTooOld ? null : (sid ?? null)
     }
   }

@@ -1,8 +1,8 @@
-/** The primes below a small number, in order. */
+/** The primes below a small limit, in ascending order. */
 export function primesBelow(limit: number): readonly number[] {
   const primes: number[] = []
-  for (let number = 2; number < limit; number++) {
-    if (primes.every((prime) => number % prime !== 0)) primes.push(number)
+  for (let candidate = 2; candidate < limit; candidate++) {
+    if (primes.every((prime) => candidate % prime !== 0)) primes.push(candidate)
   }
   return primes
 }

@@ -1,12 +1,11 @@
 import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto'
-import type { Settings } from '../options/options.ts'
 import { derive } from './secret.ts'
 
-/** A refresh token whose first half is good: it names a session truly, but its row has not been read. */
+/** A refresh token whose server mac is valid. Its session's row has not been read yet. */
 export interface RefreshToken {
   readonly sessionId: string
   readonly generation: number
-  /** The second half of the mac, to be compared with what the row's session key yields. */
+  /** The second half of the mac, keyed by the session key in the row: see `matches()`. */
   readonly sessionMac: Buffer
 }
 
@@ -15,24 +14,33 @@ const halfBytes = 16
 const idShape = /^[\w-]{22}$/
 const generationShape = /^(0|[1-9]\d{0,15})$/
 
+/** What a refresh token is issued for: a session's row. */
+interface IssueInput {
+  readonly sessionId: string
+  readonly generation: number
+  readonly sessionKey: string
+}
+
 export type RefreshTokens = ReturnType<typeof createRefreshTokens>
 
 /**
- * `rt1.<session id>.<generation>.<mac>`. The mac's first half is keyed by the server's secret and costs no look-up;
- * its second half is keyed by the random session key of the session's row. So neither a stolen database nor a leaked
- * secret alone mints a refresh token, and a forged one never reaches the database.
+ * Issues and reads refresh tokens: `rt1.<session id>.<generation>.<mac>`. The first half of the mac is keyed by the
+ * server's secret and is checked without a query. The second half is keyed by the random session key in the session's
+ * row. So a stolen database or a leaked secret alone cannot issue a refresh token, and a forged one causes no query.
+ * @param parts.secrets the first signs, all verify
  */
-export function createRefreshTokens({ issuer }: Settings, secrets: readonly Buffer[]) {
-  // The issuer is part of the label: two issuers over one secret and one store cannot exchange each other's tokens.
+export function createRefreshTokens({ issuer, secrets }: { issuer: string; secrets: readonly Buffer[] }) {
+  // The issuer is part of the purpose: two issuers that share a secret and a store do not accept each other's tokens.
   const keys = secrets.map((secret) => createSecretKey(derive(secret, `refresh token ${issuer}`, 32)))
 
   return {
-    issue(sessionId: string, generation: number, sessionKey: string): string {
+    /** The refresh token of a session's generation. The same row always yields the same token. */
+    issue({ sessionId, generation, sessionKey }: IssueInput): string {
       const text = signedPart(sessionId, generation)
       return `${text}.${Buffer.concat([mac(keys[0]!, text), mac(sessionKey, text)]).toString('base64url')}`
     },
 
-    /** Reads a token and checks its first half, in constant time for each secret; `null` for whatever is not ours. */
+    /** Reads a token and checks its server mac, in constant time for each secret; `null` if it is not one of ours. */
     read(token: string): RefreshToken | null {
       if (token.length > maxLength) return null
       const [version, sessionId = '', digits = '', encodedMac = '', ...rest] = token.split('.')
@@ -49,13 +57,13 @@ export function createRefreshTokens({ issuer }: Settings, secrets: readonly Buff
       const bytes = Buffer.from(encodedMac, 'base64url')
       if (bytes.length !== 2 * halfBytes || bytes.toString('base64url') !== encodedMac) return null
       const text = signedPart(sessionId, generation)
-      const first = bytes.subarray(0, halfBytes)
-      return keys.some((key) => timingSafeEqual(mac(key, text), first))
+      const serverMac = bytes.subarray(0, halfBytes)
+      return keys.some((key) => timingSafeEqual(mac(key, text), serverMac))
         ? { sessionId, generation, sessionMac: bytes.subarray(halfBytes) }
         : null
     },
 
-    /** Whether the token's second half is the one that a row with this session key yields. */
+    /** Whether the second half of the mac was made with this session key, compared in constant time. */
     matches: ({ sessionId, generation, sessionMac }: RefreshToken, sessionKey: string): boolean =>
       timingSafeEqual(mac(sessionKey, signedPart(sessionId, generation)), sessionMac)
   }

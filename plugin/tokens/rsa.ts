@@ -4,20 +4,20 @@ import { primesBelow } from './primes.ts'
 import { isRoca } from './roca.ts'
 
 const minBits = 2048
-/** Longer keys are slow on both sides, and OpenSSL verifies with none over 16384. */
+/** Longer keys are slow to sign and verify with, and OpenSSL does not verify with more than 16384 bits. */
 const maxBits = 8192
 const minExponent = 65537n
-/** OpenSSL verifies with no longer one where the modulus is long, and each bit makes it slower. */
+/** OpenSSL does not verify with a longer exponent when the modulus is long, and each bit makes it slower. */
 const maxExponentBits = 64
 const smallPrimes = primesBelow(752).map(BigInt)
 
 /**
- * Refuses a public key that is short, slow or weak: NIST SP 800-89 §5.3.3, and ROCA. It is not asked whether the
- * modulus is a prime or a power of one: that takes longer, and happens to nobody who makes a key with a tool.
+ * Refuses a public key that is short, slow or weak: NIST SP 800-89 §5.3.3, and ROCA. Does not check whether the modulus
+ * is a prime or a power of a prime: that takes longer, and no tool generates such a key.
  * @throws TypeError that names the option
  */
 export function checkRsa(publicKey: KeyObject, name: string): void {
-  // Not by `asymmetricKeyDetails`: with an exponent of a published key's choice it would take minutes.
+  // `asymmetricKeyDetails` would take minutes for a huge exponent, which a published key may have.
   const { n, e } = publicKey.export({ format: 'jwk' })
   const [modulus, exponent] = [integer(n), integer(e)]
   const bits = bitsOf(modulus)
@@ -28,36 +28,37 @@ export function checkRsa(publicKey: KeyObject, name: string): void {
     throw optionError(name, `must have an odd public exponent of at most ${maxExponentBits} bits`)
   }
   if (isRoca(modulus)) {
-    throw optionError(name, "has a modulus that Infineon's chips made: its primes can be found (ROCA, CVE-2017-15361)")
+    throw optionError(name, 'has a modulus whose primes can be computed (ROCA, CVE-2017-15361)')
   }
   if (smallPrimes.some((prime) => modulus % prime === 0n)) {
-    throw optionError(name, 'has a modulus with a small prime in it')
+    throw optionError(name, 'has a modulus that is divisible by a small prime')
   }
 }
 
 /**
- * Whether the parts of a private key belong together, RFC 8017 §3.2. OpenSSL does not look: with some wrong parts it
- * signs all the same, with others it fails when it is to sign.
+ * Whether the parts of a private key belong together, RFC 8017 §3.2. OpenSSL does not check: with some wrong parts it
+ * signs anyway, with others it fails only when it signs.
  */
-export function isRsaWhole(privateKey: KeyObject): boolean {
+export function isConsistentRsa(privateKey: KeyObject): boolean {
   const { n, e, d, p, q, dp, dq, qi } = privateKey.export({ format: 'jwk' })
-  const [one, other, exponent] = [integer(p), integer(q), integer(d)]
+  const [prime, otherPrime, exponent] = [integer(p), integer(q), integer(d)]
   return (
-    one > 1n &&
-    other > 1n &&
-    one * other === integer(n) &&
-    isInverse(integer(e), exponent, one - 1n) &&
-    isInverse(integer(e), exponent, other - 1n) &&
-    integer(dp) === exponent % (one - 1n) &&
-    integer(dq) === exponent % (other - 1n) &&
-    isInverse(integer(qi), other, one)
+    prime > 1n &&
+    otherPrime > 1n &&
+    prime * otherPrime === integer(n) &&
+    areInverse(integer(e), exponent, prime - 1n) &&
+    areInverse(integer(e), exponent, otherPrime - 1n) &&
+    integer(dp) === exponent % (prime - 1n) &&
+    integer(dq) === exponent % (otherPrime - 1n) &&
+    areInverse(integer(qi), otherPrime, prime)
   )
 }
 
-function isInverse(one: bigint, other: bigint, modulus: bigint): boolean {
-  return (one * other) % modulus === 1n
+function areInverse(a: bigint, b: bigint, modulus: bigint): boolean {
+  return (a * b) % modulus === 1n
 }
 
+/** Base64urlUInt, RFC 7518 §2. */
 function integer(base64url = ''): bigint {
   return BigInt(`0x0${Buffer.from(base64url, 'base64url').toString('hex')}`)
 }

@@ -1,11 +1,11 @@
 import { createPublicKey, hkdfSync, X509Certificate } from 'node:crypto'
 import { optionError } from '../options/option-error.ts'
 
-/** Long enough for HS256, RFC 7518 §3.2. */
+/** What HS256 needs, RFC 7518 §3.2. */
 const minBytes = 32
 
 /**
- * Reads the option `secret`: one secret or a list, each text (its UTF-8 bytes count) or a Buffer.
+ * Reads the option `secret`: one secret or a list. A secret is a Buffer, or a string of which the UTF-8 bytes are used.
  * @throws TypeError that names the option; the message never shows the secret
  */
 export function readSecrets(option: unknown): readonly Buffer[] {
@@ -17,8 +17,8 @@ export function readSecrets(option: unknown): readonly Buffer[] {
   const secrets = list.map((entry: unknown, index) =>
     readSecret(entry, Array.isArray(option) ? `secret.${index}` : 'secret')
   )
-  const twice = secrets.findIndex((secret, index) => secrets.findIndex((other) => other.equals(secret)) !== index)
-  if (twice >= 0) throw optionError(`secret.${twice}`, 'stands in the list twice')
+  const repeated = secrets.findIndex((secret, index) => secrets.findIndex((other) => other.equals(secret)) !== index)
+  if (repeated >= 0) throw optionError(`secret.${repeated}`, 'repeats an earlier entry')
   return secrets
 }
 
@@ -29,7 +29,7 @@ function readSecret(entry: unknown, name: string): Buffer {
   return secret
 }
 
-/** Refuses what is too short, guessable at a glance, or public (the classic HS/RS confusion). */
+/** Refuses a secret that is too short, one repeated character, or public (the HS256/RS256 confusion). */
 export function checkSecret(secret: Buffer, name: string, leastBytes: number): void {
   if (secret.length < leastBytes) {
     throw optionError(name, `must be at least ${leastBytes} bytes: received ${secret.length}`)
@@ -38,18 +38,18 @@ export function checkSecret(secret: Buffer, name: string, leastBytes: number): v
     throw optionError(name, 'must not be one repeated character')
   }
   if (looksPublic(secret)) {
-    throw optionError(name, 'looks like a public key or certificate, which everybody may know: a secret is needed')
+    throw optionError(name, 'must be secret: this looks like a public key or a certificate')
   }
 }
 
 function looksPublic(secret: Buffer): boolean {
   const text = secret.toString('utf8')
-  // The body of a PEM file, or DER made fit for an environment variable, is base64.
-  return armour.test(text) || isAsymmetricJwk(text) || isDer(secret) || isDer(Buffer.from(text, 'base64'))
+  // Base64 is the body of a PEM file, or DER in an environment variable.
+  return textHeader.test(text) || isAsymmetricJwk(text) || isDer(secret) || isDer(Buffer.from(text, 'base64'))
 }
 
-/** PEM and SSH2 (RFC 4716) headers, and the first word of an OpenSSH public key. */
-const armour = /---- ?BEGIN|^\s*(?:ssh|ecdsa|sk-ssh|sk-ecdsa)-/
+/** The header of PEM and SSH2 (RFC 4716), or the first word of an OpenSSH public key. */
+const textHeader = /---- ?BEGIN|^\s*(?:ssh|ecdsa|sk-ssh|sk-ecdsa)-/
 
 function isAsymmetricJwk(text: string): boolean {
   if (!text.includes('"kty"')) return false
@@ -76,7 +76,7 @@ function isDer(secret: Buffer): boolean {
   })
 }
 
-/** Derives bytes for one purpose from a secret (HKDF, RFC 5869): nothing that is derived tells anything of the secret. */
+/** Derives bytes for one purpose from a secret (HKDF, RFC 5869). They reveal nothing about the secret. */
 export function derive(secret: Buffer, purpose: string, bytes: number): Buffer {
   return Buffer.from(hkdfSync('sha256', secret, '', `fastify-authenticate ${purpose}`, bytes))
 }

@@ -1,8 +1,8 @@
 import { flatCopy } from './flat-copy.ts'
 
 /**
- * Keeps what was verified, by exact text, in a bounded map. The oldest half goes when it is full: two generations are
- * as good as a strict LRU here, and cost one map look-up for a hit.
+ * Values by exact text, in a bounded map. When it is full, the older half is dropped: two generations work as well as a
+ * strict LRU here, and a hit costs one look-up.
  */
 export interface TokenCache<T> {
   get(text: string): T | undefined
@@ -17,12 +17,12 @@ interface Entry<T> {
 }
 
 /**
- * A token ends with its signature: so many of its characters (70 bits) tell it from all others. With one more, V8 would
- * no longer copy them but point into the token, and hash that with more ado.
+ * The key is the last 12 characters: 70 bits of the signature. From 13 on, V8 makes a sliced string, which is slower to
+ * hash.
  */
 const tailLength = 12
 
-/** @param size the most entries kept; 0 keeps none */
+/** @param size the maximum number of entries; 0 disables the cache */
 export function createTokenCache<T>(size: number): TokenCache<T> {
   const half = Math.ceil(size / 2)
   let young = new Map<string, Entry<T>>()
@@ -33,7 +33,7 @@ export function createTokenCache<T>(size: number): TokenCache<T> {
       old = young
       young = new Map()
     }
-    // Two halves of an odd size, rounded up, are one too many.
+    // Both halves of an odd size are rounded up: together one too many.
     if (young.size + old.size >= size) old.delete(old.keys().next().value!)
     young.set(tail, entry)
   }
@@ -48,7 +48,7 @@ export function createTokenCache<T>(size: number): TokenCache<T> {
         old.delete(tail)
         put(tail, entry)
       }
-      // Whoever ends like a known token is not yet that token.
+      // Another token may end with the same characters.
       return entry.text === text ? entry.value : undefined
     },
     set(text, value) {

@@ -1,202 +1,151 @@
-import type { JsonWebKey } from 'node:crypto'
 import { refusal } from '../errors.ts'
 import { optionError } from '../options/option-error.ts'
-import type { Settings } from '../options/options.ts'
 import type { TrustedIssuerSettings } from '../options/trusted-issuers.ts'
-import { isAlgorithm, needOf, type Algorithm } from './algorithms.ts'
-import { checkClaims, isRoles, scopesOf, type StandardClaims } from './claims.ts'
-import { checkHeader, mediaTypes, readKeyHint } from './header.ts'
-import { createSigner, type Signer } from './signer.ts'
-import { readKey, type Key } from './key.ts'
-import { createRemoteKeys, isSafeUrl, type PublishedKey, type RemoteKeys, type RemoteTiming } from './remote-keys.ts'
+import { isAlgorithm, type Algorithm } from './algorithms.ts'
+import { checkClaims, type TokenClaims } from './claims.ts'
+import { isDiscoverable, isSafeUrl } from './discovery.ts'
+import { checkHeader, mediaTypes, readKeyHint, type KeyHint } from './header.ts'
+import {
+  createVerifiers,
+  isPrivate,
+  mayFit,
+  readPublishedKey,
+  type KeySet,
+  type PublishedKey
+} from './published-key.ts'
+import { RemoteKeys, type RemoteTiming } from './remote-keys.ts'
+import { mapRights, type Rights } from './rights.ts'
+import type { Signer } from './signer.ts'
 import type { UnverifiedToken } from './unverified-token.ts'
 
-/** Trying every key of an algorithm is bounded, when a token names no `kid` or the set has it many times. */
+/** How many keys are tried when a token has no `kid`, or the set repeats it. */
 const maxCandidates = 8
+/** How many keys of a set are read to find the candidates. */
 const maxRead = 64
-/** RFC 7518 §6: who publishes one of these has lost the key. */
-const privateMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
 
-/** What a token of another issuer counts for here. */
-export interface Rights {
-  readonly scope?: string
-  readonly roles?: readonly string[]
-}
-
+/** An external identity provider whose access tokens are accepted. This server never signs for it. */
 export interface TrustedIssuer {
   readonly issuer: string
   /**
-   * What the issuer's claims count for here: only what the application's `map` says. Ill-typed members are absent.
-   * @throws AuthError AUTH_INVALID_TOKEN when `map` throws: what a token lacks is no fault of this server
+   * What the issuer's verified claims grant here.
+   * @throws AuthError AUTH_INVALID_TOKEN when the application's `map` throws
    */
   map(claims: Readonly<Record<string, unknown>>): Rights
   /**
-   * Checks a token that says it is this issuer's, with this issuer's keys and no others. The time is asked for after
-   * the keys, which can take seconds to fetch.
+   * Checks a token that claims to be from this issuer, with this issuer's keys only. The clock is read after the keys
+   * have arrived, which can take seconds.
    * @throws AuthError AUTH_INVALID_TOKEN, AUTH_EXPIRED_TOKEN, AUTH_KEYS_UNAVAILABLE
    */
-  check(token: UnverifiedToken, clock: () => number): Promise<Readonly<Record<string, unknown>> & StandardClaims>
+  check(token: UnverifiedToken, clock: () => number): Promise<TokenClaims>
 }
 
-/**
- * An external identity provider whose access tokens are taken: verify only, algorithms pinned, audience required.
- * @throws TypeError that names the option
- */
-function createTrustedIssuer(
-  option: TrustedIssuerSettings,
-  { name, clockToleranceSeconds, timing }: { name: string; clockToleranceSeconds: number; timing: RemoteTiming }
-): TrustedIssuer {
-  const { issuer, jwks, jwksUri, type, maxLifetimeSeconds, map } = option
-  const algorithms = option.algorithms.map((alg, index) => pinned(alg, `${name}.algorithms.${index}`))
-  const types = mediaTypes(type)
-  const audience = [option.audience].flat()
-  const policy = { issuer, audience, clockToleranceSeconds, maxLifetimeSeconds, fractions: true }
-  if (jwks !== undefined && jwksUri !== undefined) throw optionError(`${name}.jwksUri`, 'must not stand beside "jwks"')
-  if (jwksUri !== undefined && !isSafeUrl(jwksUri)) {
-    throw optionError(`${name}.jwksUri`, 'must be an https URL without credentials')
-  }
-  if (jwks === undefined && jwksUri === undefined && !isDiscoverable(issuer)) {
-    throw optionError(
-      `${name}.issuer`,
-      'must be an https URL without query or fragment, so that its keys can be discovered, unless "jwks" or "jwksUri" is given'
-    )
-  }
-  const keys =
-    jwks === undefined
-      ? createRemoteKeys({ issuer, jwksUri, ...timing })
-      : fixedKeys(jwks.keys, algorithms, `${name}.jwks`)
-  const jwtOf = createJwtCache()
-
-  async function candidates(alg: Algorithm, kid: string | undefined): Promise<readonly Signer[]> {
-    const found = await fitting(await keys.get(), alg, kid)
-    return found.length > 0 ? found : await fitting(await keys.get({ anew: true }), alg, kid)
-  }
-
-  async function fitting(
-    published: readonly PublishedKey[],
-    alg: Algorithm,
-    kid: string | undefined
-  ): Promise<readonly Signer[]> {
-    const named = published.filter((jwk) => mayBe(jwk, alg) && (kid === undefined || jwk.kid === kid)).slice(0, maxRead)
-    const jwts: Signer[] = []
-    for (const jwk of named) {
-      const jwt = await jwtOf(jwk, alg)
-      if (jwt !== null && jwts.push(jwt) === maxCandidates) break
-    }
-    return jwts
-  }
-
-  return {
-    issuer,
-    map(claims) {
-      try {
-        const mapped = map(claims) as ReturnType<typeof map> | null | undefined
-        // Nothing else of what an application returns becomes part of the caller: no session, above all.
-        return rightsOf({ scope: mapped?.scope, roles: mapped?.roles })
-      } catch (error) {
-        throw refusal(
-          'AUTH_INVALID_TOKEN',
-          `"map" threw ${error instanceof Error ? error.constructor.name : 'what is no Error'}`,
-          { cause: error }
-        )
-      }
-    },
-    async check(token, clock) {
-      const { header, payload } = token.decode()
-      const { alg, kid } = readKeyHint(header)
-      if (!algorithms.includes(alg)) throw refusal('AUTH_INVALID_TOKEN', 'alg is none that is pinned for this issuer')
-      // Before the keys, which may have to be fetched: an ID token is refused whether they can be had or not.
-      checkHeader(header, types)
-      const jwts = await candidates(alg, kid)
-      if (jwts.length === 0) throw refusal('AUTH_INVALID_TOKEN', 'no key of the issuer fits alg and kid')
-      if (!jwts.some((jwt) => jwt.verify(token.text) !== null))
-        throw refusal('AUTH_INVALID_TOKEN', 'the signature is wrong')
-      checkClaims(payload, policy, { now: clock(), allowExpired: false })
-      return payload
-    }
-  }
+export interface TrustedIssuersParts {
+  /** This server's own issuer. */
+  readonly issuer: string
+  readonly trustedIssuers: readonly TrustedIssuerSettings[]
+  readonly clockToleranceSeconds: number
+  /** Only for tests. */
+  readonly timing?: RemoteTiming
 }
 
 /** @throws TypeError that names the option */
-export function createTrustedIssuers(
-  {
-    issuer,
-    trustedIssuers,
-    accessToken: { clockToleranceSeconds }
-  }: Pick<Settings, 'issuer' | 'trustedIssuers' | 'accessToken'>,
-  timing: RemoteTiming = {}
-): TrustedIssuer[] {
+export function createTrustedIssuers(parts: TrustedIssuersParts): TrustedIssuer[] {
+  const { issuer, trustedIssuers, clockToleranceSeconds, timing = {} } = parts
   const names = [issuer, ...trustedIssuers.map((option) => option.issuer)]
-  const twice = trustedIssuers.findIndex((option, index) => names.indexOf(option.issuer) !== index + 1)
-  if (twice >= 0) throw optionError(`trustedIssuers.${twice}.issuer`, 'is "issuer" itself, or stands in the list twice')
+  const repeated = trustedIssuers.findIndex((option, index) => names.indexOf(option.issuer) !== index + 1)
+  if (repeated >= 0) throw optionError(`trustedIssuers.${repeated}.issuer`, 'must be unique and differ from "issuer"')
   return trustedIssuers.map((option, index) =>
     createTrustedIssuer(option, { name: `trustedIssuers.${index}`, clockToleranceSeconds, timing })
   )
 }
 
-/** Copied, because the application may change later what it returned. */
-function rightsOf({ scope, roles }: { scope: unknown; roles: unknown }): Rights {
-  const scopes = scopesOf(scope)
+/** @throws TypeError that names the option */
+function createTrustedIssuer(
+  option: TrustedIssuerSettings,
+  { name, clockToleranceSeconds, timing }: { name: string; clockToleranceSeconds: number; timing: RemoteTiming }
+): TrustedIssuer {
+  const { issuer, maxLifetimeSeconds } = option
+  const algorithms = option.algorithms.map((alg, index) => checkAlgorithm(alg, `${name}.algorithms.${index}`))
+  const types = mediaTypes(option.type)
+  const audience = [option.audience].flat()
+  const policy = { issuer, audience, clockToleranceSeconds, maxLifetimeSeconds, fractions: true }
+  checkLocation(option, name)
+  const keys =
+    option.jwks === undefined
+      ? new RemoteKeys({ issuer, jwksUri: option.jwksUri, ...timing })
+      : fixedKeys(option.jwks.keys, { algorithms, name: `${name}.jwks.keys` })
+  const verifierOf = createVerifiers()
+
+  async function candidates(hint: KeyHint): Promise<readonly Signer[]> {
+    const found = await fitting(await keys.get(), hint)
+    return found.length > 0 ? found : await fitting(await keys.reload(), hint)
+  }
+
+  async function fitting(published: readonly PublishedKey[], { alg, kid }: KeyHint): Promise<readonly Signer[]> {
+    const matching = published.filter((jwk) => mayFit(jwk, alg) && (kid === undefined || jwk.kid === kid))
+    const verifiers: Signer[] = []
+    for (const jwk of matching.slice(0, maxRead)) {
+      const verifier = await verifierOf(jwk, alg)
+      if (verifier !== null && verifiers.push(verifier) === maxCandidates) break
+    }
+    return verifiers
+  }
+
   return {
-    ...(scopes.length > 0 && { scope: scopes.join(' ') }),
-    ...(isRoles(roles) && { roles: Object.freeze([...roles]) })
+    issuer,
+    map: (claims) => mapRights(claims, option),
+
+    async check(token, clock) {
+      const { header, payload } = token.decode()
+      const hint = readKeyHint(header)
+      if (!algorithms.includes(hint.alg)) {
+        throw refusal('AUTH_INVALID_TOKEN', "alg is not among this issuer's algorithms")
+      }
+      // Before the keys, which may have to be fetched: an ID token is refused even if they are unavailable.
+      checkHeader(header, types)
+      const verifiers = await candidates(hint)
+      if (verifiers.length === 0) throw refusal('AUTH_INVALID_TOKEN', 'no key of the issuer matches alg and kid')
+      if (!verifiers.some((verifier) => verifier.verify(token.text) !== null)) {
+        throw refusal('AUTH_INVALID_TOKEN', 'the signature is wrong')
+      }
+      checkClaims(payload, { policy, now: clock(), allowExpired: false })
+      return payload
+    }
   }
 }
 
-/** A secret shared with an identity provider would let either sign for the other. */
-function pinned(alg: string, name: string): Algorithm {
+/** A secret shared with an identity provider would let each sign for the other. */
+function checkAlgorithm(alg: string, name: string): Algorithm {
   if (!isAlgorithm(alg) || alg.startsWith('HS')) {
     throw optionError(name, 'must be an asymmetric signature algorithm, such as RS256')
   }
   return alg
 }
 
-/** A configured set is the application's word: what is wrong with it is said at the start. Keys for other uses may stand in it. */
-function fixedKeys(given: readonly unknown[], algorithms: readonly Algorithm[], name: string): RemoteKeys {
+function checkLocation({ issuer, jwks, jwksUri }: TrustedIssuerSettings, name: string): void {
+  if (jwks !== undefined && jwksUri !== undefined) {
+    throw optionError(`${name}.jwksUri`, 'must not be set together with "jwks"')
+  }
+  if (jwksUri !== undefined && !isSafeUrl(jwksUri)) {
+    throw optionError(`${name}.jwksUri`, 'must be an https URL without credentials')
+  }
+  if (jwks === undefined && jwksUri === undefined && !isDiscoverable(issuer)) {
+    throw optionError(
+      `${name}.issuer`,
+      'must be an https URL without query or fragment, so that its keys can be discovered, ' +
+        'unless "jwks" or "jwksUri" is given'
+    )
+  }
+}
+
+/** A wrong set in the options fails at start. Keys for other uses may be among them. */
+function fixedKeys(
+  given: readonly unknown[],
+  { algorithms, name }: { algorithms: readonly Algorithm[]; name: string }
+): KeySet {
   const keys = structuredClone(given) as PublishedKey[]
-  const isSecret = (jwk: unknown) =>
-    typeof jwk === 'object' && jwk !== null && privateMembers.some((member) => Object.hasOwn(jwk, member))
-  if (keys.some(isSecret)) throw optionError(`${name}.keys`, 'must have public keys only')
-  const fits = keys.some((jwk) => algorithms.some((alg) => mayBe(jwk, alg) && readPublished(jwk, alg) !== null))
-  if (!fits) throw optionError(`${name}.keys`, 'has no key that is fit for any of "algorithms"')
-  return { get: async () => keys }
-}
-
-/** OpenID Connect Discovery 1.0 §3: an issuer has no query and no fragment. */
-function isDiscoverable(issuer: string): boolean {
-  return isSafeUrl(issuer) && !/[?#]/.test(issuer)
-}
-
-/** A cheap look, so that of a large set only what can be meant is read. */
-function mayBe(jwk: PublishedKey | null, alg: Algorithm): boolean {
-  if (typeof jwk !== 'object' || jwk === null || jwk.kty !== needOf(alg).kty) return false
-  return (jwk.use ?? 'sig') === 'sig' && (jwk.alg ?? alg) === alg
-}
-
-/** Verifiers are made when a token first asks for a key: a large set costs nothing until then. */
-function createJwtCache() {
-  const made = new WeakMap<object, Map<Algorithm, Promise<Signer | null>>>()
-
-  return function jwtOf(jwk: PublishedKey, alg: Algorithm): Promise<Signer | null> {
-    let byAlgorithm = made.get(jwk)
-    if (byAlgorithm === undefined) made.set(jwk, (byAlgorithm = new Map()))
-    let jwt = byAlgorithm.get(alg)
-    if (jwt === undefined) byAlgorithm.set(alg, (jwt = makeJwt(jwk, alg)))
-    return jwt
-  }
-}
-
-async function makeJwt(jwk: PublishedKey, alg: Algorithm): Promise<Signer | null> {
-  const key = readPublished(jwk, alg)
-  return key && (await createSigner(key, 'JWT'))
-}
-
-/** `null` for a key that is not fit for its use: secret, private, weak, for encryption, for another algorithm. */
-function readPublished(jwk: PublishedKey, alg: Algorithm): Key | null {
-  if (privateMembers.some((member) => Object.hasOwn(jwk, member))) return null
-  try {
-    return readKey({ key: jwk as JsonWebKey, alg, kid: 'external' }, 'jwks')
-  } catch {
-    return null
-  }
+  if (keys.some(isPrivate)) throw optionError(name, 'must contain only public keys')
+  const isUsable = keys.some((jwk) => algorithms.some((alg) => mayFit(jwk, alg) && readPublishedKey(jwk, alg) !== null))
+  if (!isUsable) throw optionError(name, 'has no usable key for any of "algorithms"')
+  return { get: async () => keys, reload: async () => keys }
 }

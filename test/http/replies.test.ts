@@ -7,7 +7,6 @@ import type { AuthEvent, SessionStore, SignIn } from '../../plugin/index.ts'
 import { memoryStore } from '../../plugin/stores/memory.ts'
 import { createRefreshTokens } from '../../plugin/tokens/refresh-token.ts'
 import { readSecrets } from '../../plugin/tokens/secret.ts'
-import type { Settings } from '../../plugin/options/options.ts'
 import {
   challenges,
   clearing,
@@ -306,7 +305,7 @@ t.test(
     t.equal(summaryOf(await login('bearer', 8000)).code, 'AUTH_TOKEN_TOO_LARGE')
     t.match(
       errors.splice(0)[0]!.detail,
-      /^the token would be over 8192 bytes\. The largest claims: large \(8002 bytes\)/
+      /^the token would exceed 8192 bytes\. The largest claims: large \(8002 bytes\)/
     )
 
     // The length grows by 4 characters with 3 bytes: somewhere in here is the last that fits.
@@ -341,10 +340,10 @@ t.test('reply.signIn() names what is no sign-in, and starts nothing', async (t) 
       { claims: { [name]: 'x' } },
       `"claims" must not contain "${name}": the plugin sets it`
     ]),
-    [{ scope: ['a'] }, '"scope" must be scope tokens with one space between them (RFC 6749 §3.3)'],
-    [{ scope: 'a  b' }, '"scope" must be scope tokens with one space between them (RFC 6749 §3.3)'],
-    [{ scope: ' a' }, '"scope" must be scope tokens with one space between them (RFC 6749 §3.3)'],
-    [{ scope: 'a"b' }, '"scope" must be scope tokens with one space between them (RFC 6749 §3.3)'],
+    [{ scope: ['a'] }, '"scope" must be scope tokens separated by one space (RFC 6749 §3.3)'],
+    [{ scope: 'a  b' }, '"scope" must be scope tokens separated by one space (RFC 6749 §3.3)'],
+    [{ scope: ' a' }, '"scope" must be scope tokens separated by one space (RFC 6749 §3.3)'],
+    [{ scope: 'a"b' }, '"scope" must be scope tokens separated by one space (RFC 6749 §3.3)'],
     [{ device: 'x'.repeat(201) }, '"device" must be a string of at most 200 characters'],
     [{ device: 7 }, '"device" must be a string of at most 200 characters'],
     [{ authenticatedAt: 'now' }, '"authenticatedAt" must be a time in milliseconds']
@@ -414,11 +413,11 @@ t.test('reply.signOut() ends the session that is named, and succeeds where there
     await createApp({ plugin: { secret: 'some other secret, of 32 bytes at least' } })
   ).signIn('cookie')
   const mint = async (id: string, generation: number, sessionKey?: string) =>
-    createRefreshTokens({ issuer } as Settings, readSecrets(secret)).issue(
-      id,
+    createRefreshTokens({ issuer, secrets: readSecrets(secret) }).issue({
+      sessionId: id,
       generation,
-      sessionKey ?? (await store.find(id)).row!.sessionKey
-    )
+      sessionKey: sessionKey ?? (await store.find(id)).row!.sessionKey
+    })
 
   type Named = (
     one: SignedIn,
@@ -728,7 +727,7 @@ t.test('app.accessTokens signs, checks and revokes tokens without a session', as
     ],
     [
       { sub: 'x', scope: 'a  b' },
-      { name: 'TypeError', message: '"scope" must be scope tokens with one space between them (RFC 6749 §3.3)' }
+      { name: 'TypeError', message: '"scope" must be scope tokens separated by one space (RFC 6749 §3.3)' }
     ],
     ...[0, 0.5, 86_401, NaN, '60', null].map((lifetimeSeconds): [object, { name: string; message: string }] => [
       { sub: 'x', lifetimeSeconds },

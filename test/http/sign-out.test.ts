@@ -5,7 +5,6 @@ import type { AuthenticateOptions, KeyOption, SessionStore } from '../../plugin/
 import { memoryStore } from '../../plugin/stores/memory.ts'
 import { createRefreshTokens } from '../../plugin/tokens/refresh-token.ts'
 import { readSecrets } from '../../plugin/tokens/secret.ts'
-import type { Settings } from '../../plugin/options/options.ts'
 import {
   challenges,
   clearing,
@@ -390,8 +389,10 @@ t.test('one request ends at most four sessions and reads at most eight values of
 
   await t.test("eight refresh tokens of one session, of which one is the row's", async (t) => {
     const [one] = await sessions(1)
-    const others = createRefreshTokens({ issuer } as Settings, readSecrets(secret))
-    const tokens = Array.from({ length: 7 }, (_, index) => others.issue(one!.sessionId, 100 + index, 'not the salt'))
+    const others = createRefreshTokens({ issuer, secrets: readSecrets(secret) })
+    const tokens = Array.from({ length: 7 }, (_, index) =>
+      others.issue({ sessionId: one!.sessionId, generation: 100 + index, sessionKey: 'another key' })
+    )
     counted.calls()
     t.strictSame(await logout(server, refreshOf(...tokens, one!.refresh)), { ...done, cookies: cleared })
     t.ok(counted.calls().length <= 9)

@@ -9,7 +9,6 @@ import { memoryStore } from '../../plugin/stores/memory.ts'
 import type { SessionRow } from '../../plugin/stores/session-store.ts'
 import { createRefreshTokens } from '../../plugin/tokens/refresh-token.ts'
 import { readSecrets } from '../../plugin/tokens/secret.ts'
-import type { Settings } from '../../plugin/options/options.ts'
 import {
   challenges,
   clearing,
@@ -31,7 +30,7 @@ const otherSecret = 'another secret, of 32 bytes at least'
 
 /** Mints a refresh token as the plugin does, from whatever somebody may have got hold of. */
 function mint(id: string, generation: number, sessionKey: string, { by = secret, as = issuer } = {}): string {
-  return createRefreshTokens({ issuer: as } as Settings, readSecrets(by)).issue(id, generation, sessionKey)
+  return createRefreshTokens({ issuer: as, secrets: readSecrets(by) }).issue({ sessionId: id, generation, sessionKey })
 }
 
 type Transport = 'bearer' | 'cookie'

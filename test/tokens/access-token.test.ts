@@ -3,7 +3,7 @@ import { Type } from '@sinclair/typebox'
 import t from 'tap'
 import { AuthError, type AuthenticateOptions, type KeyOption } from '../../plugin/index.ts'
 import { resolveOptions } from '../../plugin/options/options.ts'
-import { createAccessTokens } from '../../plugin/tokens/access-token.ts'
+import { createAccessTokens } from '../../plugin/tokens/access-tokens.ts'
 import { checkClaims, hasPassed } from '../../plugin/tokens/claims.ts'
 import { createHeaders } from '../../plugin/tokens/header.ts'
 import { createKeyring, type Keyring } from '../../plugin/tokens/keyring.ts'
@@ -85,7 +85,7 @@ const faults: {
     change: (draft) => {
       draft.more = '.x'
     },
-    detail: 'the token has not three segments'
+    detail: 'the token does not have three segments'
   },
   {
     name: 'a header with a + in it',
@@ -165,7 +165,7 @@ const faults: {
     change: ({ header }) => {
       header.alg = 'none'
     },
-    detail: 'alg is none that is spoken here'
+    detail: 'alg is not supported'
   },
   {
     name: 'kid of a wrong type',
@@ -173,7 +173,7 @@ const faults: {
     change: ({ header }) => {
       header.kid = 7
     },
-    detail: 'kid is no string of 1 to 256 characters'
+    detail: 'kid must be a string of 1 to 256 characters'
   },
   {
     name: 'an unknown kid',
@@ -181,7 +181,7 @@ const faults: {
     change: ({ header }) => {
       header.kid = 'unknown'
     },
-    detail: 'no key fits alg and kid'
+    detail: 'no key matches alg and kid'
   },
   {
     name: "an algorithm that is not the key's",
@@ -189,7 +189,7 @@ const faults: {
     change: ({ header }) => {
       header.alg = 'HS512'
     },
-    detail: 'no key fits alg and kid'
+    detail: 'no key matches alg and kid'
   },
   {
     name: 'typ of an ID token',
@@ -197,7 +197,7 @@ const faults: {
     change: ({ header }) => {
       header.typ = 'JWT'
     },
-    detail: "typ is not an access token's"
+    detail: 'typ is not an accepted type'
   },
   {
     name: 'crit',
@@ -205,7 +205,7 @@ const faults: {
     change: ({ header }) => {
       header.crit = null
     },
-    detail: 'crit is not understood'
+    detail: 'the header parameter crit is not supported'
   },
   {
     name: 'b64',
@@ -213,7 +213,7 @@ const faults: {
     change: ({ header }) => {
       header.b64 = true
     },
-    detail: 'b64 is not understood'
+    detail: 'the header parameter b64 is not supported'
   },
   {
     name: 'zip',
@@ -221,7 +221,7 @@ const faults: {
     change: ({ header }) => {
       header.zip = 'DEF'
     },
-    detail: 'zip is not understood'
+    detail: 'the header parameter zip is not supported'
   },
   {
     name: 'enc',
@@ -229,7 +229,7 @@ const faults: {
     change: ({ header }) => {
       header.enc = 'A256GCM'
     },
-    detail: 'enc is not understood'
+    detail: 'the header parameter enc is not supported'
   },
   {
     name: 'a foreign signature',
@@ -261,7 +261,7 @@ const faults: {
     change: ({ claims }) => {
       claims.sub = ''
     },
-    detail: 'sub is no non-empty string'
+    detail: 'sub must be a non-empty string'
   },
   {
     name: 'exp as text',
@@ -302,7 +302,7 @@ const faults: {
     change: ({ claims }) => {
       claims.iat = now - 86_400
     },
-    detail: 'the token lives too long'
+    detail: 'the lifetime (exp - iat) exceeds maxLifetimeSeconds'
   },
   {
     name: 'not valid yet',
@@ -318,7 +318,7 @@ const faults: {
     change: ({ claims }) => {
       claims.jti = 7
     },
-    detail: 'jti or sid is no string'
+    detail: 'jti and sid must be strings'
   },
   {
     name: 'sid of a wrong type',
@@ -326,7 +326,7 @@ const faults: {
     change: ({ claims }) => {
       claims.sid = null
     },
-    detail: 'jti or sid is no string'
+    detail: 'jti and sid must be strings'
   },
   {
     name: 'an unfit claim',
@@ -334,7 +334,7 @@ const faults: {
     change: ({ claims }) => {
       claims.tier = 'tin'
     },
-    detail: 'the claims do not fit "accessToken.claims"'
+    detail: 'the claims do not match "accessToken.claims"'
   },
   {
     name: 'revoked',
@@ -420,12 +420,16 @@ async function open(
     return clock()
   }
   const settings = resolveOptions({ issuer, secret, ...options, clock: counted })
-  const keyring = await createKeyring(
-    (options.keys ?? []) as readonly KeyOption[],
-    readSecrets(options.secret ?? secret),
-    'at+jwt'
-  )
-  return { clock, tokens: createAccessTokens(settings, fixedKeys(spy(keyring))), asked: () => asked }
+  const keyring = await createKeyring({
+    keys: (options.keys ?? []) as readonly KeyOption[],
+    secrets: readSecrets(options.secret ?? secret),
+    type: 'at+jwt'
+  })
+  return {
+    clock,
+    tokens: createAccessTokens({ ...settings, trustedIssuers: [], keys: fixedKeys(spy(keyring)) }),
+    asked: () => asked
+  }
 }
 
 type Outcome = 'accepted' | { code: string; detail: string }
@@ -445,7 +449,7 @@ async function outcome(verify: () => unknown): Promise<Outcome> {
 t.test('verify() judges exp, iat and nbf to the second', async (t) => {
   const noInteger = refused('exp and iat must be whole seconds since the epoch')
   const early = refused('iat is in the future')
-  const long = refused('the token lives too long')
+  const long = refused('the lifetime (exp - iat) exceeds maxLifetimeSeconds')
   const notYet = refused('nbf is in the future')
   const wrongNbf = refused('nbf must be whole seconds since the epoch')
   const lifeless = refused('exp is not after iat')
@@ -540,7 +544,7 @@ t.test('hasPassed() compares a time that has a fraction to the millisecond, in a
 t.test("checkClaims() takes other issuers' times with a fraction, and no number that is no time", async (t) => {
   const policy = { issuer, audience: [issuer], clockToleranceSeconds: 5, maxLifetimeSeconds: 86_400, fractions: true }
   const check = (claims: object) =>
-    checkClaims({ ...goodClaims, ...claims }, policy, { now: now * 1000, allowExpired: false })
+    checkClaims({ ...goodClaims, ...claims }, { policy, now: now * 1000, allowExpired: false })
   check({ exp: now + 0.5, iat: now - 0.5, nbf: 0.5 })
   for (const value of [NaN, Infinity, -Infinity, -1, -0.001, 2 ** 53, 1e300, `${now}`, null, [now], true]) {
     for (const name of ['exp', 'iat']) {
@@ -561,7 +565,7 @@ t.test("checkClaims() takes other issuers' times with a fraction, and no number 
 t.test('verify() compares iss, aud and sub exactly', async (t) => {
   const iss = refused('iss is not the issuer')
   const aud = refused('aud does not name this audience')
-  const sub = refused('sub is no non-empty string')
+  const sub = refused('sub must be a non-empty string')
   const rows: { claims: Record<string, unknown>; audience?: string | string[]; expected: Outcome }[] = [
     ...[undefined, null, '', [issuer], { 0: issuer }, 1, `${issuer}/`, issuer.toUpperCase(), ` ${issuer}`].map(
       (value) => ({ claims: { iss: value }, expected: iss })
@@ -612,7 +616,7 @@ t.test('verify() compares iss, aud and sub exactly', async (t) => {
 })
 
 t.test('verify() compares typ as a media type, RFC 7515 §4.1.9', async (t) => {
-  const wrong = refused("typ is not an access token's")
+  const wrong = refused('typ is not an accepted type')
   const rows: { type?: string | string[] | false; typ: unknown; expected: Outcome }[] = [
     ...['at+jwt', 'AT+JWT', 'application/at+jwt', 'Application/AT+jwt'].map((typ) => ({
       typ,
@@ -658,8 +662,8 @@ t.test('verify() compares typ as a media type, RFC 7515 §4.1.9', async (t) => {
 })
 
 t.test('verify() takes a token without kid, but none whose kid is not a configured one', async (t) => {
-  const illTyped = refused('kid is no string of 1 to 256 characters')
-  const unknown = refused('no key fits alg and kid')
+  const illTyped = refused('kid must be a string of 1 to 256 characters')
+  const unknown = refused('no key matches alg and kid')
   const long = 'k'.repeat(256)
   const keys = [
     { key: { kty: 'oct', k: Buffer.alloc(40, 'second ').toString('base64url') }, kid: long, state: 'active' as const },
@@ -702,7 +706,7 @@ t.test('verify() takes a token without kid, but none whose kid is not a configur
 
 t.test('verify() gives optional members their types: jti, sid, scope, roles', async (t) => {
   const { tokens } = await open()
-  const wrong = refused('jti or sid is no string')
+  const wrong = refused('jti and sid must be strings')
   const rows: [Record<string, unknown>, Outcome][] = [
     [{ jti: '', sid: '' }, 'accepted'],
     ...['jti', 'sid'].flatMap((name) =>
@@ -777,12 +781,12 @@ t.test(
     let verified = 0
     const { tokens, clock, asked } = await open({}, (keyring) => ({
       ...keyring,
-      candidates: (alg, kid) =>
-        keyring.candidates(alg, kid).map((jwt) => ({
-          ...jwt,
+      candidates: (hint) =>
+        keyring.candidates(hint).map((signer) => ({
+          ...signer,
           verify: (token: string) => {
             verified++
-            return jwt.verify(token)
+            return signer.verify(token)
           }
         }))
     }))
@@ -1056,12 +1060,12 @@ t.test('a cacheSize of 0 keeps no token', async (t) => {
   let verified = 0
   const { tokens } = await open({ accessToken: { cacheSize: 0 } }, (keyring) => ({
     ...keyring,
-    candidates: (alg, kid) =>
-      keyring.candidates(alg, kid).map((jwt) => ({
-        ...jwt,
+    candidates: (hint) =>
+      keyring.candidates(hint).map((signer) => ({
+        ...signer,
         verify: (token: string) => {
           verified++
-          return jwt.verify(token)
+          return signer.verify(token)
         }
       }))
   }))
@@ -1127,7 +1131,7 @@ t.test('app.accessTokens.sign() refuses what it could not stand for', async (t) 
   const lifetime = { constructor: RangeError, message: '"lifetimeSeconds" must be a whole number between 1 and 3600' }
   const scope = {
     constructor: TypeError,
-    message: '"scope" must be scope tokens with one space between them (RFC 6749 §3.3)'
+    message: '"scope" must be scope tokens separated by one space (RFC 6749 §3.3)'
   }
   const subject = { constructor: TypeError, message: '"sub" must be a non-empty string' }
   const object = { constructor: TypeError, message: '"claims" must be an object' }
@@ -1154,7 +1158,7 @@ t.test('app.accessTokens.sign() refuses what it could not stand for', async (t) 
       { claims: { tier: 7 } },
       {
         constructor: TypeError,
-        message: 'The claims do not match "accessToken.claims": a token with them would be refused'
+        message: 'The claims do not match "accessToken.claims": a token with them would be rejected'
       }
     ]
   ]
@@ -1196,12 +1200,12 @@ t.test(
     t.match(error, { code: 'AUTH_TOKEN_TOO_LARGE', statusCode: 500, message: 'The access token is too large' })
     t.equal(
       error?.detail,
-      `the token would be over 8192 bytes. The largest claims: photo (${room + 5} bytes), list (5 bytes), tiny (1 bytes)`
+      `the token would exceed 8192 bytes. The largest claims: photo (${room + 5} bytes), list (5 bytes), tiny (1 bytes)`
     )
     t.notMatch(JSON.stringify(error), 'photo', 'the detail stays out of what is serialized')
     await t.rejects(app.accessTokens.sign({ sub: 'x'.repeat(8192) }), {
       code: 'AUTH_TOKEN_TOO_LARGE',
-      detail: "the token would be over 8192 bytes. The largest claims: none of the application's"
+      detail: 'the token would exceed 8192 bytes. The application set no claims'
     })
   }
 )

@@ -1,6 +1,6 @@
 import { createSecretKey, generateKeyPairSync, randomBytes, type KeyObject } from 'node:crypto'
 import t from 'tap'
-import { algorithms, needOf, type Algorithm } from '../../plugin/tokens/algorithms.ts'
+import { algorithms, keyRequirement, type Algorithm } from '../../plugin/tokens/algorithms.ts'
 import { createSigner } from '../../plugin/tokens/signer.ts'
 import { readKey } from '../../plugin/tokens/key.ts'
 
@@ -8,7 +8,7 @@ const modulusLengths = [2048, 2056, 3072]
 
 /** Keys of every size that an algorithm takes. */
 function keysFor(alg: Algorithm): KeyObject[] {
-  const { kty, curve } = needOf(alg)
+  const { kty, curve } = keyRequirement(alg)
   if (kty === 'oct') return [64, 100].map((bytes) => createSecretKey(randomBytes(bytes)))
   if (kty === 'EC') return [generateKeyPairSync('ec', { namedCurve: curve! }).privateKey]
   if (kty === 'OKP') return [generateKeyPairSync('ed25519').privateKey]

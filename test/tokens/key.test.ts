@@ -162,7 +162,7 @@ t.test('with an active key, the secret neither signs nor verifies access tokens'
   for (const kid of [localSigner.kid, undefined]) {
     await t.rejects(app.accessTokens.verify(forge({ ...localSigner, kid })), {
       code: 'AUTH_INVALID_TOKEN',
-      detail: 'no key fits alg and kid'
+      detail: 'no key matches alg and kid'
     })
   }
 })
@@ -170,11 +170,14 @@ t.test('with an active key, the secret neither signs nor verifies access tokens'
 t.test('createKeyring() needs somebody who signs', async (t) => {
   const nobody = {
     constructor: TypeError,
-    message: 'Cannot register fastify-authenticate: "secret" is missing: there is no key that signs'
+    message: 'Cannot register fastify-authenticate: "secret" is missing: no key can sign'
   }
-  await t.rejects(createKeyring([], [], 'at+jwt'), nobody)
-  await t.rejects(createKeyring([{ key: ed25519.publicKey }], [], 'at+jwt'), nobody)
-  t.equal((await createKeyring([{ key: ed25519.privateKey }], [], 'at+jwt')).active.key.alg, 'EdDSA')
+  await t.rejects(createKeyring({ keys: [], secrets: [], type: 'at+jwt' }), nobody)
+  await t.rejects(createKeyring({ keys: [{ key: ed25519.publicKey }], secrets: [], type: 'at+jwt' }), nobody)
+  t.equal(
+    (await createKeyring({ keys: [{ key: ed25519.privateKey }], secrets: [], type: 'at+jwt' })).active.key.alg,
+    'EdDSA'
+  )
 })
 
 t.test('of several secrets the first signs and all verify', async (t) => {
@@ -226,13 +229,13 @@ const modulus = integer(jwkOf(rsa.publicKey).n!)
 /** An odd number of so many bytes, and no fewer bits. */
 const odd = (bytes: number) => Buffer.from([0x80, ...randomBytes(bytes - 2), 1]).toString('base64url')
 
-const publicWords = 'looks like a public key or certificate, which everybody may know: a secret is needed'
+const publicWords = 'must be secret: this looks like a public key or a certificate'
 /** Node's own code differs from release to release. */
-const unreadable = /^cannot be read as a key \(ERR_\w+\): unencrypted PEM, a JWK or a KeyObject is needed$/
+const unreadable = /^cannot be read as a key \(ERR_\w+\): expected unencrypted PEM, a JWK or a KeyObject$/
 /** From Node 26 on, it looks at some parts itself. */
 const orUnreadable = (problem: string) => new RegExp(`^${problem}$|${unreadable.source}`)
-const mismatched = orUnreadable('has a private half that does not belong to its public half')
-const foreign = (member: string) => `has a "${member}" that is no canonical base64url, or not this key's`
+const mismatched = orUnreadable('has a private key that does not match its public key')
+const foreign = (member: string) => `has a "${member}" that is not canonical base64url or does not belong to this key`
 
 t.test('a secret that is not fit stops the start, and is named', async (t) => {
   const rows: [string, unknown, string, string][] = [
@@ -249,7 +252,7 @@ t.test('a secret that is not fit stops the start, and is named', async (t) => {
     ['one character', 'x'.repeat(40), 'secret', 'must not be one repeated character'],
     ['one byte', Buffer.alloc(32, 0xff), 'secret', 'must not be one repeated character'],
     ['one character of two bytes', 'é'.repeat(20), 'secret', 'must not be one repeated character'],
-    ['the same twice', [secret, Buffer.from(secret)], 'secret.1', 'stands in the list twice'],
+    ['the same twice', [secret, Buffer.from(secret)], 'secret.1', 'repeats an earlier entry'],
     ['a public key as PEM', pemOf(rsa.publicKey), 'secret', publicWords],
     ['a public key as PEM, as bytes', [secret, Buffer.from(pemOf(p256.publicKey))], 'secret.1', publicWords],
     ['PEM in one line', pemOf(ed25519.publicKey).replaceAll('\n', '\\n'), 'secret', publicWords],
@@ -358,13 +361,13 @@ t.test('a key that is not fit stops the start, and is named', async (t) => {
       'RSA with an even modulus',
       [{ key: { ...jwkOf(rsa.publicKey), n: base64url(modulus - 1n) } }],
       'keys.0.key',
-      'has a modulus with a small prime in it'
+      'has a modulus that is divisible by a small prime'
     ],
     [
       'RSA with a modulus of small primes too',
       [{ key: { ...jwkOf(rsa.publicKey), n: base64url(modulus * 751n) } }],
       'keys.0.key',
-      'has a modulus with a small prime in it'
+      'has a modulus that is divisible by a small prime'
     ],
     [
       'RSA with a leading zero',
@@ -376,46 +379,41 @@ t.test('a key that is not fit stops the start, and is named', async (t) => {
       'RSA of more than two primes',
       [{ key: { ...jwkOf(rsa.privateKey), oth: [{}] } }],
       'keys.0.key',
-      orUnreadable('is an RSA key of more than two primes')
+      orUnreadable('is an RSA key with more than two primes')
     ],
-    ['RSA-PSS, which X.509 restricts', [{ key: pss.privateKey, alg: 'PS256' }], 'keys.0.key', 'is no key for PS256'],
-    ['secp256k1', [{ key: k256.privateKey }], 'keys.0.alg', 'is missing: a key of type "ec" has no usual algorithm'],
-    ['secp256k1 for ES256', [{ key: pemOf(k256.privateKey), alg: 'ES256' }], 'keys.0.key', 'is no key for ES256'],
+    ['RSA-PSS, which X.509 restricts', [{ key: pss.privateKey, alg: 'PS256' }], 'keys.0.key', 'is not a key for PS256'],
+    ['secp256k1', [{ key: k256.privateKey }], 'keys.0.alg', 'is missing: a key of type "ec" has no default algorithm'],
+    ['secp256k1 for ES256', [{ key: pemOf(k256.privateKey), alg: 'ES256' }], 'keys.0.key', 'is not a key for ES256'],
+    ['ES256K', [{ key: k256.privateKey, alg: 'ES256K' }], 'keys.0.alg', 'is not a supported signature algorithm'],
+    ['P-384 for ES256', [{ key: p384.privateKey, alg: 'ES256' }], 'keys.0.key', 'is not a key for ES256'],
+    ['P-256 for ES512', [{ key: jwkOf(p256.publicKey), alg: 'ES512' }], 'keys.0.key', 'is not a key for ES512'],
+    ['P-521 for ES384', [{ key: p521.publicKey, alg: 'ES384' }], 'keys.0.key', 'is not a key for ES384'],
+    ['Ed448', [{ key: ed448.privateKey }], 'keys.0.alg', 'is missing: a key of type "ed448" has no default algorithm'],
+    ['Ed448 for EdDSA', [{ key: jwkOf(ed448.privateKey), alg: 'EdDSA' }], 'keys.0.key', 'is not a key for EdDSA'],
     [
-      'ES256K',
-      [{ key: k256.privateKey, alg: 'ES256K' }],
+      'X25519',
+      [{ key: x25519.privateKey }],
       'keys.0.alg',
-      'is not a signature algorithm that is supported'
+      'is missing: a key of type "x25519" has no default algorithm'
     ],
-    ['P-384 for ES256', [{ key: p384.privateKey, alg: 'ES256' }], 'keys.0.key', 'is no key for ES256'],
-    ['P-256 for ES512', [{ key: jwkOf(p256.publicKey), alg: 'ES512' }], 'keys.0.key', 'is no key for ES512'],
-    ['P-521 for ES384', [{ key: p521.publicKey, alg: 'ES384' }], 'keys.0.key', 'is no key for ES384'],
-    ['Ed448', [{ key: ed448.privateKey }], 'keys.0.alg', 'is missing: a key of type "ed448" has no usual algorithm'],
-    ['Ed448 for EdDSA', [{ key: jwkOf(ed448.privateKey), alg: 'EdDSA' }], 'keys.0.key', 'is no key for EdDSA'],
-    ['X25519', [{ key: x25519.privateKey }], 'keys.0.alg', 'is missing: a key of type "x25519" has no usual algorithm'],
-    ['X25519 for EdDSA', [{ key: x25519.publicKey, alg: 'EdDSA' }], 'keys.0.key', 'is no key for EdDSA'],
+    ['X25519 for EdDSA', [{ key: x25519.publicKey, alg: 'EdDSA' }], 'keys.0.key', 'is not a key for EdDSA'],
     [
       'an elliptic curve by its parameters',
       [{ key: generateKeyPairSync('ec', { namedCurve: 'P-256', paramEncoding: 'explicit' }).privateKey }],
       'keys.0.key',
-      'is an elliptic curve by its parameters: its name is needed (RFC 5480 §2.1.1)'
+      'uses explicit EC parameters; a named curve is required (RFC 5480 §2.1.1)'
     ],
-    ['EC for RS256', [{ key: p256.privateKey, alg: 'RS256' }], 'keys.0.key', 'is no key for RS256'],
-    ['Ed25519 for ES256', [{ key: ed25519.privateKey, alg: 'ES256' }], 'keys.0.key', 'is no key for ES256'],
-    ['RSA for HS256', [{ key: pemOf(rsa.publicKey), alg: 'HS256' }], 'keys.0.key', 'is no key for HS256'],
-    ['a secret for RS256', [{ key: { kty, k }, alg: 'RS256' }], 'keys.0.key', 'is no key for RS256'],
-    ['a secret for EdDSA', [{ key: hmac, alg: 'EdDSA' }], 'keys.0.key', 'is no key for EdDSA'],
-    [
-      'alg none',
-      [{ key: ed25519.privateKey, alg: 'none' }],
-      'keys.0.alg',
-      'is not a signature algorithm that is supported'
-    ],
+    ['EC for RS256', [{ key: p256.privateKey, alg: 'RS256' }], 'keys.0.key', 'is not a key for RS256'],
+    ['Ed25519 for ES256', [{ key: ed25519.privateKey, alg: 'ES256' }], 'keys.0.key', 'is not a key for ES256'],
+    ['RSA for HS256', [{ key: pemOf(rsa.publicKey), alg: 'HS256' }], 'keys.0.key', 'is not a key for HS256'],
+    ['a secret for RS256', [{ key: { kty, k }, alg: 'RS256' }], 'keys.0.key', 'is not a key for RS256'],
+    ['a secret for EdDSA', [{ key: hmac, alg: 'EdDSA' }], 'keys.0.key', 'is not a key for EdDSA'],
+    ['alg none', [{ key: ed25519.privateKey, alg: 'none' }], 'keys.0.alg', 'is not a supported signature algorithm'],
     [
       'alg of Object',
       [{ key: ed25519.privateKey, alg: 'constructor' }],
       'keys.0.alg',
-      'is not a signature algorithm that is supported'
+      'is not a supported signature algorithm'
     ],
 
     ['a JWK to encrypt with', [{ key: { ...ed, use: 'enc' } }], 'keys.0.key', 'has a "use" that is not "sig"'],
@@ -429,56 +427,56 @@ t.test('a key that is not fit stops the start, and is named', async (t) => {
       'a JWK for encryption',
       [{ key: { ...jwkOf(rsa.privateKey), alg: 'RSA-OAEP' } }],
       'keys.0.alg',
-      'is not a signature algorithm that is supported'
+      'is not a supported signature algorithm'
     ],
     [
       'a JWK whose alg is no text',
       [{ key: { ...ed, alg: 7 } }],
       'keys.0.alg',
-      'is not a signature algorithm that is supported'
+      'is not a supported signature algorithm'
     ],
     [
       'a private JWK that may not sign',
       [{ key: { ...ed, key_ops: ['verify'] } }],
       'keys.0.key',
-      'has "key_ops" without "sign"'
+      'must have "sign" among its "key_ops"'
     ],
     [
       'a public JWK that may not verify',
       [{ key: { ...jwkOf(ed25519.publicKey), key_ops: ['sign'] } }],
       'keys.0.key',
-      'has "key_ops" without "verify"'
+      'must have "verify" among its "key_ops"'
     ],
-    ['a JWK for nothing', [{ key: { ...ed, key_ops: [] } }], 'keys.0.key', 'has "key_ops" without "sign"'],
+    ['a JWK for nothing', [{ key: { ...ed, key_ops: [] } }], 'keys.0.key', 'must have "sign" among its "key_ops"'],
     [
       'a JWK with key_ops twice',
       [{ key: { ...jwkOf(ed25519.publicKey), key_ops: ['verify', 'verify'] } }],
       'keys.0.key',
-      'has "key_ops" with "verify" twice'
+      'must not repeat "verify" in its "key_ops"'
     ],
     [
       'a JWK to sign with whose key_ops encrypt',
       [{ key: { ...jwkOf(rsa.publicKey), use: 'sig', key_ops: ['verify', 'encrypt'] } }],
       'keys.0.key',
-      'has "key_ops" with "encrypt", which are not for its "use"'
+      'must not have "encrypt" among its "key_ops" when its "use" is "sig"'
     ],
     [
       'a JWK with ill-typed key_ops',
       [{ key: { ...ed, key_ops: 'sign' } }],
       'keys.0.key',
-      'has "key_ops" without "sign"'
+      'must have "sign" among its "key_ops"'
     ],
     [
       'a secret that may only sign',
       [{ key: { kty, k, key_ops: ['sign'] } }],
       'keys.0.key',
-      'has "key_ops" without "verify"'
+      'must have "verify" among its "key_ops"'
     ],
     [
       'a secret that may only verify, to sign',
       [{ key: { kty, k, key_ops: ['verify'] } }],
       'keys.0.key',
-      'has "key_ops" without "sign"'
+      'must have "sign" among its "key_ops"'
     ],
     [
       'encrypted PEM',
@@ -528,7 +526,7 @@ t.test('a key that is not fit stops the start, and is named', async (t) => {
       'Ed25519 beside its curve',
       [{ key: { kty: 'OKP', crv: 'Ed25519', x: base64url(7n << 248n) } }],
       'keys.0.key',
-      'is no point of its curve, or one that everybody can sign for'
+      'is not a valid Ed25519 key (not on the curve, or of small order)'
     ],
     [
       "Ed25519 with another's public half",
@@ -600,33 +598,33 @@ t.test('a key that is not fit stops the start, and is named', async (t) => {
         { key: p256.publicKey, kid: 'same' }
       ],
       'keys',
-      'must not have two keys of one kid: received "same" twice'
+      'must not repeat a kid: received "same" twice'
     ],
     [
       'one key twice',
       [{ key: rsa.privateKey }, { key: pemOf(rsa.publicKey), alg: 'PS256' }],
       'keys',
-      /^must not have two keys of one kid: received "[\w-]{43}" twice$/
+      /^must not repeat a kid: received "[\w-]{43}" twice$/
     ],
     [
       "kid of the secret's",
       [{ key: p256.publicKey, kid: localSigner.kid }],
       'keys',
-      `must not have two keys of one kid: received "${localSigner.kid}" twice`
+      `must not repeat a kid: received "${localSigner.kid}" twice`
     ],
-    ['nine keys of one algorithm', nine, 'keys', 'must have at most 8 keys of one algorithm: received 9 of EdDSA'],
+    ['nine keys of one algorithm', nine, 'keys', 'must have at most 8 keys for one algorithm: received 9 for EdDSA'],
 
     [
       'two private keys without states',
       [{ key: ed25519.privateKey }, { key: p256.privateKey }],
       'keys.0.state',
-      'is missing: several private keys must say which is next, active or previous'
+      'is missing: with several private keys, each must be "next", "active" or "previous"'
     ],
     [
       'two private keys, one without a state',
       [{ key: ed25519.publicKey }, { key: otherEd.privateKey, state: 'active' }, { key: p256.privateKey }],
       'keys.2.state',
-      'is missing: several private keys must say which is next, active or previous'
+      'is missing: with several private keys, each must be "next", "active" or "previous"'
     ],
     [
       'two active keys',
@@ -653,13 +651,13 @@ t.test('a key that is not fit stops the start, and is named', async (t) => {
       'an active public key',
       [{ key: ed25519.publicKey, state: 'active' }],
       'keys.0.state',
-      'must not be "active": a public key only verifies'
+      'must be "previous" for a public key: received "active"'
     ],
     [
       'a next public key',
       [{ key: ed25519.publicKey, state: 'next' }],
       'keys.0.state',
-      'must not be "next": a public key only verifies'
+      'must be "previous" for a public key: received "next"'
     ],
     [
       'an unknown state',
@@ -734,7 +732,7 @@ t.test('an Ed25519 key that everybody can sign for is refused', async (t) => {
       order,
       { keys: [{ key }] },
       'keys.0.key',
-      'is no point of its curve, or one that everybody can sign for'
+      'is not a valid Ed25519 key (not on the curve, or of small order)'
     )
   }
 })

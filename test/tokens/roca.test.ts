@@ -36,7 +36,7 @@ t.test('isRoca() knows a modulus of the weak kind, and readKey() refuses it', as
   }
   t.throws(() => readKey({ key }, 'key'), {
     message:
-      'Cannot register fastify-authenticate: "key.key" has a modulus that Infineon\'s chips made: its primes can be found (ROCA, CVE-2017-15361)'
+      'Cannot register fastify-authenticate: "key.key" has a modulus whose primes can be computed (ROCA, CVE-2017-15361)'
   })
 })
 

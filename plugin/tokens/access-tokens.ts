@@ -1,0 +1,169 @@
+import { TypeCompiler } from '@sinclair/typebox/compiler'
+import { AuthError, refusal } from '../errors.ts'
+import type { Settings } from '../options/options.ts'
+import { externalAccessToken, localAccessToken, type AccessToken } from './access-token.ts'
+import type { KeySource } from './key-source.ts'
+import { createLocalVerifier, type ParsedToken } from './local-verifier.ts'
+import { createPrepare } from './prepared-token.ts'
+import type { TrustedIssuer } from './trusted-issuer.ts'
+import { UnverifiedToken } from './unverified-token.ts'
+import { createVerifiedTokens } from './verified-tokens.ts'
+
+export interface AccessTokensParts {
+  readonly issuer: string
+  readonly audience: readonly string[]
+  readonly accessToken: Pick<
+    Settings['accessToken'],
+    'type' | 'claims' | 'clockToleranceSeconds' | 'maxLifetimeSeconds' | 'cacheSize'
+  >
+  readonly keys: Pick<KeySource, 'current' | 'reloadForUnknownKid' | 'hasFailed' | 'onRetire'>
+  readonly trustedIssuers: readonly TrustedIssuer[]
+  /** Milliseconds since the epoch: by this clock, local tokens are issued and expire. */
+  readonly clock: () => number
+  /** This node's own clock, for external issuers' tokens. Default: `clock`. */
+  readonly nodeClock?: () => number
+}
+
+export type AccessTokens = ReturnType<typeof createAccessTokens>
+
+/** Issues and verifies access tokens: JWTs after RFC 9068, in the compact serialization of JWS. */
+export function createAccessTokens(parts: AccessTokensParts) {
+  const { issuer, audience, accessToken, keys, trustedIssuers, clock, nodeClock = clock } = parts
+  const { type, claims: schema, clockToleranceSeconds, maxLifetimeSeconds, cacheSize } = accessToken
+  const validator = schema ? TypeCompiler.Compile(schema) : null
+  const matchesSchema = (claims: unknown): boolean => validator === null || validator.Check(claims)
+  const policy = { issuer, audience, clockToleranceSeconds, maxLifetimeSeconds, fractions: false }
+  const local = createLocalVerifier({ policy, type, matchesSchema, keys })
+  const verified = createVerifiedTokens({ cacheSize, clockToleranceSeconds, clock, nodeClock })
+  const trusted = new Map<unknown, TrustedIssuer>(trustedIssuers.map((other) => [other.issuer, other]))
+  keys.onRetire(() => verified.clear())
+
+  return {
+    prepare: createPrepare({ issuer, audience, clock, keys, matchesSchema }),
+
+    /** Wraps a token for the methods below, which split and decode it at most once. Checks nothing yet. */
+    parse: (text: string): UnverifiedToken => new UnverifiedToken(text),
+
+    fromCache,
+    verifyUncached,
+
+    /**
+     * Verifies a token that the caller has not looked up with {@link fromCache}.
+     * @throws as `verifyUncached()`
+     */
+    async verify(text: string, issuers: readonly string[] | null = null): Promise<AccessToken> {
+      return fromCache(text, issuers) ?? (await verifyUncached(new UnverifiedToken(text), issuers))
+    },
+
+    verifyIgnoringExpiry,
+
+    /**
+     * A local token that is valid except, perhaps, for its `exp`; `null` for any other token. Unlike
+     * {@link verifyIgnoringExpiry}, it reloads the keys for an unknown `kid`.
+     */
+    async readLocal(token: UnverifiedToken): Promise<AccessToken | null> {
+      if (claimedIssuer(token) !== issuer) return null
+      try {
+        if (!local.hasKey(local.parse(token))) await keys.reloadForUnknownKid()
+        return verifyIgnoringExpiry(token)
+      } catch (error) {
+        if (error instanceof AuthError) return null
+        throw error
+      }
+    },
+
+    /**
+     * Whether a token claims an issuer that is neither this server nor trusted: it belongs to another application on the
+     * same host. Nothing in it has been verified.
+     */
+    isForeign(token: UnverifiedToken): boolean {
+      const iss = claimedIssuer(token)
+      return typeof iss === 'string' && iss !== issuer && !trusted.has(iss)
+    },
+
+    /**
+     * The session of a local token, for signing out; `null` if it has no session, or expired too long ago to matter.
+     * @throws AuthError AUTH_INVALID_TOKEN when the token cannot be read or has a wrong signature; AUTH_KEYS_UNAVAILABLE
+     * while it is unknown whether its key is one of ours
+     */
+    async sessionIdOf(token: UnverifiedToken): Promise<string | null> {
+      const parsed = local.parse(token)
+      // Before the keys are reloaded: no key of ours makes another issuer's token ours.
+      if (claimedIssuer(token) !== issuer) throw refusal('AUTH_INVALID_TOKEN', 'iss is not the issuer')
+      await ensureKey(parsed)
+      return local.sessionIdOf(parsed, clock())
+    }
+  }
+
+  /**
+   * A token that has been verified before and is valid now, except perhaps for revocation; `null` for any other.
+   * @param issuers the external issuers that are accepted here. Default: none
+   */
+  function fromCache(text: string, issuers: readonly string[] | null = null): AccessToken | null {
+    return verified.get(text, issuers)
+  }
+
+  /**
+   * Verifies a token that {@link fromCache} does not know: size, shape, header, signature, claims and the application's
+   * schema. Does not check revocation. The token's issuer selects the keys, so that no issuer can sign for another.
+   * @param issuers the external issuers that are accepted here; others are refused before their keys are fetched
+   * @throws AuthError AUTH_INVALID_TOKEN, AUTH_EXPIRED_TOKEN; AUTH_KEYS_UNAVAILABLE while a key source fails
+   */
+  async function verifyUncached(
+    token: UnverifiedToken,
+    issuers: readonly string[] | null = null
+  ): Promise<AccessToken> {
+    const external = trustedIssuerOf(token)
+    if (external === null) return await verifyLocal(token)
+    if (!issuers?.includes(external.issuer)) {
+      throw refusal('AUTH_INVALID_TOKEN', 'tokens of this issuer are not accepted here')
+    }
+    const accessToken = externalAccessToken(await external.check(token, nodeClock), external)
+    verified.set(token.text, { token: accessToken, isLocal: false })
+    return accessToken
+  }
+
+  async function verifyLocal(token: UnverifiedToken): Promise<AccessToken> {
+    const parsed = local.parse(token)
+    await ensureKey(parsed)
+    const accessToken = localAccessToken(local.check(parsed, { now: clock(), allowExpired: false }))
+    verified.set(token.text, { token: accessToken, isLocal: true })
+    return accessToken
+  }
+
+  /**
+   * Verifies a local token in everything but `exp` and revocation.
+   * @throws AuthError AUTH_INVALID_TOKEN
+   */
+  function verifyIgnoringExpiry(token: UnverifiedToken): AccessToken {
+    return localAccessToken(local.check(local.parse(token), { now: clock(), allowExpired: true }))
+  }
+
+  /**
+   * Reloads the keys when a token's key is not known. If that fails, a token that claims to be ours may be valid.
+   * @throws AuthError AUTH_KEYS_UNAVAILABLE
+   */
+  async function ensureKey(parsed: ParsedToken): Promise<void> {
+    if (local.hasKey(parsed)) return
+    await keys.reloadForUnknownKid()
+    const isUncertain = !local.hasKey(parsed) && keys.hasFailed() && claimedIssuer(parsed.token) === issuer
+    if (isUncertain) {
+      throw refusal('AUTH_KEYS_UNAVAILABLE', 'no key matches alg and kid, and the last load of "keys" failed')
+    }
+  }
+
+  function trustedIssuerOf(token: UnverifiedToken): TrustedIssuer | null {
+    if (trusted.size === 0) return null
+    return trusted.get(token.decode().payload.iss) ?? null
+  }
+
+  /** The claim `iss`, unverified; `undefined` if the token cannot be decoded. */
+  function claimedIssuer(token: UnverifiedToken): unknown {
+    try {
+      return token.decode().payload.iss
+    } catch (error) {
+      if (error instanceof AuthError) return undefined
+      throw error
+    }
+  }
+}

@@ -1,0 +1,62 @@
+import type { JsonWebKey } from 'node:crypto'
+import { keyRequirement, type Algorithm } from './algorithms.ts'
+import { readKey, type Key } from './key.ts'
+import { createSigner, type Signer } from './signer.ts'
+
+/** A member of an issuer's JWK Set (RFC 7517 §5). Nothing in it has been checked yet. */
+export type PublishedKey = JsonWebKey & { readonly kid?: unknown; readonly alg?: unknown }
+
+/** An issuer's JWK Set, wherever it comes from. */
+export interface KeySet {
+  /**
+   * The keys, fetched if there are none yet.
+   * @throws AuthError AUTH_KEYS_UNAVAILABLE when none can be fetched
+   */
+  get(): Promise<readonly PublishedKey[]>
+  /**
+   * The keys of a newer set, which is fetched at most once per cooldown.
+   * @throws AuthError AUTH_KEYS_UNAVAILABLE when it cannot be fetched
+   */
+  reload(): Promise<readonly PublishedKey[]>
+}
+
+/** RFC 7518 §6: an issuer that publishes one of these has leaked the key. */
+const privateMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
+
+export function isPrivate(jwk: unknown): boolean {
+  return typeof jwk === 'object' && jwk !== null && privateMembers.some((member) => Object.hasOwn(jwk, member))
+}
+
+/** A cheap check, so that only a few keys of a large set have to be read. */
+export function mayFit(jwk: PublishedKey | null, alg: Algorithm): boolean {
+  if (typeof jwk !== 'object' || jwk === null || jwk.kty !== keyRequirement(alg).kty) return false
+  return (jwk.use ?? 'sig') === 'sig' && (jwk.alg ?? alg) === alg
+}
+
+/** `null` for a key that must not verify: secret, private, weak, for encryption, for another algorithm. */
+export function readPublishedKey(jwk: PublishedKey, alg: Algorithm): Key | null {
+  if (isPrivate(jwk)) return null
+  try {
+    return readKey({ key: jwk as JsonWebKey, alg, kid: 'external' }, 'jwks')
+  } catch {
+    return null
+  }
+}
+
+/** Verifiers for published keys. Each is created when a token first needs it, so that a large set costs nothing. */
+export function createVerifiers() {
+  const created = new WeakMap<object, Map<Algorithm, Promise<Signer | null>>>()
+
+  return function verifierOf(jwk: PublishedKey, alg: Algorithm): Promise<Signer | null> {
+    let byAlgorithm = created.get(jwk)
+    if (byAlgorithm === undefined) created.set(jwk, (byAlgorithm = new Map()))
+    let verifier = byAlgorithm.get(alg)
+    if (verifier === undefined) byAlgorithm.set(alg, (verifier = createVerifier(jwk, alg)))
+    return verifier
+  }
+}
+
+async function createVerifier(jwk: PublishedKey, alg: Algorithm): Promise<Signer | null> {
+  const key = readPublishedKey(jwk, alg)
+  return key && (await createSigner(key, 'JWT'))
+}

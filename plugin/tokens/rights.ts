@@ -1,0 +1,39 @@
+import { refusal } from '../errors.ts'
+import type { TrustedIssuerSettings } from '../options/trusted-issuers.ts'
+import { isRoles, scopesOf } from './claims.ts'
+
+/** What an external issuer's token grants here. */
+export interface Rights {
+  readonly scope?: string
+  readonly roles?: readonly string[]
+}
+
+/**
+ * What the application's `map` grants for verified claims. Ill-typed members count as absent, and everything else that
+ * `map` returns is ignored: above all, it cannot set a session.
+ * @throws AuthError AUTH_INVALID_TOKEN when `map` throws: a claim that it relies on is missing from the token
+ */
+export function mapRights(
+  claims: Readonly<Record<string, unknown>>,
+  { map }: Pick<TrustedIssuerSettings, 'map'>
+): Rights {
+  try {
+    const mapped = map(claims) as ReturnType<typeof map> | null | undefined
+    return copyRights({ scope: mapped?.scope, roles: mapped?.roles })
+  } catch (error) {
+    throw refusal(
+      'AUTH_INVALID_TOKEN',
+      `"map" threw ${error instanceof Error ? error.constructor.name : 'a value that is not an Error'}`,
+      { cause: error }
+    )
+  }
+}
+
+/** Copied, because the application may change later what it returned. */
+function copyRights({ scope, roles }: { scope: unknown; roles: unknown }): Rights {
+  const scopes = scopesOf(scope)
+  return {
+    ...(scopes.length > 0 && { scope: scopes.join(' ') }),
+    ...(isRoles(roles) && { roles: Object.freeze([...roles]) })
+  }
+}
