@@ -1,16 +1,14 @@
-/**
- * Every refusal this plugin can answer with, in one catalogue.
- *
- * The public word is generic, so that an attacker learns nothing from it; the precise reason travels in
- * {@link AuthError.detail}, which is never serialized and is meant for logs and events.
- */
 interface Refusal {
   readonly status: 400 | 401 | 403 | 500 | 503
   readonly message: string
-  /** The `error` of the challenge, RFC 6750 §3.1; `null` is a bare challenge, absent is no challenge at all. */
+  /** The `error` of the challenge (RFC 6750 §3.1). `null` is a challenge without it; absent means no challenge. */
   readonly challenge?: 'invalid_request' | 'invalid_token' | 'insufficient_scope' | null
 }
 
+/**
+ * Every refusal of this plugin. The public message is generic, so that an attacker learns nothing from it. The precise
+ * reason is in {@link AuthError.detail}, for logs and events.
+ */
 export const refusals = {
   AUTH_NO_CREDENTIALS: { status: 401, challenge: null, message: 'Authentication is required' },
   AUTH_MALFORMED_CREDENTIALS: { status: 400, challenge: 'invalid_request', message: 'The credentials are malformed' },
@@ -44,23 +42,32 @@ export const refusals = {
   AUTH_TOKEN_TOO_LARGE: { status: 500, message: 'The access token is too large' }
 } as const satisfies Record<string, Refusal>
 
+/** The `code` of a refusal. Codes are stable: programs may compare them. */
 export type RefusalCode = keyof typeof refusals
 
 /** Seconds in the `Retry-After` of every 503. */
 const retryAfterSeconds = '2'
 
 /**
- * A refusal of the catalogue. Fastify answers it as `{ statusCode, code, error, message }`.
- *
- * `code` is stable and meant for programs, `message` for people. `headers` holds what the answer must carry
- * (the challenge of RFC 6750 §3, `Retry-After`), also for applications that catch the error and answer themselves.
- * No member ever holds a token, a secret or a hash.
+ * A refusal. Fastify sends it as `{ statusCode, code, error, message }`. No member holds a token, a secret or a hash.
+ * ```ts
+ * app.setErrorHandler((error, _request, reply) => {
+ *   if (error instanceof AuthError) reply.code(error.statusCode).headers(error.headers).send({ problem: error.code })
+ *   else reply.send(error)
+ * })
+ * ```
  */
 export class AuthError extends Error {
+  /** Stable, for programs. */
   readonly code: RefusalCode
+  /** The HTTP status: 400, 401, 403, 500 or 503. */
   readonly statusCode: number
+  /**
+   * Headers that the response must have: the challenge (RFC 6750 §3) and `Retry-After`. The plugin adds them; an
+   * application that catches the error and sends a response of its own must add them itself.
+   */
   readonly headers: Record<string, string> = {}
-  /** The precise reason, for logs: not enumerable, so that no serializer sends it to a client. */
+  /** The precise reason, for logs. Not enumerable, so that no serializer sends it to a client. */
   declare readonly detail: string
 
   constructor(code: RefusalCode, detail: string = refusals[code].message, options?: ErrorOptions) {
@@ -72,7 +79,7 @@ export class AuthError extends Error {
     Object.defineProperty(this, 'detail', { value: detail })
   }
 
-  /** The same as `statusCode`. With `expose`, it is by this that NestJS, Koa and others know an error of `http-errors`. */
+  /** The same as `statusCode`. NestJS, Koa and others recognize an error of `http-errors` by `status` and `expose`. */
   get status(): number {
     return this.statusCode
   }
@@ -83,10 +90,7 @@ export class AuthError extends Error {
   }
 }
 
-/**
- * Makes a refusal without capturing a stack: refusals are answers, not faults, and a stack costs more than the
- * token check itself.
- */
+/** Creates a refusal without a stack: a refusal is a response, not a fault, and a stack costs more than the token check. */
 export function refusal(code: RefusalCode, detail?: string, options?: ErrorOptions): AuthError {
   const limit = Error.stackTraceLimit
   Error.stackTraceLimit = 0

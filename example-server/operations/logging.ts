@@ -22,8 +22,8 @@ export function loggerOptions(level: string) {
 const alarms = new Set<AuthEvent['type']>([
   'refresh-token-reused',
   'store-rolled-back',
-  'feed-stale',
-  'keys-not-reloaded'
+  'revocation-log-stale',
+  'keys-reload-failed'
 ])
 
 /** Two tabs reach 2 or 3. A longer streak may be a thief who refreshes right after the victim. */

@@ -86,12 +86,12 @@ export function createMetrics({
         return signIns.inc({ outcome: 'succeeded' })
       case 'session-revoked':
         return ended.inc()
-      case 'keys-not-reloaded':
+      case 'keys-reload-failed':
         return unread.inc()
-      case 'feed-stale':
+      case 'revocation-log-stale':
         lastReadAt = performance.now() - event.silentMs
         break
-      case 'feed-recovered':
+      case 'revocation-log-recovered':
         lastReadAt = null
         break
     }

@@ -203,7 +203,8 @@ export class Revocations {
   #isStale(): boolean {
     const silentMs = this.#monotonic() - this.#lastReadAt
     const isStale = silentMs > this.#parts.settings.revocation.maxStalenessSeconds * 1000
-    if (isStale !== this.#wasStale) this.#parts.emit({ type: isStale ? 'feed-stale' : 'feed-recovered', silentMs })
+    if (isStale !== this.#wasStale)
+      this.#parts.emit({ type: isStale ? 'revocation-log-stale' : 'revocation-log-recovered', silentMs })
     this.#wasStale = isStale
     return isStale
   }

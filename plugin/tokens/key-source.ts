@@ -141,7 +141,7 @@ export class KeySource {
       if (retires) for (const listener of this.#retireListeners) listener()
     } catch (error) {
       this.#hasFailed = true
-      this.#emit({ type: 'keys-not-reloaded', reason: reasonOf(error) })
+      this.#emit({ type: 'keys-reload-failed', reason: reasonOf(error) })
       return false
     }
     this.#emit({ type: 'keys-reloaded', kids: this.#keyring.kids })

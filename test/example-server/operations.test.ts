@@ -291,8 +291,8 @@ t.test('every case of a refresh has its own count, and a feed that is silent sho
     'AUTH_CROSS_SITE'
   ]
   for (const code of codes) await metrics.countRefusedRefresh({} as any, {} as any, { code })
-  events.publish({ type: 'keys-not-reloaded', reason: 'unreadable' })
-  events.publish({ type: 'feed-stale', silentMs: 40_000 })
+  events.publish({ type: 'keys-reload-failed', reason: 'unreadable' })
+  events.publish({ type: 'revocation-log-stale', silentMs: 40_000 })
   const text = await metrics.text()
   for (const outcome of [
     'rotated',
@@ -310,7 +310,7 @@ t.test('every case of a refresh has its own count, and a feed that is silent sho
   }
   t.match(text, 'auth_keys_reload_failures_total 1')
   t.match(text, /^auth_feed_stale_seconds 4\d\.?\d*$/m)
-  events.publish({ type: 'feed-recovered', silentMs: 41_000 })
+  events.publish({ type: 'revocation-log-recovered', silentMs: 41_000 })
   t.match(await metrics.text(), 'auth_feed_stale_seconds 0')
 })
 

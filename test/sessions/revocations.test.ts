@@ -224,11 +224,11 @@ for (const whenStale of ['accept', 'refuse'] as const) {
     await poll()
     revocations.startServing()
     t.equal(accepts({ sid: 'a' }), stale, 'the start failed: it starts stale')
-    t.strictSame(events(), [{ type: 'feed-stale', silentMs: Infinity }])
+    t.strictSame(events(), [{ type: 'revocation-log-stale', silentMs: Infinity }])
     down = false
     await poll()
     t.equal(accepts({ sid: 'a' }), true)
-    t.strictSame(events(), [{ type: 'feed-recovered', silentMs: 0 }])
+    t.strictSame(events(), [{ type: 'revocation-log-recovered', silentMs: 0 }])
     down = true
     time.advance(30)
     clock.advance(86_400)
@@ -240,13 +240,13 @@ for (const whenStale of ['accept', 'refuse'] as const) {
     revocations.record(session('b', clock() + 1000))
     t.equal(accepts({ sid: 'b' }), 'AUTH_REVOKED_TOKEN', 'what is known is known')
     await poll()
-    const told = [revokedEvent('b'), { type: 'feed-stale', silentMs: 30_001 }]
+    const told = [revokedEvent('b'), { type: 'revocation-log-stale', silentMs: 30_001 }]
     t.strictSame(events(), whenStale === 'refuse' ? told.reverse() : told, 'told by the first who looks')
     await poll()
     t.strictSame(events(), [], 'told once')
     down = false
     await poll()
-    t.strictSame([accepts({ sid: 'a' }), events()], [true, [{ type: 'feed-recovered', silentMs: 0 }]])
+    t.strictSame([accepts({ sid: 'a' }), events()], [true, [{ type: 'revocation-log-recovered', silentMs: 0 }]])
   })
 }
 

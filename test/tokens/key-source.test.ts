@@ -297,7 +297,7 @@ t.test('lists that are wrong leave the keys in force, with an event that shows n
     t.equal(taken, false, what)
     t[typeof reason === 'string' ? 'strictSame' : 'match'](
       seen,
-      [{ type: 'keys-not-reloaded', reason }],
+      [{ type: 'keys-reload-failed', reason }],
       `${what}: the event`
     )
     t.notOk(
@@ -364,7 +364,7 @@ t.test('a source that hangs is given up, and nobody waits longer; what it brings
   const unknown = Promise.all(Array.from({ length: 100 }, () => outcome(forge(signerOf(b)))))
   t.equal(await outcome(forge(signerOf(a))), 'accepted', 'a known key waits for nothing')
   t.strictSame([...new Set(await unknown)], ['AUTH_KEYS_UNAVAILABLE'], 'nobody can say that these are not ours')
-  t.strictSame(events(), [{ type: 'keys-not-reloaded', reason: '"keys" did not return a list within 50 ms' }])
+  t.strictSame(events(), [{ type: 'keys-reload-failed', reason: '"keys" did not return a list within 50 ms' }])
   bring([entry(b, 'active')])
   await Promise.resolve()
   t.strictSame(source.current().kids, ['a'])
@@ -764,6 +764,6 @@ t.test('three processes over one folder agree through a rotation under load', as
   t.strictSame(refused, [])
   t.ok(run.calls > 10, `${run.calls} tokens, each at three nodes`)
   for (const node of nodes) {
-    t.notOk(((await json(`${node}/reloads`)) as string[]).includes('keys-not-reloaded'), 'no list was half written')
+    t.notOk(((await json(`${node}/reloads`)) as string[]).includes('keys-reload-failed'), 'no list was half written')
   }
 })

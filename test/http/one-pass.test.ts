@@ -1,0 +1,146 @@
+import crypto, { generateKeyPairSync } from 'node:crypto'
+import type { FastifyRequest } from 'fastify'
+import t from 'tap'
+
+const count = { signatures: 0, checks: 0 }
+const { sign, verify } = crypto
+Object.assign(crypto, {
+  sign: (...input: Parameters<typeof sign>) => {
+    count.signatures++
+    return sign(...input)
+  },
+  verify: (...input: Parameters<typeof verify>) => {
+    count.checks++
+    return verify(...input)
+  }
+})
+// Not before: the library that signs takes both functions when it is loaded.
+const { createApp } = await import('../fixtures/app.ts')
+const { memoryStore } = await import('../../plugin/stores/memory.ts')
+
+const key = generateKeyPairSync('ed25519').privateKey
+
+/** Counts what `act` does, and how often it does it with this token. */
+async function counted(act: () => Promise<unknown>, token = '') {
+  const tail = token.slice(-12)
+  const segments = token.split('.').map((segment) => Buffer.from(segment, 'base64url').toString())
+  const { get } = Map.prototype
+  const { parse } = JSON
+  const maps: unknown[] = []
+  const parsed: number[] = []
+  Map.prototype.get = function (this: Map<unknown, unknown>, entry: unknown) {
+    if (entry === tail) maps.push(this)
+    return get.call(this, entry)
+  }
+  JSON.parse = (text: string, ...rest: []) => {
+    const segment = segments.indexOf(text)
+    if (segment >= 0 && /[/\\]plugin[/\\]tokens[/\\]/.test(new Error().stack!.split('\n')[2]!)) parsed.push(segment)
+    return parse(text, ...rest)
+  }
+  Object.assign(count, { signatures: 0, checks: 0 })
+  try {
+    await act()
+  } finally {
+    Map.prototype.get = get
+    JSON.parse = parse
+  }
+  return { ...count, maps, parsed }
+}
+
+async function createServer(options: object = {}) {
+  let headerReads = 0
+  const server = await createApp({
+    plugin: { keys: [{ key }], ...options },
+    before(app) {
+      app.addHook('onRequest', async ({ raw: { headers } }: FastifyRequest) => {
+        for (const name of ['authorization', 'cookie'] as const) {
+          const value = headers[name]
+          if (value === undefined) continue
+          Object.defineProperty(headers, name, {
+            get: () => {
+              headerReads++
+              return value
+            }
+          })
+        }
+      })
+    }
+  })
+  return {
+    ...server,
+    headerReads: () => {
+      const reads = headerReads
+      headerReads = 0
+      return reads
+    }
+  }
+}
+
+const source = { header: (token: string) => ({ authorization: `Bearer ${token}` }), cookie: cookieOf }
+
+function cookieOf(token: string): Record<string, string> {
+  return { cookie: `__Host-access=${token}` }
+}
+
+for (const [kind, headersOf] of Object.entries(source)) {
+  t.test(`an unseen token in the ${kind} is read, looked up, parsed and checked once`, async (t) => {
+    const { app, headerReads, ...server } = await createServer()
+    const store = memoryStore({ clock: server.clock })
+    const other = await createApp({ plugin: { keys: [{ key }], store, clock: server.clock } })
+    const { access } = await other.signIn('bearer')
+    const request = async () => {
+      t.equal((await app.inject({ url: '/me', headers: headersOf(access) })).statusCode, 200)
+    }
+
+    const first = await counted(request, access)
+    // Authorization is looked for before the cookie is read, which is not there and is not counted.
+    t.equal(headerReads(), 1, 'header reads')
+    t.equal(first.maps.length, new Set(first.maps).size, 'each half of the cache is asked once')
+    t.ok(first.maps.length > 0)
+    t.strictSame(first.parsed, [0, 1], 'header and payload are parsed once each')
+    t.equal(first.checks, 1, 'signature checks')
+
+    const again = await counted(request, access)
+    t.equal(headerReads(), 1, 'header reads of a seen token')
+    t.equal(again.maps.length, 1, 'the cache knows it')
+    t.strictSame([again.parsed, again.checks], [[], 0])
+  })
+}
+
+t.test('a token that the cache knows and the route refuses is looked up once, and not checked again', async (t) => {
+  const { app, headerReads, ...server } = await createServer()
+  const { access, sessionId } = await server.signIn('bearer')
+  await app.inject({ url: '/me', headers: source.header(access) })
+  await app.sessions.revoke(sessionId)
+  headerReads()
+  const { maps, parsed, checks } = await counted(async () => {
+    t.equal((await app.inject({ url: '/me', headers: source.header(access) })).json().code, 'AUTH_REVOKED_TOKEN')
+  }, access)
+  t.strictSame([headerReads(), maps.length, parsed, checks], [1, 1, [], 0])
+})
+
+t.test('signIn() and refresh() sign once, by bearer and by cookie, with and without refreshToken.claims', async (t) => {
+  const claims = async () => ({ claims: { roles: ['user'] } })
+  for (const refreshToken of [{}, { claims }]) {
+    const server = await createServer({ refreshToken })
+    for (const transport of ['bearer', 'cookie'] as const) {
+      const name = `${transport}, ${Object.keys(refreshToken)}`
+      let signedIn!: Awaited<ReturnType<typeof server.signIn>>
+      const { signatures } = await counted(async () => {
+        signedIn = await server.signIn(transport)
+      })
+      t.equal(signatures, 1, `a sign-in, ${name}`)
+
+      server.clock.advance(60)
+      const input =
+        transport === 'bearer'
+          ? { payload: { refresh_token: signedIn.refresh } }
+          : { headers: { cookie: signedIn.cookie } }
+      const refreshed = await counted(async () => {
+        const response = await server.app.inject({ method: 'POST', url: '/refresh', ...input })
+        t.equal(response.statusCode, 200, response.body)
+      })
+      t.equal(refreshed.signatures, 1, `a refresh, ${name}`)
+    }
+  }
+})
