@@ -3,7 +3,7 @@ export interface Effort {
   readonly name: 'full' | 'quick'
   /** Approximate duration of one burst. */
   readonly burstMs: number
-  /** Before the first burst, for the JIT compiler: at most so many operations, and at most so much processor time. */
+  /** Runs before the first burst, until one of these is reached, so that the JIT compiler has finished. */
   readonly warmUp: { readonly operations: number; readonly cpuMs: number }
   /** Consecutive bursts of a subject, in turn with its reference. */
   readonly turns: number

@@ -5,7 +5,7 @@ import { startProcess } from './process.ts'
 
 export type Micro = Awaited<ReturnType<typeof startMicro>>
 
-/** Starts a measured process without a server, which runs its cases as often as it is told. */
+/** Starts a measured process without a server, which runs the case that each message names. */
 export async function startMicro(file: string, input: object, execArgv: readonly string[] = []) {
   const { ready, request, stop } = await startProcess(`micro/${file}`, input, execArgv)
   return {

@@ -1,4 +1,4 @@
-// The commands of docs/keys.md, as they stand there; `npm run keys:rotate` has its own test.
+// Runs the commands of docs/keys.md; `npm run keys:rotate` has its own test.
 import { execFile, execFileSync } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'

@@ -19,7 +19,7 @@ function application(): string {
   return code
 }
 
-/** Starts the application of the README, unchanged but for the import of the plugin. */
+/** Starts the application of the README, unchanged except for the import of the plugin. */
 async function startApplication(t: Test) {
   const folder = t.testdir({ 'application.ts': application().replace("'fastify-authenticate'", `'${pluginUrl}'`) })
   const env = {
