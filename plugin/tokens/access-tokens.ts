@@ -58,8 +58,8 @@ export function createAccessTokens(parts: AccessTokensParts) {
     verifyIgnoringExpiry,
 
     /**
-     * A local token that is valid except, perhaps, for its `exp`; `null` for any other token. Unlike
-     * {@link verifyIgnoringExpiry}, it reloads the keys for an unknown `kid`.
+     * A local token that is valid, whether or not it has expired; `null` for any other token. Unlike
+     * {@link verifyIgnoringExpiry}, it reloads the keys when the `kid` is unknown.
      */
     async readLocal(token: UnverifiedToken): Promise<AccessToken | null> {
       if (claimedIssuer(token) !== issuer) return null
@@ -73,8 +73,8 @@ export function createAccessTokens(parts: AccessTokensParts) {
     },
 
     /**
-     * Whether a token claims an issuer that is neither this server nor trusted: it belongs to another application on the
-     * same host. Nothing in it has been verified.
+     * Whether a token claims an issuer that is neither this server nor trusted: it belongs to another application on
+     * the same host. Nothing in it has been verified.
      */
     isForeign(token: UnverifiedToken): boolean {
       const iss = claimedIssuer(token)
@@ -83,8 +83,8 @@ export function createAccessTokens(parts: AccessTokensParts) {
 
     /**
      * The session of a local token, for signing out; `null` if it has no session, or expired too long ago to matter.
-     * @throws AuthError AUTH_INVALID_TOKEN when the token cannot be read or has a wrong signature; AUTH_KEYS_UNAVAILABLE
-     * while it is unknown whether its key is one of ours
+     * @throws AuthError AUTH_INVALID_TOKEN when the token is malformed, another issuer's or has a wrong signature;
+     * AUTH_KEYS_UNAVAILABLE while it is unknown whether its key is one of ours
      */
     async sessionIdOf(token: UnverifiedToken): Promise<string | null> {
       const parsed = local.parse(token)

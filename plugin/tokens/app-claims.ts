@@ -28,7 +28,7 @@ export function checkScope(scope: unknown): string | null {
   return scope
 }
 
-/** Names the application's three largest claims and their sizes, for an error message. Never shows a value. */
+/** A sentence that names the application's three largest claims and their sizes. Never shows a value. */
 export function describeLargest(claims: Readonly<Record<string, unknown>>): string {
   const sizes = Object.entries(claims).map(([name, value]) => ({
     name,

@@ -6,7 +6,7 @@ export function base64urlLength(bytes: number): number {
   return Math.ceil((bytes * 4) / 3)
 }
 
-/** The length of a key's signatures: RFC 7518 §3.2 (HMAC), §3.3 and §3.5 (RSA), §3.4 (ECDSA), RFC 8032 §5.1.6 (Ed25519). */
+/** The length of a key's signatures: RFC 7518 §3.2 (HMAC), §3.3 and §3.5 (RSA), §3.4 (ECDSA), RFC 8032 §5.1.6. */
 export function signatureBytes({ alg, publicJwk }: Pick<Key, 'alg' | 'publicJwk'>): number {
   const { kty, minBytes } = keyRequirement(alg)
   switch (kty) {

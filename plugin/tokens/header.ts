@@ -3,7 +3,7 @@ import { isAlgorithm, type Algorithm } from './algorithms.ts'
 import { flatCopy } from './flat-copy.ts'
 import type { UnverifiedToken } from './unverified-token.ts'
 
-/** Header parameters that change what is signed or how. None of them is supported, so a token with one is rejected. */
+/** Header parameters that change what is signed or how. They are not supported, so a token with one is rejected. */
 const unsupportedParameters = ['crit', 'b64', 'zip', 'enc']
 const maxKidLength = 256
 

@@ -46,8 +46,8 @@ export async function createKeySource({
 }
 
 /**
- * The keys in use. If `keys` is a function, they are reloaded on a timer, by `app.keys.reload()`, and when a token names
- * an unknown `kid`. If a reload fails, the current keys stay in use.
+ * The keys in use. If `keys` is a function, they are reloaded on a timer, by `app.keys.reload()`, and when a token
+ * names an unknown `kid`. If a reload fails, the current keys stay in use.
  */
 export class KeySource {
   readonly #load: (() => Promise<Keyring>) | null
@@ -99,8 +99,8 @@ export class KeySource {
   }
 
   /**
-   * Loads the keys again. Resolves to whether the new list is in use, and never rejects. A load in flight may predate the
-   * caller's change, so callers that arrive during it share the next one.
+   * Loads the keys again. Resolves to whether the new list is in use, and never rejects. A load in flight may predate
+   * the caller's change, so callers that arrive during it share the next one.
    */
   reload(): Promise<boolean> {
     if (this.#running === undefined) return this.#start()

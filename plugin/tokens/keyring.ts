@@ -13,7 +13,7 @@ export interface Keyring {
   readonly active: Signer
   readonly keys: readonly Key[]
   readonly kids: readonly string[]
-  /** The keys that a header may mean: the one with its `kid`, if `alg` is the same; without `kid`, all keys of `alg`. */
+  /** The keys that a header may mean: the one with its `kid` if `alg` is the same; without `kid`, all keys of `alg`. */
   candidates(hint: KeyHint): readonly Signer[]
   /** The public keys as a JWK Set (RFC 7517 §5), `next` keys included. Never contains a secret. */
   jwks(): { keys: NonNullable<Key['publicJwk']>[] }

@@ -34,7 +34,7 @@ export interface PrepareParts {
 /** As long as every `jti`. */
 const placeholderJti = '-'.repeat(22)
 
-/** Prepares local tokens (RFC 9068) without signing them, so that nothing is signed in vain. */
+/** Prepares local tokens (RFC 9068) without signing them, so that no signature is wasted. */
 export function createPrepare({ issuer, audience, clock, keys, matchesSchema }: PrepareParts) {
   const aud = audience.length === 1 ? audience[0] : audience
 

@@ -31,7 +31,9 @@ export type RefreshTokens = ReturnType<typeof createRefreshTokens>
  */
 export function createRefreshTokens({ issuer, secrets }: { issuer: string; secrets: readonly Buffer[] }) {
   // The issuer is part of the purpose: two issuers that share a secret and a store do not accept each other's tokens.
-  const keys = secrets.map((secret) => createSecretKey(derive(secret, `refresh token ${issuer}`, 32)))
+  const keys = secrets.map((secret) =>
+    createSecretKey(derive(secret, { purpose: `refresh token ${issuer}`, bytes: 32 }))
+  )
 
   return {
     /** The refresh token of a session's generation. The same row always yields the same token. */

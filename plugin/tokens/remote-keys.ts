@@ -8,7 +8,7 @@ import type { KeySet, PublishedKey } from './published-key.ts'
 const cooldownMs = 30_000
 /** The least time between a failed fetch and the next one. */
 const failureCooldownMs = 5000
-/** Below `freshMs` the cached set is used; up to `staleMs` it is used while a fetch runs; beyond that, requests wait. */
+/** Below `freshMs` the cached set is used; up to `staleMs` it is used during a refetch; beyond that, requests wait. */
 const freshMs = 3 * 60_000
 const staleMs = 5 * 60_000
 /** For this long after a failed fetch, requests use an old set without waiting for the next fetch. */

@@ -46,16 +46,12 @@ export function isConsistentRsa(privateKey: KeyObject): boolean {
     prime > 1n &&
     otherPrime > 1n &&
     prime * otherPrime === integer(n) &&
-    areInverse(integer(e), exponent, prime - 1n) &&
-    areInverse(integer(e), exponent, otherPrime - 1n) &&
+    (integer(e) * exponent) % (prime - 1n) === 1n &&
+    (integer(e) * exponent) % (otherPrime - 1n) === 1n &&
     integer(dp) === exponent % (prime - 1n) &&
     integer(dq) === exponent % (otherPrime - 1n) &&
-    areInverse(integer(qi), otherPrime, prime)
+    (integer(qi) * otherPrime) % prime === 1n
   )
-}
-
-function areInverse(a: bigint, b: bigint, modulus: bigint): boolean {
-  return (a * b) % modulus === 1n
 }
 
 /** Base64urlUInt, RFC 7518 §2. */

@@ -2,7 +2,7 @@ import { createPublicKey, hkdfSync, X509Certificate } from 'node:crypto'
 import { optionError } from '../options/option-error.ts'
 
 /** What HS256 needs, RFC 7518 §3.2. */
-const minBytes = 32
+const minSecretBytes = 32
 
 /**
  * Reads the option `secret`: one secret or a list. A secret is a Buffer, or a string of which the UTF-8 bytes are used.
@@ -25,14 +25,17 @@ export function readSecrets(option: unknown): readonly Buffer[] {
 function readSecret(entry: unknown, name: string): Buffer {
   if (typeof entry !== 'string' && !Buffer.isBuffer(entry)) throw optionError(name, 'must be a string or a Buffer')
   const secret = Buffer.from(entry as string)
-  checkSecret(secret, name, minBytes)
+  checkSecret(secret, { name, minBytes: minSecretBytes })
   return secret
 }
 
 /** Refuses a secret that is too short, one repeated character, or public (the HS256/RS256 confusion). */
-export function checkSecret(secret: Buffer, name: string, leastBytes: number): void {
-  if (secret.length < leastBytes) {
-    throw optionError(name, `must be at least ${leastBytes} bytes: received ${secret.length}`)
+export function checkSecret(
+  secret: Buffer,
+  { name, minBytes }: { readonly name: string; readonly minBytes: number }
+): void {
+  if (secret.length < minBytes) {
+    throw optionError(name, `must be at least ${minBytes} bytes: received ${secret.length}`)
   }
   if (new Set(secret).size === 1 || new Set(secret.toString('utf8')).size === 1) {
     throw optionError(name, 'must not be one repeated character')
@@ -77,6 +80,9 @@ function isDer(secret: Buffer): boolean {
 }
 
 /** Derives bytes for one purpose from a secret (HKDF, RFC 5869). They reveal nothing about the secret. */
-export function derive(secret: Buffer, purpose: string, bytes: number): Buffer {
+export function derive(
+  secret: Buffer,
+  { purpose, bytes }: { readonly purpose: string; readonly bytes: number }
+): Buffer {
   return Buffer.from(hkdfSync('sha256', secret, '', `fastify-authenticate ${purpose}`, bytes))
 }

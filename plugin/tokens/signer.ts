@@ -9,8 +9,8 @@ export interface Signer {
   /** Signs these claims. */
   sign(claims: Record<string, unknown>): string
   /**
-   * The exact length of the token that {@link sign} would return, without signing. The claims must contain `iat`, because
-   * the library adds it otherwise.
+   * The exact length of the token that {@link sign} would return, without signing. The claims must contain `iat`,
+   * because the library adds it otherwise.
    */
   encodedLength(claims: Readonly<Record<string, unknown>>): number
   /** The claims if the signature is valid, else `null`. Does not check the claims, and never throws. */
@@ -18,8 +18,8 @@ export interface Signer {
 }
 
 /**
- * Registers `@fastify/jwt` on a Fastify instance of its own that never listens. So it does not clash with a registration
- * of the application's, and keys can be added and removed while the application runs.
+ * Registers `@fastify/jwt` on a Fastify instance of its own that never listens. So it does not clash with a
+ * registration by the application, and keys can be added and removed while the application runs.
  *
  * The library's cache is off, because it can store failures as successes. `claims.ts` checks all times.
  * @param type the `typ` of the tokens that are signed

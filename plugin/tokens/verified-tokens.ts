@@ -25,8 +25,8 @@ export interface VerifiedTokensParts {
 }
 
 /**
- * Remembers tokens that have passed every check but revocation, and would pass them again. It does not say whether a
- * caller accepts the token's issuer: that is asked on each look-up.
+ * Remembers tokens that have passed every check but revocation, and would pass them again. Which external issuers are
+ * accepted differs from caller to caller, so it is checked on each look-up.
  */
 export function createVerifiedTokens({ cacheSize, clockToleranceSeconds, clock, nodeClock }: VerifiedTokensParts) {
   const cache = createTokenCache<VerifiedToken>(cacheSize)

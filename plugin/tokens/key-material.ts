@@ -1,0 +1,61 @@
+import { createPrivateKey, createPublicKey, createSecretKey, KeyObject, type JsonWebKey } from 'node:crypto'
+import { optionError } from '../options/option-error.ts'
+import { isAlgorithm, keyRequirement, type Algorithm } from './algorithms.ts'
+import { isJwk } from './jwk.ts'
+
+/**
+ * Reads PEM text, a JWK or a KeyObject.
+ * @throws TypeError that names the option; the message never shows key material
+ */
+export function readMaterial(key: unknown, name: string): KeyObject {
+  if (key instanceof KeyObject) return key
+  try {
+    if (typeof key === 'string') return key.includes('PRIVATE KEY-----') ? createPrivateKey(key) : createPublicKey(key)
+    if (isJwk(key)) return readJwk(key)
+  } catch (error) {
+    // Node's message may quote the key, so only its error code is shown.
+    const { code } = error as NodeJS.ErrnoException
+    throw optionError(name, `cannot be read as a key (${code}): expected unencrypted PEM, a JWK or a KeyObject`)
+  }
+  throw optionError(name, 'must be PEM text, a JWK or a KeyObject')
+}
+
+function readJwk(jwk: JsonWebKey): KeyObject {
+  if (jwk.kty === 'oct') return createSecretKey(Buffer.from(jwk.k ?? '', 'base64url'))
+  const input = { key: jwk, format: 'jwk' } as const
+  return jwk.d === undefined ? createPublicKey(input) : createPrivateKey(input)
+}
+
+/**
+ * The algorithm that was given, or else the default one of the key's type.
+ * @throws TypeError that names the option
+ */
+export function chooseAlgorithm(
+  material: KeyObject,
+  { given, name }: { readonly given: unknown; readonly name: string }
+): Algorithm {
+  const alg = given ?? defaultAlgorithm(material)
+  if (isAlgorithm(alg)) return alg
+  throw optionError(
+    name,
+    alg === undefined
+      ? `is missing: a key of type "${material.asymmetricKeyType}" has no default algorithm`
+      : 'is not a supported signature algorithm'
+  )
+}
+
+function defaultAlgorithm(material: KeyObject): Algorithm | undefined {
+  if (material.type === 'secret') return 'HS256'
+  switch (material.asymmetricKeyType) {
+    case 'rsa':
+      return 'RS256'
+    case 'ed25519':
+      return 'EdDSA'
+    case 'ec':
+      return (['ES256', 'ES384', 'ES512'] as const).find(
+        (alg) => keyRequirement(alg).curve === material.asymmetricKeyDetails?.namedCurve
+      )
+    default:
+      return undefined
+  }
+}
