@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import ts from 'typescript'
-import { circlesIn, filesIn, importsOf, nodesOf, parse, read, type Import } from './fixtures/sources.ts'
+import { circlesIn, filesIn, hasCode, importsOf, nodesOf, parse, read, type Import } from './fixtures/sources.ts'
 import { withoutOwnTest } from './without-own-test.ts'
 
 /** The floors, the highest first. A file imports its own floor and those below. */
@@ -223,16 +223,6 @@ t.test('no function of ours has more than two positional parameters', async (t) 
     'every exception is needed'
   )
 })
-
-/** Interfaces and types alone are checked by the compiler. */
-function hasCode(file: string): boolean {
-  return !file.endsWith('.ts') || !parse(file).statements.every(isTypeOnly)
-}
-
-function isTypeOnly(statement: ts.Statement): boolean {
-  if (ts.isImportDeclaration(statement)) return importsOf('x.ts', statement.getText()).every(({ typeOnly }) => typeOnly)
-  return ts.isInterfaceDeclaration(statement) || ts.isTypeAliasDeclaration(statement)
-}
 
 /** `plugin/tokens/jws.ts` is tested by `test/tokens/jws.test.ts`, or by the files of `test/tokens/jws/`. */
 function hasOwnTest(file: string): boolean {

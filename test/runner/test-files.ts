@@ -1,0 +1,51 @@
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** What starts a process, a database or a browser. */
+const slowImports = /^(node:child_process|node:worker_threads|playwright-core)$/
+
+/** Longest first, so that the last file to end is a short one. A file that is not listed comes after these. */
+const longest = [
+  'test/browser/page.test.ts',
+  'test/flows/faults.test.ts',
+  'test/browser/workshop.test.ts',
+  'test/example-server/cluster.test.ts',
+  'test/stores/postgres.test.ts',
+  'test/types.test.ts',
+  'test/histories/histories.test.ts',
+  'test/flows/redis-failover.test.ts',
+  'test/stores/redis/driver.test.ts',
+  'test/flows/keys-rotate.test.ts'
+]
+
+/** Every test file, the longest first; with `fast`, those that start no process, no database and no browser. */
+export function testFiles({ fast }: { fast: boolean }): string[] {
+  const files = readdirSync(join(root, 'test'), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.test.ts'))
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)).replaceAll('\\', '/'))
+    .filter((file) => !fast || !importedBy(file).some((name) => slowImports.test(name)))
+  return files.sort((a, b) => rank(a) - rank(b) || sizeOf(b) - sizeOf(a))
+}
+
+function rank(file: string): number {
+  const place = longest.indexOf(file)
+  return place === -1 ? longest.length : place
+}
+
+const sizeOf = (file: string) => statSync(join(root, file)).size
+
+/** The file itself, and every file and package that it imports, directly or through others. */
+export function importedBy(file: string, visited = new Set([file])): string[] {
+  if (!existsSync(join(root, file))) return [...visited]
+  const text = readFileSync(join(root, file), 'utf8').replace(/^import type .*|^\s*(\/\/|\*).*$/gm, '')
+  for (const [, specifier = ''] of text.matchAll(/(?:from|import) ?\(?'([^']+)'/g)) {
+    const next = specifier.startsWith('.') ? join(dirname(file), specifier).replaceAll('\\', '/') : specifier
+    if (visited.has(next)) continue
+    visited.add(next)
+    if (next !== specifier) importedBy(next, visited)
+  }
+  return [...visited]
+}
