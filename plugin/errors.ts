@@ -90,7 +90,9 @@ export class AuthError extends Error {
   }
 }
 
-/** Creates a refusal without a stack: a refusal is a response, not a fault, and a stack costs more than the token check. */
+/**
+ * Creates a refusal without a stack: a refusal is a response, not a fault, and a stack costs more than the token check.
+ */
 export function refusal(code: RefusalCode, detail?: string, options?: ErrorOptions): AuthError {
   const limit = Error.stackTraceLimit
   Error.stackTraceLimit = 0

@@ -40,9 +40,9 @@ export type AuthEvent =
   /** A cookie-authenticated request came from another site. `origin` is its `Origin` header, `host` is ours. */
   | { readonly type: 'cross-site-refused'; readonly origin: string | null; readonly host: string }
   /**
-   * The store's clock differs from this node's by more than a second. `skewMs` is positive if the store's is ahead. Up to
-   * two hours are compensated. A larger difference stops the start. If it appears later, tokens may be refused until one
-   * of the clocks is corrected.
+   * The store's clock differs from this node's by more than a second. `skewMs` is positive if the store's is ahead. Up
+   * to two hours are compensated. A larger difference stops the start. If it appears later, tokens may be refused until
+   * one of the clocks is corrected.
    */
   | { readonly type: 'clock-skew'; readonly skewMs: number; readonly compensated: boolean }
   /**
@@ -55,7 +55,10 @@ export type AuthEvent =
   /** Reloading the keys failed or returned an invalid list; the current keys stay in use. Raise an alarm. */
   | { readonly type: 'keys-reload-failed'; readonly reason: string }
 
-/** `max-sessions`: the session made room for a new one. `null`: any other reason, or one that only another process knows. */
+/**
+ * `max-sessions`: the session made room for a new one. `null`: any other reason, or one that only another process
+ * knows.
+ */
 export type RevocationReason = 'max-sessions' | null
 
 /** Passes an event to the application. It never throws, so that nothing in `onEvent` can fail a request. */

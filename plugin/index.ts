@@ -154,7 +154,7 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
     await authenticate(request as FastifyRequest, noRequirements)
   })
   app.decorate('sessions', createSessionApi(sessions))
-  app.decorate('accessTokens', createAccessTokenApi({ settings, accessTokens, revocations }))
+  app.decorate('accessTokens', createAccessTokenApi({ issuer, accessToken, clock, accessTokens, revocations }))
   app.decorate('keys', { jwks: () => keys.current().jwks(), reload: () => keys.reload() })
   app.decorate('securitySchemes', securitySchemes)
 
@@ -195,8 +195,8 @@ declare module 'fastify' {
     /** Signs access tokens without a session, verifies tokens outside of requests, and revokes single tokens. */
     accessTokens: ReturnType<typeof createAccessTokenApi>
     /**
-     * `jwks()` returns the public keys as they are published (RFC 7517 §5). `reload()` calls an async `keys` immediately,
-     * and resolves to whether its list is now in use.
+     * `jwks()` returns the public keys as they are published (RFC 7517 §5). `reload()` calls an async `keys`
+     * immediately, and resolves to whether its list is now in use.
      */
     keys: Pick<KeySource, 'reload'> & Pick<Keyring, 'jwks'>
     /** For `@fastify/swagger`: `openapi: { components: { securitySchemes: app.securitySchemes } }`. */
@@ -205,8 +205,8 @@ declare module 'fastify' {
 }
 
 /**
- * Adds `request.authenticate()`, `reply.signIn()`, `reply.refresh()` and `reply.signOut()`, and protects the routes that
- * declare `config.auth`, in the context in which it is registered and below.
+ * Adds `request.authenticate()`, `reply.signIn()`, `reply.refresh()` and `reply.signOut()`, and protects the routes
+ * that declare `config.auth`, in the context in which it is registered and below.
  * ```ts
  * const app = Fastify()
  * await app.register(authenticate, { issuer: 'https://api.example.com', secret: process.env.AUTH_SECRET })

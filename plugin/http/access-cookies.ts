@@ -14,10 +14,10 @@ export interface ChooseParts {
 }
 
 /**
- * Chooses the access cookie that counts; `null` if none does. Tokens that are not ours are ignored, because anybody on a
- * neighbouring domain can set them. So are tokens of ended sessions, if another token remains. The remaining tokens
- * count if they name one session, and the latest of them is chosen. Of two sessions, neither is trusted: an attacker may
- * have planted one of them.
+ * Chooses the access cookie that counts; `null` if none does. Tokens that are not ours are ignored, because anybody on
+ * a neighbouring domain can set them. So are tokens of ended sessions, if another token remains. The remaining tokens
+ * count if they name one session, and the latest of them is chosen. Of two sessions, neither is trusted: an attacker
+ * may have planted one of them.
  * @param values one or more, all different; a single one is chosen without a check
  */
 export async function chooseAccessCookie(

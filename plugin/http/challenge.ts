@@ -2,12 +2,15 @@ import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { AuthError, refusals, type RefusalCode } from '../errors.ts'
 
-/** Codes whose challenge tells people why, RFC 6750 §3.1. */
+/** Codes whose challenge has an `error_description` (RFC 6750 §3.1). */
 const described = new Set<RefusalCode>(['AUTH_INVALID_TOKEN', 'AUTH_EXPIRED_TOKEN', 'AUTH_REVOKED_TOKEN'])
 
 export type Challenge = (error: unknown, scopes?: readonly string[]) => unknown
 
-/** The one writer of `WWW-Authenticate` (RFC 6750 §3): puts it into the refusal's own headers, and passes the rest on. */
+/**
+ * The only writer of `WWW-Authenticate` (RFC 6750 §3). Adds it to the headers of a refusal, and returns every other
+ * error unchanged.
+ */
 export function createChallenge(realm: string): Challenge {
   const bare = `Bearer realm="${realm.replace(/["\\]/g, '\\$&')}"`
 
@@ -24,26 +27,26 @@ export function createChallenge(realm: string): Challenge {
   }
 }
 
-/** A host's own error handler decides about the body, not about the headers that a client needs. */
+/** Adds a refusal's headers under the application's own error handler too, which replaces only the body. */
 export function addRefusalHook(app: FastifyInstance): void {
-  app.addHook('onError', async function answerRefusal(request, reply, error) {
+  app.addHook('onError', async function sendRefusalHeaders(request, reply, error) {
     if (!(error instanceof AuthError)) return
     reply.headers(error.headers)
-    if (isHandedOver(request.raw)) closeAfter(reply)
+    if (isUpgraded(request.raw)) closeAfterResponse(reply)
     request.log.info({ code: error.code, detail: error.detail }, 'refused')
   })
 }
 
-/** Whether Node has emitted `upgrade` for a request. It does not serve such a connection any more. */
-function isHandedOver(request: IncomingMessage & { readonly upgrade?: boolean | null }): boolean {
+/** Whether Node has emitted `upgrade` for a request: it no longer manages the connection. */
+function isUpgraded(request: IncomingMessage & { readonly upgrade?: boolean | null }): boolean {
   return request.upgrade === true
 }
 
 /**
- * Closes the connection of an upgrade once its refusal is sent. `@fastify/websocket` does it only for routes of its own
- * context, and only if its hooks ran before the refusal. An open connection would keep the server from closing.
+ * Closes the connection of a refused upgrade after the response. `@fastify/websocket` does so only for routes of its
+ * own context, and only if its hooks ran before the refusal. An open connection would prevent the server from closing.
  */
-function closeAfter(reply: FastifyReply): void {
+function closeAfterResponse(reply: FastifyReply): void {
   reply.header('connection', 'close')
   const { raw } = reply
   const { socket } = raw

@@ -1,32 +1,34 @@
 import type { FastifyRequest } from 'fastify'
 
-/** Where a browser keeps a cookie: RFC 6265 §5.3 tells cookies of one name apart by these two. */
+/** Where a browser keeps a cookie: it distinguishes cookies of one name by these two (RFC 6265 §5.3). */
 export interface CookieScope {
   /** `undefined` for a host-only cookie. */
   readonly domain: string | undefined
   readonly path: string
 }
 
-/** What is longer or deeper is not worth a header line: without a limit, a request could ask for any number. */
+/** Limits, because otherwise a long URL or host name could cause any number of `Set-Cookie` headers. */
 const maxPathLength = 256
 const maxHostLength = 253
 const maxSegments = 8
 const maxParents = 4
 const hostName = /^(?!-)[a-z0-9-]+(\.[a-z0-9-]+)+$/i
 const ipv4 = /\.\d+$/
-/** Without `;`, which would end the attribute, and without what a serializer refuses. */
+/** Without `;`, which would end the attribute, and without characters that a serializer rejects. */
 const safePath = /^\/[\w.~!$&'()*+,=:@%/-]*$/
 
 /**
- * Every scope from which a browser sends a cookie with this request: each path prefix of its URL, each parent domain of
- * its host (RFC 6265 §5.1.3, §5.1.4). The likeliest come first: the root, then short paths.
+ * Every scope from which a browser sends a cookie with this request: each path prefix of its URL, and each parent
+ * domain of its host (RFC 6265 §5.1.3, §5.1.4). The likeliest are first: the root, then short paths.
  */
 export function scopesSentTo(request: Pick<FastifyRequest, 'hostname' | 'originalUrl'>): CookieScope[] {
   const domains = [undefined, ...domainsOf(request.hostname)]
   return pathsOf(request.originalUrl).flatMap((path) => domains.map((domain) => ({ domain, path })))
 }
 
-/** The host and its parents of two labels or more: browsers refuse a `Domain` above that. An IP address has none. */
+/**
+ * The host and its parents of at least two labels: browsers reject a shorter `Domain`. An IP address has no parents.
+ */
 function domainsOf(host: string): string[] {
   if (host.length > maxHostLength || !hostName.test(host) || ipv4.test(host)) return []
   const labels = host.split('.')

@@ -1,4 +1,4 @@
-// `preserve`, for the import of what runs is lost in the emitted declarations.
+// `preserve`: TypeScript drops a reference that only types need from the emitted declarations.
 /// <reference types="@fastify/cookie" preserve="true" />
 import fastify, { type FastifyInstance } from 'fastify'
 import cookie from '@fastify/cookie'
@@ -7,8 +7,8 @@ export type CookieSerializer = FastifyInstance['serializeCookie']
 export type CookieAttributes = NonNullable<Parameters<CookieSerializer>[2]>
 
 /**
- * `@fastify/cookie` on a Fastify instance of its own, which never listens: its `serialize` works only after some
- * registration, and the application's own registration, with its own defaults, must not leak into our cookies.
+ * Registers `@fastify/cookie` on a separate Fastify instance that never listens. Its `serialize` works only after a
+ * registration, and the defaults of the application's own registration must not apply to our cookies.
  */
 export async function createCookieSerializer(): Promise<CookieSerializer> {
   const instance = fastify()

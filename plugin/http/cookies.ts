@@ -48,7 +48,8 @@ export function createCookies(
     if (length > maxCookieLength) {
       throw refusal(
         'AUTH_TOKEN_TOO_LARGE',
-        `its cookie would be ${length} bytes, and browsers drop more than ${maxCookieLength}. ${describeLargest(claims)}`
+        `its cookie would be ${length} bytes, and browsers drop more than ${maxCookieLength}. ` +
+          describeLargest(claims)
       )
     }
   }

@@ -1,7 +1,7 @@
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import { routesWithin } from './route-registry.ts'
 import type { Requirements } from '../tokens/requirements.ts'
-import { refusalSchema, refusalsOf, securityOf, type DocumentedSchema } from './openapi.ts'
+import { documentedSchema, refusalSchema, refusalsOf, type DocumentedSchema } from './openapi.ts'
 import type { RequirementsOfRoute } from './protect.ts'
 
 /** How the routes of one registration of the plugin are protected. */
@@ -12,7 +12,7 @@ interface Protection {
 
 type Protected = Map<RouteOptions, Protection>
 
-/** An instance on which `@fastify/swagger` is registered, in whatever order. */
+/** An instance on which `@fastify/swagger` is registered, before or after this plugin. */
 interface Documenter extends Pick<FastifyInstance, 'log'> {
   swagger(options?: object): unknown
 }
@@ -20,8 +20,8 @@ interface Documenter extends Pick<FastifyInstance, 'log'> {
 const documenters = new WeakMap<Documenter, Protected>()
 
 /**
- * Adds to the documents of `@fastify/swagger` who may call a route. Nothing is added to the schemas that Fastify
- * compiles: another serializer compiler than Fastify's own would reject them and stop the start.
+ * Adds to the documents of `@fastify/swagger` who may call a route. The schemas that Fastify compiles stay unchanged:
+ * a serializer compiler other than Fastify's own would reject ours and stop the start.
  */
 export function documentRoutes(
   app: FastifyInstance,
@@ -43,12 +43,12 @@ export function documentRoutes(
 function documentersAbove(instance: FastifyInstance): Documenter[] {
   if (typeof instance.addHook !== 'function') return []
   const above = documentersAbove(Object.getPrototypeOf(instance) as FastifyInstance)
-  // An application may decorate something of its own by this name.
+  // An application may use this name for a decorator of its own.
   const isDocumenter = Object.hasOwn(instance, 'swagger') && instance.hasPlugin('@fastify/swagger')
   return isDocumenter ? [instance as never, ...above] : above
 }
 
-/** The routes that a document shows as protected. The first call changes `app.swagger()` to show them. */
+/** The routes that a document shows as protected. The first call wraps `app.swagger()` to show them. */
 function protectedRoutes(documenter: Documenter): Protected {
   let routes = documenters.get(documenter)
   if (routes === undefined) {
@@ -65,8 +65,9 @@ interface Extent {
 }
 
 /**
- * The most that the application's document can bear is shown. `@fastify/swagger` throws for schemes that were not
- * declared to it (Swagger 2 cannot declare a cookie), and a `transform` for schemas of another kind may reject ours.
+ * Tried in this order, until the application's document accepts one. `@fastify/swagger` throws for schemes that were
+ * not declared to it (Swagger 2 cannot declare a cookie), and a `transform` for schemas of another kind may reject
+ * ours.
  */
 const extents: readonly Extent[] = [
   (names: readonly string[]) => names,
@@ -83,13 +84,14 @@ function withProtection({ swagger: build, log }: Documenter, routes: Protected):
   return function swagger(this: Documenter, options) {
     let failure: unknown
     for (const extent of extents) {
-      const schemas = schemasOf(routes, extent)
+      const schemas = documentedRoutes(routes, extent)
       try {
         const document = withSchemas(schemas, () => build.call(this, options))
         const isSilent = schemas.some(({ schema }) => schema.security === undefined)
         if (isSilent && !hasWarned) {
           log.warn(
-            'The OpenAPI document shows no security: give app.securitySchemes to @fastify/swagger as openapi.components.securitySchemes, or declare "bearerAuth" in swagger.securityDefinitions'
+            'The OpenAPI document shows no security: give app.securitySchemes to @fastify/swagger as ' +
+              'openapi.components.securitySchemes, or declare "bearerAuth" in swagger.securityDefinitions'
           )
         }
         hasWarned ||= isSilent
@@ -99,64 +101,30 @@ function withProtection({ swagger: build, log }: Documenter, routes: Protected):
         failure = error
       }
     }
-    // The last extent adds nothing: this is the application's own mistake.
+    // The last extent adds nothing, so the error is the application's own.
     throw failure
   }
 }
 
-interface RouteSchema {
+interface DocumentedRoute {
   readonly route: RouteOptions
-  readonly needs: Requirements
+  readonly requirements: Requirements
   readonly schema: DocumentedSchema
 }
 
-function schemasOf(routes: Protected, extent: Extent): RouteSchema[] {
+function documentedRoutes(routes: Protected, extent: Extent): DocumentedRoute[] {
   return [...routes].flatMap(([route, { requirementsOfRoute, schemes }]) => {
-    const needs = requirementsOfRoute(route.config ?? {})
-    return needs === null
-      ? []
-      : [
-          {
-            route,
-            needs,
-            schema: documented(
-              (route.schema ?? {}) as DocumentedSchema,
-              needs,
-              extent.schemes(schemes),
-              extent.responses
-            )
-          }
-        ]
+    const requirements = requirementsOfRoute(route.config ?? {})
+    if (requirements === null) return []
+    const given = (route.schema ?? {}) as DocumentedSchema
+    const { responses } = extent
+    const schema = documentedSchema(given, { requirements, schemes: extent.schemes(schemes), responses })
+    return [{ route, requirements, schema }]
   })
 }
 
-function documented(
-  given: DocumentedSchema,
-  needs: Requirements,
-  schemes: readonly string[],
-  responses: boolean
-): DocumentedSchema {
-  // A copy, by which the operation is found again in the document.
-  const security = given.security === undefined ? securityOf(needs, schemes) : [...given.security]
-  return {
-    ...given,
-    ...(security !== undefined && { security }),
-    ...(responses && {
-      response: withRefusals(given.response ?? { 200: { type: 'null', description: 'Default Response' } }, needs)
-    })
-  }
-}
-
-function withRefusals(response: object, needs: Requirements): object {
-  const refusals = Object.entries(refusalsOf(needs, response)).map(([status, description]) => [
-    status,
-    { ...refusalSchema, description }
-  ])
-  return { ...response, ...Object.fromEntries(refusals) }
-}
-
-/** `@fastify/swagger` reads the routes' schemas when it is called; nobody else sees these. */
-function withSchemas<T>(schemas: readonly RouteSchema[], build: () => T): T {
+/** `@fastify/swagger` reads the routes' schemas while it is called; afterwards they are as before. */
+function withSchemas<T>(schemas: readonly DocumentedRoute[], build: () => T): T {
   const given = schemas.map(({ route }) => route.schema)
   try {
     for (const { route, schema } of schemas) Object.assign(route, { schema })
@@ -171,16 +139,21 @@ interface OpenApiDocument {
   readonly paths?: Record<string, Record<string, { security?: unknown; responses?: Record<string, unknown> }>>
 }
 
-/** For documents whose `transform` rejects our schemas: the refusals are added to what came out. Not to YAML, which is text. */
-function addRefusals(document: unknown, schemas: readonly RouteSchema[]): void {
+/**
+ * If a `transform` rejects our schemas, adds the refusals to the finished document. YAML, which is text, stays
+ * unchanged.
+ */
+function addRefusals(document: unknown, schemas: readonly DocumentedRoute[]): void {
   if (typeof document !== 'object' || document === null) return
   const { swagger, paths = {} } = document as OpenApiDocument
-  const needsBySecurity = new Map<unknown, Requirements>(schemas.map(({ schema, needs }) => [schema.security, needs]))
+  const requirementsOf = new Map<unknown, Requirements>(
+    schemas.map(({ schema, requirements }) => [schema.security, requirements])
+  )
   for (const operation of Object.values(paths).flatMap((path) => Object.values(path))) {
-    const needs = operation?.security === undefined ? undefined : needsBySecurity.get(operation.security)
-    if (needs === undefined) continue
+    const requirements = operation?.security === undefined ? undefined : requirementsOf.get(operation.security)
+    if (requirements === undefined) continue
     const responses = (operation.responses ??= {})
-    for (const [status, description] of Object.entries(refusalsOf(needs, responses))) {
+    for (const [status, description] of Object.entries(refusalsOf(requirements, responses))) {
       responses[status] =
         swagger === undefined
           ? { description, content: { 'application/json': { schema: refusalSchema } } }

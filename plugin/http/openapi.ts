@@ -1,7 +1,7 @@
 import type { Settings } from '../options/options.ts'
 import type { Requirements } from '../tokens/requirements.ts'
 
-/** `reply.json()` of a refusal; open, because an application may send more. */
+/** The body of a refusal. It allows more members, because an application may add some. */
 export const refusalSchema = {
   type: 'object',
   additionalProperties: true,
@@ -21,32 +21,54 @@ export function createSecuritySchemes(cookies: Settings['cookies']) {
   }
 }
 
-/** The members of a route's schema that only documents have a use for. */
+/** The members of a route's schema that matter to documents only. */
 export interface DocumentedSchema {
   readonly response?: object
   readonly security?: readonly unknown[]
 }
 
-/** One alternative for each scheme, and "nobody" where the needs are optional; `undefined` without schemes. */
-export function securityOf(needs: Requirements, schemes: readonly string[]): object[] | undefined {
-  return schemes.length === 0
-    ? undefined
-    : [...schemes.map((name) => ({ [name]: [] })), ...(needs.optional ? [{}] : [])]
+/** A route's schema with what it requires of callers. */
+export function documentedSchema(
+  given: DocumentedSchema,
+  { requirements, schemes, responses }: { requirements: Requirements; schemes: readonly string[]; responses: boolean }
+): DocumentedSchema {
+  // A copy, whose identity finds the operation again in the document.
+  const security = given.security === undefined ? securityOf(requirements, schemes) : [...given.security]
+  return {
+    ...given,
+    ...(security !== undefined && { security }),
+    ...(responses && {
+      response: withRefusals(given.response ?? { 200: { type: 'null', description: 'Default Response' } }, requirements)
+    })
+  }
 }
 
-/** What the document says about the refusals that the application does not describe itself, by their status. */
-export function refusalsOf(needs: Requirements, described: object): Record<string, string> {
+/** One alternative for each scheme, and the empty one if the requirements are optional; `undefined` without schemes. */
+function securityOf({ optional }: Requirements, schemes: readonly string[]): object[] | undefined {
+  return schemes.length === 0 ? undefined : [...schemes.map((name) => ({ [name]: [] })), ...(optional ? [{}] : [])]
+}
+
+function withRefusals(response: object, requirements: Requirements): object {
+  const refusals = Object.entries(refusalsOf(requirements, response)).map(([status, description]) => [
+    status,
+    { ...refusalSchema, description }
+  ])
+  return { ...response, ...Object.fromEntries(refusals) }
+}
+
+/** Descriptions, by status, of the refusals that the application does not describe itself. */
+export function refusalsOf(requirements: Requirements, described: object): Record<string, string> {
   const isDescribed = (status: string) => [status, '4xx', '4XX', 'default'].some((name) => name in described)
-  const descriptions = { 401: 'Authentication is required', 403: forbidden(needs) }
+  const descriptions = { 401: 'Authentication is required', 403: forbidden(requirements) }
   return Object.fromEntries(Object.entries(descriptions).filter(([status]) => !isDescribed(status)))
 }
 
 function forbidden({ scopes, roles }: Requirements): string {
-  const needed = [
+  const required = [
     scopes.length > 0 ? `the scopes ${scopes.join(', ')}` : '',
     roles.length > 0 ? `one of the roles ${roles.join(', ')}` : ''
   ]
     .filter(Boolean)
     .join(' and ')
-  return needed === '' ? 'The request came from another site' : `Needs ${needed}`
+  return required === '' ? 'The request came from another site' : `Requires ${required}`
 }

@@ -69,8 +69,8 @@ declare module 'fastify' {
      * argument, or else from the refresh cookie. Resolves to the body of the response, which uses the same transport:
      * with the argument the tokens are in the body (RFC 6749 §5.1), by cookie they are in cookies.
      *
-     * Within `refreshToken.retrySeconds` of sign-in or of the last exchange, the same token returns. An older token that
-     * returns counts as stolen and ends the session (RFC 9700 §4.14.2).
+     * Within `refreshToken.retrySeconds` of sign-in or of the last exchange, the same token returns. An older token
+     * that returns counts as stolen and ends the session (RFC 9700 §4.14.2).
      * ```ts
      * app.post('/refresh', async (request, reply) => reply.refresh())
      * ```

@@ -18,8 +18,8 @@ export function claimContext(app: FastifyInstance): void {
       : null
   if (where !== null) {
     throw new Error(
-      `Cannot register fastify-authenticate: "authenticate" is already decorated in ${where}. Register it once, or in ` +
-        'sibling contexts (app.register(async (scope) => { … }))'
+      `Cannot register fastify-authenticate: "authenticate" is already decorated in ${where}. ` +
+        'Register it once, or in sibling contexts (app.register(async (scope) => { … }))'
     )
   }
   contexts.set(app.server, [...others, app])

@@ -10,7 +10,9 @@ const maxSessions = 4
 export interface CookieSessions {
   /** Sessions that an access token with a good signature names. */
   readonly ids: readonly string[]
-  /** Refresh tokens with a good mac that name other sessions. Only the store knows whether they are the session's own. */
+  /**
+   * Refresh tokens with a good mac that name other sessions. Only the store knows whether they are the session's own.
+   */
   readonly refreshTokens: readonly string[]
   /** Why the list may be incomplete; `null` if it is complete. An incomplete list must not pass as "nothing to end". */
   readonly problem: AuthError | null

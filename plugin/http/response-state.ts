@@ -1,28 +1,28 @@
 import type { OutgoingHttpHeader } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
-/** What the response to a request must carry, gathered while it is handled and written once, just before it is sent. */
+/** The headers that a response needs, collected while the request is handled and written once, before it is sent. */
 interface ResponseState {
-  /** `Set-Cookie` lines by name, domain and path: the last value of a cookie wins. */
+  /** `Set-Cookie` lines by name, domain and path: the last value of a cookie replaces the earlier ones. */
   readonly cookies: Map<string, string>
   cacheControl: 'no-store' | 'private, no-store' | null
 }
 
-const outgoing = new WeakMap<FastifyRequest, ResponseState>()
+const states = new WeakMap<FastifyRequest, ResponseState>()
 const replies = new WeakMap<FastifyRequest, FastifyReply>()
 const watched = new WeakSet<FastifyReply['raw']>()
 
 export function responseState(request: FastifyRequest): ResponseState {
-  let state = outgoing.get(request)
-  if (state === undefined) outgoing.set(request, (state = { cookies: new Map(), cacheControl: null }))
+  let state = states.get(request)
+  if (state === undefined) states.set(request, (state = { cookies: new Map(), cacheControl: null }))
   return state
 }
 
-/** The hook that writes our response headers, after the host's handlers and under its error handler too. */
+/** Adds the hook that writes these headers, after the application's handlers and its error handler. */
 export function addResponseHook(app: FastifyInstance): void {
-  // With `done`, because it runs for every response, and nearly all have nothing to write: a promise would cost more.
-  app.addHook('onSend', function writeOutgoing(request, reply, _payload, done) {
-    const state = outgoing.get(request)
+  // `done` instead of a promise, which would cost more: this runs for every response, and most have nothing to write.
+  app.addHook('onSend', function writeResponseState(request, reply, _payload, done) {
+    const state = states.get(request)
     if (state !== undefined) {
       for (const [name, value] of take(state)) reply.header(name, value)
     }
@@ -30,9 +30,9 @@ export function addResponseHook(app: FastifyInstance): void {
   })
 }
 
-/** Lets {@link replyOf} find the reply, for what is done with the request alone. */
+/** Lets {@link replyOf} find the reply of a request. */
 export function addReplyHook(app: FastifyInstance): void {
-  app.addHook('onRequest', function noteReply(request, reply, done) {
+  app.addHook('onRequest', function rememberReply(request, reply, done) {
     replies.set(request, reply)
     done()
   })
@@ -48,18 +48,18 @@ export function canSetHeaders(reply: FastifyReply | undefined): reply is Fastify
 }
 
 /**
- * Lets a response that never passes `onSend` carry what was gathered too: one that was hijacked, or is written to
- * `reply.raw`. Node calls `writeHead()` for every response, also for those whose handler does not.
+ * Adds the headers to a response that bypasses `onSend` too: one that is hijacked, or written to `reply.raw`. Node
+ * calls `writeHead()` for every response, even if the handler does not.
  */
 export function carryByRaw({ raw, request }: FastifyReply): void {
   if (watched.has(raw)) return
   watched.add(raw)
   const writeHead = raw.writeHead as (...args: unknown[]) => FastifyReply['raw']
-  raw.writeHead = function writeHeadWithOutgoing(...args: unknown[]) {
+  raw.writeHead = function writeHeadWithState(...args: unknown[]) {
     raw.writeHead = writeHead as typeof raw.writeHead
     const ours = take(responseState(request))
     if (ours.length === 0) return writeHead.apply(raw, args)
-    // With names of their own, `writeHead()` would replace what was set before: they are merged with ours instead.
+    // Headers of an argument would replace those that were set before, so they are merged here.
     const headers = args.at(-1)
     const named = typeof headers === 'object' && headers !== null ? (args.pop() as object) : {}
     for (const [name, values] of grouped(named)) raw.setHeader(name, values)
@@ -72,7 +72,7 @@ export function carryByRaw({ raw, request }: FastifyReply): void {
 
 const setCookie = 'set-cookie'
 
-/** The headers that are due, which are not due again. */
+/** Returns the headers and forgets them, so that they are written once. */
 function take(state: ResponseState): [string, string | string[]][] {
   const { cookies, cacheControl } = state
   const headers: [string, string | string[]][] = []
@@ -87,7 +87,7 @@ function linesOf(value: OutgoingHttpHeader | undefined): string[] {
   return value === undefined ? [] : [value].flat().map(String)
 }
 
-/** The headers of `writeHead()`, an object, a flat list or a list of pairs, in which a name can come more than once. */
+/** The headers of `writeHead()`: an object, a flat list or a list of pairs, in which a name can occur several times. */
 function grouped(headers: object): Iterable<[string, OutgoingHttpHeader]> {
   if (!Array.isArray(headers)) return Object.entries(headers)
   const flat: unknown[] = Array.isArray(headers[0]) ? headers.flat() : headers

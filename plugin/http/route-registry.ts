@@ -1,17 +1,17 @@
 import { subscribe } from 'node:diagnostics_channel'
 import type { FastifyInstance, RouteOptions } from 'fastify'
 
-/** A route, or a not-found handler, of an application. */
+/** A route or a not-found handler of an application. */
 export interface RegisteredRoute {
   readonly kind: 'route' | 'not-found handler'
-  /** Fastify reads the options after all hooks have seen them, so they are read as late as possible here too. */
+  /** The object itself, because Fastify reads it after all hooks, which may change it. */
   readonly options: RouteOptions | { readonly config?: { readonly auth?: unknown } }
-  /** The instance it was declared on: the plugin's own, a child's, or one out of its reach. */
+  /** The instance on which it was declared: the plugin's, a child's, or one outside the plugin's context. */
   readonly instance: FastifyInstance
 }
 
 interface Application {
-  /** By their options: a route that is announced twice counts once. */
+  /** By their options, so that a route that is announced twice counts once. */
   readonly routes: Map<object, RegisteredRoute>
   /** The contexts in which the plugin is registered. */
   readonly contexts: FastifyInstance[]
@@ -20,15 +20,15 @@ interface Application {
 const applications = new WeakMap<FastifyInstance, Application>()
 
 /**
- * The plugin's hooks protect routes that were declared before the plugin ran (registered without `await`, say), but no
- * hook of Fastify shows them. Fastify announces every new instance on this documented channel, so that all declarations
- * can be checked at the start.
+ * The plugin's hooks also protect routes that were declared before the plugin ran (registered without `await`, for
+ * example), but no hook of Fastify reports them. Fastify announces every new instance on this documented channel, which
+ * lets the start check all declarations.
  */
 subscribe('fastify.initialization', (message) => {
   applicationOf((message as { fastify: FastifyInstance }).fastify)
 })
 
-/** What is known of an application; of one that existed before this file was loaded, what comes from now on. */
+/** The registry of an application. If the application is older than this file, its earlier routes are missing. */
 function applicationOf(instance: FastifyInstance): Application {
   const root = rootOf(instance)
   let application = applications.get(root)
@@ -39,7 +39,7 @@ function applicationOf(instance: FastifyInstance): Application {
   return application
 }
 
-/** Fastify makes every context an heir of its parent. */
+/** In Fastify, the parent of a context is its prototype. */
 function rootOf(instance: FastifyInstance): FastifyInstance {
   const parent = Object.getPrototypeOf(instance) as FastifyInstance
   return typeof parent.addHook === 'function' ? rootOf(parent) : instance
@@ -47,7 +47,7 @@ function rootOf(instance: FastifyInstance): FastifyInstance {
 
 function watch(root: FastifyInstance, { routes }: Application): void {
   watchRoutes(root, routes)
-  // No hook announces not-found handlers.
+  // Fastify has no hook for not-found handlers.
   const setNotFoundHandler = root.setNotFoundHandler as (...input: unknown[]) => FastifyInstance
   root.setNotFoundHandler = function rememberNotFoundHandler(this: FastifyInstance, ...input: unknown[]) {
     const [options] = input
@@ -59,24 +59,24 @@ function watch(root: FastifyInstance, { routes }: Application): void {
 }
 
 function watchRoutes(app: FastifyInstance, routes: Application['routes']): void {
-  app.addHook('onRoute', function remember(this: FastifyInstance, options) {
+  app.addHook('onRoute', function rememberRoute(this: FastifyInstance, options) {
     routes.set(options, { kind: 'route', options, instance: this })
   })
 }
 
-/** Notes that the plugin is registered here, and sees what is declared here from now on in any case. */
+/** Records that the plugin is registered in this context, and watches its routes even if the root is not watched. */
 export function addContext(app: FastifyInstance): void {
   const { contexts, routes } = applicationOf(app)
   contexts.push(app)
   watchRoutes(app, routes)
 }
 
-/** The declarations on this instance and its descendants. */
+/** The routes and handlers of this instance and its descendants. */
 export function routesWithin(app: FastifyInstance): RegisteredRoute[] {
   return allRoutes(app).filter(({ instance }) => isWithin(app, instance))
 }
 
-/** The declarations of the same application that no registration of the plugin reaches. */
+/** The routes and handlers of the same application that no registration of the plugin reaches. */
 export function routesOutside(app: FastifyInstance): RegisteredRoute[] {
   const { contexts } = applicationOf(app)
   return allRoutes(app).filter(({ instance }) => !contexts.some((context) => isWithin(context, instance)))

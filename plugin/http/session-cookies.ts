@@ -71,7 +71,9 @@ export function createSessionCookies({
     readAccess,
     read,
 
-    /** Sets both cookies. If a name came with several values, the others are cleared, so that only the new one remains. */
+    /**
+     * Sets both cookies. If a name came with several values, the others are cleared, so that only the new one remains.
+     */
     set(request: FastifyRequest, tokens: TokenSet): void {
       const repeated = kinds.filter((kind) => cookies.read(request, kind).length > 1)
       if (repeated.length > 0 && !read(request).isForeign) cookies.clearEverywhere(request, repeated)

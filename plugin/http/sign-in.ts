@@ -61,7 +61,9 @@ export function createSignIn({ sessions, accessTokens, sessionCookies, crossSite
     return respondCookie(reply, { sessionCookies, tokens })
   }
 
-  /** Every session that the cookies name ends: if one stayed alive, a planted cookie would decide (session fixation). */
+  /**
+   * Every session that the cookies name ends: if one stayed alive, a planted cookie would decide (session fixation).
+   */
   async function sessionsToEnd(
     reply: FastifyReply,
     { sessionCookies, store }: { sessionCookies: SessionCookies; store: TimedStore }
@@ -105,8 +107,8 @@ export function createSignIn({ sessions, accessTokens, sessionCookies, crossSite
 declare module 'fastify' {
   interface FastifyReply {
     /**
-     * Starts a session after the application has checked the caller's credentials. Resolves to the body of the response.
-     * By cookie, the session that the request's cookies name ends in the same step.
+     * Starts a session after the application has checked the caller's credentials. Resolves to the body of the
+     * response. By cookie, the session that the request's cookies name ends in the same step.
      *
      * It does not check a password, and it does not limit attempts: the application does both.
      * ```ts
@@ -123,8 +125,8 @@ declare module 'fastify' {
      * `authenticatedAt`; AUTH_STORE_UNAVAILABLE; AUTH_TOKEN_TOO_LARGE. By cookie, if it is uncertain which sessions are
      * to end, AUTH_KEYS_UNAVAILABLE or AUTH_MALFORMED_CREDENTIALS (more than 4 sessions or 8 values); the cookies are
      * cleared then
-     * @throws TypeError for an unknown or ill-typed member; by cookie, if the response's headers have been sent: nothing
-     * is written then
+     * @throws TypeError for an unknown or ill-typed member; by cookie, if the response's headers have been sent:
+     * nothing is written then
      */
     signIn: ReturnType<typeof createSignIn>
     /**

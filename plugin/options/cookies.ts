@@ -122,7 +122,8 @@ function checkOrigin(origin: string, index: number): string {
   if (!URL.canParse(origin) || new URL(origin).origin !== origin || origin === 'null' || origin.includes('*')) {
     throw optionError(
       `trustedOrigins.${index}`,
-      `must be an exact origin such as "https://app.example.com", without a path or a wildcard: received ${show(origin)}`
+      'must be an exact origin such as "https://app.example.com", without a path or a wildcard: received ' +
+        show(origin)
     )
   }
   return origin

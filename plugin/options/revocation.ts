@@ -9,8 +9,8 @@ export interface RevocationOptions {
   /** Seconds between two readings of the store's revocation log, 1 to 3600. Default 1. */
   readonly pollSeconds?: number | undefined
   /**
-   * The list of revocations is stale when the log has not been read for this many seconds. The event `revocation-log-stale`
-   * reports it. Default 30.
+   * The list of revocations is stale when the log has not been read for this many seconds. The event
+   * `revocation-log-stale` reports it. Default 30.
    */
   readonly maxStalenessSeconds?: number | undefined
   /**

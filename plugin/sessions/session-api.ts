@@ -1,27 +1,38 @@
+import { readRestrictions } from '../arguments.ts'
 import type { SessionSummary } from './session-summary.ts'
 import type { Sessions } from './sessions.ts'
 import { isStorable } from './sign-in-input.ts'
-import { readRestrictions } from '../arguments.ts'
 
 /**
- * `app.sessions`: lists and ends a subject's sessions. Every argument is checked first, so that a typo ends nothing. Texts
- * that no store can hold name nothing, and no store is asked for them.
+ * `app.sessions`: lists and ends the sessions of a subject. Every argument is checked first, so that a typo ends
+ * nothing. A string that no store can hold matches nothing, and the store is not queried for it.
  */
 export function createSessionApi({ list, revoke, revokeAll }: Pick<Sessions, 'list' | 'revoke' | 'revokeAll'>) {
   return {
-    /** A subject's live sessions, oldest first. */
+    /**
+     * Resolves to the live sessions of a subject, oldest first.
+     * ```ts
+     * app.get('/devices', { config: { auth: true } }, async ({ user }) => app.sessions.list(user.sub))
+     * ```
+     * @param sub the subject given at sign-in
+     * @throws TypeError if `sub` is not a non-empty string
+     * @throws AuthError AUTH_STORE_UNAVAILABLE
+     */
     async list(sub: string): Promise<SessionSummary[]> {
       return isStorable(checkText('sub', sub)) ? await list(sub) : []
     },
 
     /**
-     * Ends a session. Resolves to false when there is no such session.
+     * Ends a session. Resolves to false if there is no such session.
      * ```ts
-     * await app.sessions.revoke(request.params.id, { sub: request.user.sub })
+     * app.delete('/devices/:id', { config: { auth: true } }, async ({ user, params }) => {
+     *   const { id } = params as { id: string }
+     *   return { ended: await app.sessions.revoke(id, { sub: user.sub }) }
+     * })
      * ```
      * @param sessionId as in `list()` and `request.auth.sessionId`
-     * @param given `sub`: end the session only if it is this subject's. Default: whoever's it is
-     * @throws TypeError when `sub` is present but not a non-empty string, or a member is unknown
+     * @param given `sub`: ends the session only if it belongs to this subject. Default: of any subject
+     * @throws TypeError if `sub` is present but not a non-empty string, or if a member is unknown
      * @throws AuthError AUTH_STORE_UNAVAILABLE
      */
     async revoke(sessionId: string, ...given: [options?: { readonly sub?: string }]): Promise<boolean> {
@@ -32,13 +43,16 @@ export function createSessionApi({ list, revoke, revokeAll }: Pick<Sessions, 'li
     },
 
     /**
-     * Ends all sessions of a subject, and refuses sign-ins that are under way. Resolves to how many were ended.
+     * Ends all sessions of a subject, and refuses its sign-ins in progress. Resolves to how many sessions it ended.
      * ```ts
-     * await app.sessions.revokeAll(request.user.sub, { except: request.auth.sessionId })
+     * app.delete('/devices', { config: { auth: true } }, async ({ user, auth }) => {
+     *   return { ended: await app.sessions.revokeAll(user.sub, { except: auth.sessionId }) }
+     * })
      * ```
-     * @param given `except`: the session that is kept; `null` keeps none. Default: `null`
-     * @throws TypeError when `sub` is not a non-empty string, `except` is present but neither a session id nor `null`,
-     * or a member is unknown
+     * @param sub the subject given at sign-in
+     * @param given `except`: the id of a session to keep. Default: `null`, which keeps none
+     * @throws TypeError if `sub` is not a non-empty string, if `except` is present but neither a session id nor `null`,
+     * or if a member is unknown
      * @throws AuthError AUTH_STORE_UNAVAILABLE
      */
     async revokeAll(sub: string, ...given: [options?: { readonly except?: string | null }]): Promise<number> {

@@ -3,7 +3,10 @@ import { refusal } from '../errors.ts'
 import type { AccessToken } from './access-token.ts'
 import { isScopeToken } from './claims.ts'
 
-/** What a route requires of its caller. A member that is present but `undefined` is a TypeError: a typo must not admit everyone. */
+/**
+ * What a route requires of its caller. A member that is present but `undefined` is a TypeError: a typo must not admit
+ * everyone.
+ */
 export interface Needs {
   /** Scope tokens (RFC 6749 §3.3), all of which the caller must have. Default: none. */
   readonly scopes?: readonly string[]

@@ -15,15 +15,21 @@ export interface AuthTypes {}
 /** The application's own claims: what it declared in {@link AuthTypes}, else any. */
 export type AppClaims = AuthTypes extends { claims: infer Claims } ? Claims : { readonly [claim: string]: unknown }
 
-/** The member `claims` of what starts a session or signs a token: required if the application declared required claims. */
+/**
+ * The member `claims` of what starts a session or signs a token: required if the application declared required claims.
+ */
 export type ClaimsInput =
   Readonly<Record<never, never>> extends AppClaims
     ? {
-        /** The application's own claims, put into every access token. JSON, at most 8 KiB with the rest of the token. */
+        /**
+         * The application's own claims, put into every access token. JSON, at most 8 KiB with the rest of the token.
+         */
         readonly claims?: Readonly<AppClaims> | undefined
       }
     : {
-        /** The application's own claims, put into every access token. JSON, at most 8 KiB with the rest of the token. */
+        /**
+         * The application's own claims, put into every access token. JSON, at most 8 KiB with the rest of the token.
+         */
         readonly claims: Readonly<AppClaims>
       }
 

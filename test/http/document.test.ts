@@ -89,7 +89,7 @@ function summary({ paths }: Document) {
 
 const shown = (security: unknown) => ({
   '/me': [security, '200 401 403', 'The request came from another site'],
-  '/admin': [security, '200 401 403', 'Needs one of the roles admin'],
+  '/admin': [security, '200 401 403', 'Requires one of the roles admin'],
   '/open': [undefined, '200', undefined]
 })
 
@@ -305,7 +305,10 @@ t.test('what an application decorates as "swagger" itself is left alone', async 
   t.equal(app.swagger, own as never)
 })
 
-/** Schemas of another kind than JSON Schema, and what `fastify-type-provider-zod` does with those that are not of its kind. */
+/**
+ * Schemas of another kind than JSON Schema, and what `fastify-type-provider-zod` does with those that are not of its
+ * kind.
+ */
 class OtherSchema {}
 
 function assertOther(schema: unknown): asserts schema is OtherSchema {
@@ -373,7 +376,7 @@ t.test(
         summary(made),
         {
           '/me': [both, '200 401 403', 'The request came from another site'],
-          '/typed': [both, '200 401 403', 'Needs one of the roles admin'],
+          '/typed': [both, '200 401 403', 'Requires one of the roles admin'],
           '/own-401': [both, '401 403', 'The request came from another site'],
           '/own-security': [[{ bearerAuth: [] }], '200 401 403', 'The request came from another site']
         },

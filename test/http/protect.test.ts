@@ -882,7 +882,7 @@ t.test('the OpenAPI document', async (t) => {
     t.match(answers('/needs'), {
       200: ['Default Response', notes],
       401: unauthorized,
-      403: ['Needs the scopes a, b and one of the roles admin', refusal]
+      403: ['Requires the scopes a, b and one of the roles admin', refusal]
     })
     t.match(answers('/own-401'), {
       401: ['Default Response', own],

@@ -49,7 +49,10 @@ async function sessionOf(server: TestApp, sub: string) {
   return { access: access as string, refresh: refresh as string }
 }
 
-/** Where a cookie of our name is left by an earlier configuration, other software, or an attacker on a neighbouring host. */
+/**
+ * Where a cookie of our name is left by an earlier configuration, other software, or an attacker on a neighbouring
+ * host.
+ */
 const leftovers: [string, string][] = [
   ['a second Domain', 'Domain=example.com; Path=/'],
   ['the host itself as Domain', 'Domain=api.example.com; Path=/'],
