@@ -63,7 +63,9 @@ export const findCases: Cases = {
   'list() returns the live sessions of a subject, oldest first': async ({ store, other }) => {
     const sub = randomText()
     const started: SessionRow[] = []
-    for (let count = 0; count < 12; count++) started.push(await start(store, { sub }))
+    started.push(await start(store, { sub }))
+    await nextMillisecond(store)
+    for (let count = 1; count < 12; count++) started.push(await start(store, { sub }))
     await start(store)
     await start(store, { sub, idleMs: 0 })
     await store.revoke(started.pop()!.id, lifetime)
@@ -80,8 +82,9 @@ export const findCases: Cases = {
 
   'list() returns at most `limit` sessions: the most recently rotated ones': async ({ store, other }) => {
     const sub = randomText()
-    const rows: SessionRow[] = []
-    for (let count = 0; count < 5; count++) rows.push(await start(store, { sub }))
+    const rows: SessionRow[] = [await start(store, { sub })]
+    await nextMillisecond(store)
+    for (let count = 1; count < 5; count++) rows.push(await start(store, { sub }))
     await nextMillisecond(store)
     await store.rotate(rows[0]!.id, rotation)
     const { rows: listed, storeTime } = await other.list(subject(sub), { limit: 2 })

@@ -1,6 +1,7 @@
 import { withTimeout } from '../../timeout.ts'
+import { kindOf, factoryOptionError } from '../factory-options.ts'
 
-/** What is called of a client that a pool lends. */
+/** The methods of a pool's client that the store calls. */
 export interface PostgresClient {
   query(text: string, values?: unknown[]): Promise<{ rows: unknown[] }>
   on(event: 'error', listener: (error: Error) => void): unknown
@@ -9,7 +10,7 @@ export interface PostgresClient {
   release(error?: Error): void
 }
 
-/** What is called of a pool: the `Pool` of `pg` fits. */
+/** The methods of a pool that the store calls: the `Pool` of `pg` has them. */
 export interface PostgresPool {
   connect(): Promise<PostgresClient>
   on(event: 'error', listener: (error: Error) => void): unknown
@@ -17,55 +18,45 @@ export interface PostgresPool {
   readonly options?: { readonly max?: number | undefined } | undefined
 }
 
-/** How long each kind of call may take, in milliseconds. */
-export interface Limits {
-  readonly callMs: number
-  /** One batch of `sweep()`. */
-  readonly sweepMs: number
-  readonly migrationMs: number
-  /** Until something is heard of the server when listening, and of a notification that was sent. */
-  readonly pushMs: number
-  /** Between two attempts with a password that was refused. */
-  readonly passwordRetryMs: number
-}
+const poolMethods = ['connect', 'on', 'removeListener'] as const
 
 /**
- * @throws TypeError for what does not lend clients. A `Client` has most methods of a `Pool`, and every call on it would
- * run inside the transaction of another one.
+ * @throws TypeError for anything that is not a pool. A `Client` has most methods of a `Pool`, but its calls would all
+ * run inside one another's transactions.
  */
 export function checkPool(pool: unknown): asserts pool is PostgresPool {
-  const isObject = typeof pool === 'object' && pool !== null
-  const isClient = isObject && ('connectionParameters' in pool || 'release' in pool)
-  const lends = isObject && methods.every((name) => typeof (pool as Record<string, unknown>)[name] === 'function')
-  if (lends && !isClient) return
-  const primitive = pool == null ? String(pool) : `a ${typeof pool}`
-  const received = isClient ? 'a Client' : isObject ? 'an object without the methods of a Pool' : primitive
-  throw new TypeError(
-    `postgresStore() needs a Pool of pg, made by new Pool({ connectionString }): received ${received}`
-  )
+  const members = (typeof pool === 'object' && pool !== null ? pool : {}) as Record<string, unknown>
+  const isClient = 'connectionParameters' in members || 'release' in members
+  if (!isClient && poolMethods.every((name) => typeof members[name] === 'function')) return
+  throw factoryOptionError({
+    factory: 'postgresStore',
+    option: 'pool',
+    expected: 'a Pool of pg, made by new Pool({ connectionString })',
+    received: isClient ? 'a Client' : kindOf(pool)
+  })
 }
 
-const methods = ['connect', 'on', 'removeListener'] as const
-
-/** Gives work a promise that rejects when its time is up. */
-export async function within<T>(ms: number, work: (late: Promise<never>) => Promise<T>): Promise<T> {
+/** Runs work with a time limit. The work receives a promise that rejects when the time is up. */
+export async function withTimeLimit<T>(ms: number, work: (timedOut: Promise<never>) => Promise<T>): Promise<T> {
   return await withTimeout(work, { ms, timeoutError: () => new Error(`PostgreSQL did not respond within ${ms} ms`) })
 }
 
+/** Where work gets its client, and when it is given up. */
+export interface Lending {
+  readonly pool: PostgresPool
+  readonly timedOut: Promise<never>
+}
+
 /**
- * Works on a client of the pool until `late` rejects. After any failure the client is destroyed: none goes back with a
- * transaction open, and a server that has stopped responding does not keep the pool's clients.
+ * Runs work on a client of the pool. After a failure the client is destroyed, so that none returns to the pool inside a
+ * transaction, and a server that does not respond cannot keep the pool's clients.
  */
-export async function onClient<T>(
-  pool: PostgresPool,
-  late: Promise<never>,
-  work: (client: PostgresClient) => Promise<T>
-): Promise<T> {
-  const client = await lend(pool, late)
-  // A connection that breaks emits this beside rejecting, and would end the process.
+export async function withClient<T>(lending: Lending, work: (client: PostgresClient) => Promise<T>): Promise<T> {
+  const client = await borrowClient(lending)
+  // A connection that breaks emits this besides rejecting, and would end the process.
   client.on('error', ignore)
   try {
-    const result = await Promise.race([work(client), late])
+    const result = await Promise.race([work(client), lending.timedOut])
     client.removeListener('error', ignore)
     client.release()
     return result
@@ -75,13 +66,13 @@ export async function onClient<T>(
   }
 }
 
-async function lend(pool: PostgresPool, late: Promise<never>): Promise<PostgresClient> {
-  const lending = pool.connect()
+async function borrowClient({ pool, timedOut }: Lending): Promise<PostgresClient> {
+  const connecting = pool.connect()
   try {
-    return await Promise.race([lending, late])
+    return await Promise.race([connecting, timedOut])
   } catch (error) {
-    // The pool cannot be told that nobody waits any more: a client that it lends then goes straight back.
-    lending.then((client) => client.release(), ignore)
+    // A request for a client cannot be cancelled: a client that arrives too late is returned immediately.
+    connecting.then((client) => client.release(), ignore)
     throw error
   }
 }

@@ -1,29 +1,30 @@
 import { setTimeout } from 'node:timers/promises'
 import { UnusableStoreError } from '../session-store.ts'
-import { onClient, within } from './driver.ts'
-import type { Limits, PostgresClient, PostgresPool } from './driver.ts'
-import { unusable } from './errors.ts'
+import { withClient, withTimeLimit } from './driver.ts'
+import type { PostgresClient, PostgresPool } from './driver.ts'
+import { toUnusable } from './errors.ts'
+import type { TimeLimits } from './time-limits.ts'
 import { isCurrent, migrate } from './schema.ts'
 
 const passwordAttempts = 3
 const wrongPassword = '28P01'
 
-/** Brings the schema up to date, once, and finds out whether the store can work at all. */
-export function createPreparation(pool: PostgresPool, { schema, limits }: { schema: string; limits: Limits }) {
+/** Creates or migrates the schema once, and checks whether the store can work at all. */
+export function createPreparation(pool: PostgresPool, { schema, limits }: { schema: string; limits: TimeLimits }) {
   let prepared: Promise<void> | undefined
 
   const run = <T>(ms: number, work: (client: PostgresClient) => Promise<T>) =>
-    within(ms, (late) => onClient(pool, late, work))
+    withTimeLimit(ms, (timedOut) => withClient({ pool, timedOut }, work))
 
   async function attempt(): Promise<void> {
-    // A host that does not respond is noticed sooner than a migration has to end.
+    // Separate, because the limit of a migration is too long to detect a host that does not respond.
     if (!(await run(limits.callMs, (client) => isCurrent(client, schema)))) {
       await run(limits.migrationMs, (client) => migrate(client, schema))
     }
     await run(limits.callMs, (client) => check(client, schema))
   }
 
-  /** One attempt, shared by all who wait for it; a failed one is repeated at the next call. */
+  /** Shares one attempt among all callers. The next call repeats a failed attempt. */
   function once(): Promise<void> {
     prepared ??= attempt().catch((error: unknown) => {
       prepared = undefined
@@ -35,14 +36,14 @@ export function createPreparation(pool: PostgresPool, { schema, limits }: { sche
   return {
     once,
 
-    /** A password is tried again, because it may be about to change. */
+    /** Tries a refused password again, because it may just be changing. */
     async prepare(): Promise<void> {
       for (let attempts = 1; ; attempts++) {
         try {
           return await once()
         } catch (error) {
           const mayChange = (error as { code?: unknown }).code === wrongPassword && attempts < passwordAttempts
-          if (!mayChange) throw unusable(error) ?? error
+          if (!mayChange) throw toUnusable(error) ?? error
         }
         await setTimeout(limits.passwordRetryMs)
       }
@@ -50,7 +51,7 @@ export function createPreparation(pool: PostgresPool, { schema, limits }: { sche
   }
 }
 
-/** Finds what would make every call fail though the schema is there. */
+/** Finds what would make calls fail although the schema is complete. */
 async function check(client: PostgresClient, schema: string): Promise<void> {
   const {
     rows: [found]
@@ -67,16 +68,15 @@ async function check(client: PostgresClient, schema: string): Promise<void> {
   const { isolation, isReadOnly, tables } = found as { isolation: string; isReadOnly: boolean; tables: string[] }
   if (tables.length > 0) {
     throw new UnusableStoreError(
-      `permission denied for table ${tables.join(', ')} in the PostgreSQL schema ` +
-        `"${schema}": ` +
-        'grant SELECT, INSERT, UPDATE and DELETE on the tables to the role of the pool'
+      `permission denied for table ${tables.join(', ')} in the PostgreSQL schema "${schema}": ` +
+        "grant SELECT, INSERT, UPDATE and DELETE on the tables to the pool's role"
     )
   }
   if (isolation !== 'read committed') {
     throw new UnusableStoreError(
-      "sessions need default_transaction_isolation = 'read committed' in PostgreSQL: " + `received '${isolation}'`
+      `PostgreSQL must have default_transaction_isolation = 'read committed': received '${isolation}'`
     )
   }
-  // It can pass by itself: servers are set so while they are moved or updated.
+  // Can pass without intervention: servers are read-only while they are moved or updated.
   if (isReadOnly) throw new Error('transactions are read-only in PostgreSQL (default_transaction_read_only)')
 }

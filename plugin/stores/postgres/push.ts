@@ -1,15 +1,15 @@
-import { ignore, onClient, within } from './driver.ts'
+import { ignore, withClient, withTimeLimit } from './driver.ts'
 import type { PostgresClient, PostgresPool } from './driver.ts'
 
 const probeMs = 30_000
 const retryMs = { first: 100, longest: 5000 }
 
-/** How many clients of a pool listen. A pool all of whose clients listen would leave every call waiting for ever. */
+/** How many clients of each pool listen. If all of them did, every call would wait forever. */
 const listeners = new WeakMap<PostgresPool, number>()
 
 /**
- * Wakes when something was notified on a channel, and whenever it has begun to listen (anew): notifications from before
- * that were not received. Takes one client of the pool and keeps it until `close()`.
+ * Wakes its listeners after a notification on the channel, and whenever it starts to listen (again), because earlier
+ * notifications were not received. Takes one client of the pool and keeps it until `close()`.
  */
 export function createPush(pool: PostgresPool, { channel, responseMs }: { channel: string; responseMs: number }) {
   const wakes = new Set<() => void>()
@@ -25,7 +25,7 @@ export function createPush(pool: PostgresPool, { channel, responseMs }: { channe
     if (closed) return client.release()
     held = client
     client.on('error', (error) => lose(client, error))
-    const heard = new Promise<void>((resolve) => {
+    const notified = new Promise<void>((resolve) => {
       client.on('notification', () => {
         resolve()
         for (const wake of wakes) wake()
@@ -33,12 +33,12 @@ export function createPush(pool: PostgresPool, { channel, responseMs }: { channe
     })
     try {
       await client.query(`LISTEN "${channel}"`)
-      // A pooler in transaction mode accepts LISTEN and delivers nothing, but for what the same client sends.
-      await within(responseMs, (late) =>
-        onClient(pool, late, (other) => other.query("SELECT pg_notify($1, '')", [channel]))
+      // A pooler in transaction mode accepts LISTEN but delivers nothing except what the same client sends.
+      await withTimeLimit(responseMs, (timedOut) =>
+        withClient({ pool, timedOut }, (other) => other.query("SELECT pg_notify($1, '')", [channel]))
       )
-      await within(responseMs, () => heard).catch(() => {
-        throw new Error('PostgreSQL delivers no notifications: listening needs a session of its own')
+      await withTimeLimit(responseMs, () => notified).catch(() => {
+        throw new Error('PostgreSQL did not deliver a notification: listening needs a session of its own')
       })
       retryAfter = retryMs.first
     } catch (error) {
@@ -49,7 +49,7 @@ export function createPush(pool: PostgresPool, { channel, responseMs }: { channe
 
   function start(): Promise<void> {
     listening = listen().catch((error: unknown) => {
-      // A client that was lost has been replaced by then.
+      // A client that was lost retries by itself.
       if (held === undefined) retry()
       throw error
     })
@@ -57,7 +57,7 @@ export function createPush(pool: PostgresPool, { channel, responseMs }: { channe
     return listening
   }
 
-  /** A lost connection is told more than once: only the first time counts. */
+  /** A lost connection is reported more than once; only the first report counts. */
   function lose(client: PostgresClient, error: Error): void {
     if (held !== client) return
     held = undefined
@@ -74,20 +74,20 @@ export function createPush(pool: PostgresPool, { channel, responseMs }: { channe
     retryAfter = Math.min(retryAfter * 2, retryMs.longest)
   }
 
-  /** Firewalls forget connections that are silent for long, and tell neither end. */
+  /** Firewalls drop idle connections without telling either end. */
   async function probe(): Promise<void> {
     const client = held
     if (client === undefined) return
-    await within(responseMs, () => client.query('SELECT')).catch((error: Error) => lose(client, error))
+    await withTimeLimit(responseMs, () => client.query('SELECT')).catch((error: Error) => lose(client, error))
   }
 
-  /** Leaves the pool one client at least that does not listen. */
+  /** Leaves the pool at least one client that does not listen. */
   function reserve(): void {
     const taken = listeners.get(pool) ?? 0
     const max = pool.options?.max ?? Infinity
     if (taken + 1 >= max) {
       throw new Error(
-        'no client of the pool is left to listen for revocations: ' + `its "max" is ${max}, and ${taken} listen`
+        `Cannot listen for revocations: the pool has no client to spare ("max" is ${max}, and ${taken} listen)`
       )
     }
     listeners.set(pool, taken + 1)
@@ -95,7 +95,7 @@ export function createPush(pool: PostgresPool, { channel, responseMs }: { channe
   }
 
   return {
-    /** Resolves when listening. Rejects, with the reason, when not; a pool with a client to spare is tried again. */
+    /** Resolves when listening. Rejects with the reason otherwise, and retries if the pool has a client to spare. */
     async subscribe(wake: () => void): Promise<void> {
       if (closed) throw new Error('Cannot subscribe: the store is closed')
       if (probeTimer === undefined) {
@@ -103,8 +103,8 @@ export function createPush(pool: PostgresPool, { channel, responseMs }: { channe
         start()
       }
       wakes.add(wake)
-      // Sending and hearing have their own limit.
-      await within(2 * responseMs, () => listening!)
+      // Sending and receiving have a limit each.
+      await withTimeLimit(2 * responseMs, () => listening!)
     },
 
     close(): void {

@@ -1,8 +1,12 @@
+import { formatCursor } from '../revocation-cursor.ts'
 import type { Revocation, RevokedSession, SessionRow } from '../session-store.ts'
 
 export type Columns = Record<string, unknown>
 
-/** Numbers by `Number()`: `pg` gives a bigint as text, unless the application has told it otherwise. */
+/**
+ * `Number()` everywhere, because `pg` returns a bigint as text unless the application has configured it otherwise. The
+ * column `salt` is the `sessionKey`; it keeps the name it was published with.
+ */
 export function toRow(of: Columns): SessionRow | null {
   if (of.id === null) return null
   return {
@@ -20,19 +24,24 @@ export function toRow(of: Columns): SessionRow | null {
     absoluteExpiresAt: Number(of.absolute_expires_at),
     accessLifetimeSeconds: Number(of.access_lifetime_seconds),
     revokedAt: numberOrNull(of.revoked_at),
-    // As JSON, because a device's name comes from outside and may contain U+0000, which PostgreSQL's texts cannot.
+    // As JSON, because a device's name may contain U+0000, which is not allowed in PostgreSQL's texts.
     device: of.device === null ? null : (JSON.parse(String(of.device)) as string),
     scope: of.scope as string | null,
     claims: JSON.parse(String(of.claims)) as Record<string, unknown>
   }
 }
 
-export function toEntry(of: Columns): Revocation {
+export function toRevocation(of: Columns): Revocation {
   return { kind: of.kind as Revocation['kind'], id: String(of.id), until: Number(of.until) }
 }
 
-export function toRevoked(text: unknown): RevokedSession[] {
-  return JSON.parse(String(text)) as RevokedSession[]
+/** The cursor at an entry of the log. */
+export function toCursor(of: Columns): string {
+  return formatCursor({ number: Number(of.number), nonce: String(of.mark) })
+}
+
+export function toRevoked(json: unknown): RevokedSession[] {
+  return JSON.parse(String(json)) as RevokedSession[]
 }
 
 export function toTime({ now }: Columns): number {

@@ -7,11 +7,15 @@ import { functions } from './steps/004-functions.ts'
 
 interface Step {
   readonly statements: string
-  /** The last step that code has to know to work on a schema with this one. */
+  /** The last step that code must know to use a schema that has this one. */
   readonly usableFrom: string
 }
 
-/** Each is applied once to a schema, in this order; published ones never change, new ones are added at the end. */
+/**
+ * Applied to a schema once each, in this order. A published step never changes; append new ones. The index that
+ * `list()` reads is `auth_sessions_open` in `steps/003-subjects.ts`. Its function is `auth_list()` in
+ * `steps/004-subjects.ts`.
+ */
 const steps: Readonly<Record<string, Step>> = {
   '001-sessions': { statements: sessionTables, usableFrom: '001-sessions' },
   '002-functions': { statements: firstFunctions, usableFrom: '002-functions' },
@@ -19,18 +23,18 @@ const steps: Readonly<Record<string, Step>> = {
   '004-functions': { statements: functions, usableFrom: '004-functions' }
 }
 
-/** Any number will do, if only it is the same on all nodes. */
+/** An arbitrary number, the same on all nodes. */
 const migrationLock = 4_702_111_234_474_983
 
-/** True when there is nothing to migrate. */
+/** Whether there is nothing to migrate. */
 export async function isCurrent(client: PostgresClient, schema: string): Promise<boolean> {
   return (await missingSteps(client, schema)).length === 0
 }
 
-/** Brings a schema up to date: once, though nodes start together. */
+/** Creates or migrates a schema. Nodes that start together do it once. */
 export async function migrate(client: PostgresClient, schema: string): Promise<void> {
   await client.query(`BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(${migrationLock})`)
-  // Another node may have done it meanwhile, and have the rights that this one lacks.
+  // Another node may have done it meanwhile, with permissions that this one lacks.
   if (await isCurrent(client, schema)) {
     await client.query('COMMIT')
     return
@@ -48,14 +52,14 @@ export async function migrate(client: PostgresClient, schema: string): Promise<v
   await client.query('COMMIT')
 }
 
-/** @throws UnusableStoreError where a newer version has changed the schema in a way that this one cannot work with */
+/** @throws UnusableStoreError if a newer version has changed the schema so that this version cannot use it */
 async function missingSteps(client: PostgresClient, schema: string): Promise<string[]> {
   const table = `"${schema}".auth_schema`
   const {
     rows: [found]
   } = await client.query('SELECT to_regclass($1) IS NOT NULL AS exists', [table])
   if (!(found as { exists: boolean }).exists) return Object.keys(steps)
-  // As JSON, because older versions made the table without `usable_from`.
+  // As JSON, because older versions created the table without `usable_from`.
   const { rows } = await client.query(`SELECT step, to_jsonb(applied) ->> 'usable_from' AS "usableFrom"
     FROM ${table} AS applied ORDER BY step`)
   const applied = rows as { step: string; usableFrom: string | null }[]

@@ -1,13 +1,13 @@
-/** Reading asks for the time first, also where there is no row: that refuses to read a replica. */
+/** Reading calls `auth_now()` first, even if there is no row: it raises an error on a replica. */
 export const createStatements = (schema: string) => ({
   time: `SELECT ${schema}.auth_now() AS now`,
   find: `SELECT now, (session).* FROM ${schema}.auth_find($1)`,
   list: `SELECT clock.now, session.* FROM (SELECT ${schema}.auth_now() AS now) AS clock
     LEFT JOIN ${schema}.auth_list($1, $2, $3) AS session ON true ORDER BY session.created_at, session.id`,
-  // The page, and whether the cursor is one of this log, are of one snapshot.
+  // One snapshot for the page and for whether the cursor belongs to this log.
   readRevocations: `SELECT clock.now, known.resumed, page.* FROM (SELECT ${schema}.auth_now() AS now) AS clock
     CROSS JOIN (
-      SELECT $1::bigint = 0 OR EXISTS (SELECT FROM ${schema}.auth_feed WHERE number = $1 AND mark = $2::uuid) AS resumed
+      SELECT $1::bigint = 0 OR EXISTS (SELECT FROM ${schema}.auth_feed WHERE number = $1 AND mark::text = $2) AS resumed
     ) AS known
     LEFT JOIN LATERAL (
       SELECT number, mark, kind, id, until FROM ${schema}.auth_feed
@@ -21,6 +21,6 @@ export const createStatements = (schema: string) => ({
   revoke: `SELECT now, sub, until FROM ${schema}.auth_revoke($1, $2, $3, $4)`,
   revokeAll: `SELECT now, revoked::text, more FROM ${schema}.auth_revoke_all($1, $2, $3, $4, $5)`,
   trim: `SELECT now, revoked::text, evicted::text, more FROM ${schema}.auth_trim($1, $2, $3, $4, $5)`,
-  append: `SELECT now FROM ${schema}.auth_append($1, $2, $3, $4)`,
+  appendRevocations: `SELECT now FROM ${schema}.auth_append($1, $2, $3, $4)`,
   sweep: `SELECT swept, next, log_next, more FROM ${schema}.auth_sweep($1, $2, $3)`
 })

@@ -1,15 +1,15 @@
 import type { Driver } from './driver.ts'
-import { script } from './lua.ts'
+import { script } from './scripts/script.ts'
 
-/** By INFO, because managed servers often forbid CONFIG. */
+/** Reads it by INFO, because managed servers often forbid CONFIG. */
 const evictionPolicy = script(`
   return string.match(redis.call('INFO', 'memory'), 'maxmemory_policy:([%w-]+)') or ''`)
 
-/** Asks once; by the process' warnings, because a store has no logger. */
+/** Checks the policy once. Emits a process warning, because a store has no logger. */
 export function warnOfEviction({ evaluate }: Driver): () => void {
-  let asked = false
+  let checked = false
 
-  async function ask(): Promise<void> {
+  async function check(): Promise<void> {
     const policy = String(await evaluate(evictionPolicy, { keys: [] }))
     if (policy === '' || policy === 'noeviction') return
     process.emitWarning(
@@ -21,8 +21,8 @@ export function warnOfEviction({ evaluate }: Driver): () => void {
   }
 
   return () => {
-    if (asked) return
-    asked = true
-    ask().catch(() => {})
+    if (checked) return
+    checked = true
+    check().catch(() => {})
   }
 }

@@ -1,26 +1,29 @@
-import type { Driver, IoredisSubscriber, NodeRedisSubscriber, RedisClient } from './driver.ts'
-import { isIoredis } from './driver.ts'
-import { script } from './lua.ts'
+import { isIoredis } from './client.ts'
+import type { IoredisSubscriber, NodeRedisSubscriber, RedisClient } from './client.ts'
+import type { Driver } from './driver.ts'
+import { script } from './scripts/script.ts'
 
-/** A connection that listens, and tries again whenever it is back. */
+/** A connection that subscribes, again after each reconnect. */
 interface Subscriber {
-  /** Settles as the attempt that is under way, or as the last one did. */
+  /** Settles like the attempt in progress, or like the last one. */
   subscribed(): Promise<void>
   end(): void
+}
+
+interface Subscription {
+  readonly channel: string
+  readonly wake: () => void
 }
 
 const publish = script(`
   return redis.call('PUBLISH', ARGV[1], '')`)
 
 /**
- * Listens on a connection of its own, opened at the first `subscribe()`: a connection that subscribes can do little else.
- * It has the options of the client that was given, reconnects by them, and wakes its listeners each time it is back,
- * because what was published meanwhile is lost.
+ * Opens a connection of its own at the first `subscribe()`, because a connection that subscribes can do little else.
+ * It has the options of the client and reconnects by them. It wakes its listeners after each reconnect, because
+ * messages that were published meanwhile are lost.
  */
-export function createPush(
-  client: RedisClient,
-  { driver: { evaluate, inTime }, channel }: { driver: Driver; channel: string }
-) {
+export function createPush(client: RedisClient, { driver, channel }: { driver: Driver; channel: string }) {
   const listeners = new Set<() => void>()
   let subscriber: Subscriber | undefined
   let closed = false
@@ -33,11 +36,11 @@ export function createPush(
       if (closed) throw new Error('Cannot subscribe: the store is closed')
       listeners.add(listener)
       const current = (subscriber ??= isIoredis(client)
-        ? ioredisSubscriber(client.duplicate(), channel, wake)
-        : nodeRedisSubscriber(client.duplicate(), channel, wake))
-      await inTime(async () => current.subscribed())
-      // To be able to hear is not enough: somebody has to be able to publish.
-      await evaluate(publish, { keys: [], args: [channel] })
+        ? ioredisSubscriber(client.duplicate(), { channel, wake })
+        : nodeRedisSubscriber(client.duplicate(), { channel, wake }))
+      await driver.withCallTimeout(async () => current.subscribed())
+      // Fails if the user may subscribe but not publish: then no message would ever arrive.
+      await driver.evaluate(publish, { keys: [], args: [channel] })
     },
 
     async close(): Promise<void> {
@@ -47,7 +50,7 @@ export function createPush(
   }
 }
 
-/** Keeps the outcome of the last attempt; a failed one can be repeated. */
+/** Keeps the outcome of the last attempt, and repeats a failed one. */
 function createAttempts(attempt: () => Promise<void>) {
   let last: Promise<void> | undefined
   let failed = false
@@ -60,14 +63,14 @@ function createAttempts(attempt: () => Promise<void>) {
       })
       return last
     },
-    /** `undefined` where none was made. */
+    /** `undefined` before the first attempt. */
     current(): Promise<void> | undefined {
       return failed ? this.start() : last
     }
   }
 }
 
-function ioredisSubscriber(connection: IoredisSubscriber, channel: string, wake: () => void): Subscriber {
+function ioredisSubscriber(connection: IoredisSubscriber, { channel, wake }: Subscription): Subscriber {
   connection.on('error', ignore)
   connection.on('message', wake)
   const attempts = createAttempts(async () => {
@@ -75,7 +78,7 @@ function ioredisSubscriber(connection: IoredisSubscriber, channel: string, wake:
     wake()
   })
   const connected = new Promise<void>((resolve) => {
-    // At each return of the connection, though ioredis may do so by itself: that can be switched off.
+    // After each reconnect. ioredis resubscribes too, unless the application has switched that off.
     connection.on('ready', () => {
       attempts.start().catch(ignore)
       resolve()
@@ -91,8 +94,8 @@ function ioredisSubscriber(connection: IoredisSubscriber, channel: string, wake:
   }
 }
 
-function nodeRedisSubscriber(connection: NodeRedisSubscriber, channel: string, wake: () => void): Subscriber {
-  // Without a listener, the first lost connection would end the process.
+function nodeRedisSubscriber(connection: NodeRedisSubscriber, { channel, wake }: Subscription): Subscriber {
+  // Without a listener, a lost connection would end the process.
   connection.on('error', ignore)
   let isSubscribed = false
   const attempts = createAttempts(async () => {
@@ -102,7 +105,7 @@ function nodeRedisSubscriber(connection: NodeRedisSubscriber, channel: string, w
   })
   const connected = (async () => {
     await connection.connect()
-    // What is subscribed comes back with the connection; what was refused may be allowed by then.
+    // node-redis resubscribes by itself; a subscription that was refused may be allowed by now.
     connection.on('ready', () => {
       if (isSubscribed) wake()
       else attempts.start().catch(ignore)
@@ -119,11 +122,11 @@ function nodeRedisSubscriber(connection: NodeRedisSubscriber, channel: string, w
       try {
         connection.destroy()
       } catch {
-        // Versions differ in whether one that has given up may be destroyed.
+        // Some versions throw if the connection has given up reconnecting.
       }
     }
   }
 }
 
-/** Failures of this connection cost speed, nothing else: the readers of the log poll. */
+/** A failure of this connection only costs speed, because readers of the log poll as well. */
 function ignore(): void {}

@@ -1,13 +1,15 @@
-import type { NewSession, Revocation, RevokedSession, SessionRow } from '../session-store.ts'
+import { parseCursor } from '../revocation-cursor.ts'
+import type { NewSession, Revocation, RevokeManyResult, RevokedSession, SessionRow, Subject } from '../session-store.ts'
+import type { Argument } from './driver.ts'
 
-/** Redis keeps a hash in one compact block while none of its values is longer (`hash-max-listpack-value`)... */
+/** Redis keeps a hash in one compact block while none of its values is longer (`hash-max-listpack-value`). */
 const pieceBytes = 64
-/** ...and while it has few of them (`hash-max-listpack-entries`): beyond, pieces would cost more than one long text. */
+/** The same holds for the number of values (`hash-max-listpack-entries`): a longer text is kept in one piece. */
 const longestInPieces = 4096
 
 /**
- * What no script looks at, as JSON in pieces: the fields `0`, `1`, … of the hash. JSON escapes what UTF-8 cannot hold
- * (lone surrogates), and no piece ends within a character.
+ * The fields `0`, `1`, … of the hash: what no script reads, as JSON in pieces. JSON escapes lone surrogates, which
+ * UTF-8 cannot hold, and no piece ends within a character. The first member of the JSON is the `sessionKey`.
  */
 export function toPieces({
   sessionKey,
@@ -28,7 +30,7 @@ export function toPieces({
   return pieces
 }
 
-/** From the reply to HGETALL: names and values by turns, nothing where there is no such key. */
+/** From the reply of HGETALL: names and values in turn; empty if the session does not exist. */
 export function toRow(id: string, flat: unknown): SessionRow | null {
   const fields = toFields(flat as unknown[])
   if (!fields.has('g')) return null
@@ -69,26 +71,43 @@ export function toRevoked(reply: unknown): RevokedSession {
   return { id: String(id), sub: String(sub), until: Number(until) }
 }
 
+export function toRevokeManyResult([now, revoked, more]: unknown[]): RevokeManyResult {
+  return { revoked: (revoked as unknown[]).map(toRevoked), more: Number(more) === 1, storeTime: Number(now) }
+}
+
+/** The member of the log's sorted sets. */
 export function toMember({ kind, id }: Pick<Revocation, 'kind' | 'id'>): string {
   return (kind === 'session' ? 's' : 't') + id
 }
 
-export function toEntry(reply: unknown): Revocation {
+export function toRevocation(reply: unknown): Revocation {
   const [member, until] = reply as unknown[]
   const text = String(member)
   return { kind: text.startsWith('s') ? 'session' : 'token', id: text.slice(1), until: Number(until) }
 }
 
-/** Number and nonce; of a text that is not a cursor, those of an entry that cannot exist. */
-export function toPosition(cursor: string | null): [number: string, nonce: string] {
-  if (cursor === null) return ['0', '']
-  const [, number, nonce] = /^(\d{1,15})\.([\w-]*)$/.exec(cursor) ?? []
-  return number === undefined || nonce === undefined ? ['0', '-'] : [number, nonce]
-}
-
-/** By `String()`, because the application may have set its client to reply with Buffers. */
+/** `String()`, because the application may have set its client to reply with Buffers. */
 function toFields(flat: readonly unknown[]): Map<string, string> {
   const fields = new Map<string, string>()
   for (let index = 0; index < flat.length; index += 2) fields.set(String(flat[index]), String(flat[index + 1]))
   return fields
+}
+
+/** A list as scripts take it: its length first. */
+export function listArguments(texts: readonly string[]): Argument[] {
+  return [texts.length, ...texts]
+}
+
+export function subjectArguments({ issuers, sub }: Subject): Argument[] {
+  return [sub, ...listArguments([...new Set(issuers)])]
+}
+
+/** Lua knows no infinity in arguments. */
+export function limitArgument(count: number): number {
+  return Math.min(count, Number.MAX_SAFE_INTEGER)
+}
+
+export function cursorArguments(cursor: string | null): Argument[] {
+  const { number, nonce } = parseCursor(cursor)
+  return [number, nonce]
 }

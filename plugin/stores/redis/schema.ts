@@ -1,25 +1,30 @@
 import { UnusableStoreError } from '../session-store.ts'
-import { isAboutCredentials, toFailure } from './failures.ts'
-import { credentialTries, wrongCredentials } from './driver.ts'
 import type { Driver } from './driver.ts'
-import { keyNames, prelude, script } from './lua.ts'
+import { credentialTries, isAboutCredentials, setUpError, wrongCredentials } from './errors.ts'
+import { keyNames } from './keys.ts'
+import { prelude } from './scripts/prelude.ts'
+import { script } from './scripts/script.ts'
 
 /**
- * 1: without a version, issuers and counters; its rows are read as they are, and its indexes are taken over when their
- * subjects are used. 2: see {@link keyNames}.
+ * 1 had no version, issuers and counters. Its rows can be read as they are; the index of a subject is migrated when the
+ * subject is used. 2 is the layout of {@link keyNames}.
  */
 const version = 2
-/** The oldest version whose code may work on the data as this code leaves it. */
+/** The oldest version of the code that may use the data that this code writes. */
 const usableFrom = 2
 
-/** Tries every command that writes, so that a right that is missing stops the start and not a sign-in. */
+/** Tries all commands of the store, so that a missing permission shows at the start and not at a sign-in. */
 const prepareScript = script(
   prelude,
   `
-  local key, mine, minesUsableFrom = base .. '${keyNames.version}', takeNumber(), takeNumber()
-  local known, knownUsableFrom = unpack(redis.call('HMGET', key, 'version', 'usableFrom'))
-  if knownUsableFrom and tonumber(knownUsableFrom) > mine then return { now, known, knownUsableFrom } end
-  if tonumber(known or 0) < mine then redis.call('HSET', key, 'version', mine, 'usableFrom', minesUsableFrom) end
+  local key, version, usableFrom = base .. '${keyNames.version}', nextNumber(), nextNumber()
+  local storedVersion, storedUsableFrom = unpack(redis.call('HMGET', key, 'version', 'usableFrom'))
+  if storedUsableFrom and tonumber(storedUsableFrom) > version then
+    return { now, storedVersion, storedUsableFrom }
+  end
+  if tonumber(storedVersion or 0) < version then
+    redis.call('HSET', key, 'version', version, 'usableFrom', usableFrom)
+  end
   local probe = base .. '${keyNames.probe}'
   local renamed = probe .. '2'
   redis.call('UNLINK', probe, renamed)
@@ -29,7 +34,7 @@ const prepareScript = script(
   redis.call('HDEL', probe, 'b')
   redis.call('EXISTS', probe)
   redis.call('PTTL', probe)
-  redis.call('PEXPIREAT', probe, digits(now + 60000))
+  redis.call('PEXPIREAT', probe, decimal(now + 60000))
   redis.call('RENAME', probe, renamed)
   redis.call('ZADD', probe, 1, 'a')
   redis.call('ZSCORE', probe, 'a')
@@ -44,34 +49,35 @@ const prepareScript = script(
 )
 
 /**
- * Connects and records the version, until Redis has let it: a call that comes before shares the attempt.
- * Refused passwords are tried again, {@link credentialTries} times in all.
+ * Connects, and records the version until Redis has accepted it: calls that come before share the attempt. Tries
+ * refused passwords {@link credentialTries} times.
  */
-export function createPrepare({ evaluate, whyClosed }: Driver, { base, retryMs }: { base: string; retryMs: number }) {
+export function createPrepare(
+  { evaluate, whyClosed }: Driver,
+  { base, passwordRetryMs }: { base: string; passwordRetryMs: number }
+) {
   async function attempt(triesLeft: number): Promise<number> {
     const reason = whyClosed()
     if (reason !== undefined) throw new UnusableStoreError(reason)
     try {
-      const [now, known, knownUsableFrom] = (await evaluate(prepareScript, {
-        keys: [base],
-        args: [version, usableFrom]
-      })) as unknown[]
-      if (known !== undefined) throw newer(base, Number(known), Number(knownUsableFrom))
+      const reply = await evaluate(prepareScript, { keys: [base], args: [version, usableFrom] })
+      const [now, storedVersion, storedUsableFrom] = reply as unknown[]
+      if (storedVersion !== undefined) throw newerSchemaError(base, [storedVersion, storedUsableFrom].map(Number))
       return Number(now)
     } catch (error) {
-      if (!isAboutCredentials(error) || error instanceof UnusableStoreError) throw toFailure(error)
+      if (!isAboutCredentials(error) || error instanceof UnusableStoreError) throw setUpError(error)
       if (triesLeft === 1) throw wrongCredentials(error)
     }
-    await new Promise((resolve) => setTimeout(resolve, retryMs))
+    await new Promise((resolve) => setTimeout(resolve, passwordRetryMs))
     return await attempt(triesLeft - 1)
   }
 
   return async () => await attempt(credentialTries)
 }
 
-function newer(base: string, known: number, knownUsableFrom: number): UnusableStoreError {
+function newerSchemaError(base: string, [stored, usable]: readonly number[]): UnusableStoreError {
   return new UnusableStoreError(
-    `The data under ${base}* has schema version ${known} and can be used from version ${knownUsableFrom} on: ` +
+    `The data under ${base}* has schema version ${stored} and can be used from version ${usable} on: ` +
       `this code has version ${version}. Install a later fastify-authenticate, or pass another "prefix"`
   )
 }

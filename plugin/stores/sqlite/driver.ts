@@ -1,5 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
-import { isBusy, lateError } from './errors.ts'
+import { callTimeoutMs } from '../call-timeout.ts'
+import { kindOf, factoryOptionError } from '../factory-options.ts'
+import { isBusy, timeoutError } from './errors.ts'
 import { transaction } from './transaction.ts'
 import { createWriteQueue } from './write-queue.ts'
 
@@ -11,33 +13,44 @@ export interface SqliteStatement {
   all(bindings: Bindings): unknown[]
 }
 
-/** What is called of a SQLite client: the `DatabaseSync` of `node:sqlite` or of `@photostructure/sqlite` fits. */
+/** The methods that the store calls: the `DatabaseSync` of `node:sqlite` or of `@photostructure/sqlite` has them. */
 export interface SqliteDatabase {
   exec(sql: string): void
   prepare(sql: string): SqliteStatement
 }
 
-/** How long a call waits for its turn: below the 2 s of a request, so that the database's own reason is reported. */
-const callLimitMs = 1800
-/** The lock is asked for again after at most this long, at random, so that processes are not in step. */
+/** The longest pause before the next try for the lock. Random, so that processes do not try in step. */
 const retryMs = 2
 
 export type Attempt<T> = { readonly result: T } | { readonly busy: unknown }
 
 interface DriverOptions {
-  /** Default: 1800. Shorter in tests. */
-  readonly limitMs?: number | undefined
-  /** Throws where the connection must not be used any more. */
+  /** How long a call waits for its turn. Tests shorten it. */
+  readonly timeoutMs?: number | undefined
+  /** Throws when the connection must not be used any more. */
   readonly assertUsable: () => void
 }
 
 export type Driver = ReturnType<typeof createDriver>
 
-/** Transactions on one connection. The process goes on while another connection holds the lock. */
-export function createDriver(database: SqliteDatabase, { limitMs = callLimitMs, assertUsable }: DriverOptions) {
+/** @throws TypeError for anything that is not an open client, so that the mistake shows before the first request */
+export function checkDatabase(database: unknown): asserts database is SqliteDatabase {
+  const { exec, prepare, isOpen } = (database ?? {}) as Record<string, unknown>
+  const isClient = typeof database === 'object' && typeof exec === 'function' && typeof prepare === 'function'
+  if (isClient && isOpen !== false) return
+  throw factoryOptionError({
+    factory: 'sqliteStore',
+    option: 'database',
+    expected: 'an open client of node:sqlite or @photostructure/sqlite, made by new DatabaseSync(path)',
+    received: isClient ? 'a closed client' : kindOf(database)
+  })
+}
+
+/** Transactions on one connection. They do not block the process while another connection holds the lock. */
+export function createDriver(database: SqliteDatabase, { timeoutMs = callTimeoutMs, assertUsable }: DriverOptions) {
   const busyTimeout = database.prepare('PRAGMA busy_timeout')
 
-  /** SQLite itself would wait with the whole process standing still. */
+  /** If SQLite waited for the lock itself, it would block the process. */
   function withoutWaiting<T>(work: () => T): T {
     const { timeout } = busyTimeout.get({}) as { timeout: number | bigint }
     database.exec('PRAGMA busy_timeout = 0')
@@ -63,22 +76,22 @@ export function createDriver(database: SqliteDatabase, { limitMs = callLimitMs, 
     database,
     attempt: (work) => attempt('IMMEDIATE', work),
     pause,
-    limitMs
+    timeoutMs
   })
 
   return {
-    /** Runs at once: a reader waits for no writer, only for a connection that has the file to itself. */
+    /** Runs immediately: a reader does not wait for writers, only for a connection that has locked the whole file. */
     async read<T>(work: () => T): Promise<T> {
-      for (const until = performance.now() + limitMs; ;) {
+      for (const until = performance.now() + timeoutMs; ;) {
         const tried = attempt('DEFERRED', work)
         if ('result' in tried) return tried.result
-        if (performance.now() > until) throw lateError(limitMs, tried.busy)
+        if (performance.now() > until) throw timeoutError(timeoutMs, tried.busy)
         await pause()
       }
     },
-    /** Runs after the writes that came before. `work` may run more than once, and is committed once. */
+    /** Runs after all earlier writes. `work` may run more than once, and is committed once. */
     write: enqueue,
-    /** Resolves when no write is under way. */
+    /** Resolves when no write is in progress. */
     idle
   }
 }

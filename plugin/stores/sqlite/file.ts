@@ -9,8 +9,8 @@ export function pathOf(database: SqliteDatabase): string {
 }
 
 /**
- * A file that was deleted or replaced is read and written as before by those who have it open, until they end: what
- * they revoke lives on for everybody else. So every call makes sure first; a file put back in its place is used again.
+ * A deleted or replaced file stays open in the processes that had it open, and nobody else sees what they revoke. So
+ * every call checks the path first. A file that was put back is used again.
  */
 export function createFileCheck(path: string): () => void {
   if (path === '') return () => {}
@@ -20,7 +20,7 @@ export function createFileCheck(path: string): () => void {
     if (found?.ino === opened.ino && found.dev === opened.dev) return
     const what = found === undefined ? 'was deleted' : 'was replaced by another file'
     throw new UnusableStoreError(
-      `sqliteStore() has stopped: ${path} ${what} after it was opened. ` + 'Put the file back, or restart the process'
+      `sqliteStore() has stopped: ${path} ${what} after it was opened. Put the file back, or restart the process`
     )
   }
 }

@@ -1,34 +1,29 @@
 import { randomBytes } from 'node:crypto'
+import { beginning, formatCursor, parseCursor } from '../revocation-cursor.ts'
 import type { Revocation } from '../session-store.ts'
-import { toEntry } from './rows.ts'
+import { toRevocation } from './rows.ts'
 import type { Statements } from './statements.ts'
 
-/** An empty log's cursor: everything comes after it. */
-const beginning = '0.'
-
-/** Numbered entries, one for each thing revoked. Called inside a transaction. */
+/** Numbered entries, one for each revoked session or token. Its methods run inside a transaction. */
 export function createRevocationLog(statements: Statements) {
   return {
-    /** Keeps the later `until`. An entry that is raised moves to the end, for readers that are past it. */
+    /** Keeps the later `until`. An entry that is raised moves to the end, for readers that have passed it. */
     append({ kind, id, until }: Revocation): void {
       const known = statements.findEntry.get({ kind, id }) as Record<'number' | 'until', number | bigint> | undefined
       if (known !== undefined && Number(known.until) >= until) return
       if (known !== undefined) statements.emptyEntry.run({ number: Number(known.number) })
-      statements.appendEntry.run({ mark: newMark(), kind, id, until })
+      statements.appendEntry.run({ mark: newNonce(), kind, id, until })
     },
 
     read(cursor: string | null, limit: number) {
-      const [number = 0, mark = ''] = cursor?.split('.') ?? []
-      const resumed =
-        cursor === null ||
-        cursor === beginning ||
-        statements.entryAt.get({ number: Number(number), mark }) !== undefined
-      const after = resumed ? Number(number) : 0
-      const found = statements.entriesAfter.all({ number: after, limit: limit + 1 }).map(toEntry)
+      const { number, nonce } = parseCursor(cursor)
+      const resumed = number === 0 || statements.entryAt.get({ number, mark: nonce }) !== undefined
+      const from = resumed ? { number, nonce } : beginning
+      const found = statements.entriesAfter.all({ number: from.number, limit: limit + 1 }).map(toRevocation)
       const page = found.slice(0, limit)
       return {
-        entries: page.map(({ entry }) => entry),
-        cursor: page.at(-1)?.cursor ?? (resumed && cursor !== null ? cursor : beginning),
+        entries: page.map(({ revocation }) => revocation),
+        cursor: page.at(-1)?.cursor ?? formatCursor(from),
         more: found.length > limit,
         resumed
       }
@@ -36,5 +31,7 @@ export function createRevocationLog(statements: Statements) {
   }
 }
 
-/** Tells an entry from another one that got its number after the file was restored from a backup. */
-const newMark = () => randomBytes(9).toString('base64url')
+export type RevocationLog = ReturnType<typeof createRevocationLog>
+
+/** Differs when another entry gets the same number, after the file was restored from a backup. */
+const newNonce = () => randomBytes(9).toString('base64url')

@@ -1,28 +1,18 @@
-import { maxBatch, revokedUntil } from '../session-store.ts'
-import type { RevokedSession, Subject } from '../session-store.ts'
-import type { createRevocationLog } from './revocation-log.ts'
-import { text, toNumber, toRow } from './rows.ts'
-import type { KeptRow } from './rows.ts'
+import { maxBatch, revokeAllRememberedMs, revokedUntil } from '../session-store.ts'
+import type { RevokedSession } from '../session-store.ts'
+import type { RevocationLog } from './revocation-log.ts'
+import { toNumber, toRow } from './rows.ts'
+import type { KeptRow, SubjectBindings } from './rows.ts'
 import type { Statements } from './statements.ts'
 
-/** How long the time of a `revokeAll()` is remembered at least, for `authenticatedAge`. */
-export const dayMs = 86_400_000
-
-/** A subject as statements bind it. */
-export interface SubjectBindings extends Record<string, string> {
-  readonly sub: string
-  /** A JSON array. */
-  readonly issuers: string
-}
-
-/** When, and how long access tokens live. */
+/** The store's time, and how long access tokens live. */
 interface Moment {
   readonly now: number
   readonly lifetimeSeconds: number
 }
 
 type EvictOptions = Moment & { readonly maxSessions: number; readonly atMost: number }
-/** `atLeast`: its entry in the log lasts until then, or longer. */
+/** The entry in the log lasts at least until `atLeast`. */
 type RevokeOptions = Moment & { readonly atLeast?: number }
 
 interface Batch {
@@ -30,12 +20,8 @@ interface Batch {
   readonly more: boolean
 }
 
-export function bindSubject({ sub, issuers }: Subject): SubjectBindings {
-  return { sub: text(sub), issuers: JSON.stringify([...new Set(issuers)]) }
-}
-
-/** How sessions are revoked: one by one, or by the subject's counter. Called inside a transaction. */
-export function createRevoking(statements: Statements, log: ReturnType<typeof createRevocationLog>) {
+/** Revokes sessions one by one, or by the subject's counter. Its methods run inside a transaction. */
+export function createRevoking(statements: Statements, log: RevocationLog) {
   function revoke({ row }: KeptRow, { now, lifetimeSeconds, atLeast = 0 }: RevokeOptions): RevokedSession {
     const { id, sub } = row
     const until = Math.max(revokedUntil(row, { revokedAt: now, lifetimeSeconds }), atLeast)
@@ -50,10 +36,10 @@ export function createRevoking(statements: Statements, log: ReturnType<typeof cr
     revoke,
 
     /** Revokes all sessions of the subject that exist, however many, except one. */
-    raise(subject: SubjectBindings, { now, except }: { now: number; except?: string | undefined }): void {
-      // Only a session that was alive before: one behind an earlier call stays revoked.
+    raiseCounter(subject: SubjectBindings, { now, except }: { now: number; except?: string | undefined }): void {
+      // A session that an earlier call has revoked stays revoked.
       const spares = except !== undefined && toNumber(statements.isCurrent.get({ ...subject, id: except })) !== null
-      statements.raise.run({ ...subject, now, checkAt: now + dayMs })
+      statements.raise.run({ ...subject, now, checkAt: now + revokeAllRememberedMs })
       if (spares) statements.spare.run({ id: except })
     },
 

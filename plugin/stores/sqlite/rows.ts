@@ -1,17 +1,21 @@
-import type { Revocation, SessionRow } from '../session-store.ts'
+import { formatCursor } from '../revocation-cursor.ts'
+import type { NewSession, Revocation, RevokedSession, SessionRow, Subject } from '../session-store.ts'
 
 type Columns = Record<string, string | number | bigint | null>
 
-/** A row, with what the store keeps beside it. */
+/** A session, and the columns that are not part of it. */
 export interface KeptRow {
   readonly row: SessionRow
-  /** Until when its access tokens matter; `null` while the session is not in the revocation log. */
+  /** When its last access token expires; `null` while the session is not in the revocation log. */
   readonly revokedUntil: number | null
   /** The subject's counter when the session started. */
   readonly counter: number
 }
 
-/** Numbers by `Number()`, because the application may have opened its client with `readBigInts`. */
+/**
+ * `Number()` everywhere, because the application may have opened its client with `readBigInts`. The column `salt` is
+ * the `sessionKey`; it keeps the name it was published with.
+ */
 export function toRow(columns: unknown): KeptRow | null {
   if (columns === undefined) return null
   const of = columns as Columns
@@ -41,27 +45,56 @@ export function toRow(columns: unknown): KeptRow | null {
   }
 }
 
-export function toEntry(columns: unknown): { entry: Revocation; cursor: string } {
+export function toRevocation(columns: unknown): { revocation: Revocation; cursor: string } {
   const of = columns as Columns
   return {
-    entry: { kind: of.kind as Revocation['kind'], id: String(of.id), until: Number(of.until) },
-    cursor: `${of.number}.${of.mark}`
+    revocation: { kind: of.kind as Revocation['kind'], id: String(of.id), until: Number(of.until) },
+    cursor: formatCursor({ number: Number(of.number), nonce: String(of.mark) })
   }
 }
 
-/** The value of a query that selects one. */
+export function toRevoked({ row, revokedUntil: until }: KeptRow): RevokedSession | null {
+  return until === null ? null : { id: row.id, sub: row.sub, until }
+}
+
+/** The value of a query that selects one; `null` if there is no row. */
 export function toNumber(columns: unknown): number | null {
   const [value] = Object.values((columns ?? {}) as Columns)
   return value == null ? null : Number(value)
 }
 
 /**
- * A text by which rows are found. Clients differ in whether they cut one at U+0000, which would find another one's rows.
- * @throws TypeError where it contains U+0000
+ * A text that identifies rows. Some clients cut a text at U+0000, which would match the rows of another one.
+ * @throws TypeError if it contains U+0000
  */
-export function text(given: string): string {
-  if (given.includes('\0')) {
-    throw new TypeError('sqliteStore() takes no text with U+0000 as an id, a subject or an issuer')
-  }
+export function checkedText(given: string): string {
+  if (given.includes('\0')) throw new TypeError('sqliteStore() rejects U+0000 in an id, a sub or an issuer')
   return given
+}
+
+/** A subject as statements bind it. */
+export interface SubjectBindings extends Record<string, string> {
+  readonly sub: string
+  /** A JSON array. */
+  readonly issuers: string
+}
+
+export function bindSubject({ sub, issuers }: Subject): SubjectBindings {
+  return { sub: checkedText(sub), issuers: JSON.stringify([...new Set(issuers)]) }
+}
+
+export function bindSession({ sessionKey, claims, ...session }: NewSession) {
+  const { id, issuer, sub, device, scope, accessLifetimeSeconds, idleMs, absoluteMs } = session
+  return {
+    id: checkedText(id),
+    issuer: checkedText(issuer),
+    sub,
+    salt: sessionKey,
+    device,
+    scope,
+    claims: JSON.stringify(claims),
+    accessLifetimeSeconds,
+    idleMs,
+    absoluteMs
+  }
 }

@@ -5,7 +5,7 @@ import { withPrefix } from './prefix.ts'
 import { toNumber } from './rows.ts'
 import { transaction } from './transaction.ts'
 
-/** How long the process stands still for another one's write, where it has to: when it starts. */
+/** How long a starting process, which has to wait for another one's write, is blocked. */
 const busyTimeoutMs = 1500
 const startLimitMs = 10_000
 
@@ -21,8 +21,11 @@ interface Step {
   readonly sql: string
 }
 
-/** Each is applied once to a file, in this order; published ones never change, new ones are added at the end. */
-const steps: readonly Step[] = [
+/**
+ * Applied to a file once each, in this order. A published step never changes; append new ones. The index that `list()`
+ * reads is `auth_sessions_open`.
+ */
+export const steps: readonly Step[] = [
   {
     name: '001-sessions',
     usableFrom: 1,
@@ -57,7 +60,7 @@ const steps: readonly Step[] = [
     ) STRICT;`
   },
   {
-    // Code of version 1 does not compare counters: it would go on refreshing sessions that were revoked.
+    // Code of version 1 does not compare counters: it would keep refreshing revoked sessions.
     name: '002-counters',
     usableFrom: 2,
     sql: `
@@ -84,20 +87,20 @@ const steps: readonly Step[] = [
   }
 ]
 
-/** Settings, and the tables: creates them, or brings those of an earlier version up to date. */
+/** Sets what durability needs, and creates or migrates the tables. */
 export function setUp(database: SqliteDatabase, given: SetUpOptions): void {
-  // In this order, because switching to WAL already needs the patience.
+  // First, because switching to WAL may have to wait.
   const timeout = toNumber(database.prepare('PRAGMA busy_timeout').get({}))
   if (timeout === 0) database.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`)
-  patiently(() => database.exec('PRAGMA journal_mode = WAL'))
+  withRetries(() => database.exec('PRAGMA journal_mode = WAL'))
   database.exec('PRAGMA synchronous = FULL')
-  // Most starts find the tables as they should be, and then wait for no writer.
-  if (patiently(() => isCurrent(database, given))) return
-  patiently(() => transaction(database, { mode: 'IMMEDIATE', work: () => migrate(database, given) }))
+  // Usually the tables are up to date, and there is no need to wait for writers.
+  if (withRetries(() => isCurrent(database, given))) return
+  withRetries(() => transaction(database, { mode: 'IMMEDIATE', work: () => migrate(database, given) }))
 }
 
-/** SQLite does not always wait by itself, as where processes switch a new file to WAL at the same time. */
-function patiently<T>(attempt: () => T, until = Date.now() + startLimitMs): T {
+/** SQLite does not always wait by itself: not when several processes switch a new file to WAL, for example. */
+function withRetries<T>(attempt: () => T, until = Date.now() + startLimitMs): T {
   for (;;) {
     try {
       return attempt()
@@ -108,22 +111,22 @@ function patiently<T>(attempt: () => T, until = Date.now() + startLimitMs): T {
   }
 }
 
-/** @throws UnusableStoreError where the tables need newer code */
+/** @throws UnusableStoreError if the tables need newer code */
 function isCurrent(database: SqliteDatabase, { prefix }: Pick<SetUpOptions, 'prefix'>): boolean {
   const get = (sql: string) => toNumber(database.prepare(withPrefix(sql, prefix)).get({}))
   if (get("SELECT 1 FROM pragma_table_info('auth_schema') WHERE name = 'usable_from'") === null) return false
   const usableFrom = get('SELECT max(usable_from) FROM auth_schema') ?? 0
   if (usableFrom > steps.length) {
     throw new UnusableStoreError(
-      `sqliteStore() cannot use the tables ${prefix}_…: they need ` +
-        `a fastify-authenticate with schema version ${usableFrom} or later, and this one has version ${steps.length}: update it`
+      `sqliteStore() cannot use the tables ${prefix}_…: they need a fastify-authenticate with schema version ` +
+        `${usableFrom} or later, and this one has version ${steps.length}: update it`
     )
   }
   const names = steps.map(({ name }) => `'${name}'`).join()
   return get(`SELECT count(*) FROM auth_schema WHERE step IN (${names})`) === steps.length
 }
 
-/** Called inside a transaction. */
+/** Runs inside a transaction. */
 export function migrate(database: SqliteDatabase, { prefix, now }: SetUpOptions): void {
   if (isCurrent(database, { prefix })) return
   const exec = (sql: string) => database.exec(withPrefix(sql, prefix))

@@ -1,23 +1,23 @@
 import type { SqliteDatabase, SqliteStatement } from './driver.ts'
 import { withPrefix } from './prefix.ts'
 
-/** Of the subjects `:sub` under each of `:issuers` (a JSON array): their record, if they have one. */
+/** The subject `:sub` under each of `:issuers` (a JSON array), with its record if it has one. */
 const ofSubjects = `json_each(:issuers) AS issuers
   LEFT JOIN auth_subjects AS subjects ON subjects.sub = :sub AND subjects.issuer = issuers.value`
 
-/** Their live sessions: read from the index, without a look at those that have ended or expired. */
+/** Their live sessions. Reads only those from the index, and none that was revoked or has expired. */
 const liveSessions = `${ofSubjects}
   CROSS JOIN auth_sessions AS sessions INDEXED BY auth_sessions_open ON sessions.revoked_until IS NULL
     AND sessions.sub = :sub AND sessions.issuer = issuers.value AND sessions.counter = coalesce(subjects.counter, 0)
     AND sessions.idle_expires_at > :now`
 
-/** Those that a `revokeAll()` has revoked and that are not logged yet. */
+/** Their sessions that a `revokeAll()` has revoked and that are not in the log yet. */
 const sessionsBehind = `${ofSubjects}
   CROSS JOIN auth_sessions AS sessions INDEXED BY auth_sessions_open ON sessions.revoked_until IS NULL
     AND sessions.sub = :sub AND sessions.issuer = issuers.value AND sessions.counter < subjects.counter
     AND sessions.idle_expires_at > :now`
 
-/** With `revoked_all_at` where the subject's counter has passed the row's. */
+/** Sets `revoked_all_at` if the subject's counter is beyond the row's. */
 const rowsWith = (condition: string) => `SELECT sessions.*,
     CASE WHEN sessions.counter < subjects.counter THEN subjects.revoked_all_at END AS revoked_all_at
   FROM auth_sessions AS sessions
@@ -37,7 +37,7 @@ const sql = {
       coalesce((SELECT counter FROM auth_subjects WHERE sub = :sub AND issuer = :issuer), 0), 0, :now, :now, '[]',
       min(:now + :idleMs, :now + :absoluteMs), :now + :absoluteMs, :accessLifetimeSeconds, :device, :scope, :claims)`,
   find: rowsWith('sessions.id = :id'),
-  // The distance in time, not the difference: a clock that was set back must not stop refreshing.
+  // By the absolute difference, so that a clock that was set back does not stop refreshing.
   rotate: `UPDATE auth_sessions SET generation = :to, rotated_at = :now, ${slide}
     WHERE ${isLive} AND generation = :from AND abs(:now - rotated_at) >= :minAgeMs RETURNING *`,
   countRetry: `UPDATE auth_sessions SET retries = :counted, ${slide}
@@ -58,7 +58,7 @@ const sql = {
   revokedAllAt: `SELECT max(revoked_all_at) FROM ${ofSubjects}`,
   correctRevokedAllAt: `UPDATE auth_subjects SET revoked_all_at = :now
     WHERE sub = :sub AND issuer IN (SELECT value FROM json_each(:issuers)) AND revoked_all_at > :now`,
-  // Greater than every counter that a row may carry, also where the record was lost meanwhile.
+  // Greater than the counter of any row, even if the record was removed meanwhile.
   raise: `INSERT INTO auth_subjects (sub, issuer, counter, revoked_all_at, check_at)
     SELECT :sub, value, max(1, :now), :now, :checkAt FROM json_each(:issuers) WHERE true
     ON CONFLICT (sub, issuer) DO UPDATE
@@ -71,20 +71,20 @@ const sql = {
 
   findEntry: 'SELECT number, until FROM auth_feed WHERE kind = :kind AND id = :id',
   appendEntry: 'INSERT INTO auth_feed (mark, kind, id, until) VALUES (:mark, :kind, :id, :until)',
-  // It stays as a mere place, so that a reader who has read this far can go on from it.
+  // Keeps the number, so that a reader whose cursor is at this entry can resume.
   emptyEntry: "UPDATE auth_feed SET kind = '', id = number WHERE number = :number",
   entryAt: 'SELECT number FROM auth_feed WHERE number = :number AND mark = :mark',
   entriesAfter: "SELECT * FROM auth_feed WHERE number > :number AND kind <> '' ORDER BY number LIMIT :limit",
 
-  // Each reads what is due from its index, and nothing else.
+  // Each reads only what is due, by its index.
   sweepSessions: `DELETE FROM auth_sessions WHERE rowid IN (SELECT rowid FROM auth_sessions
     INDEXED BY auth_sessions_gone WHERE coalesce(revoked_until, idle_expires_at) <= :now LIMIT :limit)`,
-  // The newest entry stays, so that a reader who has read everything can go on from it.
+  // Keeps the newest entry, so that a reader who has read everything can resume.
   sweepLog: `DELETE FROM auth_feed WHERE number IN (SELECT number FROM auth_feed INDEXED BY auth_feed_until
     WHERE until <= :now AND number < (SELECT max(number) FROM auth_feed) LIMIT :limit)`,
   dueSubjects:
     'SELECT sub, issuer FROM auth_subjects INDEXED BY auth_subjects_check WHERE check_at <= :now LIMIT :limit',
-  // While rows carry its counter the record stays, and is looked at again later.
+  // Keeps the record while sessions depend on its counter, and sets when to check again.
   keepSubject: `UPDATE auth_subjects SET check_at = :checkAt WHERE sub = :sub AND issuer = :issuer AND EXISTS
     (SELECT 1 FROM auth_sessions WHERE sub = :sub AND issuer = :issuer AND revoked_until IS NULL)`,
   removeSubject: 'DELETE FROM auth_subjects WHERE sub = :sub AND issuer = :issuer'

@@ -1,10 +1,10 @@
+import { revokeAllRememberedMs } from '../session-store.ts'
 import type { Driver } from './driver.ts'
-import { dayMs } from './revoking.ts'
 import type { Statements } from './statements.ts'
 
-/** For so long one transaction removes rows: other writers wait that long, and this process does nothing else. */
+/** How long one transaction removes rows: meanwhile other writers wait, and this process is blocked. */
 const sliceMs = 8
-/** Rows between two looks at the clock. */
+/** Rows that are removed between two looks at the clock. */
 const rowsAtOnce = 50
 
 interface SweepOptions extends Pick<Driver, 'write'> {
@@ -12,9 +12,9 @@ interface SweepOptions extends Pick<Driver, 'write'> {
   readonly clock: () => number
 }
 
-/** Removes what has expired, in short transactions between which others write. */
+/** Removes what has expired, in short transactions. Other calls are carried out between them. */
 export async function sweep({ write, statements, clock }: SweepOptions): Promise<number> {
-  /** Repeats `removeSome`, which returns how many rows it looked at, until it finds less than it may. */
+  /** Repeats `removeSome`, which returns how many rows it looked at, until it finds fewer than its limit. */
   async function removeAll(removeSome: (limit: number) => number): Promise<number> {
     let total = 0
     for (let more = true; more;) {
@@ -39,7 +39,8 @@ export async function sweep({ write, statements, clock }: SweepOptions): Promise
     const now = clock()
     const due = statements.dueSubjects.all({ now, limit }) as { sub: string; issuer: string }[]
     for (const { sub, issuer } of due) {
-      const isKept = Number(statements.keepSubject.run({ sub, issuer, checkAt: now + dayMs }).changes) === 1
+      const isKept =
+        Number(statements.keepSubject.run({ sub, issuer, checkAt: now + revokeAllRememberedMs }).changes) === 1
       if (!isKept) statements.removeSubject.run({ sub, issuer })
     }
     return due.length

@@ -6,7 +6,7 @@ interface Transaction<T> {
   readonly work: () => T
 }
 
-/** Commits what `work` does, or nothing. Waits for the lock as long as the connection's `busy_timeout`. */
+/** Commits all of `work`, or nothing. Waits for the lock for the connection's `busy_timeout`. */
 export function transaction<T>(database: SqliteDatabase, { mode, work }: Transaction<T>): T {
   begin(database, mode)
   try {
@@ -17,7 +17,7 @@ export function transaction<T>(database: SqliteDatabase, { mode, work }: Transac
     try {
       database.exec('ROLLBACK')
     } catch {
-      // Some failures (a full disk) have rolled back already; the first error is the one to report.
+      // SQLite has rolled back already after some failures (a full disk); the first error is the one to report.
     }
     throw error
   }
@@ -28,10 +28,10 @@ function begin(database: SqliteDatabase, mode: string): void {
     database.exec(`BEGIN ${mode}`)
   } catch (cause) {
     if (!isInsideTransaction(cause)) throw cause
-    // Joining it would leave our writes to their commit, or theirs to ours; reading in it may be reading the past.
+    // In their transaction, their commit or rollback would decide over our writes, and our reads could be outdated.
     throw new Error(
       'The connection given to sqliteStore() is inside a transaction of the application: ' +
-        'end that before awaiting anything, or give the store a connection of its own',
+        'end it before awaiting anything, or give the store a connection of its own',
       { cause }
     )
   }

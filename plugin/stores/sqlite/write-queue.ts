@@ -1,18 +1,18 @@
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import type { Attempt, SqliteDatabase } from './driver.ts'
-import { lateError } from './errors.ts'
+import { timeoutError } from './errors.ts'
 import { toNumber } from './rows.ts'
 
-/** How long one transaction goes on taking in calls: for so long this process does nothing else. */
+/** How long one transaction takes in further calls: meanwhile this process is blocked. */
 const batchMs = 10
-/** After so long with the lock, a process leaves it to the others: longer where nobody else has written lately. */
+/** After this long with the lock, a process lets the others have it: longer if nobody else has written lately. */
 const turnMs = { shared: 20, alone: 160 }
-/** It leaves the lock until another one has written, at most this long: the others ask for it every 2 ms. */
+/** It waits until another process has written, at most this long: the others try for the lock every 2 ms. */
 const giveWayMs = { shared: 8, alone: 4 }
 
 interface Call {
   readonly work: () => unknown
-  /** When the caller gives up. */
+  /** When the caller stops waiting. */
   readonly until: number
   readonly resolve: (result: unknown) => void
   readonly reject: (error: unknown) => void
@@ -29,14 +29,14 @@ interface WriteQueueOptions {
   /** One transaction. */
   readonly attempt: <T>(work: () => T) => Attempt<T>
   readonly pause: () => Promise<void>
-  readonly limitMs: number
+  readonly timeoutMs: number
 }
 
 /**
- * The writes of one connection, in order. However many calls wait, the process contends for the lock of the file once,
- * and calls that wait together share one commit: each is a savepoint, and fails alone.
+ * The writes of one connection, in order. However many calls wait, the process competes for the lock of the file once.
+ * Calls that wait together share one commit: each is a savepoint, so that a failed call does not affect the others.
  */
-export function createWriteQueue({ database, attempt, pause, limitMs }: WriteQueueOptions) {
+export function createWriteQueue({ database, attempt, pause, timeoutMs }: WriteQueueOptions) {
   const calls: Call[] = []
   let draining: Promise<void> | null = null
   /** Changes when another connection commits. */
@@ -47,7 +47,7 @@ export function createWriteQueue({ database, attempt, pause, limitMs }: WriteQue
 
   function enqueue<T>(work: () => T): Promise<T> {
     const result = new Promise<T>((resolve, reject) => {
-      calls.push({ work, until: performance.now() + limitMs, resolve: resolve as Call['resolve'], reject })
+      calls.push({ work, until: performance.now() + timeoutMs, resolve: resolve as Call['resolve'], reject })
     })
     draining ??= drain()
     return result
@@ -56,19 +56,19 @@ export function createWriteQueue({ database, attempt, pause, limitMs }: WriteQue
   async function drain(): Promise<void> {
     for (let busy: unknown = null, isFirst = true; calls.length > 0; isFirst = false) {
       try {
-        // Before the first commit too: the writes of requests that arrived together then share it.
+        // Also before the first commit, so that the writes of requests that arrived together share it.
         await (busy === null ? giveWay() : pause())
         if (!isFirst) rejectLate(busy)
         busy = commitSome(busy !== null)
       } catch (error) {
-        // Nothing was committed (the client is closed, a transaction is open, the disk is full): the rest fails alike.
+        // Nothing was committed: the client is closed, inside a transaction, or the disk is full. All calls fail alike.
         for (const { reject } of calls.splice(0)) reject(error)
       }
     }
     draining = null
   }
 
-  /** A process that always has something to write would otherwise hardly ever leave the lock to another one. */
+  /** Without this, a process that always has something to write would rarely let another one have the lock. */
   async function giveWay(): Promise<void> {
     if (performance.now() - turn.beganAt < turnMs[turn.kind]) return await setImmediate()
     const version = readVersion()
@@ -84,12 +84,13 @@ export function createWriteQueue({ database, attempt, pause, limitMs }: WriteQue
     turn = { kind: version === turn.version ? 'alone' : 'shared', version, beganAt: performance.now() }
   }
 
-  /** The caller has given up: carrying the call out now would surprise. */
+  /** Their callers have stopped waiting: the calls must not be carried out later. */
   function rejectLate(busy: unknown): void {
-    while (calls[0] !== undefined && calls[0].until < performance.now()) calls.shift()!.reject(lateError(limitMs, busy))
+    while (calls[0] !== undefined && calls[0].until < performance.now())
+      calls.shift()!.reject(timeoutError(timeoutMs, busy))
   }
 
-  /** What SQLite threw where another connection holds the lock, else `null`. */
+  /** Returns SQLite's error if another connection holds the lock, else `null`. */
   function commitSome(busyBefore: boolean): unknown {
     const tried = attempt(runSome)
     if ('busy' in tried) return tried.busy
@@ -100,7 +101,7 @@ export function createWriteQueue({ database, attempt, pause, limitMs }: WriteQue
     return null
   }
 
-  /** Returns what tells the callers, after the commit. */
+  /** Returns functions that settle the calls, to be called after the commit. */
   function runSome(): (() => void)[] {
     const settle: (() => void)[] = []
     const until = performance.now() + batchMs
@@ -119,7 +120,7 @@ export function createWriteQueue({ database, attempt, pause, limitMs }: WriteQue
       try {
         database.exec('ROLLBACK TO call; RELEASE call')
       } catch {
-        // SQLite has rolled back the transaction (a full disk): the calls before this one are lost too.
+        // SQLite has rolled back the whole transaction (a full disk), including the calls before this one.
         throw error
       }
       return () => reject(error)

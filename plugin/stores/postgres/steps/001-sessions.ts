@@ -1,6 +1,6 @@
 /**
- * Texts compare by their bytes; the index of subjects has their hashes, which are short. The pages keep some room, so
- * that PostgreSQL rewrites a row within its page.
+ * Texts compare by their bytes. The index of subjects contains hashes, because they are short. The pages keep some room
+ * (`fillfactor`), so that PostgreSQL rewrites a row within its page. `salt` is the `sessionKey`.
  */
 export const sessionTables = `
   CREATE TABLE auth_sessions (

@@ -1,20 +1,21 @@
-/** What the functions that are called from outside are made of; their settings hold here too. */
+/** Functions that only other functions call. They run with the settings of their callers. */
 export const functionParts = `
   CREATE FUNCTION auth_now () RETURNS bigint LANGUAGE plpgsql AS $$
   BEGIN
     IF pg_is_in_recovery() THEN
-      RAISE EXCEPTION 'sessions are kept on the primary server, and this one is a replica' USING ERRCODE = 'read_only_sql_transaction';
+      RAISE EXCEPTION 'sessions are kept on the primary server, and this one is a replica'
+        USING ERRCODE = 'read_only_sql_transaction';
     END IF;
     RETURN floor(extract(epoch FROM clock_timestamp()) * 1000);
   END $$;
 
   CREATE FUNCTION auth_begin () RETURNS void LANGUAGE plpgsql AS $$
   BEGIN
-    -- Else what others committed while we waited for a lock would not be seen, as a revokeAll() by a login.
+    -- A higher level hides what others committed while we waited for a lock: a sign-in could miss a revokeAll().
     IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
       RAISE EXCEPTION 'sessions need default_transaction_isolation = ''read committed''';
     END IF;
-    -- What is answered must survive a crash of the server.
+    -- What a call has returned must survive a crash of the server.
     IF current_setting('synchronous_commit') = 'off' THEN
       PERFORM set_config('synchronous_commit', 'on', true);
     END IF;
@@ -24,7 +25,7 @@ export const functionParts = `
     SELECT pg_advisory_xact_lock(hashtextextended(_sub, 'auth_revoked_all'::regclass::oid::bigint))
   $$;
 
-  -- Held until the commit: entries become visible in the order of their numbers, so that no reader passes one unseen.
+  -- Held until the commit, so that entries become visible in the order of their numbers and no reader misses one.
   CREATE FUNCTION auth_lock_feed () RETURNS void LANGUAGE sql AS $$
     SELECT pg_advisory_xact_lock('auth_feed'::regclass::oid::integer, 0)
   $$;
@@ -38,7 +39,7 @@ export const functionParts = `
     PERFORM pg_notify(current_schema() || '.auth_feed', '');
   END $$;
 
-  -- The rows are locked by the caller, and the time was taken after that.
+  -- The caller has locked the rows, and taken the time after that.
   CREATE FUNCTION auth_end (_ids text[], _now bigint, _lifetime_seconds bigint) RETURNS json LANGUAGE plpgsql AS $$
   DECLARE
     ended_ids text[];
@@ -47,7 +48,8 @@ export const functionParts = `
   BEGIN
     WITH ended AS (
       UPDATE auth_sessions
-      SET revoked_at = _now, revoked_until = _now + greatest(_lifetime_seconds, access_lifetime_seconds) * 1000 + 60000
+      SET revoked_at = _now,
+        revoked_until = _now + greatest(_lifetime_seconds, access_lifetime_seconds) * 1000 + 60000
       WHERE id = ANY (_ids) AND revoked_at IS NULL RETURNING id, sub, revoked_until
     )
     SELECT array_agg(id ORDER BY id), array_agg(revoked_until ORDER BY id),
@@ -55,7 +57,7 @@ export const functionParts = `
       INTO ended_ids, untils, ended FROM ended;
     IF ended_ids IS NOT NULL THEN
       PERFORM auth_lock_feed();
-      -- A new number in place of an earlier entry for the same session: readers that are past that one must see this one.
+      -- An earlier entry for the same session gets a new number, for readers that have passed it.
       DELETE FROM auth_feed WHERE kind = 'session' AND id = ANY (ended_ids);
       PERFORM auth_put_entries(array_fill('session'::text, ARRAY[cardinality(ended_ids)]), ended_ids, untils);
     END IF;

@@ -1,16 +1,16 @@
 import { functionParts } from './002-function-parts.ts'
 
 /**
- * What writes, as functions in the database: each call is one round trip and one transaction, its statements see what
- * others committed while it waited for a lock, and nothing depends on the connection (poolers may change it any time).
+ * The writing calls, as functions in the database: each call is one round trip and one transaction, its statements see
+ * what others committed while it waited for a lock, and nothing depends on the connection (poolers may change it).
  *
- * Locks are taken in one order, so that no two calls wait for each other: subject → session rows by id → feed.
+ * All calls take locks in the same order, so that they cannot deadlock: subject → session rows by id → log.
  */
 
 /**
- * For every function that is called from outside. The patience, for each lock, is shorter than that of the caller for
- * all. A plan made while a table was small is kept for long: it must not scan the table. Where it has to scan one
- * nevertheless, PostgreSQL takes the plan for so expensive that it would compile it, for a second at times.
+ * For every function that the store calls. `lock_timeout` is below the caller's time limit for the whole call. A plan
+ * that was made while a table was small is kept for long: it must not scan the table. If it has to scan one
+ * nevertheless, its estimated cost is so high that PostgreSQL would compile it, which can take a second.
  */
 const settings = `SET search_path FROM CURRENT SET lock_timeout = '1500ms' SET enable_seqscan = off SET jit = off
     LANGUAGE plpgsql`
@@ -26,7 +26,9 @@ const calls = `
     PERFORM auth_lock_subject(_sub);
     PERFORM FROM auth_sessions WHERE id = ANY (_end) ORDER BY id FOR UPDATE;
     now := auth_now();
-    IF EXISTS (SELECT FROM auth_revoked_all AS revoked WHERE revoked.sub = _sub AND revoked.at > _authenticated_at) THEN
+    IF EXISTS (
+      SELECT FROM auth_revoked_all AS revoked WHERE revoked.sub = _sub AND revoked.at > _authenticated_at
+    ) THEN
       RETURN;
     END IF;
     ended := auth_end(_end, now, _lifetime_seconds);
@@ -42,14 +44,16 @@ const calls = `
   ) ${settings} AS $$
   BEGIN
     PERFORM auth_begin();
-    -- Who waits for the lock is asked all this again of the row as it is then; who is not concerned locks nothing.
-    -- The distance in time, not the difference: a clock that was set back must not stop refreshing.
+    -- After waiting for the lock, PostgreSQL compares the changed row again; a row that does not match is not locked.
+    -- Compares the absolute difference in time, so that a clock that was set back does not stop refreshing.
     PERFORM FROM auth_sessions
-      WHERE id = _id AND revoked_at IS NULL AND generation = _from AND abs(auth_now() - rotated_at) >= _min_age_ms FOR UPDATE;
+      WHERE id = _id AND revoked_at IS NULL AND generation = _from
+        AND abs(auth_now() - rotated_at) >= _min_age_ms FOR UPDATE;
     applied := FOUND;
     now := auth_now();
     IF applied THEN
-      UPDATE auth_sessions SET generation = _to, rotated_at = now, idle_expires_at = least(now + _idle_ms, absolute_expires_at)
+      UPDATE auth_sessions
+        SET generation = _to, rotated_at = now, idle_expires_at = least(now + _idle_ms, absolute_expires_at)
         WHERE id = _id AND idle_expires_at > now RETURNING * INTO session;
       applied := FOUND;
     END IF;
@@ -70,7 +74,8 @@ const calls = `
     now := auth_now();
     IF applied THEN
       UPDATE auth_sessions
-        SET retries = concat_ws(',', nullif(_keep, ''), now), idle_expires_at = least(now + _idle_ms, absolute_expires_at)
+        SET retries = concat_ws(',', nullif(_keep, ''), now),
+          idle_expires_at = least(now + _idle_ms, absolute_expires_at)
         WHERE id = _id AND idle_expires_at > now RETURNING * INTO session;
       applied := FOUND;
     END IF;
@@ -80,7 +85,8 @@ const calls = `
     END IF;
   END $$;
 
-  CREATE FUNCTION auth_revoke (_id text, _sub text, _lifetime_seconds bigint) RETURNS TABLE (sub text, until bigint) ${settings} AS $$
+  CREATE FUNCTION auth_revoke (_id text, _sub text, _lifetime_seconds bigint)
+  RETURNS TABLE (sub text, until bigint) ${settings} AS $$
   #variable_conflict use_column
   BEGIN
     PERFORM auth_begin();
@@ -88,7 +94,8 @@ const calls = `
     IF FOUND THEN
       PERFORM auth_end(ARRAY[_id], auth_now(), _lifetime_seconds);
     END IF;
-    RETURN QUERY SELECT sub, revoked_until FROM auth_sessions WHERE id = _id AND sub = coalesce(_sub, sub) AND revoked_at IS NOT NULL;
+    RETURN QUERY SELECT sub, revoked_until FROM auth_sessions
+      WHERE id = _id AND sub = coalesce(_sub, sub) AND revoked_at IS NOT NULL;
   END $$;
 
   CREATE FUNCTION auth_revoke_all (_sub text, _except text, _lifetime_seconds bigint) RETURNS json ${settings} AS $$
@@ -116,7 +123,7 @@ const calls = `
   END $$;`
 
 const sweep = `
-  -- Skips what others hold: it comes next time.
+  -- Skips rows that others have locked; the next sweep removes them.
   CREATE FUNCTION auth_sweep (_limit integer, OUT swept integer, OUT more boolean) ${settings} AS $$
   DECLARE
     now bigint := auth_now();
@@ -136,9 +143,10 @@ const sweep = `
 
     IF EXISTS (SELECT FROM auth_feed WHERE until <= now) THEN
       PERFORM auth_lock_feed();
-      -- The newest entry stays, so that the cursor of a reader who has read all remains one that can be resumed.
+      -- Keeps the newest entry, so that a reader who has read everything can resume.
       DELETE FROM auth_feed WHERE number = ANY (ARRAY(
-        SELECT number FROM auth_feed WHERE until <= now AND number < (SELECT max(number) FROM auth_feed) LIMIT _limit));
+        SELECT number FROM auth_feed
+        WHERE until <= now AND number < (SELECT max(number) FROM auth_feed) LIMIT _limit));
       GET DIAGNOSTICS removed = ROW_COUNT;
       more := more OR removed = _limit;
     END IF;

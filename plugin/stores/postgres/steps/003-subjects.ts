@@ -1,19 +1,20 @@
-/** A subject of one issuer, hashed: short, whatever the texts are. */
+/** The hash of a subject of one issuer: short, however long the texts are. */
 export const hashOf = (owner: string) => `hashtextextended(${owner}.sub, hashtextextended(${owner}.issuer, 0))`
 
 /**
- * What the index of open rows is limited to, and what a search by it says. In this form, which means `revoked_at IS
- * NULL`, because PostgreSQL would use the index for that wherever it stands, and read the whole of it where the table
- * seems small.
+ * The condition of the index of open rows, which every search by it repeats. It means `revoked_at IS NULL`. In that
+ * form, PostgreSQL would use the index for other queries too, and read all of it if the table seems small.
  */
 export const isOpen = 'coalesce(revoked_at, 0) = 0'
 
 /**
  * Rows carry their issuer and the counter of their subject, which `revokeAll()` raises.
  *
- * Rotating changes no column of `auth_sessions_sweep`: when a row's time has come, the sweep looks whether it has
- * expired, or sets `sweep_at` to the time when it will have. Old rows have no such time, and are looked at in the order
- * of their start. The name of the table of subjects changes and the table does not, so that rights granted on it stay.
+ * `auth_sessions_open` is the index that `list()` reads: the rows of a subject that are not revoked.
+ *
+ * `auth_sessions_sweep` is the index of `sweep()`. Rotating changes none of its columns: the sweep checks a row at its
+ * `sweep_at`, and removes it or sets `sweep_at` to its expiry. Older rows have no such time and are checked in the
+ * order of their start. The table of subjects is renamed, not created again, so that granted permissions stay.
  */
 export const subjectTables = `
   ALTER TABLE auth_sessions

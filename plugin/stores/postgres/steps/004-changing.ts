@@ -1,6 +1,6 @@
 import { settings } from './004-subjects.ts'
 
-/** Changes a row where it is live and `condition` holds, and returns it as it is then, changed or not. */
+/** Changes a row if it is live and `condition` holds. Returns the row afterwards, changed or not. */
 const compareAndSet = (
   name: string,
   { parameters, condition, change }: Record<'parameters' | 'condition' | 'change', string>
@@ -10,7 +10,7 @@ const compareAndSet = (
   ) ${settings} AS $$
   BEGIN
     PERFORM auth_begin();
-    -- After waiting for the lock, the row as it is then is compared again; a row that does not fit is not locked.
+    -- After waiting for the lock, PostgreSQL compares the changed row again; a row that does not match is not locked.
     PERFORM FROM auth_sessions WHERE id = _id AND revoked_at IS NULL AND ${condition} FOR UPDATE;
     applied := FOUND;
     now := auth_now();
@@ -25,7 +25,7 @@ const compareAndSet = (
     END IF;
   END $$;`
 
-// The sweep looks at a row no later than this says; as a rule the time stays, and with it the entry in the index.
+// The sweep must check the row no later than it expires. Usually `sweep_at` stays, and the index does not change.
 const slide = `idle_expires_at = least(now + _idle_ms, absolute_expires_at),
           sweep_at = least(sweep_at, now + _idle_ms, absolute_expires_at),
           access_lifetime_seconds = greatest(access_lifetime_seconds, _access_lifetime_seconds)`
@@ -33,7 +33,7 @@ const slide = `idle_expires_at = least(now + _idle_ms, absolute_expires_at),
 export const changing = [
   compareAndSet('auth_rotate', {
     parameters: '_from bigint, _to bigint, _min_age_ms bigint, _idle_ms bigint, _access_lifetime_seconds integer',
-    // The distance in time, not the difference: a clock that was set back must not stop refreshing.
+    // By the absolute difference in time, so that a clock that was set back does not stop refreshing.
     condition: 'generation = _from AND abs(auth_now() - rotated_at) >= _min_age_ms',
     change: `generation = _to, rotated_at = now, ${slide}`
   }),

@@ -17,9 +17,11 @@ const reading = `
   END $$;`
 
 /**
- * What reads and writes, as functions in the database: each call is one round trip and one transaction, its statements
- * see what others committed while it waited for a lock, and nothing depends on the connection (poolers may change it).
+ * All calls, as functions in the database: each is one round trip and one transaction, its statements see what others
+ * committed while it waited for a lock, and nothing depends on the connection (poolers may change it).
  *
- * Locks are taken in one order, so that no two calls wait for each other: subject → session rows by id → log.
+ * All calls take locks in the same order, so that they cannot deadlock: subject → session rows by id → log.
+ *
+ * The constants here are those of `session-store.ts`. A published step never changes: to change one, add a step.
  */
 export const functions = replaced + subjects + choices + log + reading + revoking + starting + changing + sweep

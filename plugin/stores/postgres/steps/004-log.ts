@@ -1,6 +1,6 @@
 /** The revocation log. */
 export const log = `
-  -- An entry that is raised is added anew, because readers may be past the old one. That stays: a reader may be at it.
+  -- A raised entry is added again, for readers that have passed the old one. The old one stays, for cursors at it.
   CREATE FUNCTION auth_log (_kinds text[], _ids text[], _untils bigint[]) RETURNS void LANGUAGE plpgsql AS $$
   DECLARE
     hashes bigint[] := ARRAY(SELECT hashtextextended(id, 0) FROM unnest(_ids) AS id);
@@ -8,7 +8,8 @@ export const log = `
     PERFORM auth_lock_feed();
     WITH entry AS (
       SELECT given.kind, given.id, max(given.until) AS until, min(given.place) AS place
-      FROM unnest(_kinds, _ids, _untils) WITH ORDINALITY AS given (kind, id, until, place) GROUP BY given.kind, given.id
+      FROM unnest(_kinds, _ids, _untils) WITH ORDINALITY AS given (kind, id, until, place)
+      GROUP BY given.kind, given.id
     ), present AS MATERIALIZED (
       SELECT * FROM auth_feed WHERE hashtextextended(id, 0) = ANY (hashes) AND NOT superseded
     ), known AS (
@@ -26,7 +27,7 @@ export const log = `
     END IF;
   END $$;
 
-  -- The rows are locked by the caller, and the time was taken after that.
+  -- The caller has locked the rows, and taken the time after that.
   CREATE FUNCTION auth_end (_ids text[], _now bigint, _lifetime_seconds bigint) RETURNS json LANGUAGE plpgsql AS $$
   DECLARE
     ended_ids text[];
@@ -36,7 +37,8 @@ export const log = `
     WITH ended AS (
       UPDATE auth_sessions AS session
       SET revoked_at = coalesce(auth_revoked_at(session), _now),
-        revoked_until = greatest(_now, rotated_at) + greatest(_lifetime_seconds, access_lifetime_seconds) * 1000 + 60000,
+        revoked_until = greatest(_now, rotated_at)
+          + greatest(_lifetime_seconds, access_lifetime_seconds) * 1000 + 60000,
         sweep_at = greatest(_now, rotated_at) + greatest(_lifetime_seconds, access_lifetime_seconds) * 1000 + 60000
       WHERE id = ANY (_ids) AND revoked_at IS NULL RETURNING id, sub, revoked_until
     )

@@ -1,8 +1,8 @@
 import { settings } from './004-subjects.ts'
 
-/** Ends sessions: one, all of a subject, those beyond a maximum, those that the log of another node names. */
+/** Revokes one session, all of a subject, those beyond a maximum, or those in the log of another node. */
 export const revoking = `
-  -- Revokes those named, then all others or those that are behind the counter, then those beyond the maximum.
+  -- Revokes the named sessions, then all others or those behind the counter, then those beyond the maximum.
   CREATE FUNCTION auth_make_room (_issuers text[], _sub text, _named text[], _raise boolean, _behind boolean,
     _except text, _max bigint, _lifetime_seconds bigint, _limit bigint,
     OUT now bigint, OUT revoked json, OUT evicted json, OUT more boolean
@@ -30,7 +30,7 @@ export const revoking = `
       more := false;
       RETURN;
     END IF;
-    -- In one order for all, which is why the choice is made once more below: others may have changed rows meanwhile.
+    -- Locks all in one order. Others may have changed rows meanwhile, so the choice is made again below.
     PERFORM FROM auth_sessions WHERE id = ANY (candidates || _except) ORDER BY id FOR UPDATE;
     now := auth_now();
     IF _raise THEN
@@ -40,8 +40,8 @@ export const revoking = `
       UPDATE auth_sessions SET counter = auth_counter(issuer, sub) WHERE spared AND id = _except;
     END IF;
 
-    -- One more than the limit tells that there are more. What others hold is left to the next step: waiting for it here
-    -- would break the order of locks.
+    -- One more than the limit shows whether there are more. Rows that others have locked are left to the next call:
+    -- waiting for them here would break the order of locks.
     IF _behind THEN
       behind := auth_behind(_issuers, _sub, now, _limit + 1);
     END IF;
@@ -112,8 +112,10 @@ export const revoking = `
       ), ended AS (
         UPDATE auth_sessions AS session
         SET revoked_at = coalesce(auth_revoked_at(session), now),
-          revoked_until = greatest(entry.until, greatest(now, rotated_at) + greatest(_lifetime_seconds, access_lifetime_seconds) * 1000 + 60000),
-          sweep_at = greatest(entry.until, greatest(now, rotated_at) + greatest(_lifetime_seconds, access_lifetime_seconds) * 1000 + 60000)
+          revoked_until = greatest(entry.until,
+            greatest(now, rotated_at) + greatest(_lifetime_seconds, access_lifetime_seconds) * 1000 + 60000),
+          sweep_at = greatest(entry.until,
+            greatest(now, rotated_at) + greatest(_lifetime_seconds, access_lifetime_seconds) * 1000 + 60000)
         FROM entry WHERE session.id = ANY (named) AND session.id = entry.id AND session.revoked_at IS NULL
         RETURNING session.id, revoked_until
       )

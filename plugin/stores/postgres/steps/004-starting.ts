@@ -4,11 +4,12 @@ import { settings } from './004-subjects.ts'
 export const starting = `
   CREATE FUNCTION auth_insert (_id text, _issuer text, _sub text, _salt text, _device text, _scope text, _claims text,
     _access_lifetime_seconds integer, _idle_ms bigint, _absolute_ms bigint,
-    _issuers text[], _named text[], _revoke_others boolean, _max bigint, _authenticated_age double precision, _lifetime_seconds bigint, _limit bigint,
+    _issuers text[], _named text[], _revoke_others boolean, _max bigint, _authenticated_age double precision,
+    _lifetime_seconds bigint, _limit bigint,
     OUT now bigint, OUT session auth_sessions, OUT revoked json, OUT evicted json, OUT more boolean
   ) ${settings} AS $$
   DECLARE
-    -- Before any lock was waited for: the age was asked when the call was sent.
+    -- The time when the statement arrived, before waiting for any lock, because the age is that at sending.
     authenticated_at double precision := floor(extract(epoch FROM statement_timestamp()) * 1000) - _authenticated_age;
     keys bigint[] := ARRAY(SELECT hashtextextended(_sub, hashtextextended(issuer, 0)) FROM unnest(_issuers) AS issuer);
     refusing bigint[];

@@ -1,30 +1,31 @@
 import { hashOf, isOpen } from './003-subjects.ts'
 
 /**
- * For every function that is called from outside. The limit for each lock is below that of the caller for the whole
- * call. A plan made while a table was small is kept for long: it must not scan the table, nor all that fits where a
- * limit is set (as a bitmap does). Where it has to nevertheless, PostgreSQL takes the plan for so expensive that it
- * would compile it, which can take a second.
+ * For every function that the store calls. `lock_timeout` is below the caller's time limit for the whole call. A plan
+ * that was made while a table was small is kept for long: it must scan neither the table nor, despite a LIMIT, all
+ * matching rows (as a bitmap does). If it has to nevertheless, its estimated cost is so high that PostgreSQL would
+ * compile it, which can take a second.
  */
 export const settings = `SET search_path FROM CURRENT SET lock_timeout = '1500ms'
     SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off LANGUAGE plpgsql`
 
-/** Rows of a subject under one issuer, by the index of hashes. */
+/** Selects the rows of a subject of one issuer, by the index of hashes. */
 const belongs = (row: string, issuer: string, sub: string) =>
   `${hashOf(row)} = hashtextextended(${sub}, hashtextextended(${issuer}, 0))
       AND ${row}.sub = ${sub} AND ${row}.issuer = ${issuer}`
 
-/** How the counter of a subject makes rows revoked, and how it is raised. */
+/** The counter of a subject: rows behind it are revoked. */
 export const subjects = `
   CREATE FUNCTION auth_lock_subject (_sub text) RETURNS void LANGUAGE sql AS $$
     SELECT pg_advisory_xact_lock(hashtextextended(_sub, 'auth_subjects'::regclass::oid::bigint))
   $$;
 
   CREATE FUNCTION auth_counter (_issuer text, _sub text) RETURNS bigint STABLE LANGUAGE sql AS $$
-    SELECT coalesce(max(subject.counter), 0) FROM auth_subjects AS subject WHERE ${belongs('subject', '_issuer', '_sub')}
+    SELECT coalesce(max(subject.counter), 0) FROM auth_subjects AS subject
+    WHERE ${belongs('subject', '_issuer', '_sub')}
   $$;
 
-  -- A row that is behind the counter of its subject was revoked when that was raised.
+  -- A row behind the counter of its subject was revoked when the counter was raised.
   CREATE FUNCTION auth_revoked_at (_session auth_sessions) RETURNS bigint STABLE LANGUAGE sql AS $$
     SELECT coalesce(_session.revoked_at, (SELECT max(subject.at) FROM auth_subjects AS subject
       WHERE ${belongs('subject', '(_session).issuer', '(_session).sub')} AND subject.counter > _session.counter))
@@ -39,7 +40,7 @@ export const subjects = `
     RETURN session;
   END $$;
 
-  -- The caller holds the lock of the subject. The sweep may have removed a record, but none that a row depends on.
+  -- The caller holds the lock of the subject. The sweep removes a record only if no row depends on it.
   CREATE FUNCTION auth_raise (_issuers text[], _sub text, _now bigint) RETURNS void LANGUAGE plpgsql AS $$
   DECLARE
     _issuer text;
@@ -54,8 +55,9 @@ export const subjects = `
     END LOOP;
   END $$;`
 
-/** The variables that `live` and `behind` name. With them, no plan can join, and read the index from end to end. */
-const owners = `keys bigint[] := ARRAY(SELECT hashtextextended(_sub, hashtextextended(issuer, 0)) FROM unnest(_issuers) AS issuer);
+/** The variables of `live` and `behind`. Without a join, no plan can read the whole index. */
+const owners = `keys bigint[] := ARRAY(
+      SELECT hashtextextended(_sub, hashtextextended(issuer, 0)) FROM unnest(_issuers) AS issuer);
     counters bigint[] := ARRAY(SELECT auth_counter(issuer, _sub)
       FROM unnest(_issuers) WITH ORDINALITY AS owner (issuer, place) ORDER BY place);
     lowest bigint := (SELECT min(counter) FROM unnest(counters) AS counter);
@@ -67,28 +69,31 @@ const counter = 'counters[array_position(_issuers, issuer)]'
 const live = `${open} AND counter >= lowest AND counter >= ${counter}`
 const behind = `${open} AND counter < highest AND counter < ${counter}`
 
-/** Which rows of a subject a step may have to revoke: never more than `_limit`, so that a step stays short. */
+/** The rows of a subject that a call may have to revoke: at most `_limit`, so that each call is short. */
 export const choices = `
-  CREATE FUNCTION auth_open (_issuers text[], _sub text, _now bigint, _limit bigint) RETURNS text[] LANGUAGE plpgsql AS $$
+  CREATE FUNCTION auth_open (_issuers text[], _sub text, _now bigint, _limit bigint
+  ) RETURNS text[] LANGUAGE plpgsql AS $$
   DECLARE
     ${owners}
   BEGIN
     RETURN ARRAY(SELECT id FROM auth_sessions WHERE ${open} LIMIT _limit);
   END $$;
 
-  CREATE FUNCTION auth_behind (_issuers text[], _sub text, _now bigint, _limit bigint) RETURNS text[] LANGUAGE plpgsql AS $$
+  CREATE FUNCTION auth_behind (_issuers text[], _sub text, _now bigint, _limit bigint
+  ) RETURNS text[] LANGUAGE plpgsql AS $$
   DECLARE
     ${owners}
   BEGIN
     RETURN ARRAY(SELECT id FROM auth_sessions WHERE ${behind} LIMIT _limit);
   END $$;
 
-  -- The least recently rotated beyond the maximum, those not counted that are revoked anyway.
+  -- The least recently rotated sessions beyond the maximum. The named ones do not count: they are revoked anyway.
   CREATE FUNCTION auth_excess (_issuers text[], _sub text, _named text[], _now bigint, _max bigint, _limit bigint
   ) RETURNS text[] LANGUAGE plpgsql AS $$
   DECLARE
     ${owners}
-    excess bigint := (SELECT count(*) FROM auth_sessions WHERE _max IS NOT NULL AND ${live} AND id <> ALL (_named)) - _max;
+    excess bigint := (
+      SELECT count(*) FROM auth_sessions WHERE _max IS NOT NULL AND ${live} AND id <> ALL (_named)) - _max;
   BEGIN
     IF coalesce(excess, 0) <= 0 THEN
       RETURN '{}';
@@ -97,6 +102,7 @@ export const choices = `
       ORDER BY rotated_at, created_at LIMIT least(excess, _limit));
   END $$;
 
+  -- list() reads the index auth_sessions_open.
   CREATE FUNCTION auth_list (_issuers text[], _sub text, _limit bigint) RETURNS SETOF auth_sessions ${settings} AS $$
   DECLARE
     _now bigint := auth_now();

@@ -2,9 +2,9 @@ import { hashOf, isOpen } from './003-subjects.ts'
 import { settings } from './004-subjects.ts'
 
 /**
- * One batch. Looks only at rows whose time has come, and at each once: a session that has been refreshed meanwhile gets
- * a new time. What others hold is skipped: it comes next time. \`_from\` is where the batch before ended: entries of
- * the index that it left dead are not looked at again.
+ * One batch. Checks only rows that are due, and each only once: a session that was refreshed gets a new time. Skips
+ * rows that others have locked; the next sweep checks them. `_from` is where the batch before ended, so that dead
+ * entries of the index are not read again.
  */
 export const sweep = `
   CREATE FUNCTION auth_sweep (_from bigint, _log_from bigint, _limit bigint,
@@ -30,7 +30,7 @@ export const sweep = `
       UPDATE auth_sessions SET sweep_at = coalesce(revoked_until, idle_expires_at) WHERE id = ANY (due);
     END IF;
 
-    -- A record stays as long as rows depend on its counter, and its time matters for a day.
+    -- Keeps a record while rows depend on its counter, and for the day that its time is remembered.
     removed := 0;
     FOR record IN SELECT * FROM auth_subjects WHERE sweep_at <= now ORDER BY sweep_at LIMIT 100 LOOP
       CONTINUE WHEN NOT pg_try_advisory_xact_lock(hashtextextended(record.sub, 'auth_subjects'::regclass::oid::bigint));
@@ -39,12 +39,13 @@ export const sweep = `
         SELECT FROM auth_sessions AS session WHERE ${hashOf('session')} = ${hashOf('record')}
           AND session.sub = record.sub AND session.issuer = record.issuer AND ${isOpen});
       IF NOT FOUND THEN
-        UPDATE auth_subjects SET sweep_at = greatest(now, at) + 86400000 WHERE number = record.number AND sweep_at <= now;
+        UPDATE auth_subjects SET sweep_at = greatest(now, at) + 86400000
+          WHERE number = record.number AND sweep_at <= now;
       END IF;
     END LOOP;
     more := coalesce(more, false) OR removed = 100;
 
-    -- The newest entry stays, so that a reader who has read all can go on from it.
+    -- Keeps the newest entry, so that a reader who has read everything can resume.
     SELECT array_agg(number), max(until) INTO due_entries, log_next FROM (
       SELECT number, until FROM auth_feed
       WHERE until BETWEEN _log_from AND now AND number < (SELECT max(number) FROM auth_feed)

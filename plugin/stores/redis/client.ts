@@ -1,0 +1,109 @@
+import { kindOf, factoryOptionError } from '../factory-options.ts'
+
+/** The methods that the store calls. `Redis` and `Cluster` of ioredis 5 and 6 have them. */
+export interface IoredisClient {
+  readonly status: string
+  call(command: string, args: string[]): Promise<unknown>
+  connect(): Promise<unknown>
+  on(event: 'ready' | 'error', listener: (error: unknown) => void): unknown
+  off(event: 'ready' | 'error', listener: (error: unknown) => void): unknown
+  duplicate(): IoredisSubscriber
+}
+
+export interface IoredisSubscriber {
+  readonly status: string
+  connect(): Promise<unknown>
+  subscribe(channel: string): Promise<unknown>
+  on(event: 'ready' | 'message' | 'error', listener: (error: unknown) => void): unknown
+  disconnect(): void
+}
+
+/**
+ * The methods that the store calls. Clients of `createClient`, `createCluster` and `createSentinel` of node-redis 5 and
+ * 6 have them.
+ */
+export interface NodeRedisClient {
+  readonly isOpen: boolean
+  readonly isReady?: boolean
+  evalSha(sha1: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
+  eval(script: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
+  on(event: 'ready' | 'error', listener: (error: unknown) => void): unknown
+  off(event: 'ready' | 'error', listener: (error: unknown) => void): unknown
+  duplicate(): NodeRedisSubscriber
+}
+
+export interface NodeRedisSubscriber {
+  connect(): Promise<unknown>
+  subscribe(channel: string, listener: () => void): Promise<unknown>
+  on(event: 'ready' | 'error', listener: (error: unknown) => void): unknown
+  destroy(): void
+}
+
+export type RedisClient = IoredisClient | NodeRedisClient
+
+/** What both kinds of client can do, in one form. */
+export interface ClientAdapter {
+  /** Whether the client would put a call into its own queue, and send it whenever the connection is back. */
+  isQueueing(): boolean
+  /** Why the client will never connect by itself; `undefined` if it may. */
+  whyClosed(): string | undefined
+  evalSha(sha1: string, command: ScriptCommand): Promise<unknown>
+  eval(text: string, command: ScriptCommand): Promise<unknown>
+}
+
+interface ScriptCommand {
+  readonly keys: string[]
+  readonly args: string[]
+}
+
+const isFunction = (value: unknown) => typeof value === 'function'
+
+export function isIoredis(client: RedisClient): client is IoredisClient {
+  return 'call' in client && isFunction(client.call)
+}
+
+/** @throws TypeError for anything that is not a client of ioredis or node-redis */
+export function checkClient(client: unknown): asserts client is RedisClient {
+  const members = (typeof client === 'object' && client !== null ? client : {}) as Record<string, unknown>
+  const isOfIoredis = isFunction(members.call) && typeof members.status === 'string'
+  const isOfNodeRedis = isFunction(members.evalSha) && typeof members.isOpen === 'boolean'
+  if (isFunction(members.duplicate) && (isOfIoredis || isOfNodeRedis)) return
+  throw factoryOptionError({
+    factory: 'redisStore',
+    option: 'client',
+    expected: 'a client of ioredis or node-redis, made by new Redis(…) or createClient(…)',
+    received: kindOf(client)
+  })
+}
+
+export function adaptClient(client: RedisClient): ClientAdapter {
+  return isIoredis(client) ? adaptIoredis(client) : adaptNodeRedis(client)
+}
+
+/** The states of an ioredis client that has no connection but is about to connect, or connects when it is asked to. */
+const queueingStates = new Set(['wait', 'connecting', 'connect', 'reconnecting', 'disconnecting', 'close'])
+
+function adaptIoredis(client: IoredisClient): ClientAdapter {
+  const run =
+    (command: string) =>
+    async (script: string, { keys, args }: ScriptCommand) =>
+      client.call(command, [script, String(keys.length), ...keys, ...args])
+  return {
+    isQueueing: () => queueingStates.has(client.status),
+    whyClosed: () =>
+      client.status === 'end'
+        ? 'The Redis client has ended: its retryStrategy gave up, or disconnect() was called. Pass an open client'
+        : undefined,
+    evalSha: run('EVALSHA'),
+    eval: run('EVAL')
+  }
+}
+
+function adaptNodeRedis(client: NodeRedisClient): ClientAdapter {
+  return {
+    isQueueing: () => client.isOpen && client.isReady === false,
+    whyClosed: () => (client.isOpen ? undefined : 'The Redis client is not open: call client.connect() first'),
+    evalSha: async (sha1, { keys, args }) => client.evalSha(sha1, { keys, arguments: args }),
+    eval: async (text, { keys, args }) => client.eval(text, { keys, arguments: args })
+  }
+}
