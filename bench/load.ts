@@ -12,6 +12,12 @@ export interface ExpectedResponse {
   readonly length: number
 }
 
+export interface Requests {
+  /** Returns the request to send next. */
+  readonly next: () => Buffer
+  readonly expected: ExpectedResponse
+}
+
 /**
  * Sends serialized requests, and counts responses by their length instead of parsing them: the client must cost less
  * than any server. All responses of a route have the same length.
@@ -29,10 +35,10 @@ export async function createLoad(port: number) {
 
   return {
     /**
-     * Sends `count` requests, which `next` returns, and resolves after the last response.
+     * Sends `count` requests, and resolves after the last response.
      * @throws Error if a response has another status or does not arrive in time
      */
-    async send(count: number, next: () => Buffer, { status, length }: ExpectedResponse): Promise<void> {
+    async send(count: number, { next, expected: { status, length } }: Requests): Promise<void> {
       let unsent = count
       let open = count
 

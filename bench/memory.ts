@@ -9,9 +9,10 @@ export interface Memory {
 }
 
 export async function measureMemory({ held }: Effort): Promise<Memory> {
-  const { ready, stop } = await startMicro('memory.js', { issuer, audience, secret, key: keyOf('HS256'), held }, [
-    '--expose-gc'
-  ])
+  const { ready, stop } = await startMicro('memory.js', {
+    input: { issuer, audience, secret, key: keyOf('HS256'), held },
+    execArgv: ['--expose-gc']
+  })
   await stop()
   return ready as Memory
 }

@@ -10,8 +10,15 @@ import { pathToFileURL } from 'node:url'
 const noIdleCollection = '--no-memory-reducer'
 const withLiveTick = ['--import', pathToFileURL(join(import.meta.dirname, 'live-tick.js')).href]
 
+export interface ProcessOptions {
+  /** The first message to the process, see `input.js`. */
+  readonly input: object
+  /** Flags of Node. Default: none. */
+  readonly execArgv?: readonly string[]
+}
+
 /** Starts a measured process, in production mode and without a loader, and waits for its first message. */
-export async function startProcess(file: string, input: object, execArgv: readonly string[] = []) {
+export async function startProcess(file: string, { input, execArgv = [] }: ProcessOptions) {
   const env = { ...process.env, NODE_ENV: 'production', NODE_OPTIONS: '' }
   const child = fork(join(import.meta.dirname, file), {
     execArgv: [noIdleCollection, ...withLiveTick, ...execArgv],

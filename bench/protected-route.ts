@@ -62,7 +62,10 @@ async function compareServers(
   await bare.workload([serialize('/me', {})], effort)
   await bare.workload([serialize('/refused', {})], effort)
   const warmedUp = { ...effort, warmUp: { operations: 2000, cpuMs: 100 } }
-  const againstBare = async (name: string, server: Server, requests: readonly Buffer[]): Promise<Pair> => ({
+  const againstBare = async (
+    name: string,
+    { server, requests }: { server: Server; requests: readonly Buffer[] }
+  ): Promise<Pair> => ({
     name,
     subject: await server.workload(requests, effort),
     reference: await bare.workload(requests, warmedUp)
@@ -82,29 +85,31 @@ async function compareServers(
     for (const source of ['header', 'cookie'] as const) {
       // More than fit into the cache: each has left the cache when its turn comes again. Each source has its own.
       const unseen = signMany(alg, Math.ceil(effort.coldCacheSize * 1.2))
-      groups.plugin.push(await againstBare(names.routeSeen(alg, source), warm, requestsOf(seen, source)))
-      groups.plugin.push(await againstBare(names.routeUnseen(alg, source), cold, requestsOf(unseen, source)))
+      groups.plugin.push(
+        await againstBare(names.routeSeen(alg, source), { server: warm, requests: requestsOf(seen, { source }) })
+      )
+      groups.plugin.push(
+        await againstBare(names.routeUnseen(alg, source), { server: cold, requests: requestsOf(unseen, { source }) })
+      )
     }
   }
 
   const plugin = await open('plugin.js', { key: keyOf('HS256') })
   const tokens = signMany('HS256', users)
-  const unseen = requestsOf(signMany('HS256', Math.ceil(effort.coldCacheSize * 1.2)), 'header')
+  const unseen = requestsOf(signMany('HS256', Math.ceil(effort.coldCacheSize * 1.2)))
   const cold = await (
     await open('plugin.js', { key: keyOf('HS256'), cacheSize: effort.coldCacheSize })
   ).workload(unseen, effort)
   for (const [name, { file, ...more }] of Object.entries(peers)) {
     const peer = await open(file, more)
     const requests =
-      peer.cookies.length > 0
-        ? peer.cookies.map((cookie) => serialize('/me', { cookie }))
-        : requestsOf(tokens, 'header')
-    groups.peers.push(await againstBare(name, peer, requests))
+      peer.cookies.length > 0 ? peer.cookies.map((cookie) => serialize('/me', { cookie })) : requestsOf(tokens)
+    groups.peers.push(await againstBare(name, { server: peer, requests }))
     if (file !== 'fastify-jwt.js') continue
     for (const source of ['header', 'cookie'] as const) {
       groups.direct.push({
         name: names.routeAgainst(name, source),
-        subject: await plugin.workload(requestsOf(tokens, source), effort),
+        subject: await plugin.workload(requestsOf(tokens, { source }), effort),
         reference: await peer.workload(requests, warmedUp)
       })
     }
@@ -124,13 +129,13 @@ async function compareServers(
     const refused = Array.from({ length: users }, token)
     groups.refused.push({
       name,
-      subject: await plainPlugin.workload(requestsOf(refused, 'header'), effort),
-      reference: await bare.workload(requestsOf(refused, 'header', '/refused'), warmedUp)
+      subject: await plainPlugin.workload(requestsOf(refused), effort),
+      reference: await bare.workload(requestsOf(refused, { path: '/refused' }), warmedUp)
     })
   }
 
   const withRevocations = async (revocations: number) =>
-    await (await open('plugin.js', { key: keyOf('HS256'), revocations })).workload(requestsOf(tokens, 'header'), effort)
+    await (await open('plugin.js', { key: keyOf('HS256'), revocations })).workload(requestsOf(tokens), effort)
   const none = await withRevocations(0)
   for (const count of effort.revocations) {
     groups.revocations.push({
@@ -151,6 +156,9 @@ async function compareServers(
   }
 }
 
-function requestsOf(tokens: readonly string[], source: keyof typeof sources, path = '/me'): Buffer[] {
+function requestsOf(
+  tokens: readonly string[],
+  { source = 'header', path = '/me' }: { source?: keyof typeof sources; path?: string } = {}
+): Buffer[] {
   return tokens.map((token) => serialize(path, sources[source](token)))
 }

@@ -12,7 +12,7 @@ interface CpuUsage {
 
 /** Starts a measured server in its own process. */
 export async function startServer(file: string, input: object) {
-  const { ready, request, stop } = await startProcess(`servers/${file}`, input)
+  const { ready, request, stop } = await startProcess(`servers/${file}`, { input })
   const { port, cookies } = ready as { port: number; cookies: string[] }
   const load = await createLoad(port)
 
@@ -29,7 +29,7 @@ export async function startServer(file: string, input: object) {
       return await warmUp(async (operations) => {
         const before = await request<CpuUsage>({})
         const start = performance.now()
-        await load.send(operations, next, expected)
+        await load.send(operations, { next, expected })
         const wallMicros = (performance.now() - start) * 1000
         const after = await request<CpuUsage>({})
         return { operations, wallMicros, cpuMicros: after.cpuMicros - before.cpuMicros }

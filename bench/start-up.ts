@@ -18,9 +18,11 @@ export interface StartUp {
 export async function measureStartUp({ starts }: Effort): Promise<StartUp> {
   const times = { bare: [] as number[], plugin: [] as number[], exampleServer: [] as number[] }
   for (let start = 0; start < starts; start++) {
-    times.bare.push(await timeOf(() => startProcess('servers/bare.js', {})))
+    times.bare.push(await timeOf(() => startProcess('servers/bare.js', { input: {} })))
     times.plugin.push(
-      await timeOf(() => startProcess('servers/plugin.js', { issuer, audience, secret, key: keyOf('HS256') }))
+      await timeOf(() =>
+        startProcess('servers/plugin.js', { input: { issuer, audience, secret, key: keyOf('HS256') } })
+      )
     )
   }
   const folder = await mkdtemp(join(tmpdir(), 'bench-'))

@@ -22,54 +22,53 @@ export async function measureStores(effort: Effort): Promise<Stores> {
   // Stores that wait for a disk would take too long with the full warm-up.
   const reduced = { ...effort, warmUp: { ...effort.warmUp, operations: effort.warmUp.operations / 25 } }
   try {
-    for (const { location } of databases) await measureStore(location, reduced, results)
+    for (const { location } of databases) await measureStore({ location, effort: reduced, results })
   } finally {
     for (const database of databases) await database.stop()
   }
   return results
 }
 
-async function measureStore(
-  location: Database['location'],
-  effort: Effort,
-  { refresh, rotation, sessionBytes }: Stores
-): Promise<void> {
+async function measureStore({
+  location,
+  effort,
+  results: { refresh, rotation, sessionBytes }
+}: {
+  readonly location: Database['location']
+  readonly effort: Effort
+  readonly results: Stores
+}): Promise<void> {
   const { store } = location
-  const refreshing = await startMicro(
-    'refresh.js',
-    { location, users, issuer, audience, secret, key: keyOf('HS256') },
-    heapOptions
-  )
-  const refreshed = await compareOnce(
-    refreshing,
-    { name: `${store}: refresh`, subject: 'refresh', reference: 'compareAndSet' },
-    effort
-  )
-  refresh.push({ store, ...refreshed })
+  const refreshing = await startMicro('refresh.js', {
+    input: { location, users, issuer, audience, secret, key: keyOf('HS256') },
+    execArgv: heapOptions
+  })
+  const refreshCases = { name: `${store}: refresh`, subject: 'refresh', reference: 'compareAndSet' }
+  refresh.push({ store, ...(await compareOnce(refreshing, { ...refreshCases, effort })) })
 
   const { few, many } = effort.sessions
-  const rotating = await startMicro('rotation.js', { location, sessions: effort.sessions }, heapOptions)
+  const rotating = await startMicro('rotation.js', {
+    input: { location, sessions: effort.sessions },
+    execArgv: heapOptions
+  })
   sessionBytes.push({ store, bytes: (rotating.ready as { bytesPerSession: number }).bytesPerSession })
-  const rotated = await compareOnce(
-    rotating,
-    {
-      name: `${store}: ${many.toLocaleString('en')} sessions against ${few.toLocaleString('en')}`,
-      subject: 'many',
-      reference: 'few'
-    },
-    effort
-  )
-  rotation.push({ store, ...rotated })
+  const name = `${store}: ${many.toLocaleString('en')} sessions against ${few.toLocaleString('en')}`
+  const rotationCases = { name, subject: 'many', reference: 'few' }
+  rotation.push({ store, ...(await compareOnce(rotating, { ...rotationCases, effort })) })
 }
 
 /** The memory store needs room for its sessions; its size is read after a garbage collection. */
 const heapOptions = ['--expose-gc', '--max-old-space-size=8192']
 
-async function compareOnce(
-  micro: Micro,
-  { name, subject, reference }: { name: string; subject: string; reference: string },
-  effort: Effort
-): Promise<NamedComparison> {
+interface Cases {
+  readonly name: string
+  /** Names of cases of the process. */
+  readonly subject: string
+  readonly reference: string
+  readonly effort: Effort
+}
+
+async function compareOnce(micro: Micro, { name, subject, reference, effort }: Cases): Promise<NamedComparison> {
   try {
     const pair: Pair = {
       name,

@@ -13,7 +13,7 @@ export async function measureVerification(effort: Effort): Promise<NamedComparis
   const pairs: Pair[] = []
   try {
     for (const alg of algorithms) {
-      const micro = await startMicro('verification.js', {
+      const input = {
         alg,
         issuer,
         audience,
@@ -22,7 +22,8 @@ export async function measureVerification(effort: Effort): Promise<NamedComparis
         cacheSize: effort.coldCacheSize,
         seen: signMany(alg, users),
         unseen: signMany(alg, Math.ceil(effort.coldCacheSize * 1.2))
-      })
+      }
+      const micro = await startMicro('verification.js', { input })
       started.push(micro)
       const seen = await micro.workload('seen', effort)
       const unseen = await micro.workload('unseen', effort)
