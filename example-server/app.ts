@@ -5,7 +5,7 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import underPressure from '@fastify/under-pressure'
-import Fastify, { type FastifyInstance, type RawServerBase } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyReply, type RawServerBase } from 'fastify'
 import authenticate from '../plugin/index.ts'
 import { createAttempts } from './attempts/attempts.ts'
 import type { Config } from './config/config.ts'
@@ -76,8 +76,8 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   const liveSockets = createLiveSockets()
   const metrics = createMetrics({ events, passwords, liveSockets })
   events.subscribe(logEvents(app.log))
-  app.addHook('onError', metrics.countRefusal)
-  app.addHook('onResponse', metrics.recordResponse)
+  app.addHook('onError', async (_request, _reply, { code }) => metrics.countRefusal(code))
+  app.addHook('onResponse', async (request, reply) => metrics.recordResponse(request, reply))
   addErrorHandlers(app)
   closeRefusedUpgrades(app)
   endKeepAliveOnClose(app)
@@ -119,7 +119,7 @@ function createServer(config: Config): FastifyInstance {
     // More than the longest note needs; a password is much shorter.
     bodyLimit: 64 * 1024,
     requestTimeout: 30_000,
-    frameworkErrors: sendUnroutable,
+    frameworkErrors: (error, _request, reply) => sendUnroutable(error, reply as FastifyReply),
     ...(config.tls === null ? { http: webSocketsOnly } : { https: config.tls })
   }) as FastifyInstance<RawServerBase> as FastifyInstance
 }

@@ -4,8 +4,8 @@ import { dirname } from 'node:path'
 
 /**
  * Reads a file, and creates it with `make()` if it does not exist. If several processes create it at the same time, one
- * succeeds and all read the same content: the file is written under another name and then linked, which fails if the name
- * exists, so no process ever sees a partial file.
+ * succeeds and all read the same content: the file is written under another name and then linked, which fails if the
+ * name exists, so no process ever sees a partial file.
  */
 export function keepFile(path: string, make: () => string): string {
   const found = read(path)

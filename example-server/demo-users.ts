@@ -12,8 +12,8 @@ const demoUsers: readonly { name: string; roles: readonly Role[] }[] = [
 
 /**
  * Creates the demo users (never call it in production), and resolves to their password: the configured one, or a random
- * one that is kept in `dataDir`. Existing demo users keep their password, except if another one has been configured since,
- * or if `dataDir` is new: the database is then older than the password that will be printed.
+ * one that is kept in `dataDir`. Existing demo users keep their password, except if another one has been configured
+ * since, or if `dataDir` is new: the database is then older than the password that will be printed.
  */
 export async function seedDemoUsers({
   config,

@@ -7,14 +7,11 @@ import { ConfigError } from './config/variables.ts'
 import { openDatabase } from './database/database.ts'
 import { describeDemo, seedDemoUsers } from './demo-users.ts'
 import type { AppError } from './errors.ts'
+import { shutDown } from './operations/shutdown.ts'
 import { createPasswords } from './passwords/passwords.ts'
 
-/** How long requests may take to finish after the process is asked to stop; then it exits by force. */
+/** How long shutdown may take after the process is asked to stop; then it exits by force. Longer than in `shutDown()`. */
 const graceMs = 4500
-/** When to destroy connections that are idle or still sending, so that they cannot delay shutdown until the forced exit. */
-const destroyConnectionsMs = 4000
-/** When to refuse the passwords that still wait to be hashed: late enough for most, early enough to send the response. */
-const refuseWaitingMs = 2000
 /** How often the start asks a database that is unavailable. */
 const retryMs = 1000
 
@@ -31,9 +28,7 @@ async function start(): Promise<void> {
   // Outside production SIGHUP reloads the keys, see `keys/key-file.ts`.
   closeWithGrace({ delay: graceMs, logger: app.log, skip: config.production ? [] : ['SIGHUP'] }, async ({ err }) => {
     if (err) app.log.fatal(err)
-    setTimeout(passwords.refuseWaiting, refuseWaitingMs).unref()
-    setTimeout(() => app.server.closeAllConnections(), destroyConnectionsMs).unref()
-    await app.close()
+    await shutDown({ app, passwords })
   })
 
   await app.listen({ host: config.host, port: config.port })

@@ -35,11 +35,11 @@ export interface Attempt<T> {
 export type Attempts = ReturnType<typeof createAttempts>
 
 /**
- * Slows down guessing. Too many failures of one account from one address or site, or of all accounts from one address or
- * site, are refused. Failures of one account from everywhere only delay the next attempt: refusing it would let strangers
- * lock the owner out. Addresses that the owner has signed in from are not delayed. An unknown account is counted like any
- * other, so that the limits do not reveal which accounts exist. `@fastify/rate-limit` keeps the counters: in Redis for
- * all nodes, otherwise in memory, at most 5000 per limit.
+ * Slows down guessing. Too many failures of one account from one address or site, or of all accounts from one address
+ * or site, are refused. Failures of one account from everywhere only delay the next attempt: refusing it would let
+ * strangers lock the owner out. Addresses that the owner has signed in from are not delayed. An unknown account is
+ * counted like any other, so that the limits do not reveal which accounts exist. `@fastify/rate-limit` keeps the
+ * counters: in Redis for all nodes, otherwise in memory, at most 5000 per limit.
  */
 export function createAttempts(app: FastifyInstance, { knownAddresses, clock, wait }: AttemptsOptions) {
   const callers = new WeakMap<FastifyRequest, Caller>()

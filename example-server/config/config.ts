@@ -45,36 +45,36 @@ export function readConfig(env: Environment = process.env) {
 
   required('AUTH_ISSUER')
   required('AUTH_SECRET')
-  const cookieSecure = read('COOKIE_SECURE', flag, true)
+  const cookieSecure = read('COOKIE_SECURE', flag) ?? true
   if (production && !cookieSecure) problems.push('COOKIE_SECURE must not be false in production')
-  const trustProxy = read('TRUST_PROXY', proxies, false)
+  const trustProxy = read('TRUST_PROXY', proxies) ?? false
   if (production && trustsClients(trustProxy)) {
     problems.push(
       'TRUST_PROXY must not trust every client in production: ' +
         'list only the addresses or networks of your proxies, such as 10.0.0.0/8'
     )
   }
-  const logLevel = read('LOG_LEVEL', oneOf(logLevels), 'info')
-  const accessTokenSeconds = read('ACCESS_TOKEN_SECONDS', whole(1, 86_400), 600)
+  const logLevel = read('LOG_LEVEL', oneOf(logLevels)) ?? 'info'
+  const accessTokenSeconds = read('ACCESS_TOKEN_SECONDS', whole(1, 86_400)) ?? 600
 
   return variables.finish({
     ...database,
-    redisUrl: read('REDIS_URL', redisUrl, null),
-    host: read('HOST', host, '127.0.0.1'),
-    port: read('PORT', whole(0, 65_535), 3000),
+    redisUrl: read('REDIS_URL', redisUrl) ?? null,
+    host: read('HOST', host) ?? '127.0.0.1',
+    port: read('PORT', whole(0, 65_535)) ?? 3000,
     tls: readTls(variables),
     trustProxy,
-    issuer: read('AUTH_ISSUER', issuer, 'http://localhost:3000'),
+    issuer: read('AUTH_ISSUER', issuer) ?? 'http://localhost:3000',
     /** `null` (only outside production): a random secret is created once and kept in `dataDir`. */
-    secret: read('AUTH_SECRET', secret, null),
+    secret: read('AUTH_SECRET', secret) ?? null,
     accessTokenSeconds,
     // A tab that waits for another tab's refresh must not wait longer than its own token is valid.
     retrySeconds: Math.min(10, Math.floor(accessTokenSeconds / 2)),
     cookieSecure,
-    trustedOrigins: read('TRUSTED_ORIGINS', origins, []),
-    allowRegistration: read('ALLOW_REGISTRATION', flag, !production),
-    demoPassword: read('DEMO_PASSWORD', demoPassword, null),
-    metrics: read('METRICS', flag, true),
+    trustedOrigins: read('TRUSTED_ORIGINS', origins) ?? [],
+    allowRegistration: read('ALLOW_REGISTRATION', flag) ?? !production,
+    demoPassword: read('DEMO_PASSWORD', demoPassword) ?? null,
+    metrics: read('METRICS', flag) ?? true,
     logLevel,
     // Probes come every few seconds: only failed ones are worth a line.
     probeLogLevel: logLevel === 'trace' || logLevel === 'debug' || logLevel === 'info' ? ('warn' as const) : logLevel
@@ -92,16 +92,16 @@ export function readDatabaseConfig(env: Environment = process.env) {
 
 function readDatabase({ read }: Variables) {
   return {
-    production: read('NODE_ENV', oneOf(['production', 'development', 'test']), 'development') === 'production',
-    dataDir: read('DATA_DIR', text, './data'),
+    production: (read('NODE_ENV', oneOf(['production', 'development', 'test'])) ?? 'development') === 'production',
+    dataDir: read('DATA_DIR', text) ?? './data',
     /** `null` means SQLite in `dataDir`. */
-    databaseUrl: read('DATABASE_URL', postgresUrl, null)
+    databaseUrl: read('DATABASE_URL', postgresUrl) ?? null
   }
 }
 
 function readTls({ read, problems }: Variables): { cert: Buffer; key: Buffer } | null {
-  const cert = read('TLS_CERT_FILE', file, null)
-  const key = read('TLS_KEY_FILE', file, null)
+  const cert = read('TLS_CERT_FILE', file) ?? null
+  const key = read('TLS_KEY_FILE', file) ?? null
   if (cert === null && key === null) return null
   if (cert === null || key === null) {
     const [missing, other] = cert === null ? ['TLS_CERT_FILE', 'TLS_KEY_FILE'] : ['TLS_KEY_FILE', 'TLS_CERT_FILE']

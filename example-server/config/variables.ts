@@ -23,16 +23,15 @@ export function createVariables(env: Environment) {
   return {
     problems,
     isSet: (name: string): boolean => (env[name] ?? '') !== '',
-    read<T, F>(name: string, reader: Reader<T>, absent: F): T | F {
+    /** Returns `undefined` if the variable is absent or wrong. */
+    read<T>(name: string, reader: Reader<T>): T | undefined {
       const given = env[name] ?? ''
-      if (given === '') return absent
+      if (given === '') return undefined
       const value = reader.read(given)
-      if (value === undefined) {
-        problems.push(
-          `${name} must ${reader.must}${secretNames.has(name) ? '' : `: received ${JSON.stringify(given)}`}`
-        )
-      }
-      return value ?? absent
+      if (value !== undefined) return value
+      const received = secretNames.has(name) ? '' : `: received ${JSON.stringify(given)}`
+      problems.push(`${name} must ${reader.must}${received}`)
+      return undefined
     },
     /** @throws ConfigError if any variable was wrong */
     finish<T extends object>(config: T): Readonly<T> {

@@ -10,7 +10,9 @@ export interface DatabaseConfig {
   readonly production: boolean
   /** URL of the PostgreSQL database with users, notes and sessions; `null` means SQLite in `dataDir`. */
   readonly databaseUrl: string | null
-  /** URL of the Redis server with sessions and attempt counters; `null`: sessions in the database, counters in memory. */
+  /**
+   * URL of the Redis server with sessions and attempt counters; `null`: sessions in the database, counters in memory.
+   */
   readonly redisUrl: string | null
 }
 

@@ -9,7 +9,9 @@ export const maxNotes = 1000
 /** Characters of all notes of one user: one response lists them all, and without this bound could have ten million. */
 export const maxNotesLength = 1_000_000
 
-/** The table of the notes, in either database. Every query names the owner, so that nobody reaches another user's notes. */
+/**
+ * The table of the notes, in either database. Every query names the owner, so that nobody reaches another user's notes.
+ */
 export interface Notes {
   /** Oldest first. */
   list(userId: string): Promise<Note[]>

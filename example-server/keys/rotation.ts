@@ -21,8 +21,8 @@ export interface Rotation {
 }
 
 /**
- * Takes the step that is due: the next key becomes active, the active key becomes previous (it only verifies), a new next
- * key is published, and previous keys without valid tokens are removed.
+ * Takes the step that is due: the next key becomes active, the active key becomes previous (it only verifies), a new
+ * next key is published, and previous keys without valid tokens are removed.
  */
 export function rotate(keys: readonly KeptKey[], now: number): Rotation {
   const done: string[] = []

@@ -42,7 +42,9 @@ export function createLiveSockets({ clock = Date.now, setTimer = startTimer }: L
   const open = new Set<WebSocket>()
   const byUser = createIndex()
   const bySite = createIndex()
-  /** An index, because an administrator may end thousands of sessions: none of them may cost a walk over all sockets. */
+  /**
+   * An index, because an administrator may end thousands of sessions: none of them may cost a walk over all sockets.
+   */
   const bySession = createIndex()
   /** Sockets that have sent a pong since the last ping. */
   const responsive = new WeakSet<WebSocket>()
@@ -89,7 +91,9 @@ export function createLiveSockets({ clock = Date.now, setTimer = startTimer }: L
       for (const socket of bySession.list(sessionId)) end(socket, 'session-ended')
     },
 
-    /** Destroys sockets without a pong since the last ping, and pings the others: a peer that vanished sends no close. */
+    /**
+     * Destroys sockets without a pong since the last ping, and pings the others: a peer that vanished sends no close.
+     */
     ping(): void {
       for (const socket of [...open]) {
         if (!responsive.delete(socket)) socket.terminate()

@@ -2,8 +2,8 @@ import type { IncomingMessage, ServerOptions } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 
 /**
- * For Node's http server from 22.21 and 24.9 on: ignores offers of other protocols (Java's client offers `h2c`), as Node
- * does while nobody listens for upgrades. Older versions lose the body of such a request, and it is refused.
+ * For Node's http server from 22.21 and 24.9 on: ignores offers of other protocols (Java's client offers `h2c`), as
+ * Node does while nobody listens for upgrades. Older versions lose the body of such a request, and it is refused.
  */
 export const webSocketsOnly = {
   shouldUpgradeCallback: ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === 'websocket'

@@ -1,14 +1,10 @@
 import { STATUS_CODES } from 'node:http'
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify'
 import { AuthError } from '../../plugin/index.ts'
 import { AppError } from '../errors.ts'
 
-/** Fastify's `frameworkErrors`, for URLs that cannot be routed. The default message repeats the URL and its query. */
-export function sendUnroutable(
-  { code, statusCode = 400 }: FastifyError,
-  _request: FastifyRequest,
-  reply: FastifyReply
-): void {
+/** For `frameworkErrors`: URLs that cannot be routed. Fastify's default message repeats the URL and its query. */
+export function sendUnroutable({ code, statusCode = 400 }: FastifyError, reply: FastifyReply): void {
   const headers = {
     'cache-control': 'no-store',
     'content-security-policy': "default-src 'none'",

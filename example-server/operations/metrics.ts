@@ -34,16 +34,16 @@ const refusedSignIns: Partial<Record<string, string>> = {
 
 export type Metrics = ReturnType<typeof createMetrics>
 
+export interface MetricsOptions {
+  readonly events: AuthEvents
+  readonly passwords: Pick<Passwords, 'load'>
+  readonly liveSockets: Pick<LiveSockets, 'count'>
+  /** In ms; must never go back. Default: `performance.now()`. */
+  readonly clock?: () => number
+}
+
 /** Metrics for Prometheus. No label contains text from a client: the values are a small, fixed set. */
-export function createMetrics({
-  events,
-  passwords,
-  liveSockets
-}: {
-  events: AuthEvents
-  passwords: Passwords
-  liveSockets: LiveSockets
-}) {
+export function createMetrics({ events, passwords, liveSockets, clock = () => performance.now() }: MetricsOptions) {
   const registry = new Registry()
   const registers = [registry]
   const counter = <const L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
@@ -72,10 +72,12 @@ export function createMetrics({
   gauge('password_hashes_running', 'Passwords being hashed', () => passwords.load().running)
   gauge('password_hashes_waiting', 'Passwords waiting to be hashed', () => passwords.load().waiting)
   gauge('live_sockets_open', 'Open WebSockets', () => liveSockets.count())
-  gauge('auth_feed_stale_seconds', 'Seconds since the revocation log was last read; 0 while it is healthy', () =>
-    lastReadAt === null ? 0 : (performance.now() - lastReadAt) / 1000
+  gauge(
+    'auth_revocation_log_stale_seconds',
+    'Seconds since the revocation log was last read; 0 while it is healthy',
+    () => (lastReadAt === null ? 0 : (clock() - lastReadAt) / 1000)
   )
-  /** When the revocation log was last read, in ms of `performance.now()`; `null` while it is healthy. */
+  /** When the revocation log was last read, by `clock()`; `null` while it is healthy. */
   let lastReadAt: number | null = null
 
   events.subscribe((event) => {
@@ -89,7 +91,7 @@ export function createMetrics({
       case 'keys-reload-failed':
         return unread.inc()
       case 'revocation-log-stale':
-        lastReadAt = performance.now() - event.silentMs
+        lastReadAt = clock() - event.silentMs
         break
       case 'revocation-log-recovered':
         lastReadAt = null
@@ -101,35 +103,16 @@ export function createMetrics({
     contentType: registry.contentType,
     text: async (): Promise<string> => await Registry.merge([registry, processRegistry]).metrics(),
 
-    /** The `onError` hook of the sign-in route. */
-    async countRefusedSignIn(
-      _request: FastifyRequest,
-      _reply: FastifyReply,
-      { code }: { code?: string }
-    ): Promise<void> {
-      signIns.inc({ outcome: refusedSignIns[code ?? ''] ?? 'refused' })
+    countRefusedSignIn(code = ''): void {
+      signIns.inc({ outcome: refusedSignIns[code] ?? 'refused' })
     },
-
-    /** The `onError` hook of the refresh route. */
-    async countRefusedRefresh(
-      _request: FastifyRequest,
-      _reply: FastifyReply,
-      { code }: { code?: string }
-    ): Promise<void> {
-      refreshed.inc({ outcome: refusedRefreshes[code ?? ''] ?? 'refused' })
+    countRefusedRefresh(code = ''): void {
+      refreshed.inc({ outcome: refusedRefreshes[code] ?? 'refused' })
     },
-
-    /** An `onError` hook of the whole application. */
-    async countRefusal(
-      _request: FastifyRequest,
-      _reply: FastifyReply,
-      { code = 'UNKNOWN' }: { code?: string }
-    ): Promise<void> {
+    countRefusal(code = 'UNKNOWN'): void {
       refusals.inc({ code })
     },
-
-    /** An `onResponse` hook of the whole application. */
-    async recordResponse(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    recordResponse(request: FastifyRequest, reply: FastifyReply): void {
       // The pattern of the route, such as `/notes/:id`, never the URL.
       const route = request.is404 ? 'none' : (request.routeOptions.url ?? 'none')
       requests.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000)

@@ -5,8 +5,8 @@ const self = ["'self'"]
 const none = ["'none'"]
 
 /**
- * Same-origin resources only, no inline code. Framing by ourselves is allowed: the workshop posts a forged form in a frame
- * and reads the refusal. Swagger UI needs `data:` images.
+ * Same-origin resources only, no inline code. Framing by ourselves is allowed: the workshop posts a forged form in a
+ * frame and reads the refusal. Swagger UI needs `data:` images.
  */
 export function securityHeaders({ production }: Pick<Config, 'production'>): FastifyHelmetOptions {
   return {

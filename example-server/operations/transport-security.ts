@@ -6,9 +6,9 @@ import { trustsClients } from '../config/readers.ts'
 export type AssertEncrypted = (request: Pick<FastifyRequest, 'protocol'>) => Promise<void>
 
 /**
- * An `onRequest` hook for routes that receive passwords or refresh tokens. In production it refuses plain http, including
- * requests from loopback, because an undeclared proxy there may be forwarding anyone's traffic. Fastify accepts
- * `X-Forwarded-Proto` only from the proxies in `TRUST_PROXY`.
+ * An `onRequest` hook for routes that receive passwords or refresh tokens. In production it refuses plain http,
+ * including requests from loopback, because an undeclared proxy there may be forwarding anyone's traffic. Fastify
+ * accepts `X-Forwarded-Proto` only from the proxies in `TRUST_PROXY`.
  */
 export function createAssertEncrypted({ production }: Pick<Config, 'production'>): AssertEncrypted {
   return async function assertEncrypted(request) {

@@ -1,8 +1,8 @@
 import type { Network } from '../attempts/client-network.ts'
 
 /**
- * A queue that serves sites in turn, and within a site its addresses in turn: a client with one item does not wait behind
- * another client's hundred. Items of one address keep their order.
+ * A queue that serves sites in turn, and within a site its addresses in turn: a client with one item does not wait
+ * behind another client's hundred. Items of one address keep their order.
  */
 export function createFairQueue<Item>() {
   /** At both levels the first entry is served next, because a Map keeps the order of insertion. */

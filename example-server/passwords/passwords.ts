@@ -4,8 +4,16 @@ import * as argon2 from '@node-rs/argon2'
 import type { Network } from '../attempts/client-network.ts'
 import { createHashQueue } from './hash-queue.ts'
 
+export interface HashParameters {
+  /** In KiB. */
+  readonly memoryCost: number
+  /** Number of passes. */
+  readonly timeCost: number
+  readonly parallelism: number
+}
+
 /** The second choice of the OWASP cheat sheet for argon2id, the package's default algorithm: 19 MiB, two passes. */
-const parameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
+export const strongParameters: HashParameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 }
 
 /** `Algorithm.Argon2id`: a `const enum`, which only `tsc` can inline. */
 const argon2id = 2
@@ -13,6 +21,8 @@ const argon2id = 2
 export interface PasswordOptions {
   /** Replaces argon2 in tests. */
   readonly hashing?: Pick<typeof argon2, 'hash' | 'verify'>
+  /** Weaker ones make tests fast. Default: `strongParameters`, which the server always uses. */
+  readonly parameters?: HashParameters
   /** How many hashes run at the same time. Default: all cores but one, at most 4 (the size of Node's thread pool). */
   readonly concurrency?: number
   /** How many may wait for their turn. Default: 200. */
@@ -30,6 +40,7 @@ export type Passwords = Awaited<ReturnType<typeof createPasswords>>
 export async function createPasswords(options: PasswordOptions = {}) {
   const {
     hashing = argon2,
+    parameters = strongParameters,
     concurrency = Math.max(1, Math.min(4, availableParallelism() - 1)),
     maxWaiting = 200
   } = options

@@ -23,7 +23,7 @@ export const loginRoutes: FastifyPluginAsyncTypebox<
     '/auth/login',
     {
       onRequest: [assertEncrypted, assertFormIsSameSite],
-      onError: metrics.countRefusedSignIn,
+      onError: async (_request, _reply, { code }) => metrics.countRefusedSignIn(code),
       validatorCompiler: strictBody,
       schema: {
         summary: 'Sign in',
@@ -51,7 +51,9 @@ export const loginRoutes: FastifyPluginAsyncTypebox<
     }
   )
 
-  /** Refuses a form that another site posts before its body is parsed: a form cannot send JSON, so parsing would fail. */
+  /**
+   * Refuses a form that another site posts before its body is parsed: a form cannot send JSON, so parsing would fail.
+   */
   async function assertFormIsSameSite(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     if (!request.headers['content-type']?.startsWith('application/json')) reply.assertSameSite()
   }

@@ -8,7 +8,7 @@ export const refreshRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'assertEncr
       '/auth/refresh',
       {
         onRequest: assertEncrypted,
-        onError: metrics.countRefusedRefresh,
+        onError: async (_request, _reply, { code }) => metrics.countRefusedRefresh(code),
         validatorCompiler: strictBody,
         schema: {
           summary: 'Exchange the refresh token for a new access token',

@@ -13,7 +13,8 @@ export function createNotes(query: Query): Notes {
       const [note = null] = await query<Note>(
         `INSERT INTO notes (id, user_id, text) SELECT $1, id, $3 FROM users
         WHERE id = $2 AND (
-          SELECT count(*) < ${maxNotes} AND coalesce(sum(length(text)), 0) + length($3) <= ${maxNotesLength} FROM notes WHERE user_id = $2
+          SELECT count(*) < ${maxNotes} AND coalesce(sum(length(text)), 0) + length($3) <= ${maxNotesLength}
+          FROM notes WHERE user_id = $2
         ) RETURNING ${columns}`,
         [randomUUID(), userId, text]
       )

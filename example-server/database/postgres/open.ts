@@ -59,7 +59,9 @@ export async function openPostgres(url: string, options: UsersOptions): Promise<
   }
 }
 
-/** SQLSTATE class 28 (wrong user or password), 3D (no such database), or an error of SASL without code (no password). */
+/**
+ * SQLSTATE class 28 (wrong user or password), 3D (no such database), or an error of SASL without code (no password).
+ */
 function isAccessRefused(cause: unknown): boolean {
   const { code = '', message } = cause as { code?: string; message: string }
   return /^(28|3D)...$/.test(code) || message.startsWith('SASL')

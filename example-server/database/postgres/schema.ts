@@ -38,7 +38,8 @@ const migrationTimeoutMs = 10_000
 
 /**
  * Applies the missing migrations, once even if several nodes start together. PostgreSQL runs one message as one
- * transaction, so a migration is applied completely or not at all. An up-to-date database needs no right to create tables.
+ * transaction, so a migration is applied completely or not at all. An up-to-date database needs no right to create
+ * tables.
  */
 export async function migrate(pool: Pool): Promise<void> {
   const steps = Object.entries(schemaSteps).map(

@@ -12,10 +12,11 @@ export function createKnownAddresses(database: SqliteDatabase): KnownAddresses {
     database,
     `INSERT INTO known_addresses (user_id, address, seen_at)
     SELECT id, :address, :now FROM users WHERE name = :username
-    ON CONFLICT (user_id, address) DO UPDATE SET seen_at = excluded.seen_at WHERE seen_at < excluded.seen_at - ${renewedAfterMs}`
+    ON CONFLICT (user_id, address) DO UPDATE SET seen_at = excluded.seen_at
+    WHERE seen_at < excluded.seen_at - ${renewedAfterMs}`
   )
-  const forgetOld = prepare(database, 'DELETE FROM known_addresses WHERE seen_at <= :since')
-  const makeRoom = prepare(
+  const deleteOld = prepare(database, 'DELETE FROM known_addresses WHERE seen_at <= :since')
+  const deleteSurplus = prepare(
     database,
     `DELETE FROM known_addresses WHERE rowid IN (
     SELECT rowid FROM known_addresses WHERE user_id = (SELECT id FROM users WHERE name = :username)
@@ -27,8 +28,8 @@ export function createKnownAddresses(database: SqliteDatabase): KnownAddresses {
 
     async add({ username, address }, now) {
       if (Number(insert.run({ username, address, now }).changes) === 0) return
-      forgetOld.run({ since: now - knownMs })
-      makeRoom.run({ username })
+      deleteOld.run({ since: now - knownMs })
+      deleteSurplus.run({ username })
     }
   }
 }

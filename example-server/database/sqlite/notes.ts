@@ -12,7 +12,8 @@ export function createNotes(database: SqliteDatabase): Notes {
     database,
     `INSERT INTO notes (id, user_id, text, created_at) SELECT :id, id, :text, :now FROM users
     WHERE id = :userId AND (
-      SELECT count(*) < ${maxNotes} AND coalesce(sum(length(text)), 0) + length(:text) <= ${maxNotesLength} FROM notes WHERE user_id = :userId
+      SELECT count(*) < ${maxNotes} AND coalesce(sum(length(text)), 0) + length(:text) <= ${maxNotesLength}
+      FROM notes WHERE user_id = :userId
     )`
   )
   const remove = prepare(database, 'DELETE FROM notes WHERE id = :id AND user_id = :userId')

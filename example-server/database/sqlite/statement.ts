@@ -4,7 +4,9 @@ import { AppError } from '../../errors.ts'
 /** Primary result codes of temporary failures: BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN. */
 const temporaryFailures = new Set([5, 6, 8, 10, 13, 14])
 
-/** Prepares a statement that throws DATABASE_UNAVAILABLE on a temporary failure: a full disk, a long write elsewhere. */
+/**
+ * Prepares a statement that throws DATABASE_UNAVAILABLE on a temporary failure: a full disk, a long write elsewhere.
+ */
 export function prepare(database: SqliteDatabase, sql: string) {
   const statement = database.prepare(sql)
   type Bindings = Parameters<typeof statement.run>[0]

@@ -1,17 +1,17 @@
 import rateLimit from '@fastify/rate-limit'
 import Fastify, { type FastifyRequest } from 'fastify'
 import t, { type Test } from 'tap'
-import { createAttempts } from '../../example-server/attempts/attempts.ts'
-import { createRegistrationLimit } from '../../example-server/attempts/registration-limit.ts'
-import { readConfig } from '../../example-server/config/config.ts'
-import { openDatabase } from '../../example-server/database/database.ts'
-import { createClock } from '../fixtures/app.ts'
-import { createInjected } from '../fixtures/example-server.ts'
-import { skip as skipWithoutPostgres, startPostgres } from '../fixtures/postgres-server.ts'
+import { createAttempts } from '../../../example-server/attempts/attempts.ts'
+import { createRegistrationLimit } from '../../../example-server/attempts/registration-limit.ts'
+import { readConfig } from '../../../example-server/config/config.ts'
+import { openDatabase } from '../../../example-server/database/database.ts'
+import { createClock } from '../../fixtures/app.ts'
+import { createInjected } from '../../fixtures/example-server.ts'
 
 t.setTimeout(120_000)
 
 const day = 24 * 3600
+
 const from = (ip: string) => ({ ip, routeOptions: { config: {} } }) as FastifyRequest
 
 /** The limits alone, over SQLite: passwords are right or wrong without being hashed. */
@@ -53,38 +53,34 @@ async function createTries(t: Test, wait: (ms: number) => Promise<unknown> = asy
 }
 
 const hex = (number: number) => number.toString(16)
+
 /** So many /64 networks of one /48. */
 const networksOfOneSite = (count: number) => Array.from({ length: count }, (_, index) => `2001:db8:7:${hex(index)}::1`)
+
 /** So many addresses that have nothing to do with each other. */
 const strangers = (count: number, first = 0) =>
   Array.from({ length: count }, (_, index) => `198.51.${(first + index) >> 8}.${(first + index) & 255}`)
 
-t.test(
-  'right passwords count too, against a wider limit: one address has 1000 in five minutes, one site 3000',
-  async (t) => {
-    const { tryOut, tryAll } = await createTries(t)
-    t.strictSame(await tryAll(Array(1010).fill('192.0.2.1'), () => 'bob', true), { right: 1000, TOO_MANY_ATTEMPTS: 10 })
-    t.equal(await tryOut('192.0.2.2', 'bob', true), 'right')
-    const site = networksOfOneSite(4).flatMap((ip) => Array<string>(800).fill(ip))
-    t.strictSame(await tryAll(site, () => 'carol', true), { right: 3000, TOO_MANY_ATTEMPTS: 200 })
-  }
-)
+t.test('attempt() also limits right passwords: 1000 in five minutes of an address, 3000 of a site', async (t) => {
+  const { tryOut, tryAll } = await createTries(t)
+  t.strictSame(await tryAll(Array(1010).fill('192.0.2.1'), () => 'bob', true), { right: 1000, TOO_MANY_ATTEMPTS: 10 })
+  t.equal(await tryOut('192.0.2.2', 'bob', true), 'right')
+  const site = networksOfOneSite(4).flatMap((ip) => Array<string>(800).fill(ip))
+  t.strictSame(await tryAll(site, () => 'carol', true), { right: 3000, TOO_MANY_ATTEMPTS: 200 })
+})
+
+t.test('attempt() limits all networks of a /48 together: 60 failures for one account, 600 for all', async (t) => {
+  const { tryOut, tryAll } = await createTries(t)
+  t.strictSame(await tryAll(networksOfOneSite(256), () => 'bob'), { wrong: 60, TOO_MANY_ATTEMPTS: 196 })
+  t.strictSame(await tryAll(networksOfOneSite(1000), (index) => `user ${index}`), {
+    wrong: 540,
+    TOO_MANY_ATTEMPTS: 460
+  })
+  t.equal(await tryOut('2001:db8:8::1', 'bob'), 'wrong', 'the next site is another one')
+})
 
 t.test(
-  'a customer with 256 IPv6 networks has no more guesses than a site: 60 at one account, 600 at all',
-  async (t) => {
-    const { tryOut, tryAll } = await createTries(t)
-    t.strictSame(await tryAll(networksOfOneSite(256), () => 'bob'), { wrong: 60, TOO_MANY_ATTEMPTS: 196 })
-    t.strictSame(await tryAll(networksOfOneSite(1000), (index) => `user ${index}`), {
-      wrong: 540,
-      TOO_MANY_ATTEMPTS: 460
-    })
-    t.equal(await tryOut('2001:db8:8::1', 'bob'), 'wrong', 'the next site is another one')
-  }
-)
-
-t.test(
-  'failures from everywhere delay the next attempt at that account, by 2 s at most, and refuse nobody',
+  'attempt() delays an account after failures from everywhere, by 2 s at most, and never refuses it',
   async (t) => {
     const waits: number[] = []
     const { tryOut, tryAll } = await createTries(t, async (ms) => {
@@ -104,7 +100,7 @@ t.test(
   }
 )
 
-t.test('an address that signed in to the account within 30 days is not delayed, nor is its /64 network', async (t) => {
+t.test('attempt() does not delay an address (or /64 network) that signed in within 30 days', async (t) => {
   const waits: number[] = []
   const { clock, tryOut, tryAll } = await createTries(t, async (ms) => {
     waits.push(ms)
@@ -132,7 +128,7 @@ t.test('an address that signed in to the account within 30 days is not delayed, 
   t.equal(waits.length, 3, 'the 30 days count from the last sign-in')
 })
 
-t.test('100 wait for their delay and no more, 10 of one site, and none of them holds up another account', async (t) => {
+t.test('attempt() delays at most 100 attempts at a time, 10 of one site, and no other account', async (t) => {
   let release = () => {}
   const held = new Promise<void>((resolve) => {
     release = resolve
@@ -149,7 +145,7 @@ t.test('100 wait for their delay and no more, 10 of one site, and none of them h
   t.equal(await tryOut('203.0.113.1', 'bob', true), 'right')
 })
 
-t.test('a delayed sign-in holds no place in the hash queue', async (t) => {
+t.test('a delayed sign-in does not occupy a place in the hash queue', async (t) => {
   let release = () => {}
   const held = new Promise<void>((resolve) => {
     release = resolve
@@ -158,18 +154,14 @@ t.test('a delayed sign-in holds no place in the hash queue', async (t) => {
   const isDelayed = new Promise<void>((resolve) => {
     delayed = resolve
   })
-  const { app, passwords } = await createInjected(
-    t,
-    {},
-    {
-      concurrency: 1,
-      hashing: { hash: async () => 'none', verify: async () => false },
-      wait: async () => {
-        delayed()
-        await held
-      }
+  const { app, passwords } = await createInjected(t, {
+    concurrency: 1,
+    hashing: { hash: async () => 'none', verify: async () => false },
+    wait: async () => {
+      delayed()
+      await held
     }
-  )
+  })
   const login = async (username: string, remoteAddress: string) => {
     return (
       await app.inject({
@@ -189,7 +181,7 @@ t.test('a delayed sign-in holds no place in the hash queue', async (t) => {
   t.equal(await waiting, 401)
 })
 
-t.test('one address makes 100 users a minute, one site 300', async (t) => {
+t.test('createRegistrationLimit() allows an address 100 registrations a minute, a site 300', async (t) => {
   const { app } = await createTries(t)
   const limit = createRegistrationLimit(app)
   const made = async (ip: string) =>
@@ -203,60 +195,3 @@ t.test('one address makes 100 users a minute, one site 300', async (t) => {
   for (const ip of networksOfOneSite(400)) ofSite += await made(ip)
   t.strictSame([ofAddress, ofSite], [100, 300])
 })
-
-/** Each opens a database, and resolves to the environment that names it. */
-const databases = {
-  sqlite: { skip: false as false | string, open: async () => ({ env: {}, stop: async () => {} }) },
-  postgres: {
-    skip: skipWithoutPostgres,
-    async open() {
-      const {
-        connection: { host, user, database },
-        stop
-      } = await startPostgres()
-      return { env: { DATABASE_URL: `postgres://${user}@${encodeURIComponent(host)}/${database}` }, stop }
-    }
-  }
-}
-
-for (const [name, { skip, open }] of Object.entries(databases)) {
-  t.test(
-    `knownAddresses over ${name} knows who signed in from where for 30 days, 50 addresses of an account at most`,
-    { skip },
-    async (t) => {
-      const { env, stop } = await open()
-      const { users, knownAddresses, close } = await openDatabase(readConfig({ ...env, DATA_DIR: t.testdir() }))
-      t.teardown(async () => {
-        await close()
-        await stop()
-      })
-      for (const name of ['Bob', 'carol']) await users.add({ name, passwordHash: 'none' })
-      const start = Date.UTC(2030, 0, 1)
-      const after = (days: number) => start + days * day * 1000
-      const home = { username: 'bob', address: '192.0.2.1' }
-      const isKnown = async (days: number, more = {}) => await knownAddresses.has({ ...home, ...more }, after(days))
-
-      t.equal(await isKnown(0), false)
-      await knownAddresses.add(home, start)
-      await knownAddresses.add({ ...home, username: 'nobody' }, start)
-      t.strictSame([await isKnown(0), await isKnown(29), await isKnown(30)], [true, true, false])
-      t.equal(await isKnown(0, { username: 'BOB' }), true)
-      for (const other of [{ username: 'carol' }, { username: 'nobody' }, { address: '192.0.2.2' }]) {
-        t.equal(await isKnown(0, other), false, JSON.stringify(other))
-      }
-      await knownAddresses.add({ ...home, username: 'BoB' }, after(20))
-      t.strictSame([await isKnown(49), await isKnown(50)], [true, false], 'seen again')
-      await knownAddresses.add({ ...home, username: 'carol' }, after(60))
-      t.equal(await isKnown(40), false, 'what is older than 30 days was removed when another one came')
-
-      for (let count = 0; count < 51; count++) {
-        await knownAddresses.add({ ...home, address: `address ${count}` }, after(60) + count)
-      }
-      t.strictSame(
-        [await isKnown(60, { address: 'address 0' }), await isKnown(60, { address: 'address 1' })],
-        [false, true]
-      )
-      t.equal(await isKnown(60, { username: 'carol' }), true, 'the account of somebody else keeps its own')
-    }
-  )
-}

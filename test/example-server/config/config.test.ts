@@ -1,0 +1,137 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { join } from 'node:path'
+import t from 'tap'
+import { readConfig } from '../../../example-server/config/config.ts'
+import type { ConfigError } from '../../../example-server/config/variables.ts'
+import { production } from '../../fixtures/example-client.ts'
+
+t.test('readConfig() names every wrong variable, one line each, and never shows a secret', async (t) => {
+  const dir = t.testdir({
+    'cert.pem': 'no certificate',
+    'key.pem': generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
+  })
+  const [cert, key] = [join(dir, 'cert.pem'), join(dir, 'key.pem')]
+  const rows: [Record<string, string>, RegExp][] = [
+    [{ NODE_ENV: 'prodution' }, /^NODE_ENV must be one of production, development, test: received "prodution"$/],
+    [{ HOST: 'not a host' }, /^HOST must be a host name or an IP address/],
+    [{ PORT: '65536' }, /^PORT must be a whole number between 0 and 65535: received "65536"$/],
+    [{ PORT: '-1' }, /^PORT/],
+    ...['mysql://u:hush@db/x', 'postgres://u:hush@db', 'postgres://u:hu#sh@db/x', 'postgres:///hush', 'hush'].map(
+      (url): [Record<string, string>, RegExp] => [
+        { DATABASE_URL: url },
+        /^DATABASE_URL must be a URL such as postgres:\/\/user:password@host:5432\/database, with its parts percent-encoded$/
+      ]
+    ),
+    ...[
+      'https://:hush@cache',
+      'redis://:hush@cache/x',
+      'redis://:hu/sh@cache',
+      'redis:hush',
+      'unix:hush',
+      'unix://hush/x'
+    ].map((url): [Record<string, string>, RegExp] => [{ REDIS_URL: url }, /^REDIS_URL must be a URL such as rediss:/]),
+    [{ AUTH_ISSUER: 'api.example.com' }, /^AUTH_ISSUER must be an http/],
+    [
+      { AUTH_SECRET: 'hush' },
+      /^AUTH_SECRET must be at least 32 random bytes, such as the output of: openssl rand -base64 32$/
+    ],
+    [{ AUTH_SECRET: 'x'.repeat(40) }, /^AUTH_SECRET/],
+    [{ DEMO_PASSWORD: 'hush' }, /^DEMO_PASSWORD must be 8 to 256 characters$/],
+    [{ ALLOW_REGISTRATION: 'yes' }, /^ALLOW_REGISTRATION must be true or false: received "yes"$/],
+    [{ TRUSTED_ORIGINS: 'https://a.example, https://b.example/' }, /^TRUSTED_ORIGINS must be/],
+    [{ TRUSTED_ORIGINS: '*' }, /^TRUSTED_ORIGINS/],
+    [{ TRUSTED_ORIGINS: 'null' }, /^TRUSTED_ORIGINS/],
+    [{ TRUST_PROXY: '1' }, /^TRUST_PROXY must be/],
+    [{ TRUST_PROXY: '10.0.0.0/33' }, /^TRUST_PROXY/],
+    ...[
+      'true',
+      '0.0.0.0/0',
+      '10.0.0.1, ::/0',
+      '128.0.0.0/1',
+      '::ffff:0:0/96',
+      '::ffff:128.0.0.0/97',
+      '2000::/3',
+      '0::0/0',
+      '::/64'
+    ].map((everyone): [Record<string, string>, RegExp] => [
+      { ...production, TRUST_PROXY: everyone },
+      /^TRUST_PROXY must not trust every client in production: list only .* of your proxies, such as 10\.0\.0\.0\/8$/
+    ]),
+    [{ COOKIE_SECURE: '0' }, /^COOKIE_SECURE must be true or false/],
+    [{ ...production, COOKIE_SECURE: 'false' }, /^COOKIE_SECURE must not be false in production$/],
+    [{ TLS_CERT_FILE: join(dir, 'none') }, /^TLS_CERT_FILE must be a readable file/],
+    [{ TLS_CERT_FILE: cert }, /^TLS_KEY_FILE is required when TLS_CERT_FILE is set$/],
+    [{ TLS_KEY_FILE: key }, /^TLS_CERT_FILE is required when TLS_KEY_FILE is set$/],
+    [{ TLS_CERT_FILE: cert, TLS_KEY_FILE: key }, /^TLS_CERT_FILE and TLS_KEY_FILE must be a certificate and its key/],
+    [{ ACCESS_TOKEN_SECONDS: '0' }, /^ACCESS_TOKEN_SECONDS must be a whole number between 1 and 86400/],
+    [{ ACCESS_TOKEN_SECONDS: '1e2' }, /^ACCESS_TOKEN_SECONDS/],
+    [{ LOG_LEVEL: 'loud' }, /^LOG_LEVEL must be one of/]
+  ]
+  for (const [env, line] of rows) {
+    try {
+      readConfig(env)
+      t.fail(`${JSON.stringify(env)} was taken`)
+    } catch (error) {
+      const { problems } = error as ConfigError
+      t.equal(problems.length, 1, JSON.stringify(env))
+      t.match(problems[0], line)
+      t.notMatch(problems[0], /hush/, 'the value of a secret is not shown')
+    }
+  }
+  t.strictSame(readConfig({ PORT: '', NODE_ENV: '' }), readConfig({}), 'an empty variable is an absent one')
+})
+
+t.test('readConfig() has the documented defaults, in development and in production', async (t) => {
+  t.strictSame(
+    { ...readConfig({}) },
+    {
+      production: false,
+      dataDir: './data',
+      databaseUrl: null,
+      redisUrl: null,
+      host: '127.0.0.1',
+      port: 3000,
+      tls: null,
+      trustProxy: false,
+      issuer: 'http://localhost:3000',
+      secret: null,
+      accessTokenSeconds: 600,
+      retrySeconds: 10,
+      cookieSecure: true,
+      trustedOrigins: [],
+      allowRegistration: true,
+      demoPassword: null,
+      metrics: true,
+      logLevel: 'info',
+      probeLogLevel: 'warn'
+    }
+  )
+  for (const own of ['10.0.0.0/8', 'fc00::/7', '::ffff:10.0.0.0/104', 'loopback', '203.0.113.7', 'false']) {
+    t.doesNotThrow(() => readConfig({ ...production, TRUST_PROXY: own }), own)
+  }
+  t.match(readConfig({ TRUST_PROXY: 'true' }), { trustProxy: true })
+  t.match(readConfig(production), { production: true, allowRegistration: false, cookieSecure: true })
+  t.match(
+    readConfig({
+      TRUST_PROXY: '10.0.0.1, fd00::/8, loopback',
+      TRUSTED_ORIGINS: 'https://a.example,http://localhost:8080'
+    }),
+    {
+      trustProxy: ['10.0.0.1', 'fd00::/8', 'loopback'],
+      trustedOrigins: ['https://a.example', 'http://localhost:8080']
+    }
+  )
+  for (const [seconds, retry] of [
+    [1, 0],
+    [3, 1],
+    [4, 2],
+    [19, 9],
+    [86400, 10]
+  ]) {
+    t.equal(
+      readConfig({ ACCESS_TOKEN_SECONDS: String(seconds) }).retrySeconds,
+      retry,
+      "at most half of an access token's life"
+    )
+  }
+})

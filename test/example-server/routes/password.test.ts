@@ -1,0 +1,232 @@
+import * as argon2 from '@node-rs/argon2'
+import type { FastifyInstance } from 'fastify'
+import t, { type Test } from 'tap'
+import {
+  password,
+  type Tokens,
+  bearer,
+  summaryOf,
+  login,
+  register,
+  createJar,
+  tokensOf
+} from '../../fixtures/example-client.ts'
+import { createInjected } from '../../fixtures/example-server.ts'
+import { createFaultyStore, type MethodFault } from '../../fixtures/fault-store.ts'
+
+/** An application whose session store fails on demand when a session starts. */
+async function createFaulty(t: Test, fault: MethodFault) {
+  let faults = { isFaulty: false }
+  const { app } = await createInjected(t, {
+    wrapStore(sound) {
+      const { store, state } = createFaultyStore(sound, 'insert', fault)
+      faults = state
+      return store
+    }
+  })
+  return { app, faults }
+}
+
+const newPassword = 'a new password'
+
+interface Change {
+  readonly current?: string
+  readonly next?: string
+}
+
+async function changePassword(
+  app: FastifyInstance,
+  headers: Record<string, string>,
+  { current = password, next = newPassword }: Change = {}
+) {
+  const payload = { current_password: current, new_password: next }
+  return await app.inject({ method: 'POST', url: '/auth/password', headers, payload })
+}
+
+const statusOf = async (app: FastifyInstance, headers: Record<string, string>) =>
+  (await app.inject({ url: '/me', headers })).statusCode
+
+const refresh = async (app: FastifyInstance, token: string) =>
+  await app.inject({ method: 'POST', url: '/auth/refresh', payload: { refresh_token: token } })
+
+t.test('a password change needs the current password, starts a new session and ends all others', async (t) => {
+  const { app } = await createInjected(t)
+  await register(app, 'bob')
+  const [here, elsewhere] = [await tokensOf(app, 'bob'), await tokensOf(app, 'bob')]
+  t.strictSame(summaryOf(await changePassword(app, bearer(here), { current: 'wrong' })), [403, 'PASSWORD_WRONG'])
+  t.strictSame([await statusOf(app, bearer(here)), await statusOf(app, bearer(elsewhere))], [200, 200])
+  const changed = await changePassword(app, bearer(here))
+  t.equal(changed.statusCode, 200)
+  t.equal(changed.headers['cache-control'], 'no-store')
+  t.match(changed.json(), {
+    access_token: /^eyJ/,
+    token_type: 'Bearer',
+    expires_in: 600,
+    refresh_token: /^rt1\./,
+    scope: 'notes:read notes:write'
+  })
+  t.same(changed.cookies, [])
+  for (const tokens of [here, elsewhere]) {
+    t.equal(await statusOf(app, bearer(tokens)), 401)
+    t.strictSame(summaryOf(await refresh(app, tokens.refresh_token)), [401, 'AUTH_REFRESH_INVALID'])
+  }
+  const now: Tokens = changed.json()
+  t.equal(await statusOf(app, bearer(now)), 200)
+  t.equal((await refresh(app, now.refresh_token)).statusCode, 200)
+  t.equal((await app.inject({ url: '/auth/sessions', headers: bearer(now) })).json().length, 1)
+  t.equal((await login(app, { username: 'bob' })).statusCode, 401, 'the old password no longer works')
+  t.equal((await login(app, { username: 'bob', given: newPassword })).statusCode, 200)
+  t.equal(
+    (
+      await app.inject({
+        method: 'POST',
+        url: '/auth/password',
+        payload: { current_password: password, new_password: password }
+      })
+    ).statusCode,
+    401
+  )
+})
+
+t.test('a password change by cookie sets both cookies, and copies of the old ones stop working', async (t) => {
+  const { app } = await createInjected(t)
+  await register(app, 'bob')
+  const [jar, copy] = [createJar(), createJar()]
+  const signedIn = await app.inject({
+    method: 'POST',
+    url: '/auth/login',
+    payload: { username: 'bob', password, transport: 'cookie' }
+  })
+  const lines = [signedIn.headers['set-cookie'] ?? []].flat()
+  for (const { keep } of [jar, copy]) keep(lines)
+  const forged = await changePassword(app, { ...jar.header(), origin: 'https://evil.example' })
+  t.strictSame(summaryOf(forged), [403, 'AUTH_CROSS_SITE'])
+  const changed = await changePassword(app, jar.header())
+  t.equal(changed.statusCode, 200)
+  t.strictSame(Object.keys(changed.json()), ['session_id', 'expires_in'], 'no token in the body')
+  t.strictSame(changed.cookies.map(({ name }) => name).sort(), ['__Host-access', '__Host-refresh'])
+  jar.keep([changed.headers['set-cookie'] ?? []].flat())
+  t.strictSame([await statusOf(app, jar.header()), await statusOf(app, copy.header())], [200, 401])
+  t.equal((await app.inject({ method: 'POST', url: '/auth/refresh', headers: copy.header() })).statusCode, 401)
+  t.equal((await app.inject({ method: 'POST', url: '/auth/refresh', headers: jar.header() })).statusCode, 200)
+})
+
+t.test('a password change that fails after the new hash was stored is 503, and can be repeated', async (t) => {
+  const { app, faults } = await createFaulty(t, 'throws')
+  await register(app, 'bob')
+  const [here, thief] = [await tokensOf(app, 'bob'), await tokensOf(app, 'bob')]
+  faults.isFaulty = true
+  const failed = await changePassword(app, bearer(here))
+  t.strictSame(
+    [...summaryOf(failed), failed.headers['retry-after'] !== undefined],
+    [503, 'AUTH_STORE_UNAVAILABLE', true]
+  )
+  faults.isFaulty = false
+  t.equal(await statusOf(app, bearer(thief)), 200, 'no session has ended yet')
+  t.strictSame(
+    summaryOf(await changePassword(app, bearer(here), { next: 'another new password' })),
+    [403, 'PASSWORD_WRONG'],
+    'only with the same new password'
+  )
+  const again = await changePassword(app, bearer(here))
+  t.equal(again.statusCode, 200)
+  t.equal(await statusOf(app, bearer(again.json())), 200)
+  for (const tokens of [here, thief]) {
+    t.equal(await statusOf(app, bearer(tokens)), 401)
+    t.strictSame(summaryOf(await refresh(app, tokens.refresh_token)), [401, 'AUTH_REFRESH_INVALID'])
+  }
+  t.equal((await login(app, { username: 'bob', given: newPassword })).statusCode, 200)
+})
+
+t.test(
+  'after a password change whose response was lost, old sessions have ended and the new password signs in',
+  async (t) => {
+    const { app, faults } = await createFaulty(t, 'succeeds, then throws')
+    await register(app, 'bob')
+    const [here, thief] = [await tokensOf(app, 'bob'), await tokensOf(app, 'bob')]
+    faults.isFaulty = true
+    t.strictSame(summaryOf(await changePassword(app, bearer(here))), [503, 'AUTH_STORE_UNAVAILABLE'])
+    faults.isFaulty = false
+    for (const tokens of [here, thief]) {
+      t.strictSame(summaryOf(await refresh(app, tokens.refresh_token)), [401, 'AUTH_REFRESH_INVALID'])
+    }
+    t.equal((await login(app, { username: 'bob' })).statusCode, 401)
+    const back = await login(app, { username: 'bob', given: newPassword })
+    t.equal(back.statusCode, 200)
+    t.equal(await statusOf(app, bearer(back.json())), 200)
+  }
+)
+
+t.test('of two concurrent password changes one succeeds, and the other gets PASSWORD_WRONG', async (t) => {
+  const { app } = await createInjected(t)
+  await register(app, 'bob')
+  const [one, two] = [await tokensOf(app, 'bob'), await tokensOf(app, 'bob')]
+  const chosen = ['the first new one', 'the second new one'] as const
+  const changes = await Promise.all([
+    changePassword(app, bearer(one), { next: chosen[0] }),
+    changePassword(app, bearer(two), { next: chosen[1] })
+  ])
+  t.strictSame(changes.map(({ statusCode }) => statusCode).sort(), [200, 403])
+  const [winner, loser] = changes[0]!.statusCode === 200 ? ([0, 1] as const) : ([1, 0] as const)
+  t.strictSame(summaryOf(changes[loser]!), [403, 'PASSWORD_WRONG'])
+  t.equal(await statusOf(app, bearer(changes[winner]!.json())), 200)
+  t.equal((await login(app, { username: 'bob', given: chosen[winner] })).statusCode, 200)
+  t.equal((await login(app, { username: 'bob', given: chosen[loser] })).statusCode, 401)
+})
+
+t.test('guesses by password changes are limited like those at sign-in, with either of the two passwords', async (t) => {
+  for (const [current, next] of [
+    [(guess: number) => `a guess ${guess}`, () => 'a new password'],
+    [() => 'not the password', (guess: number) => `a guess ${guess}`],
+    [(guess: number) => `one guess ${guess}`, (guess: number) => `another guess ${guess}`]
+  ] as const) {
+    const { app } = await createInjected(t)
+    await register(app, 'bob')
+    const here = await tokensOf(app, 'bob')
+    const codes = []
+    for (let guess = 0; guess < 12; guess++) {
+      codes.push((await changePassword(app, bearer(here), { current: current(guess), next: next(guess) })).json().code)
+    }
+    t.strictSame(
+      codes,
+      [...Array(10).fill('PASSWORD_WRONG'), ...Array(2).fill('TOO_MANY_ATTEMPTS')],
+      '20 guesses, two in each request'
+    )
+    t.strictSame(
+      summaryOf(await changePassword(app, bearer(here))),
+      [429, 'TOO_MANY_ATTEMPTS'],
+      'even the right password'
+    )
+  }
+})
+
+t.test('a password change refuses a concurrent sign-in with the old password', async (t) => {
+  let pause = async () => {}
+  const { app } = await createInjected(t, {
+    concurrency: 4,
+    hashing: {
+      hash: argon2.hash,
+      verify: async (...args) => {
+        await pause()
+        return await argon2.verify(...args)
+      }
+    }
+  })
+  await register(app, 'bob')
+  const here = await tokensOf(app, 'bob')
+  let release = () => {}
+  const reached = new Promise<void>((resolve) => {
+    pause = async () => {
+      pause = async () => {}
+      resolve()
+      await new Promise<void>((_resolve) => {
+        release = _resolve
+      })
+    }
+  })
+  const slow = login(app, { username: 'bob' })
+  await reached
+  t.equal((await changePassword(app, bearer(here))).statusCode, 200)
+  release()
+  t.strictSame(summaryOf(await slow), [401, 'AUTH_REVOKED_TOKEN'])
+})
