@@ -32,12 +32,14 @@ import { createKnownSessions } from './sessions/known-sessions.ts'
 import { createRefresh } from './sessions/refresh.ts'
 import { Revocations } from './sessions/revocations.ts'
 import { createSessionApi } from './sessions/session-api.ts'
-import { createSessions, type SessionParts } from './sessions/sessions.ts'
+import { createSessionStart } from './sessions/session-start.ts'
+import { createSessions } from './sessions/sessions.ts'
 import { createSkewReport } from './sessions/skew-report.ts'
 import { StoreClock } from './sessions/store-clock.ts'
 import { createStoreStart } from './sessions/store-start.ts'
 import { Sweeper } from './sessions/sweeper.ts'
 import { TimedStore } from './sessions/timed-store.ts'
+import { createTokenIssuer } from './sessions/token-issuer.ts'
 import { Trimmer } from './sessions/trimmer.ts'
 import { resolveStore, type StoreOption } from './stores/store-option.ts'
 import { createAccessTokens } from './tokens/access-tokens.ts'
@@ -94,25 +96,41 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
     store: timedStore,
     maxSessions: settings.refreshToken.maxSessions,
     accessLifetime,
-    onRevoked: (sessions) => {
-      for (const { id, until } of sessions) revocations.record({ kind: 'session', id, until })
-    }
+    onRevoked: (sessions) => revocations.markRevoked(sessions)
   })
-  const sessionParts: SessionParts = {
+  const knownSessions = createKnownSessions()
+  const tokenIssuer = createTokenIssuer({ accessTokens, refreshTokens, clock: storeClock.now, lifetimeSeconds })
+  const startSession = createSessionStart({
     settings,
     store: timedStore,
-    storeClock,
     accessLifetime,
     nodeClock,
-    accessTokens,
-    refreshTokens,
-    knownSessions: createKnownSessions(),
+    tokenIssuer,
+    knownSessions,
     revocations,
     trimmer,
     emit
-  }
-  const sessions = createSessions(sessionParts)
-  const refresh = createRefresh(sessionParts, sessions)
+  })
+  const sessions = createSessions({
+    settings,
+    store: timedStore,
+    accessLifetime,
+    refreshTokens,
+    knownSessions,
+    revocations,
+    trimmer
+  })
+  const refresh = createRefresh({
+    settings,
+    store: timedStore,
+    accessLifetime,
+    refreshTokens,
+    tokenIssuer,
+    knownSessions,
+    revocations,
+    signOut: sessions.signOut,
+    emit
+  })
   const storeStart = createStoreStart({
     store,
     storeClock,
@@ -144,7 +162,10 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
   app.decorateRequest('auth', null as never)
   app.decorateRequest('authenticate', createRequestAuthenticate(authenticate))
   const secure = settings.cookies?.secure ?? false
-  app.decorateReply('signIn', createSignIn({ sessions, accessTokens, sessionCookies, crossSite, challenge, secure }))
+  app.decorateReply(
+    'signIn',
+    createSignIn({ startSession, sessions, accessTokens, sessionCookies, crossSite, challenge, secure })
+  )
   app.decorateReply('refresh', createReplyRefresh({ refresh, revocations, sessionCookies, crossSite, challenge, emit }))
   app.decorateReply('signOut', createSignOut({ sessions, accessTokens, sessionCookies, crossSite, challenge, emit }))
   app.decorateReply('assertSameSite', function () {

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { refusal } from '../errors.ts'
 import type { CookieSettings } from '../options/cookies.ts'
-import type { AssertFits, TokenSet } from '../sessions/sessions.ts'
+import type { AssertFits, TokenSet } from '../sessions/token-issuer.ts'
 import { describeLargest } from '../tokens/app-claims.ts'
 import { scopesSentTo, type CookieScope } from './cookie-scopes.ts'
 import type { CookieAttributes, CookieSerializer } from './cookie-serializer.ts'

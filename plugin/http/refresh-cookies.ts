@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { AuthError, refusal } from '../errors.ts'
 import type { Refresh } from '../sessions/refresh.ts'
 import type { Revocations } from '../sessions/revocations.ts'
-import type { TokenSet } from '../sessions/sessions.ts'
+import type { TokenSet } from '../sessions/token-issuer.ts'
 import type { PresentedCookies, PresentedRefreshToken, SessionCookies } from './session-cookies.ts'
 
 export interface ExchangeParts {

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import type { TokenSet } from '../sessions/sessions.ts'
+import type { TokenSet } from '../sessions/token-issuer.ts'
 import type { AccessTokens } from '../tokens/access-tokens.ts'
 import type { RefreshToken, RefreshTokens } from '../tokens/refresh-token.ts'
 import type { UnverifiedToken } from '../tokens/unverified-token.ts'

@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify'
 import { assertKnown } from '../arguments.ts'
+import type { StartSession } from '../sessions/session-start.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { SignInInput } from '../sessions/sign-in-input.ts'
 import type { TimedStore } from '../sessions/timed-store.ts'
@@ -28,7 +29,8 @@ export type SignIn<Transport extends 'bearer' | 'cookie' = 'bearer' | 'cookie'> 
 const members = ['sub', 'claims', 'scope', 'transport', 'device', 'authenticatedAt', 'revokeOthers', 'crossSite']
 
 export interface SignInParts {
-  readonly sessions: Pick<Sessions, 'begin' | 'start' | 'findSession'>
+  readonly startSession: StartSession
+  readonly sessions: Pick<Sessions, 'begin' | 'findSession'>
   readonly accessTokens: Pick<AccessTokens, 'sessionIdOf'>
   /** `null` if the application uses no cookies. */
   readonly sessionCookies: SessionCookies | null
@@ -41,7 +43,15 @@ export interface SignInParts {
 type Response<Transport> = Transport extends 'bearer' ? BearerResponse : CookieResponse
 
 /** `reply.signIn()` */
-export function createSignIn({ sessions, accessTokens, sessionCookies, crossSite, challenge, secure }: SignInParts) {
+export function createSignIn({
+  startSession,
+  sessions,
+  accessTokens,
+  sessionCookies,
+  crossSite,
+  challenge,
+  secure
+}: SignInParts) {
   const warnOfPlainHttp = createPlainHttpWarning({ secure })
 
   async function byCookie(reply: FastifyReply, input: SignIn): Promise<CookieResponse> {
@@ -57,7 +67,7 @@ export function createSignIn({ sessions, accessTokens, sessionCookies, crossSite
     const store = sessions.begin()
     const revoke = await sessionsToEnd(reply, { sessionCookies, store })
     const { assertFits } = sessionCookies
-    const tokens = await sessions.start(input, { revoke, assertFits, transport: 'cookie', store })
+    const tokens = await startSession(input, { revoke, assertFits, transport: 'cookie', store })
     return respondCookie(reply, { sessionCookies, tokens })
   }
 
@@ -80,7 +90,7 @@ export function createSignIn({ sessions, accessTokens, sessionCookies, crossSite
   }
 
   async function byBearer(reply: FastifyReply, input: SignIn): Promise<BearerResponse> {
-    return respondBearer(reply, await sessions.start(input, { revoke: [], assertFits: () => {}, transport: 'bearer' }))
+    return respondBearer(reply, await startSession(input, { revoke: [], assertFits: () => {}, transport: 'bearer' }))
   }
 
   return async function signIn<const Transport extends 'bearer' | 'cookie'>(

@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify'
-import type { TokenSet } from '../sessions/sessions.ts'
+import type { TokenSet } from '../sessions/token-issuer.ts'
 import { carryByRaw, responseState } from './response-state.ts'
 import type { SessionCookies } from './session-cookies.ts'
 

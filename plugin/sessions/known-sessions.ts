@@ -1,16 +1,16 @@
 import type { SessionRow } from '../stores/session-store.ts'
 import { createTokenCache } from '../tokens/token-cache.ts'
 
-const rememberedSessions = 10_000
+const maxKnownSessions = 10_000
 
-/** What never changes in a session's row. */
+/** The members of a session's row that never change. */
 export type KnownSession = Pick<SessionRow, 'id' | 'sub' | 'sessionKey' | 'scope' | 'claims'>
 
 export type KnownSessions = ReturnType<typeof createKnownSessions>
 
-/** Sessions that this process has seen, by id: with what is known of them, a refresh is one round trip. */
+/** Sessions that this process has seen, by id. The refresh of a known session takes one round trip instead of two. */
 export function createKnownSessions() {
-  const cache = createTokenCache<KnownSession>(rememberedSessions)
+  const cache = createTokenCache<KnownSession>(maxKnownSessions)
 
   return {
     get: cache.get,

@@ -4,30 +4,42 @@ const batchSize = 1000
 
 interface Pending {
   readonly entry: Revocation
-  /** The number of the last reading that had begun when the store confirmed the entry; `null` until it does. */
+  /** The reading that had begun when the store confirmed the write. `null`: it must be written, perhaps again. */
   writtenAt: number | null
 }
 
+export interface PendingRevocationsParts {
+  /** Writes to the store's log. */
+  readonly write: (entries: readonly Revocation[]) => Promise<unknown>
+  /** The number of the last reading of the log that has begun. */
+  readonly reading: () => number
+}
+
 /**
- * Revocations of this process that were not yet seen in the store's log. A store can confirm a write and lose it in a
- * failover: only what comes back from the log is certain. Until then it is written again.
+ * This process' revocations that have not been read from the store's log yet. A store can confirm a write and lose it in
+ * a failover. So only a revocation that comes back from the log is certain; until then it is written again.
  */
 export class PendingRevocations {
+  readonly #parts: PendingRevocationsParts
   readonly #pending = new Map<string, Pending>()
   #flushing: Promise<void> | null = null
 
-  /** Written by a call of the store that has been confirmed: expected in the readings after number `reading`. */
-  expect(entry: Revocation, reading: number): void {
-    this.#pending.set(keyOf(entry), { entry, writtenAt: reading })
+  constructor(parts: PendingRevocationsParts) {
+    this.#parts = parts
   }
 
-  /** The store has confirmed what was queued. */
-  written(entry: Revocation, reading: number): void {
+  /** The store has confirmed this write: the next reading must show it. */
+  expect(entry: Revocation): void {
+    this.#pending.set(keyOf(entry), { entry, writtenAt: this.#parts.reading() })
+  }
+
+  /** The store has confirmed the write of an entry that was queued. */
+  confirm(entry: Revocation): void {
     const known = this.#pending.get(keyOf(entry))
-    if (known !== undefined && known.entry.until <= entry.until) known.writtenAt = reading
+    if (known !== undefined && known.entry.until <= entry.until) known.writtenAt = this.#parts.reading()
   }
 
-  /** Not written, or lost: written by the next {@link flush}. */
+  /** To be written by the next {@link flushQueue}. */
   queue(entry: Revocation): void {
     const known = this.#pending.get(keyOf(entry))
     if (known === undefined || known.entry.until < entry.until || known.writtenAt !== null) {
@@ -35,47 +47,48 @@ export class PendingRevocations {
     }
   }
 
-  seen(entry: Revocation): void {
+  /** The log has shown this entry. */
+  remove(entry: Revocation): void {
     const known = this.#pending.get(keyOf(entry))
     if (known !== undefined && known.entry.until <= entry.until) this.#pending.delete(keyOf(entry))
   }
 
-  /** After a reading that came to the end of the log: what it should have shown and did not is written again. */
-  readingEnded(reading: number, now: number): void {
+  /** A reading has reached the end of the log. What it should have shown is queued again. */
+  endReading(now: number): void {
     for (const [key, pending] of this.#pending) {
       if (pending.entry.until <= now) this.#pending.delete(key)
-      else if (pending.writtenAt !== null && pending.writtenAt < reading) pending.writtenAt = null
+      else if (pending.writtenAt !== null && pending.writtenAt < this.#parts.reading()) pending.writtenAt = null
     }
   }
 
-  /** The {@link flush} that is under way. */
+  /** The {@link flushQueue} that is running. */
   get flushing(): Promise<void> | null {
     return this.#flushing
   }
 
-  /** Writes what is not written, in batches, and never rejects: what fails stays for the next call. Calls share one run. */
-  flush(write: (entries: readonly Revocation[]) => Promise<unknown>, currentReading: () => number): Promise<void> {
-    this.#flushing ??= this.#run(write, currentReading).finally(() => {
+  /** Writes the queue in batches. Never rejects: what fails stays queued. Concurrent calls share one run. */
+  flushQueue(): Promise<void> {
+    this.#flushing ??= this.#writeQueue().finally(() => {
       this.#flushing = null
     })
     return this.#flushing
   }
 
-  async #run(write: (entries: readonly Revocation[]) => Promise<unknown>, currentReading: () => number): Promise<void> {
+  async #writeQueue(): Promise<void> {
     try {
-      for (let batch = this.#unwritten(); batch.length > 0; batch = this.#unwritten()) {
-        await write(batch.map(({ entry }) => entry))
-        for (const { entry } of batch) this.written(entry, currentReading())
+      for (let batch = this.#nextBatch(); batch.length > 0; batch = this.#nextBatch()) {
+        await this.#parts.write(batch)
+        for (const entry of batch) this.confirm(entry)
       }
     } catch {
-      // The store is away: the next reading tries again.
+      // The store is down: the next reading tries again.
     }
   }
 
-  #unwritten(): Pending[] {
-    const batch: Pending[] = []
-    for (const pending of this.#pending.values()) {
-      if (pending.writtenAt === null && batch.push(pending) === batchSize) break
+  #nextBatch(): Revocation[] {
+    const batch: Revocation[] = []
+    for (const { entry, writtenAt } of this.#pending.values()) {
+      if (writtenAt === null && batch.push(entry) === batchSize) break
     }
     return batch
   }

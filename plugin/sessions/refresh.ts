@@ -1,71 +1,94 @@
 import { refusal, type AuthError } from '../errors.ts'
-import type { AuthEvent } from '../events.ts'
+import type { AuthEvent, Emit } from '../events.ts'
+import type { Settings } from '../options/options.ts'
 import type { CompareAndSetResult, SessionRow } from '../stores/session-store.ts'
-import { checkAppClaims, checkScope } from '../tokens/app-claims.ts'
-import { scopesOf } from '../tokens/claims.ts'
 import type { PreparedToken } from '../tokens/prepared-token.ts'
-import type { RefreshToken } from '../tokens/refresh-token.ts'
-import type { SessionInfo } from '../options/refresh-token.ts'
-import type { KnownSession } from './known-sessions.ts'
+import type { RefreshToken, RefreshTokens } from '../tokens/refresh-token.ts'
+import type { KnownSession, KnownSessions } from './known-sessions.ts'
+import { createRefreshedClaims } from './refreshed-claims.ts'
+import type { Revocations } from './revocations.ts'
 import { decide, recentRetries, streakAt, type Verdict } from './rotation.ts'
-import type { AssertFits, TokenSet, SessionParts, Sessions } from './sessions.ts'
+import type { Sessions } from './sessions.ts'
 import type { TimedStore } from './timed-store.ts'
+import type { AssertFits, TokenIssuer, TokenSet } from './token-issuer.ts'
 
-/** A loser of a race reads what the winner wrote and decides again; more often than this is not a race. */
+/** A request that loses a race reads the row again and decides anew. More losses than this are not a race. */
 const maxRaces = 10
 
-/** What one presentation of a refresh token has come to know. */
+export interface RefreshParts {
+  readonly settings: Pick<Settings, 'refreshToken'>
+  readonly store: Pick<TimedStore, 'withDeadline'>
+  /** Seconds that a token which is signed now may be valid by the store's clock. */
+  readonly accessLifetime: () => number
+  readonly refreshTokens: Pick<RefreshTokens, 'read' | 'matches'>
+  readonly tokenIssuer: TokenIssuer
+  readonly knownSessions: KnownSessions
+  readonly revocations: Pick<Revocations, 'isSessionRevoked'>
+  readonly signOut: Sessions['signOut']
+  readonly emit: Emit
+}
+
+/** One request: a refresh token, and the row of its session. */
 interface Attempt {
   readonly token: RefreshToken
+  /** Shares the request's time limit. */
   readonly store: TimedStore
   readonly row: SessionRow
-  /** The store's time at which the row was read. */
-  readonly now: number
+  /** When the row was read, by the store's clock. */
+  readonly storeTime: number
+  readonly assertFits: AssertFits
 }
-
-/** What came of the first store call, and the new access token if it was prepared before that call. */
-type FirstLook = CompareAndSetResult & { readonly prepared: PreparedToken | null }
 
 interface Outcome {
-  /** The one atomic store call that carries the verdict out. Absent where nothing is written. */
+  /** The atomic store call that carries the verdict out. Left out if nothing is written. */
   readonly write?: (attempt: Attempt) => Promise<CompareAndSetResult>
-  readonly event: (attempt: Attempt, row: SessionRow) => AuthEvent
+  /** @param row the row after the write */
+  readonly event: (row: SessionRow) => AuthEvent
 }
 
-type Refused = (attempt: Attempt) => Promise<never>
+type Refuse = (attempt: Attempt) => Promise<never>
 
 export type Refresh = ReturnType<typeof createRefresh>
 
-/** Exchanges a refresh token: what `rotation.ts` decides is carried out by one atomic store call. */
-export function createRefresh(parts: SessionParts, sessions: Sessions) {
-  const { settings, store: sharedStore, accessLifetime, refreshTokens, knownSessions, revocations, emit } = parts
-  const { retrySeconds, lateRetries, idleSeconds, claims: currentClaims } = settings.refreshToken
-  const policy = { retryMs: retrySeconds * 1000, lateRetries }
-  const idleMs = idleSeconds * 1000
+/** Exchanges refresh tokens. `rotation.ts` decides; one atomic store call carries the verdict out. */
+export function createRefresh({
+  settings: { refreshToken },
+  store: sharedStore,
+  accessLifetime,
+  refreshTokens,
+  tokenIssuer,
+  knownSessions,
+  revocations,
+  signOut,
+  emit
+}: RefreshParts) {
+  const policy = { retryMs: refreshToken.retrySeconds * 1000, lateRetries: refreshToken.lateRetries }
+  const idleMs = refreshToken.idleSeconds * 1000
+  const refreshedClaims = refreshToken.claims ? createRefreshedClaims(refreshToken.claims) : null
 
-  /** A verdict without an outcome here does not compile. */
+  /** `satisfies`: a new verdict does not compile until it has an outcome here. */
   const outcomes = {
     rotate: {
       write: ({ token, store }) => rotate(token, store),
-      event: ({ row }) => ({ type: 'session-refreshed', ...named(row) })
+      event: (row) => ({ type: 'session-refreshed', ...sessionOf(row) })
     },
     'return-current': {
-      event: ({ row }) => ({ type: 'refresh-coalesced', ...named(row), streak: row.repeatStreak })
+      event: (row) => ({ type: 'refresh-coalesced', ...sessionOf(row), streak: row.repeatStreak })
     },
     'return-successor': {
       write: countRepeat,
-      event: (_attempt, row) => ({ type: 'refresh-coalesced', ...named(row), streak: row.repeatStreak })
+      event: (row) => ({ type: 'refresh-coalesced', ...sessionOf(row), streak: row.repeatStreak })
     },
     'count-retry': {
-      write: ({ row, now, store }) =>
+      write: ({ row, storeTime, store }) =>
         store.countRetry(row.id, {
           generation: row.generation,
           retries: row.retries,
-          keepRetries: recentRetries(row, now),
+          keepRetries: recentRetries(row, storeTime),
           idleMs,
           accessLifetimeSeconds: accessLifetime()
         }),
-      event: ({ row }) => ({ type: 'refresh-retried', ...named(row) })
+      event: (row) => ({ type: 'refresh-retried', ...sessionOf(row) })
     },
     'roll-forward': {
       write: ({ row, token, store }) =>
@@ -76,113 +99,91 @@ export function createRefresh(parts: SessionParts, sessions: Sessions) {
           idleMs,
           accessLifetimeSeconds: accessLifetime()
         }),
-      event: ({ row }) => ({ type: 'store-rolled-back', ...named(row) })
+      event: (row) => ({ type: 'store-rolled-back', ...sessionOf(row) })
     },
     superseded: async () => {
-      throw refusal('AUTH_REFRESH_SUPERSEDED', 'two or more generations old, a moment after a rotation')
+      throw refusal('AUTH_REFRESH_SUPERSEDED', 'two or more generations old, within retrySeconds of a rotation')
     },
     reuse: async ({ row, store }) => {
-      // First: the alarm must not depend on the write that follows.
-      emit({ type: 'refresh-token-reused', ...named(row) })
-      await sessions.signOut(row.id, store)
-      throw refusal('AUTH_REFRESH_REUSED', 'an old refresh token came back')
+      // Before the write: it may fail, and the alarm must not depend on it.
+      emit({ type: 'refresh-token-reused', ...sessionOf(row) })
+      await signOut(row.id, store)
+      throw refusal('AUTH_REFRESH_REUSED', 'an old refresh token was presented again')
     },
     invalid: async () => {
-      throw invalid('the session has ended or expired')
+      throw invalid('the session is revoked or expired')
     }
-  } satisfies Record<Verdict, Outcome | Refused>
+  } satisfies Record<Verdict, Outcome | Refuse>
 
   /**
    * @param text what the client presented; nothing in it has been verified yet
-   * @param options.assertFits asked before anything is written whether the response can carry the new token
-   * @throws AuthError AUTH_REFRESH_INVALID, AUTH_REFRESH_REUSED (the session has ended), AUTH_REFRESH_SUPERSEDED,
-   * AUTH_STORE_UNAVAILABLE, AUTH_TOKEN_TOO_LARGE
-   * @throws TypeError for what `refreshToken.claims` returned
+   * @throws AuthError AUTH_REFRESH_INVALID; AUTH_REFRESH_REUSED (the session is revoked then); AUTH_REFRESH_SUPERSEDED;
+   * AUTH_STORE_UNAVAILABLE; AUTH_TOKEN_TOO_LARGE
+   * @throws TypeError if `refreshToken.claims` returns something invalid
    */
-  return async function refresh(text: string, { assertFits }: { assertFits: AssertFits }): Promise<TokenSet> {
+  return async function refresh(text: string, { assertFits }: { readonly assertFits: AssertFits }): Promise<TokenSet> {
     const token = refreshTokens.read(text)
-    if (token === null) throw invalid('the shape or the mac is wrong')
-    if (revocations.isSessionRevoked(token.sessionId)) throw invalid('the session was ended')
+    if (token === null) throw invalid('the refresh token is malformed, or its mac is wrong')
+    if (revocations.isSessionRevoked(token.sessionId)) throw invalid('the session is revoked')
     const store = sharedStore.withDeadline()
-    const { prepared, ...first } = await firstLook(token, store, assertFits)
-    let { row, storeTime, applied } = first
-    for (let race = 0; race < maxRaces; race++) {
-      if (row === null) throw invalid('there is no such session')
-      assertProved(token, row.sessionKey)
-      knownSessions.remember(row)
-      const attempt: Attempt = { token, store, row, now: storeTime }
-      const outcome: Outcome | Refused =
-        outcomes[applied ? 'rotate' : decide(row, { generation: token.generation, storeTime, ...policy })]
-      if (typeof outcome === 'function') return await outcome(attempt)
-      const next = prepared ?? (await tokenFor(attempt, assertFits))
-      const written =
-        applied || outcome.write === undefined ? { row, storeTime, applied: true } : await outcome.write(attempt)
-      if (written.applied && written.row !== null) {
-        emit(outcome.event(attempt, written.row))
-        return sessions.issueTokens(written.row, written.storeTime, next)
-      }
-      ;({ row, storeTime, applied } = written)
-    }
-    throw refusal('AUTH_STORE_UNAVAILABLE', `lost ${maxRaces} races for one session`)
-  }
-
-  /**
-   * When the session is known, the token can be proved and its content checked before anything is read, and the common
-   * case is one round trip: the store rotates if the row is as `decide()` would want it. Otherwise, and whenever the
-   * application is to be asked for claims first, the row is read.
-   */
-  async function firstLook(token: RefreshToken, store: TimedStore, assertFits: AssertFits): Promise<FirstLook> {
     const known = knownSessions.get(token.sessionId)
-    if (known !== undefined) assertProved(token, known.sessionKey)
-    const prepared = known === undefined || currentClaims ? null : tryPrepare(known, assertFits)
-    const result =
-      prepared === null ? { ...(await store.find(token.sessionId)), applied: false } : await rotate(token, store)
-    return { ...result, prepared }
+    if (known !== undefined) assertMatches(token, known.sessionKey)
+    // A known session takes one round trip: the store itself decides whether the verdict is `rotate`.
+    const early = known === undefined || refreshedClaims ? null : prepareEarly(known, assertFits)
+    let result = early ? await rotate(token, store) : { ...(await store.find(token.sessionId)), applied: false }
+    for (let race = 0; race < maxRaces; race++) {
+      const { row, storeTime, applied } = result
+      if (row === null) throw invalid('there is no such session')
+      assertMatches(token, row.sessionKey)
+      knownSessions.remember(row)
+      const attempt: Attempt = { token, store, row, storeTime, assertFits }
+      const { generation } = token
+      const outcome: Outcome | Refuse = outcomes[applied ? 'rotate' : decide(row, { generation, storeTime, ...policy })]
+      if (typeof outcome === 'function') return await outcome(attempt)
+      const accessToken = early ?? (await prepare(attempt))
+      const isWritten = applied || outcome.write === undefined
+      result = isWritten ? { row, storeTime, applied: true } : await outcome.write(attempt)
+      if (result.applied && result.row !== null) {
+        emit(outcome.event(result.row))
+        return tokenIssuer.issue(accessToken, { row: result.row, storeTime: result.storeTime })
+      }
+    }
+    throw refusal('AUTH_STORE_UNAVAILABLE', `the session was changed by others ${maxRaces} times meanwhile`)
   }
 
-  function tryPrepare(known: KnownSession, assertFits: AssertFits): PreparedToken | null {
+  /** `null` if the session must be read first: its claims no longer match the schema, or do not fit. */
+  function prepareEarly(known: KnownSession, assertFits: AssertFits): PreparedToken | null {
     try {
-      return sessions.prepareToken(known, assertFits)
+      return tokenIssuer.prepare(known, assertFits)
     } catch {
       return null
     }
   }
 
-  function assertProved(token: RefreshToken, sessionKey: string): void {
+  function assertMatches(token: RefreshToken, sessionKey: string): void {
     if (!refreshTokens.matches(token, sessionKey)) throw invalid('the second half of the mac is wrong')
   }
 
-  /** The new access token, checked to fit into the response before anything is written. */
-  async function tokenFor({ row, store }: Attempt, assertFits: AssertFits): Promise<PreparedToken> {
-    if (currentClaims) return await askClaims(row, store, assertFits)
+  /** Before anything is written: a token that cannot be signed or sent must not cost the client its session. */
+  async function prepare({ row, store, assertFits }: Attempt): Promise<PreparedToken> {
+    const content = refreshedClaims ? await refreshedClaims(row, store) : row
+    if (content === null) {
+      await signOut(row.id, store)
+      throw invalid('"refreshToken.claims" returned null')
+    }
     try {
-      return sessions.prepareToken(row, assertFits)
+      return tokenIssuer.prepare({ id: row.id, sub: row.sub, ...content }, assertFits)
     } catch (error) {
-      if (!(error instanceof TypeError)) throw error
-      // Signed in under an earlier schema: no refresh can ever mend that, signing in again does.
-      await sessions.signOut(row.id, store)
-      throw invalid('the claims of the sign-in do not match "accessToken.claims" any more')
+      if (refreshedClaims || !(error instanceof TypeError)) throw error
+      // The schema has changed since the sign-in. No refresh can mend that; a new sign-in does.
+      await signOut(row.id, store)
+      throw invalid('the claims given at sign-in no longer match "accessToken.claims"')
     }
   }
 
-  async function askClaims(row: SessionRow, store: TimedStore, assertFits: AssertFits): Promise<PreparedToken> {
-    const current = await store.withTimeout(() => currentClaims!(sessionInfo(row)))
-    if (current === null) {
-      await sessions.signOut(row.id, store)
-      throw invalid('the application ended the session')
-    }
-    if (typeof current !== 'object') {
-      throw new TypeError(
-        '"refreshToken.claims" must return { claims?, scope? }, or null to end the session: is a "return" missing?'
-      )
-    }
-    const claims = current.claims === undefined ? row.claims : checkAppClaims(current.claims)
-    return sessions.prepareToken({ ...row, claims, scope: narrowed(row.scope, current.scope) }, assertFits)
-  }
-
-  /** The first time that a generation is presented again within `retrySeconds` is noted; more of the same is not. */
-  async function countRepeat({ row, token, now, store }: Attempt): Promise<CompareAndSetResult> {
-    if ((row.repeatedGeneration ?? -1) >= token.generation) return { row, storeTime: now, applied: true }
+  /** Writes once for each generation: clients may repeat a token any number of times. */
+  async function countRepeat({ row, token, storeTime, store }: Attempt): Promise<CompareAndSetResult> {
+    if ((row.repeatedGeneration ?? -1) >= token.generation) return { row, storeTime, applied: true }
     const streak = streakAt(row, token.generation)
     return await store.countRepeat(row.id, { generation: row.generation, repeated: token.generation, streak })
   }
@@ -198,24 +199,8 @@ export function createRefresh(parts: SessionParts, sessions: Sessions) {
   }
 }
 
-function named({ id, sub }: SessionRow): { sub: string; sessionId: string } {
+function sessionOf({ id, sub }: SessionRow): { sub: string; sessionId: string } {
   return { sub, sessionId: id }
-}
-
-/** Nothing else of the row: its session key, above all, is not the application's business. */
-function sessionInfo({ id, sub, device, scope, claims }: SessionRow): SessionInfo {
-  return { id, sub, device, scope, claims }
-}
-
-/** Scope may shrink at a refresh, never grow beyond what the user signed in for. */
-function narrowed(session: string | null, current: string | undefined): string | null {
-  if (current === undefined) return session
-  const allowed = new Set(scopesOf(session))
-  return (
-    scopesOf(checkScope(current))
-      .filter((scope) => allowed.has(scope))
-      .join(' ') || null
-  )
 }
 
 function invalid(detail: string): AuthError {

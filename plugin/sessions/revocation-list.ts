@@ -1,14 +1,15 @@
 import type { Revocation } from '../stores/session-store.ts'
 import { tokenRevocationId, type AccessToken } from '../tokens/access-token.ts'
 
-/** What is revoked and could still be presented: asking costs a map look-up at most. */
+/** What is revoked, for as long as an access token could still be presented. Asking costs one or two map look-ups. */
 export class RevocationList {
   readonly #untils = { session: new Map<string, number>(), token: new Map<string, number>() }
-  /** A token that was found valid at this version need not be looked up again until it changes. */
+  /** A token that was found valid at this version need not be looked up again until the version changes. */
   #version = 0
 
-  record({ kind, id, until }: Revocation, now: number): 'new' | 'raised' | 'known' | 'over' {
-    if (until <= now) return 'over'
+  /** `raised`: it was known, with an earlier `until`. `expired`: it is not recorded. */
+  record({ kind, id, until }: Revocation, now: number): 'new' | 'raised' | 'known' | 'expired' {
+    if (until <= now) return 'expired'
     const known = this.#untils[kind].get(id)
     if (known !== undefined && known >= until) return 'known'
     this.#untils[kind].set(id, until)
@@ -16,6 +17,7 @@ export class RevocationList {
     return known === undefined ? 'new' : 'raised'
   }
 
+  /** Whether the token or its session is revoked. */
   isRevoked(token: AccessToken): boolean {
     if (token.checkedAtVersion === this.#version) return false
     if (this.#isListed(token)) return true
@@ -33,13 +35,13 @@ export class RevocationList {
     }
   }
 
+  /** Removes what has expired. */
   prune(now: number): void {
     for (const untils of Object.values(this.#untils)) {
       for (const [id, until] of untils) if (until <= now) untils.delete(id)
     }
   }
 
-  /** By its session, or by itself. */
   #isListed({ sessionId, claims: { iss, jti } }: AccessToken): boolean {
     return (
       (sessionId !== null && this.#untils.session.has(sessionId)) ||

@@ -5,20 +5,22 @@ import type { TimedStore } from './timed-store.ts'
 const retryMs = 1000
 
 export interface TrimmerParts {
-  readonly store: TimedStore
+  readonly store: Pick<TimedStore, 'trim'>
   readonly maxSessions: number
+  /** Seconds that a token which is signed now may be valid by the store's clock. */
   readonly accessLifetime: () => number
+  /** Receives the sessions of each batch. */
   readonly onRevoked: (sessions: readonly RevokedSession[]) => void
 }
 
 /**
- * Goes on where one step of the store had to stop: subjects with more sessions than one step revokes. Their sessions
- * cannot be refreshed any more; what is left is to log them, so that their access tokens are refused too.
+ * Continues where one step of the store stopped, for subjects with more sessions than one step revokes. Those sessions
+ * can no longer be refreshed. They are logged here in batches, so that their access tokens are refused too.
  */
 export class Trimmer {
   readonly #parts: TrimmerParts
   readonly #running = new Map<string, Promise<number>>()
-  /** Subjects that were added during a step, which may have looked before there was more to do. */
+  /** Subjects that were added while they were being trimmed: the step that is running may have missed their sessions. */
   readonly #again = new Set<string>()
   readonly #closing = new AbortController()
 
@@ -26,7 +28,10 @@ export class Trimmer {
     this.#parts = parts
   }
 
-  /** Resolves to how many sessions were revoked; never rejects, and goes on while the store is away. Calls for one subject share a run. */
+  /**
+   * Resolves to the number of sessions that were revoked. Never rejects: while the store is down, it tries again. Calls
+   * for one subject share a run.
+   */
   add(subject: Subject): Promise<number> {
     const key = JSON.stringify(subject)
     const known = this.#running.get(key)
@@ -44,7 +49,7 @@ export class Trimmer {
   async #run(subject: Subject, key: string): Promise<number> {
     const { store, maxSessions, accessLifetime, onRevoked } = this.#parts
     let total = 0
-    // Not before `add()` has noted the run.
+    // `add()` must register the run first.
     await null
     for (let more = true; more && !this.#closing.signal.aborted;) {
       try {
@@ -57,7 +62,7 @@ export class Trimmer {
         await setTimeout(retryMs, undefined, { ref: false, signal: this.#closing.signal }).catch(() => {})
       }
     }
-    // In the same turn as the last look, so that nobody joins a run that has ended.
+    // No await since the last step: a later `add()` starts a new run.
     this.#running.delete(key)
     return total
   }

@@ -128,7 +128,8 @@ t.test('refreshToken.claims that forgets its `return` is a logged 500 that names
     const response = await second.app.inject({ method: 'POST', url: '/refresh', payload: { refresh_token: refresh } })
     t.equal(response.statusCode, 500, String(value))
     t.strictSame(errors(), [
-      '"refreshToken.claims" must return { claims?, scope? }, or null to end the session: is a "return" missing?'
+      '"refreshToken.claims" must return { claims?, scope? }, or null to end the session: ' +
+        `received ${typeof value} (is a "return" missing?)`
     ])
     const { row } = await store.find(sessionId)
     t.strictSame([row?.generation, row?.revokedAt], [0, null])

@@ -1,0 +1,46 @@
+import type { SessionInfo } from '../options/refresh-token.ts'
+import type { Settings } from '../options/options.ts'
+import type { SessionRow } from '../stores/session-store.ts'
+import { checkAppClaims, checkScope } from '../tokens/app-claims.ts'
+import { scopesOf } from '../tokens/claims.ts'
+import type { TimedStore } from './timed-store.ts'
+
+/** The claims and the scope of a refreshed access token. */
+export type RefreshedClaims = Pick<SessionRow, 'claims' | 'scope'>
+
+/**
+ * Calls `refreshToken.claims` for the claims of a refreshed access token. Resolves to `null` if the application ends the
+ * session.
+ * @throws AuthError AUTH_STORE_UNAVAILABLE if the application's function rejects, or exceeds the request's time limit
+ * @throws TypeError for an invalid result
+ */
+export function createRefreshedClaims(currentClaims: NonNullable<Settings['refreshToken']['claims']>) {
+  return async function refreshedClaims(
+    row: SessionRow,
+    store: Pick<TimedStore, 'withTimeout'>
+  ): Promise<RefreshedClaims | null> {
+    const current = await store.withTimeout(() => currentClaims(sessionInfo(row)))
+    if (current === null) return null
+    if (typeof current !== 'object') {
+      throw new TypeError(
+        '"refreshToken.claims" must return { claims?, scope? }, or null to end the session: ' +
+          `received ${typeof current} (is a "return" missing?)`
+      )
+    }
+    const claims = current.claims === undefined ? row.claims : checkAppClaims(current.claims)
+    return { claims, scope: narrowed(row.scope, current.scope) }
+  }
+}
+
+/** Member by member: the application must not see the row's `sessionKey`. */
+function sessionInfo({ id, sub, device, scope, claims }: SessionRow): SessionInfo {
+  return { id, sub, device, scope, claims }
+}
+
+/** A refresh can narrow the scope of the sign-in, never widen it (RFC 6749 §6). */
+function narrowed(granted: string | null, requested: string | undefined): string | null {
+  if (requested === undefined) return granted
+  const allowed = new Set(scopesOf(granted))
+  const kept = scopesOf(checkScope(requested)).filter((scope) => allowed.has(scope))
+  return kept.join(' ') || null
+}

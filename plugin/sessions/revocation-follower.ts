@@ -1,0 +1,54 @@
+import type { Revocation } from '../stores/session-store.ts'
+import type { TimedStore } from './timed-store.ts'
+
+const pageSize = 1000
+
+export interface RevocationFollowerParts {
+  readonly store: Pick<TimedStore, 'readRevocations'>
+  /** Receives the entries of each page. */
+  readonly onEntries: (entries: readonly Revocation[]) => void
+  /** Called after a log that lost its place was read whole: `isLogged` tells what it holds. */
+  readonly onReread: (isLogged: (entry: Revocation) => boolean) => void
+}
+
+/** Follows the store's revocation log: each reading continues where the last one stopped. */
+export class RevocationFollower {
+  readonly #parts: RevocationFollowerParts
+  #cursor: string | null = null
+  /** What was read since the log lost its place, over several readings if some fail. `null`: it has not lost it. */
+  #reread: Set<string> | null = null
+  #reading = 0
+
+  constructor(parts: RevocationFollowerParts) {
+    this.#parts = parts
+  }
+
+  /** The number of the last reading that has begun. An entry that was written before a reading begins is in it. */
+  get reading(): number {
+    return this.#reading
+  }
+
+  /**
+   * Reads to the end of the log. Must not run twice at once.
+   * @throws AuthError AUTH_STORE_UNAVAILABLE; what was read before is kept
+   */
+  async read(): Promise<void> {
+    const { store, onEntries, onReread } = this.#parts
+    this.#reading++
+    for (let more = true; more;) {
+      const page = await store.readRevocations(this.#cursor, pageSize)
+      if (!page.resumed) this.#reread = new Set()
+      onEntries(page.entries)
+      for (const entry of page.entries) this.#reread?.add(textOf(entry))
+      this.#cursor = page.cursor
+      more = page.more
+    }
+    const reread = this.#reread
+    this.#reread = null
+    if (reread !== null) onReread((entry) => reread.has(textOf(entry)))
+  }
+}
+
+function textOf({ kind, id, until }: Revocation): string {
+  return `${kind}${id} ${until}`
+}

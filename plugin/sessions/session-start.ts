@@ -1,0 +1,110 @@
+import { randomBytes } from 'node:crypto'
+import { refusal } from '../errors.ts'
+import type { Emit } from '../events.ts'
+import type { Settings } from '../options/options.ts'
+import { revokeAllRememberedMs, type NewSession } from '../stores/session-store.ts'
+import type { KnownSessions } from './known-sessions.ts'
+import { ownIssuers } from './own-issuers.ts'
+import type { Revocations } from './revocations.ts'
+import { checkSignIn, type SignInInput } from './sign-in-input.ts'
+import type { TimedStore } from './timed-store.ts'
+import type { AssertFits, TokenIssuer, TokenSet } from './token-issuer.ts'
+import type { Trimmer } from './trimmer.ts'
+
+export interface SessionStartParts {
+  readonly settings: Pick<Settings, 'issuer' | 'refreshToken'>
+  readonly store: Pick<TimedStore, 'insert'>
+  /** Seconds that a token which is signed now may be valid by the store's clock. */
+  readonly accessLifetime: () => number
+  /** This node's own clock, by which the application says when a credential was read. */
+  readonly nodeClock: () => number
+  readonly tokenIssuer: TokenIssuer
+  readonly knownSessions: Pick<KnownSessions, 'remember'>
+  readonly revocations: Pick<Revocations, 'markRevoked' | 'isSessionRevoked' | 'revokeLocally' | 'longestRevocation'>
+  readonly trimmer: Pick<Trimmer, 'add'>
+  readonly emit: Emit
+}
+
+export interface SessionStartOptions {
+  /** Ids of sessions that are revoked in the same step. */
+  readonly revoke: readonly string[]
+  readonly assertFits: AssertFits
+  readonly transport: 'bearer' | 'cookie'
+  /** The store of the request. Default: a store with a time limit of its own. */
+  readonly store?: Pick<TimedStore, 'insert'> | undefined
+}
+
+export type StartSession = ReturnType<typeof createSessionStart>
+
+/** Starts sessions. */
+export function createSessionStart({
+  settings: { issuer, refreshToken },
+  store: sharedStore,
+  accessLifetime,
+  nodeClock,
+  tokenIssuer,
+  knownSessions,
+  revocations,
+  trimmer,
+  emit
+}: SessionStartParts) {
+  const { idleSeconds, absoluteSeconds, maxSessions } = refreshToken
+  const issuers = ownIssuers(issuer)
+
+  /**
+   * Starts a session, and revokes others in the same step: those in `revoke`, and all others of the subject if the input
+   * says `revokeOthers`.
+   * @throws AuthError AUTH_REVOKED_TOKEN if all sessions of the subject were revoked at or after `authenticatedAt`;
+   * AUTH_TOKEN_TOO_LARGE; AUTH_STORE_UNAVAILABLE
+   * @throws TypeError for an invalid member of the input
+   */
+  return async function startSession(
+    input: SignInInput,
+    { revoke, assertFits, transport, store = sharedStore }: SessionStartOptions
+  ): Promise<TokenSet> {
+    const { sub, claims, scope, device, authenticatedAt, revokeOthers } = checkSignIn(input)
+    if (authenticatedAt !== undefined && authenticatedAt < nodeClock() - revokeAllRememberedMs) {
+      throw refusal('AUTH_REVOKED_TOKEN', 'the credential was read more than a day ago')
+    }
+    const session: NewSession = {
+      id: randomBytes(16).toString('base64url'),
+      issuer,
+      sub,
+      sessionKey: randomBytes(16).toString('base64url'),
+      device,
+      scope,
+      claims,
+      accessLifetimeSeconds: accessLifetime(),
+      idleMs: idleSeconds * 1000,
+      absoluteMs: absoluteSeconds * 1000
+    }
+    const token = tokenIssuer.prepare(session, assertFits)
+    const inserted = await store.insert(session, {
+      issuers,
+      revoke,
+      revokeOthers,
+      maxSessions,
+      // An age, by this node's clock alone: the clocks of node and store are never compared.
+      authenticatedAge: authenticatedAt === undefined ? undefined : () => nodeClock() - authenticatedAt,
+      lifetimeSeconds: accessLifetime()
+    })
+    if (inserted.row === null) {
+      throw refusal('AUTH_REVOKED_TOKEN', 'all sessions of the subject were revoked after the credential was read')
+    }
+    const { row, storeTime, revoked, evicted, more } = inserted
+    revocations.markRevoked(revoked)
+    revocations.markRevoked(evicted, 'max-sessions')
+    revokeMissing(revoke.filter((id) => !revoked.some((session) => session.id === id)))
+    if (more) trimmer.add({ issuers, sub })
+    knownSessions.remember(row)
+    emit({ type: 'session-started', sub: row.sub, sessionId: row.id, transport })
+    return tokenIssuer.issue(token, { row, storeTime })
+  }
+
+  /** The store may have lost these sessions while their access tokens are still valid. */
+  function revokeMissing(ids: readonly string[]): void {
+    for (const id of ids) {
+      if (!revocations.isSessionRevoked(id)) revocations.revokeLocally(revocations.longestRevocation(id))
+    }
+  }
+}

@@ -1,0 +1,76 @@
+import type { SessionRow } from '../stores/session-store.ts'
+import type { AccessTokens } from '../tokens/access-tokens.ts'
+import type { PreparedToken } from '../tokens/prepared-token.ts'
+import type { RefreshTokens } from '../tokens/refresh-token.ts'
+
+/** The tokens of one session. */
+export interface TokenSet {
+  readonly sessionId: string
+  readonly sub: string
+  readonly scope: string | null
+  readonly accessToken: string
+  readonly refreshToken: string
+  /** Seconds until the access token expires. */
+  readonly expiresIn: number
+  /** Seconds until the session expires. */
+  readonly sessionExpiresIn: number
+}
+
+/**
+ * Throws if the response cannot carry an access token of this length. Called before anything is written.
+ * @param claims the application's own claims, for the error message
+ */
+export type AssertFits = (tokenLength: number, claims: Readonly<Record<string, unknown>>) => void
+
+/** What the access token of a session carries. */
+export type TokenContent = Pick<SessionRow, 'id' | 'sub' | 'claims' | 'scope'>
+
+export interface TokenIssuerParts {
+  readonly accessTokens: Pick<AccessTokens, 'prepare'>
+  readonly refreshTokens: Pick<RefreshTokens, 'issue'>
+  /** The clock of access tokens. */
+  readonly clock: () => number
+  /** `accessToken.lifetimeSeconds` */
+  readonly lifetimeSeconds: number
+}
+
+export type TokenIssuer = ReturnType<typeof createTokenIssuer>
+
+/** Issues the tokens of sessions in two steps, so that a token that cannot be signed or sent prevents the write. */
+export function createTokenIssuer({ accessTokens, refreshTokens, clock, lifetimeSeconds }: TokenIssuerParts) {
+  return {
+    /**
+     * The step before the write: checks the access token, without signing it.
+     * @throws TypeError if the claims do not match `accessToken.claims`
+     * @throws AuthError AUTH_TOKEN_TOO_LARGE
+     */
+    prepare({ id, sub, claims, scope }: TokenContent, assertFits: AssertFits): PreparedToken {
+      const prepared = accessTokens.prepare({ sub, sid: id, scope, claims })
+      assertFits(prepared.length, claims)
+      return prepared
+    },
+
+    /** The step after the write: signs tokens that are valid no longer than the row and the session allow. */
+    issue(prepared: PreparedToken, { row, storeTime }: { row: SessionRow; storeTime: number }): TokenSet {
+      const now = clock()
+      const iat = Math.floor(now / 1000)
+      // The row's limit is counted by the store's clock, which may be behind.
+      const aheadSeconds = Math.floor(Math.max(0, now - storeTime) / 1000)
+      const longestSeconds = Math.max(1, row.accessLifetimeSeconds - aheadSeconds)
+      const exp = Math.min(iat + Math.min(lifetimeSeconds, longestSeconds), Math.floor(row.absoluteExpiresAt / 1000))
+      return {
+        sessionId: row.id,
+        sub: row.sub,
+        scope: prepared.scope,
+        accessToken: prepared.sign({ iat, exp }),
+        refreshToken: refreshTokens.issue({
+          sessionId: row.id,
+          generation: row.generation,
+          sessionKey: row.sessionKey
+        }),
+        expiresIn: exp - iat,
+        sessionExpiresIn: Math.floor((row.idleExpiresAt - storeTime) / 1000)
+      }
+    }
+  }
+}
