@@ -5,7 +5,7 @@ export interface Effort {
   readonly burstMs: number
   /** Runs before the first burst, until one of these is reached, so that the JIT compiler has finished. */
   readonly warmUp: { readonly operations: number; readonly cpuMs: number }
-  /** Consecutive bursts of a subject, in turn with its reference. */
+  /** Bursts of a subject in each round, in turn with its reference. */
   readonly turns: number
   /** How often every subject has its turn. */
   readonly rounds: number

@@ -83,7 +83,7 @@ async function compareServers(
     const cold = await open('plugin.js', { key: keyOf(alg), cacheSize: effort.coldCacheSize })
     const seen = signMany(alg, users)
     for (const source of ['header', 'cookie'] as const) {
-      // More than fit into the cache: each has left the cache when its turn comes again. Each source has its own.
+      // There are more tokens than the cache holds, so each has left it when its turn comes again.
       const unseen = signMany(alg, Math.ceil(effort.coldCacheSize * 1.2))
       groups.plugin.push(
         await againstBare(names.routeSeen(alg, source), { server: warm, requests: requestsOf(seen, { source }) })

@@ -6,7 +6,7 @@ import { announce } from './announce.js'
 import { input } from '../input.js'
 
 const { issuer, audience } = input
-// With a text, the library tries to parse a public key first, which takes half a millisecond per request.
+// Given a string, the library tries to parse a public key first, which takes half a millisecond per request.
 const secret = createSecretKey(Buffer.from(input.secret))
 const jwtFromRequest = ExtractJwt.fromAuthHeaderAsBearerToken()
 passport.use(

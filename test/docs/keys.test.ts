@@ -15,7 +15,7 @@ const run = promisify(execFile)
 const page = readFileSync('docs/keys.md', 'utf8')
 const address = 'https://api.example.com/.well-known/jwks.json'
 
-/** The only block of this language that has this word. */
+/** The only block in this language that contains this word. */
 function block(language: string, word: string): string {
   const blocks = [...page.matchAll(new RegExp(`\`\`\`${language}\\n([^]*?)\`\`\``, 'g'))]
     .map(([, code]) => code!)
@@ -24,15 +24,15 @@ function block(language: string, word: string): string {
   return blocks[0]!
 }
 
-/** A service whose keys are at an address, and a token that its EdDSA key signed. */
+/** Starts an application that publishes its keys, and signs a token with its EdDSA key. */
 async function serve(t: Test) {
   const { app } = await createApp({
     plugin: { clock: Date.now, keys: [{ key: generateKeyPairSync('ed25519').privateKey }] }
   })
   t.teardown(() => app.close())
   const url = await app.listen({ port: 0, host: '127.0.0.1' })
-  const own = (code: string) => code.replaceAll(address, `${url}/.well-known/jwks.json`)
-  return { own, token: await app.accessTokens.sign({ sub: 'machine' }) }
+  const withUrl = (code: string) => code.replaceAll(address, `${url}/.well-known/jwks.json`)
+  return { withUrl, token: await app.accessTokens.sign({ sub: 'machine' }) }
 }
 
 t.test('each openssl command of docs/keys.md makes a key that signs', skipWithoutOpenssl, async (t) => {
@@ -49,10 +49,10 @@ t.test('each openssl command of docs/keys.md makes a key that signs', skipWithou
 })
 
 t.test('the service in TypeScript of docs/keys.md verifies a token of ours', async (t) => {
-  const { own, token } = await serve(t)
+  const { withUrl, token } = await serve(t)
   const file = join(t.testdir(), 'service.ts')
   const verify = async (token: string) => {
-    writeFileSync(file, `const token = '${token}'\n${own(block('ts', 'createRemoteJWKSet'))}`)
+    writeFileSync(file, `const token = '${token}'\n${withUrl(block('ts', 'createRemoteJWKSet'))}`)
     await run(process.execPath, [...process.execArgv, file])
   }
   await t.resolves(verify(token))
@@ -60,9 +60,9 @@ t.test('the service in TypeScript of docs/keys.md verifies a token of ours', asy
 })
 
 t.test('the service in Python of docs/keys.md verifies a token of ours', skipWithoutPyJwt, async (t) => {
-  const { own, token } = await serve(t)
+  const { withUrl, token } = await serve(t)
   const verify = (token: string) =>
-    run(python!, ['-c', `token = "${token}"\n${own(block('python', 'PyJWKClient'))}\nprint(claims["sub"])`])
+    run(python!, ['-c', `token = "${token}"\n${withUrl(block('python', 'PyJWKClient'))}\nprint(claims["sub"])`])
   t.equal((await verify(token)).stdout, 'machine\n')
   await t.rejects(verify(token.replace(/.{9}$/, 'AAAAAAAAA')), { message: /InvalidSignatureError/ })
 })

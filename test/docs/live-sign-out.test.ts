@@ -7,21 +7,21 @@ import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
 import { audience, makeKey, tokenOf } from '../fixtures/issuer.ts'
 
-// A process that starts from TypeScript takes its time on a busy machine.
+// Starting a process from TypeScript takes long on a busy machine.
 t.setTimeout(120_000)
 
 type Headers = Record<string, string>
 
-/** Starts the recipe of docs/live-sign-out.md as it stands there, but for these replacements. */
-async function startRecipe(t: Test, replacements: Record<string, string> = {}) {
+/** Starts the example of docs/live-sign-out.md, unchanged except for these replacements. */
+async function startExample(t: Test, replacements: Record<string, string> = {}) {
   let code = /<!-- test: live -->\n```ts\n([^]*?)```/.exec(readFileSync('docs/live-sign-out.md', 'utf8'))?.[1] ?? ''
-  const door = pathToFileURL('plugin/index.ts').href
-  for (const [text, replacement] of Object.entries({ "'fastify-authenticate'": `'${door}'`, ...replacements })) {
-    t.ok(code.includes(text), `the recipe has ${text}`)
+  const pluginUrl = pathToFileURL('plugin/index.ts').href
+  for (const [text, replacement] of Object.entries({ "'fastify-authenticate'": `'${pluginUrl}'`, ...replacements })) {
+    t.ok(code.includes(text), `the example has ${text}`)
     code = code.replace(text, replacement)
   }
-  const folder = t.testdir({ 'recipe.ts': code })
-  const server = spawn(process.execPath, [...process.execArgv, join(folder, 'recipe.ts')], {
+  const folder = t.testdir({ 'example.ts': code })
+  const server = spawn(process.execPath, [...process.execArgv, join(folder, 'example.ts')], {
     env: { ...process.env, PORT: '0', AUTH_SECRET: '0123456789abcdef0123456789abcdef' },
     stdio: ['ignore', 'pipe', 'inherit']
   })
@@ -38,16 +38,16 @@ async function startRecipe(t: Test, replacements: Record<string, string> = {}) {
     async open(headers: Headers) {
       const socket = new WebSocket(`${url}/live`, { headers })
       t.teardown(() => socket.terminate())
-      const heard: unknown[] = []
-      socket.on('message', (data: Buffer) => heard.push(String(data)))
-      const closed = once(socket, 'close').then(([code, reason]) => [...heard, [code, String(reason)]])
+      const received: unknown[] = []
+      socket.on('message', (data: Buffer) => received.push(String(data)))
+      const closed = once(socket, 'close').then(([code, reason]) => [...received, [code, String(reason)]])
       return { socket, first: Promise.race([once(socket, 'message').then(([data]) => String(data)), closed]), closed }
     }
   }
 }
 
 t.test('the example of docs/live-sign-out.md closes a socket when its session ends', async (t) => {
-  const { url, login, open } = await startRecipe(t)
+  const { url, login, open } = await startExample(t)
   const [ending, staying] = [await login(), await login()]
   const [ended, stays] = [await open(ending), await open(staying)]
   t.strictSame(await Promise.all([ended.first, stays.first]), ['signed in', 'signed in'])
@@ -59,8 +59,10 @@ t.test('the example of docs/live-sign-out.md closes a socket when its session en
 
 t.test('the example of docs/live-sign-out.md keeps a socket open whose token is valid for 30 days', async (t) => {
   const day = 24 * 3600
-  const lifetimes = `accessToken: { lifetimeSeconds: ${30 * day}, maxLifetimeSeconds: ${30 * day} }, refreshToken: { idleSeconds: ${60 * day}, absoluteSeconds: ${90 * day} },`
-  const { url, login, open } = await startRecipe(t, {
+  const lifetimes = `
+    accessToken: { lifetimeSeconds: ${30 * day}, maxLifetimeSeconds: ${30 * day} },
+    refreshToken: { idleSeconds: ${60 * day}, absoluteSeconds: ${90 * day} },`
+  const { url, login, open } = await startExample(t, {
     'secret: process.env.AUTH_SECRET,': `secret: process.env.AUTH_SECRET, ${lifetimes}`
   })
   const headers = await login()
@@ -80,7 +82,7 @@ t.test(
     const key = makeKey('ES256', 'ec')
     const idp = 'https://idp.example.com'
     const trusted = JSON.stringify([{ issuer: idp, audience, jwks: { keys: [key.jwk] }, algorithms: ['ES256'] }])
-    const { open } = await startRecipe(t, {
+    const { open } = await startExample(t, {
       'const needs: TokenNeeds = {}': `const needs: TokenNeeds = { issuers: ['${idp}'] }`,
       'secret: process.env.AUTH_SECRET,': `secret: process.env.AUTH_SECRET, trustedIssuers: ${trusted},`
     })

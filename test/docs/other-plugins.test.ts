@@ -6,16 +6,17 @@ import fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import authenticate from '../../plugin/index.ts'
 
-const text = readFileSync('docs/other-plugins.md', 'utf8')
-const door = pathToFileURL(join(import.meta.dirname, '../../plugin/index.ts')).href
+const page = readFileSync('docs/other-plugins.md', 'utf8')
+const pluginUrl = pathToFileURL(join(import.meta.dirname, '../../plugin/index.ts')).href
 process.env.AUTH_SECRET = '0123456789abcdef0123456789abcdef'
 
-/** An application with the lines of the named block, and a route that needs a user. */
-async function start(t: Test, name: string): Promise<FastifyInstance> {
+/** Starts an application with the lines of the named block, and a route that requires a user. */
+async function startApplication(t: Test, name: string): Promise<FastifyInstance> {
   const code =
-    new RegExp(`<!-- test: ${name} -->\n\`\`\`ts\n([^]*?)\`\`\``).exec(text)?.[1] ?? t.fail(`no block named ${name}`)
+    new RegExp(`<!-- test: ${name} -->\n\`\`\`ts\n([^]*?)\`\`\``).exec(page)?.[1] ?? t.fail(`no block is named ${name}`)
+  const lines = String(code).replace("'fastify-authenticate'", `'${pluginUrl}'`)
   const folder = t.testdir({
-    'application.ts': `import Fastify from 'fastify'\nconst app = Fastify()\n${String(code).replace("'fastify-authenticate'", `'${door}'`)}\nexport { app }\n`
+    'application.ts': `import Fastify from 'fastify'\nconst app = Fastify()\n${lines}\nexport { app }\n`
   })
   const { app } = (await import(pathToFileURL(join(folder, 'application.ts')).href)) as { app: FastifyInstance }
   t.teardown(() => app.close())
@@ -24,8 +25,15 @@ async function start(t: Test, name: string): Promise<FastifyInstance> {
   return app
 }
 
-/** The statuses of so many requests, each as often as it came. */
-async function statuses(app: FastifyInstance, times: number, headers = {}, remoteAddress = '192.0.2.1') {
+/** Sends `times` requests; resolves to how often each status was received. */
+async function statuses(
+  app: FastifyInstance,
+  {
+    times,
+    headers = {},
+    remoteAddress = '192.0.2.1'
+  }: { times: number; headers?: Record<string, string>; remoteAddress?: string }
+) {
   const counts: Record<string, number> = {}
   for (let index = 0; index < times; index++) {
     const { statusCode } = await app.inject({ url: '/me', headers, remoteAddress })
@@ -37,25 +45,33 @@ async function statuses(app: FastifyInstance, times: number, headers = {}, remot
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
 t.test('@fastify/rate-limit as a hook before the plugin counts every request, refused or not', async (t) => {
-  const app = await start(t, 'all requests')
+  const app = await startApplication(t, 'all requests')
   const good = bearer(await app.accessTokens.sign({ sub: 'alice' }))
-  t.strictSame(await statuses(app, 60, bearer('guess')), { 401: 60 })
-  t.strictSame(await statuses(app, 30, good), { 200: 30 })
-  t.strictSame(await statuses(app, 20), { 401: 10, 429: 10 })
-  t.strictSame(await statuses(app, 1, good), { 429: 1 })
-  t.strictSame(await statuses(app, 1, good, '192.0.2.2'), { 200: 1 }, 'another address is served')
+  t.strictSame(await statuses(app, { times: 60, headers: bearer('guess') }), { 401: 60 })
+  t.strictSame(await statuses(app, { times: 30, headers: good }), { 200: 30 })
+  t.strictSame(await statuses(app, { times: 20 }), { 401: 10, 429: 10 })
+  t.strictSame(await statuses(app, { times: 1, headers: good }), { 429: 1 })
+  t.strictSame(
+    await statuses(app, { times: 1, headers: good, remoteAddress: '192.0.2.2' }),
+    { 200: 1 },
+    'another address is served'
+  )
 })
 
 t.test('@fastify/rate-limit counts refused tokens only, and turns their address away', async (t) => {
-  const app = await start(t, 'refused tokens')
+  const app = await startApplication(t, 'refused tokens')
   const good = bearer(await app.accessTokens.sign({ sub: 'alice' }))
-  t.strictSame(await statuses(app, 30, good), { 200: 30 }, 'good tokens are not counted')
-  t.strictSame(await statuses(app, 30), { 401: 30 }, 'nor are callers without one')
-  t.strictSame(await statuses(app, 25, bearer('guess')), { 401: 20, 429: 5 })
+  t.strictSame(await statuses(app, { times: 30, headers: good }), { 200: 30 }, 'good tokens are not counted')
+  t.strictSame(await statuses(app, { times: 30 }), { 401: 30 }, 'nor are callers without one')
+  t.strictSame(await statuses(app, { times: 25, headers: bearer('guess') }), { 401: 20, 429: 5 })
   const refused = await app.inject({ url: '/me', headers: good, remoteAddress: '192.0.2.1' })
   t.equal(refused.statusCode, 429)
   t.match(refused.headers['retry-after'], /^(300|2\d\d)$/)
-  t.strictSame(await statuses(app, 1, good, '192.0.2.2'), { 200: 1 }, 'another address is served')
+  t.strictSame(
+    await statuses(app, { times: 1, headers: good, remoteAddress: '192.0.2.2' }),
+    { 200: 1 },
+    'another address is served'
+  )
 })
 
 t.test('app.authenticate as a preHandler runs after the limit of the route', async (t) => {
@@ -68,5 +84,5 @@ t.test('app.authenticate as a preHandler runs after the limit of the route', asy
     { config: { rateLimit: { max: 5, timeWindow: '1 minute' } }, preHandler: [app.authenticate] },
     async () => 'me'
   )
-  t.strictSame(await statuses(app as unknown as FastifyInstance, 8), { 401: 5, 429: 3 })
+  t.strictSame(await statuses(app as unknown as FastifyInstance, { times: 8 }), { 401: 5, 429: 3 })
 })

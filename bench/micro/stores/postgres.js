@@ -23,7 +23,7 @@ export async function open({ host, user, database }, schema) {
 
   return {
     store,
-    /** Inserts one session by the store, and copies it in the database, which is faster. */
+    /** Inserts one session through the store, and copies it in the database, which is faster. */
     async fill(count) {
       await store.insert(session(1), inserting)
       const columns = await copiedColumns()

@@ -10,7 +10,7 @@ export async function open({ folder }, name) {
   const store = sqliteStore(new DatabaseSync(file))
   return {
     store,
-    /** Inserts one session by the store, and copies it: each insert by the store would wait for the disk. */
+    /** Inserts one session through the store, and copies it: each insert by the store would wait for the disk. */
     async fill(count) {
       await store.insert(session(1), inserting)
       const database = new DatabaseSync(file)
