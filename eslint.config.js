@@ -1,4 +1,30 @@
 import neostandard from 'neostandard'
+import { plugin } from 'typescript-eslint'
 
-// Prettier decides how code looks.
-export default neostandard({ ts: true, noStyle: true, env: ['browser'], ignores: ['dist/**', '.tap/**'] })
+export default [
+  // Prettier decides how code looks.
+  ...neostandard({ ts: true, noStyle: true, env: ['browser'], ignores: ['dist/**', '.tap/**', '.cache/**'] }),
+  {
+    files: ['**/*.ts'],
+    languageOptions: {
+      parserOptions: {
+        project: ['./tsconfig.json', './example-server/tsconfig.json'],
+        tsconfigRootDir: import.meta.dirname
+      }
+    },
+    plugins: { '@typescript-eslint': plugin },
+    rules: {
+      // `void` marks a promise that is deliberately not awaited.
+      'no-void': ['error', { allowAsStatement: true }],
+      // A promise is awaited, returned or explicitly ignored. tap runs subtests in order by itself.
+      '@typescript-eslint/no-floating-promises': [
+        'error',
+        { allowForKnownSafePromises: [{ from: 'package', name: 'PromiseWithSubtest', package: '@tapjs/core' }] }
+      ],
+      '@typescript-eslint/switch-exhaustiveness-check': [
+        'error',
+        { considerDefaultExhaustiveForUnions: true, requireDefaultForNonUnion: false }
+      ]
+    }
+  }
+]

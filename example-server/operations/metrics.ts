@@ -96,6 +96,7 @@ export function createMetrics({ events, passwords, liveSockets, clock = () => pe
       case 'revocation-log-recovered':
         lastReadAt = null
         break
+      default:
     }
   })
 

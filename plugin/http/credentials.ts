@@ -48,6 +48,9 @@ export function assertWellFormed(credentials: Credentials): asserts credentials 
     case 'header':
       if (token68.test(credentials.token)) return
       throw refusal('AUTH_MALFORMED_CREDENTIALS', 'the Authorization header does not hold exactly one token68')
+    case 'none':
+    case 'cookie':
+    case 'several':
   }
 }
 

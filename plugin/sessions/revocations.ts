@@ -165,7 +165,7 @@ export class Revocations {
     }
     this.#staleness.isStale()
     // Not awaited: reading must go on while there is a lot to write.
-    this.#pending.flushQueue()
+    void this.#pending.flushQueue()
   }
 
   #take(entries: readonly Revocation[]): void {

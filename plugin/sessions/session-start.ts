@@ -95,7 +95,7 @@ export function createSessionStart({
     revocations.markRevoked(revoked)
     revocations.markRevoked(evicted, 'max-sessions')
     revokeMissing(revoke.filter((id) => !revoked.some((session) => session.id === id)))
-    if (more) trimmer.add({ issuers, sub })
+    if (more) void trimmer.add({ issuers, sub })
     knownSessions.remember(row)
     emit({ type: 'session-started', sub: row.sub, sessionId: row.id, transport })
     return tokenIssuer.issue(token, { row, storeTime })

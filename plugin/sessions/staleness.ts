@@ -27,8 +27,9 @@ export class Staleness {
     const { limitMs, monotonic, emit } = this.#parts
     const silentMs = monotonic() - this.#lastReadAt
     const isStale = silentMs > limitMs
-    if (isStale !== this.#wasStale)
+    if (isStale !== this.#wasStale) {
       emit({ type: isStale ? 'revocation-log-stale' : 'revocation-log-recovered', silentMs })
+    }
     this.#wasStale = isStale
     return isStale
   }

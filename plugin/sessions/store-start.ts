@@ -63,7 +63,7 @@ export function createStoreStart({
       log.warn(
         `fastify-authenticate starts without its store: ${reasonOf(error)}. Sign-in, refresh and sign-out are 503 until it responds; ${meanwhile}`
       )
-      prepareLater()
+      void prepareLater()
     }
   }
 
@@ -89,7 +89,7 @@ export function createStoreStart({
       await withTimeout(
         () =>
           store.subscribe?.(() => {
-            revocations.wake()
+            void revocations.wake()
           }),
         { ms: subscribeMs, timeoutError }
       )
@@ -112,7 +112,7 @@ export function createStoreStart({
       assertClocksAgree(storeClock.excessMs)
       revocations.startServing()
       timer = setInterval(() => {
-        revocations.poll()
+        void revocations.poll()
       }, pollSeconds * 1000).unref()
     },
 

@@ -28,10 +28,11 @@ async function counted(act: () => Promise<unknown>, token = '') {
   const { parse } = JSON
   const maps: unknown[] = []
   const parsed: number[] = []
-  Map.prototype.get = function (this: Map<unknown, unknown>, entry: unknown) {
+  const patched = function (this: Map<unknown, unknown>, entry: unknown) {
     if (entry === tail) maps.push(this)
     return get.call(this, entry)
   }
+  Object.assign(Map.prototype, { get: patched })
   JSON.parse = (text: string, ...rest: []) => {
     const segment = segments.indexOf(text)
     if (segment >= 0 && /[/\\]plugin[/\\]tokens[/\\]/.test(new Error().stack!.split('\n')[2]!)) parsed.push(segment)
@@ -41,7 +42,7 @@ async function counted(act: () => Promise<unknown>, token = '') {
   try {
     await act()
   } finally {
-    Map.prototype.get = get
+    Object.assign(Map.prototype, { get })
     JSON.parse = parse
   }
   return { ...count, maps, parsed }

@@ -386,8 +386,9 @@ for (const { name, warm, claims } of [
     const server = await createApp({ plugin: { refreshToken } })
     t.teardown(() => server.app.close())
     for (const transport of ['bearer', 'cookie'] as const) {
-      for (const row of cases)
+      for (const row of cases) {
         await t.test(`${row.name}, by ${transport}`, (t) => check(t, server, row, transport, warm))
+      }
     }
     t.strictSame(server.warnings(), [])
   })

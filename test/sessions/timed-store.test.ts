@@ -23,7 +23,7 @@ t.test('all calls of one request share one time limit of 2 s', async (t) => {
   monotonic.set(1500)
   const outcome = store.revoke('x', { lifetimeSeconds: 600 }).catch((error: { code: string }) => error.code)
   let settled: unknown
-  outcome.then((code) => {
+  void outcome.then((code) => {
     settled = code
   })
   mock.timers.tick(499)

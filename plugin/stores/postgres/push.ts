@@ -100,7 +100,7 @@ export function createPush(pool: PostgresPool, { channel, responseMs }: { channe
       if (closed) throw new Error('Cannot subscribe: the store is closed')
       if (probeTimer === undefined) {
         reserve()
-        start()
+        void start()
       }
       wakes.add(wake)
       // Sending and receiving have a limit each.

@@ -86,8 +86,9 @@ export function createWriteQueue({ database, attempt, pause, timeoutMs }: WriteQ
 
   /** Their callers have stopped waiting: the calls must not be carried out later. */
   function rejectLate(busy: unknown): void {
-    while (calls[0] !== undefined && calls[0].until < performance.now())
+    while (calls[0] !== undefined && calls[0].until < performance.now()) {
       calls.shift()!.reject(timeoutError(timeoutMs, busy))
+    }
   }
 
   /** Returns SQLite's error if another connection holds the lock, else `null`. */

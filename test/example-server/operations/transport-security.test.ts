@@ -111,6 +111,7 @@ t.test('warnOfTrustedClients() warns if TRUST_PROXY contains every client', asyn
         'guessing. List only the addresses of your proxies'
     )
   }
-  for (const TRUST_PROXY of ['', 'false', '10.0.0.0/8'])
+  for (const TRUST_PROXY of ['', 'false', '10.0.0.0/8']) {
     t.equal(warnOfTrustedClients(readConfig({ TRUST_PROXY })), null)
+  }
 })
