@@ -16,8 +16,8 @@ export interface PendingRevocationsParts {
 }
 
 /**
- * This process' revocations that have not been read from the store's log yet. A store can confirm a write and lose it in
- * a failover. So only a revocation that comes back from the log is certain; until then it is written again.
+ * This process' revocations that have not been read from the store's log yet. A store can confirm a write and lose it
+ * in a failover. So only a revocation that comes back from the log is certain; until then it is written again.
  */
 export class PendingRevocations {
   readonly #parts: PendingRevocationsParts

@@ -9,8 +9,8 @@ import type { TimedStore } from './timed-store.ts'
 export type RefreshedClaims = Pick<SessionRow, 'claims' | 'scope'>
 
 /**
- * Calls `refreshToken.claims` for the claims of a refreshed access token. Resolves to `null` if the application ends the
- * session.
+ * Calls `refreshToken.claims` for the claims of a refreshed access token. Resolves to `null` if the application ends
+ * the session.
  * @throws AuthError AUTH_STORE_UNAVAILABLE if the application's function rejects, or exceeds the request's time limit
  * @throws TypeError for an invalid result
  */

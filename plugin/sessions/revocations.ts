@@ -17,8 +17,8 @@ export interface RevocationsParts {
   /** The clock of access tokens. */
   readonly now: () => number
   /**
-   * The store's clock, which can be behind `now` for a while. A revocation that has expired by `now` only still matters.
-   * Default: `now`.
+   * The store's clock, which can be behind `now` for a while. A revocation that has expired by `now` only still
+   * matters. Default: `now`.
    */
   readonly storeNow?: (() => number) | undefined
   /** Seconds that a token which is signed now may be valid by the store's clock. */
@@ -89,8 +89,8 @@ export class Revocations {
   }
 
   /**
-   * Records an entry that a call of the store has logged. A store whose clock was set back reckons `until` from too early
-   * a time: the entry is then written again, to outlast this process' tokens.
+   * Records an entry that a call of the store has logged. A store whose clock was set back reckons `until` from too
+   * early a time: the entry is then written again, to outlast this process' tokens.
    */
   record(entry: Revocation, reason: RevocationReason = null): void {
     if (this.#record(entry, reason)) this.#pending.expect(entry)
@@ -126,7 +126,9 @@ export class Revocations {
     return { kind: 'session', id: sessionId, until }
   }
 
-  /** Reads on in the log. Concurrent calls share one reading. Never rejects: a log that cannot be read becomes stale. */
+  /**
+   * Reads on in the log. Concurrent calls share one reading. Never rejects: a log that cannot be read becomes stale.
+   */
   poll(): Promise<void> {
     this.#polling ??= this.#follow().finally(() => {
       this.#polling = undefined

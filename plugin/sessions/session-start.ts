@@ -52,8 +52,8 @@ export function createSessionStart({
   const issuers = ownIssuers(issuer)
 
   /**
-   * Starts a session, and revokes others in the same step: those in `revoke`, and all others of the subject if the input
-   * says `revokeOthers`.
+   * Starts a session, and revokes others in the same step: those in `revoke`, and all others of the subject if the
+   * input says `revokeOthers`.
    * @throws AuthError AUTH_REVOKED_TOKEN if all sessions of the subject were revoked at or after `authenticatedAt`;
    * AUTH_TOKEN_TOO_LARGE; AUTH_STORE_UNAVAILABLE
    * @throws TypeError for an invalid member of the input

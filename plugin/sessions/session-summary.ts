@@ -2,16 +2,19 @@ import type { SessionRow } from '../stores/session-store.ts'
 
 const hourMs = 3_600_000
 
-/** One row of `app.sessions.list()`. */
+/** A session in the list of `app.sessions.list()`. */
 export interface SessionSummary {
+  /** The session id, for `app.sessions.revoke()`. */
   readonly id: string
+  /** The `device` given at sign-in, `null` if there was none. */
   readonly device: string | null
   readonly createdAt: Date
   /**
-   * To the hour, rounded down, but not before `createdAt`: a thief who could see each refresh would know when a stolen
-   * token can be presented without an alarm.
+   * The last refresh, rounded down to the hour, but not before `createdAt`. An exact time would tell a thief when a
+   * stolen refresh token can be used without being detected.
    */
   readonly lastUsedAt: Date
+  /** When the session expires unless it is refreshed. */
   readonly expiresAt: Date
 }
 

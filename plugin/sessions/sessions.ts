@@ -48,8 +48,8 @@ export function createSessions({
       }),
 
     /**
-     * Signs out the session of a refresh token of any generation, as `signOut()` does. Does nothing for a text that is not
-     * a refresh token of this application.
+     * Signs out the session of a refresh token of any generation, as `signOut()` does. Does nothing for a text that is
+     * not a refresh token of this application.
      * @throws AuthError AUTH_STORE_UNAVAILABLE
      */
     async endByRefreshToken(text: string, store = sharedStore): Promise<void> {
@@ -64,8 +64,8 @@ export function createSessions({
     },
 
     /**
-     * The session of a refresh token of any generation, even if the store has lost the session. `null` for a text that is
-     * not a refresh token of this application.
+     * The session of a refresh token of any generation, even if the store has lost the session. `null` for a text that
+     * is not a refresh token of this application.
      * @throws AuthError AUTH_STORE_UNAVAILABLE
      */
     async findSession(text: string, store = sharedStore): Promise<string | null> {
@@ -84,8 +84,8 @@ export function createSessions({
       revokeIn(sharedStore, { sessionId, sub, issuers }),
 
     /**
-     * Revokes all sessions of a subject but `except`, and refuses sign-ins whose credential was read before. Resolves to
-     * the number of sessions.
+     * Revokes all sessions of a subject but `except`, and refuses sign-ins whose credential was read before. Resolves
+     * to the number of sessions.
      */
     async revokeAll(sub: string, { except }: { except?: string | null } = {}): Promise<number> {
       const store = sharedStore.withDeadline()
@@ -101,8 +101,8 @@ export function createSessions({
   }
 
   /**
-   * Whether a refresh token is a session's own. `lost`: the store does not know the session, so only the half of the mac
-   * that `secret` keys is checked. That suffices to revoke: the session's access tokens may still be valid.
+   * Whether a refresh token is a session's own. `lost`: the store does not know the session, so only the half of the
+   * mac that `secret` keys is checked. That suffices to revoke: the session's access tokens may still be valid.
    */
   async function ownershipOf(token: RefreshToken, store: TimedStore): Promise<'ours' | 'lost' | 'not ours'> {
     const { row } = await store.find(token.sessionId)

@@ -2,37 +2,41 @@ import { undefinedMember } from '../arguments.ts'
 import { checkAppClaims, checkScope } from '../tokens/app-claims.ts'
 
 export interface SignInInput {
-  /** Whose session it is: a non-empty, well-formed string of at most 1000 bytes. */
+  /** The user or machine that signed in: the claim `sub`. Well-formed Unicode without U+0000, 1 to 1000 bytes. */
   readonly sub: string
-  /** The application's own claims, put into every access token of the session. At most 8 KiB with the rest. */
+  /** Claims of the application's own, for every access token of the session. Default: none. */
   readonly claims?: Readonly<Record<string, unknown>> | undefined
-  /** Space-separated scopes (RFC 6749 §3.3). Default: none. */
+  /** Space-separated scopes (RFC 6749 §3.3). A refresh can narrow them, never widen them. Default: none. */
   readonly scope?: string | undefined
-  /** What `app.sessions.list()` shows of the device, at most 200 characters. Default: `null`. */
+  /** A name of the device for `app.sessions.list()`, at most 200 characters. Default: none. */
   readonly device?: string | undefined
   /**
-   * When the credential was read, milliseconds since the epoch by this node's clock: the sign-in is refused if all the
-   * subject's sessions were ended at that moment or later. Default: not compared.
+   * When the application read the credential, in milliseconds since the epoch (`Date.now()`). The sign-in is refused if
+   * all sessions of the subject were revoked at that time or later, or if it is more than a day ago. So a sign-in with
+   * an old password cannot outlive the change of the password. Default: not compared. Must not be `undefined`.
    */
   readonly authenticatedAt?: number
-  /** Ends all other sessions of the subject in the same step, as after a changed password. Default false. */
+  /**
+   * Revokes all other sessions of the subject in the same step, for example after a change of the password. Default
+   * `false`. Must not be `undefined`.
+   */
   readonly revokeOthers?: boolean
 }
 
 const maxDeviceLength = 200
 const maxSubBytes = 1000
 
-/** @throws TypeError that names the member */
+/** @throws TypeError that names the invalid member */
 export function checkSignIn(input: SignInInput) {
   const { sub, claims = {}, scope, device, authenticatedAt, revokeOthers = false } = input
-  // Both restrict: a value that got lost must not leave out what it asks for.
+  // Both restrict: a value that was lost on the way must not lift the restriction.
   const lost = (['authenticatedAt', 'revokeOthers'] as const).find((name) => name in input && input[name] === undefined)
   if (lost !== undefined) throw new TypeError(undefinedMember(lost))
   if (!isStorable(sub)) {
-    throw new TypeError(`"sub" must be a non-empty, well-formed string of at most ${maxSubBytes} bytes`)
+    throw new TypeError(`"sub" must be a string of 1 to ${maxSubBytes} bytes, well-formed and without U+0000`)
   }
   if (authenticatedAt !== undefined && !Number.isFinite(authenticatedAt)) {
-    throw new TypeError('"authenticatedAt" must be a time in milliseconds')
+    throw new TypeError('"authenticatedAt" must be a time in milliseconds since the epoch')
   }
   if (typeof revokeOthers !== 'boolean') throw new TypeError('"revokeOthers" must be true or false')
   return {
@@ -46,8 +50,8 @@ export function checkSignIn(input: SignInInput) {
 }
 
 /**
- * What every database keeps as it is: well-formed Unicode without U+0000, not too long for an index. PostgreSQL fails
- * for anything else, which would be 503 for something that a client sent.
+ * Whether every database can store this text in an index: well-formed Unicode without U+0000, not too long. PostgreSQL
+ * rejects anything else, and a client must not be able to cause a 503.
  */
 export function isStorable(text: unknown): text is string {
   return (

@@ -8,7 +8,10 @@ export interface StalenessParts {
   readonly emit: Emit
 }
 
-/** How long the revocation log has not been read. Emits `revocation-log-stale` and `revocation-log-recovered`, once each time. */
+/**
+ * How long the revocation log has not been read. Emits `revocation-log-stale` and `revocation-log-recovered`, once each
+ * time.
+ */
 export class Staleness {
   readonly #parts: StalenessParts
   #lastReadAt = -Infinity

@@ -1,46 +1,52 @@
 const hourMs = 3_600_000
-/** Beyond this, a difference is a mistake to correct, not one to compensate. */
+/** A larger difference is not compensated: one of the clocks is wrong. */
 export const maxSkewMs = 2 * hourMs
-/** Beyond this, somebody should know. */
-const tellMs = 1000
+/** A larger difference is reported. */
+const reportMs = 1000
 
 export interface StoreClockParts {
   /** This node's clock, milliseconds since the epoch. */
   readonly clock: () => number
-  /** How long an access token lives. */
+  /** `accessToken.lifetimeSeconds`, in milliseconds. */
   readonly lifetimeMs: number
-  /** Receives a difference of over a second when it is first seen, and again when it has changed by as much. */
+  /** Called when a difference of over a second is first seen, and again when it has changed by over a second. */
   readonly onSkew: (skewMs: number, compensated: boolean) => void
+  /** Milliseconds that never run back. Default: `performance.now`. */
   readonly monotonic?: (() => number) | undefined
 }
 
-/** The store's time in a response, and when this node sent the call and received the response by its own clock. */
+/** A response of the store. */
 export interface Observation {
+  /** By the store's clock. */
   readonly storeTime: number
+  /** When this node sent the call, by its own clock. */
   readonly sentAt: number
+  /** When this node received the response, by its own clock. */
   readonly receivedAt: number
 }
 
 /**
- * One clock for this application's own tokens and revocations: this node's, corrected by what the store's responses
- * tell. Nodes whose clocks differ then agree, and a revocation ends when the store says.
+ * This node's clock, corrected by the store's time in each response. Nodes whose own clocks differ agree by it: on the
+ * validity of access tokens, and on the end of revocations.
  *
- * The true difference lies between `storeTime - receivedAt` and `storeTime - sentAt`: the estimate moves no further
- * than into that range, so that a slow response changes nothing. A change by which tokens would live longer counts
- * only after `lifetimeMs`, when the tokens that it could revive have expired by both clocks.
+ * The true difference lies between `storeTime - receivedAt` and `storeTime - sentAt`. The estimate moves only as far as
+ * that range requires, so a slow response changes nothing. A change that would prolong tokens takes effect after
+ * `lifetimeMs`, when the tokens that it could revive have expired by both clocks.
  */
 export class StoreClock {
   readonly #parts: StoreClockParts
   readonly #monotonic: () => number
   #skewMs = 0
   #hasObserved = false
-  /** Responses that tell of a slower store: the last difference, and the highest since then. */
+  /** Since when all responses have shown a lower difference than the one in use: the last one, and the highest one. */
   #slower: { readonly since: number; skewMs: number; highestMs: number } | null = null
-  #toldMs = 0
+  #reportedMs = 0
   #excessMs = 0
-  /** This node's clock against a clock that nobody sets: a step shows here. */
+  /** This node's clock minus the monotonic clock: it changes when somebody sets this node's clock. */
   #offset: number
-  /** By how much this node's clock was set forward and is not yet corrected: a call that was under way then hides it. */
+  /**
+   * How far this node's clock was set forward without a correction yet: a call that was running then hides the step.
+   */
   #ownStepMs = 0
 
   constructor(parts: StoreClockParts) {
@@ -51,15 +57,17 @@ export class StoreClock {
 
   readonly now = (): number => this.#parts.clock() + this.#skewMs
 
-  /** How far ahead of the store this clock knowingly runs: tokens that it signs outlive the store's idea of them by so much. */
+  /**
+   * How far ahead of the store this clock knowingly runs. Its tokens are valid that much longer by the store's clock.
+   */
   get aheadMs(): number {
     return this.#slower === null ? 0 : this.#skewMs - this.#slower.skewMs
   }
 
-  /** The store's own idea of the time, which decides when a revocation ends: it may lag behind {@link now}. */
+  /** The store's time, which decides when a revocation expires. It can be behind {@link now}. */
   readonly storeNow = (): number => this.now() - this.aheadMs
 
-  /** The last difference that was too much to compensate; 0 while there is none. */
+  /** The last difference, if it was too large to compensate; else 0. */
   get excessMs(): number {
     return this.#excessMs
   }
@@ -67,24 +75,24 @@ export class StoreClock {
   observe(observation: Observation): void {
     this.#ownStepMs = Math.max(0, this.#ownStepMs + this.#takeStep())
     const skewMs = closest(this.#skewMs, observation)
-    this.#tell(skewMs)
+    this.#report(skewMs)
     this.#excessMs = Math.abs(skewMs) > maxSkewMs ? skewMs : 0
     if (this.#excessMs !== 0) return
     const isFaster = skewMs >= this.#skewMs
-    // This node's own clock was set forward: corrected at once, the sum does not change.
+    // If this node's own clock was set forward, an immediate correction leaves `now()` as it was.
     const slowerMs = this.#skewMs - skewMs
-    const isOurStep = this.#ownStepMs > tellMs && slowerMs <= this.#ownStepMs + tellMs
+    const isOurStep = this.#ownStepMs > reportMs && slowerMs <= this.#ownStepMs + reportMs
     if (isOurStep) this.#ownStepMs = Math.max(0, this.#ownStepMs - Math.max(0, slowerMs))
     if (isFaster || isOurStep || !this.#hasObserved) this.#set(skewMs)
-    else this.#noteSlower(skewMs)
+    else this.#recordSlower(skewMs)
     this.#hasObserved = true
   }
 
   /**
-   * Only what has been so for the whole time counts: clocks always drift a little, and a step back that comes late must
-   * not profit from the time that the drift has waited.
+   * Takes over the highest difference of the whole waiting time. Clocks always drift a little: a large step back late
+   * in that time must wait a whole time of its own.
    */
-  #noteSlower(skewMs: number): void {
+  #recordSlower(skewMs: number): void {
     const now = this.#monotonic()
     const { since, highestMs } = this.#slower ?? { since: now, highestMs: skewMs }
     this.#slower = { since, skewMs, highestMs: Math.max(highestMs, skewMs) }
@@ -104,9 +112,9 @@ export class StoreClock {
     return this.#offset - before
   }
 
-  #tell(skewMs: number): void {
-    if (Math.abs(skewMs - this.#toldMs) <= tellMs) return
-    this.#toldMs = skewMs
+  #report(skewMs: number): void {
+    if (Math.abs(skewMs - this.#reportedMs) <= reportMs) return
+    this.#reportedMs = skewMs
     this.#parts.onSkew(skewMs, Math.abs(skewMs) <= maxSkewMs)
   }
 }

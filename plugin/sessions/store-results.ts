@@ -1,6 +1,6 @@
 import type { SessionStore } from '../stores/session-store.ts'
 
-/** What each method's result must contain beside `storeTime`: a custom store that forgets it would fail open. */
+/** What each result must contain beside `storeTime`. Without it, a custom store with a mistake would fail open. */
 const checks: Partial<Record<keyof SessionStore, (result: Record<string, unknown>) => boolean>> = {
   insert: ({ row, storeTime, ...rest }) =>
     row === null ||
@@ -28,15 +28,16 @@ const checks: Partial<Record<keyof SessionStore, (result: Record<string, unknown
 }
 
 /**
- * Checks what a store returns, in one place: sign-out must not succeed because a custom store says nothing.
+ * Checks what a store returned: a sign-out must not succeed because a custom store returned `undefined`.
  * @throws TypeError that names the method
  */
 export function checkResult(name: keyof SessionStore, result: unknown): void {
   const isTimed = isObject(result) && Number.isFinite(result.storeTime)
-  const isAsPromised = isTimed && (checks[name]?.(result) ?? true)
-  if (!isAsPromised) {
+  const isValid = isTimed && (checks[name]?.(result) ?? true)
+  if (!isValid) {
     throw new TypeError(
-      `The store's ${name}() returned something other than SessionStore promises: see "${name}" there, and its unit of time, milliseconds`
+      `The store's ${name}() returned an invalid result: it must be what SessionStore declares, ` +
+        'with times in milliseconds since the epoch'
     )
   }
 }
@@ -75,7 +76,7 @@ function isRevoked(entry: unknown, storeTime: unknown): boolean {
   return isObject(entry) && typeof entry.sub === 'string' && isRevokedId(entry, storeTime)
 }
 
-/** Seconds instead of milliseconds would end a revocation before it begins: they differ by far more than any lifetime. */
+/** Rejects an `until` in seconds, by which the revocation would have expired: no lifetime comes near the difference. */
 function isRevokedId({ id, until }: Record<string, unknown>, storeTime: unknown): boolean {
   return typeof id === 'string' && typeof until === 'number' && until > (storeTime as number) / 10
 }

@@ -4,9 +4,9 @@ import { UnusableStoreError, type SessionStore } from '../stores/session-store.t
 import type { Revocations } from './revocations.ts'
 import { maxSkewMs, type StoreClock } from './store-clock.ts'
 
-/** Together below the 10 s that Fastify gives a hook of the start (`pluginTimeout`). */
+/** Less than the 10 s that Fastify gives an `onReady` hook (`pluginTimeout`). */
 const startMs = 9000
-/** How long the start waits for the store to be ready, and then for word whether there is push. */
+/** Of these: how long the start waits for `prepare()`, and then for `subscribe()`. */
 const prepareMs = 5000
 const subscribeMs = 1500
 
@@ -21,11 +21,11 @@ export interface StoreStartParts {
 }
 
 /**
- * Readies the store, loads the revocation log before the first request, and follows it from then on.
+ * Prepares the store, reads the revocation log before the first request, and polls it from then on.
  *
- * A store that cannot work until somebody changes its configuration stops the start, with the database's own reason. A
- * store that is away does not: sign-in and refresh are 503 until it is back, and access tokens are accepted without a
- * revocation list, or refused where `whenStale` is `refuse`.
+ * A store that cannot work until its configuration changes stops the start, with the reason of the database. A store
+ * that is down does not. Until it responds, sign-in and refresh return 503; access tokens are accepted without a
+ * revocation list, or refused if `whenStale` is `refuse`.
  */
 export function createStoreStart({
   store,
@@ -58,10 +58,11 @@ export function createStoreStart({
       }
       const meanwhile =
         whenStale === 'refuse'
-          ? 'all requests with a token are 503'
-          : 'access tokens are accepted without a list of those revoked'
+          ? 'so do all requests with a token'
+          : 'access tokens are accepted even if they are revoked'
       log.warn(
-        `fastify-authenticate starts without its store: ${reasonOf(error)}. Sign-in, refresh and sign-out are 503 until it responds; ${meanwhile}`
+        `fastify-authenticate starts without its store: ${reasonOf(error)}. ` +
+          `Until it responds, sign-in, refresh and sign-out return 503, and ${meanwhile}`
       )
       void prepareLater()
     }
@@ -73,7 +74,7 @@ export function createStoreStart({
       if (closing.signal.aborted) return
       try {
         await prepare()
-        if (!closing.signal.aborted) log.info('fastify-authenticate: the store responds now')
+        if (!closing.signal.aborted) log.info('The store of fastify-authenticate responds now')
         return
       } catch (error) {
         if (error instanceof UnusableStoreError) {
@@ -84,7 +85,7 @@ export function createStoreStart({
   }
 
   async function subscribe(): Promise<void> {
-    const timeoutError = () => new Error(`the subscription took over ${subscribeMs} ms`)
+    const timeoutError = () => new Error(`subscribe() did not resolve within ${subscribeMs} ms`)
     try {
       await withTimeout(
         () =>
@@ -94,7 +95,7 @@ export function createStoreStart({
         { ms: subscribeMs, timeoutError }
       )
     } catch (error) {
-      log.info(`Sign-outs on other nodes are noticed by polling, every ${pollSeconds} s: ${reasonOf(error)}`)
+      log.info(`Sign-outs on other nodes take effect here within ${pollSeconds} s, by polling only: ${reasonOf(error)}`)
     }
   }
 
@@ -102,7 +103,7 @@ export function createStoreStart({
     async start(): Promise<void> {
       const startedAt = performance.now()
       await prepareInTime()
-      // Before loading, so that nothing falls between the two.
+      // Before the first reading, so that no entry is missed in between.
       await subscribe()
       const leftMs = startMs - (performance.now() - startedAt)
       await Promise.race([
@@ -117,19 +118,20 @@ export function createStoreStart({
     },
 
     async close(): Promise<void> {
-      // Not waited for: a store may take long to connect or to migrate, and it closes after this.
+      // A running `prepare()` is not awaited: connecting or migrating can take long, and the store closes next.
       closing.abort()
       clearInterval(timer)
     }
   }
 }
 
-/** By so much, one of the clocks is wrong, and tokens of one node would be refused by another. */
+/** With a larger difference, other nodes would refuse this node's tokens. */
 function assertClocksAgree(excessMs: number): void {
   if (excessMs === 0) return
   const direction = excessMs > 0 ? 'ahead of' : 'behind'
   throw new Error(
-    `fastify-authenticate cannot use its store: its clock is ${Math.round(Math.abs(excessMs) / 1000)} s ${direction} this node's, and at most ${maxSkewMs / 1000} s are compensated. Set one of them right`
+    `fastify-authenticate cannot use its store: its clock is ${Math.round(Math.abs(excessMs) / 1000)} s ${direction} ` +
+      `this node's, and at most ${maxSkewMs / 1000} s are compensated. Correct one of the clocks`
   )
 }
 

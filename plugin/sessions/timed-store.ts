@@ -4,7 +4,7 @@ import type { SessionStore, Timed } from '../stores/session-store.ts'
 import type { StoreClock } from './store-clock.ts'
 import { checkResult } from './store-results.ts'
 
-/** How long a request waits for the store, however many calls it makes. */
+/** How long a request waits for the store, all its calls together. */
 export const storeTimeoutMs = 2000
 
 type Method = Exclude<keyof SessionStore, 'prepare' | 'subscribe' | 'sweep' | 'close'>
@@ -12,16 +12,18 @@ type Method = Exclude<keyof SessionStore, 'prepare' | 'subscribe' | 'sweep' | 'c
 export interface TimedStoreParts {
   readonly store: SessionStore
   readonly storeClock: Pick<StoreClock, 'observe'>
+  /** This node's own clock. */
   readonly clock: () => number
+  /** Default: {@link storeTimeoutMs}. */
   readonly timeoutMs?: number | undefined
-  /** Milliseconds that never run back. */
+  /** Milliseconds that never run back. Default: `performance.now`. */
   readonly monotonic?: (() => number) | undefined
 }
 
 /**
- * The store as requests see it: a call that fails, or does not resolve in time, is AUTH_STORE_UNAVAILABLE. The
- * database's own error is kept as the `cause`, for logs; no client sees it. Every result is checked once, and its
- * time is told to the clock.
+ * The store with a time limit. A call that rejects, or does not settle in time, throws AUTH_STORE_UNAVAILABLE. The
+ * database's error is its `cause`, for logs; clients never see it. Every result is checked, and its time corrects the
+ * clock.
  */
 export class TimedStore {
   readonly #parts: TimedStoreParts
@@ -32,7 +34,7 @@ export class TimedStore {
     this.#endsAt = endsAt
   }
 
-  /** The same store for one request: all its calls share one time limit. */
+  /** The store for one request: all calls share one time limit. */
   withDeadline(): TimedStore {
     return new TimedStore(this.#parts, this.#now() + this.#timeoutMs)
   }
@@ -53,7 +55,7 @@ export class TimedStore {
   readonly appendRevocations = this.#timed('appendRevocations')
   readonly readRevocations = this.#timed('readRevocations')
 
-  /** Bounds other work of the request, such as the application's own look-ups, like a call of the store. */
+  /** Applies the time limit to other work of the request, such as a function of the application. */
   async withTimeout<T>(work: () => T | Promise<T>): Promise<T> {
     const ms = this.remainingMs
     const timeoutError = () => new Error(`no response within ${this.#timeoutMs} ms`)

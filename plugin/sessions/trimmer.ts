@@ -20,7 +20,9 @@ export interface TrimmerParts {
 export class Trimmer {
   readonly #parts: TrimmerParts
   readonly #running = new Map<string, Promise<number>>()
-  /** Subjects that were added while they were being trimmed: the step that is running may have missed their sessions. */
+  /**
+   * Subjects that were added while they were being trimmed: the step that is running may have missed their sessions.
+   */
   readonly #again = new Set<string>()
   readonly #closing = new AbortController()
 

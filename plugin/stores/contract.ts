@@ -47,8 +47,8 @@ const cases = {
 /**
  * The promises of {@link SessionStore} as test cases, for any test runner. Run them against a real database.
  *
- * No case injects a clock or sleeps. So exact times (that an hour is an hour) are **not** covered, nor is what `close()`
- * does to the client.
+ * No case injects a clock or sleeps. So exact times (that an hour is an hour) are **not** covered, nor is what
+ * `close()` does to the client.
  * ```ts
  * import { test } from 'node:test'
  * import { storeContract } from 'fastify-authenticate/stores/contract'

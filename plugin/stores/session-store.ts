@@ -59,8 +59,9 @@ export interface InsertOptions {
   /** How many live sessions the subject may have after the call, the new one included. */
   readonly maxSessions: number
   /**
-   * Returns how many milliseconds ago the credential was read; called once, when the statement is sent. The store refuses
-   * to insert if the subject's last `revokeAll()` is no older than that, or if it is `NaN`. Default: not compared.
+   * Returns how many milliseconds ago the credential was read; called once, when the statement is sent. The store
+   * refuses to insert if the subject's last `revokeAll()` is no older than that, or if it is `NaN`. Default: not
+   * compared.
    */
   readonly authenticatedAge?: (() => number) | undefined
   /** How long this node's access tokens are valid: see {@link revokedUntil}. */
@@ -116,7 +117,8 @@ export const revokeAllRememberedMs = 24 * 3600 * 1000
  * there are: it raises a counter of the subject, and rows that carry a lower one are read as revoked (`revokedAt` is
  * set) from then on.
  *
- * `plugin/stores/memory.ts` is a complete store without a database: start from it. Then run the contract against your store:
+ * `plugin/stores/memory.ts` is a complete store without a database: start from it. Then run the contract against your
+ * store:
  * ```ts
  * import { test } from 'node:test'
  * import { storeContract } from 'fastify-authenticate/stores/contract'
@@ -194,8 +196,8 @@ export interface SessionStore {
 
   /**
    * Appends to the log, in whole milliseconds rounded up. The later `until` wins: an entry that raises it is read again
-   * by every follower, any other entry for what is logged changes nothing. If an entry names a live session, that session
-   * is revoked in the same step, and the entry lasts at least as long as `revoke()` would make it.
+   * by every follower, any other entry for what is logged changes nothing. If an entry names a live session, that
+   * session is revoked in the same step, and the entry lasts at least as long as `revoke()` would make it.
    */
   appendRevocations(entries: readonly Revocation[], options: { readonly lifetimeSeconds: number }): Promise<Timed>
 

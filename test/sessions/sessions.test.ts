@@ -572,7 +572,7 @@ t.test('a skew of three hours stops the start, with both sides named', async (t)
     const store = memoryStore({ clock: createClock(epoch + skewMs) })
     await t.rejects(createApp({ plugin: { store, clock: createClock() } }), {
       message: new RegExp(
-        `its clock is 10800 s ${words} this node's, and at most 7200 s are compensated. Set one of them right`
+        `its clock is 10800 s ${words} this node's, and at most 7200 s are compensated. Correct one of the clocks`
       )
     })
   }
@@ -699,8 +699,8 @@ t.test(
   'a store that is away starts with one warning that names the reason and what is accepted meanwhile',
   async (t) => {
     for (const [whenStale, meanwhile] of [
-      ['accept', 'access tokens are accepted without a list of those revoked'],
-      ['refuse', 'all requests with a token are 503']
+      ['accept', 'access tokens are accepted even if they are revoked'],
+      ['refuse', 'so do all requests with a token']
     ] as const) {
       const clock = createClock()
       const store: SessionStore = {
@@ -711,7 +711,8 @@ t.test(
       }
       const server = await createApp({ plugin: { store, clock, revocation: { whenStale } } })
       t.strictSame(server.warnings(), [
-        `fastify-authenticate starts without its store: connect ECONNREFUSED 127.0.0.1:5432. Sign-in, refresh and sign-out are 503 until it responds; ${meanwhile}`
+        'fastify-authenticate starts without its store: connect ECONNREFUSED 127.0.0.1:5432. ' +
+          `Until it responds, sign-in, refresh and sign-out return 503, and ${meanwhile}`
       ])
       await server.app.close()
     }

@@ -67,7 +67,7 @@ t.test('start() says in one line why there is no push', async (t) => {
   })
   await storeStart.start()
   t.strictSame(logged, [
-    'info: Sign-outs on other nodes are noticed by polling, every 0.001 s: the pool has one client only'
+    'info: Sign-outs on other nodes take effect here within 0.001 s, by polling only: the pool has one client only'
   ])
   await storeStart.close()
 })
@@ -83,7 +83,7 @@ t.test('a store that was away at the start is tried until it responds, and the r
   await storeStart.start()
   t.match(logged, [/^warn: fastify-authenticate starts without its store: the database system is starting up/])
   await once(lines, 'line')
-  t.strictSame(logged.slice(1), ['info: fastify-authenticate: the store responds now'])
+  t.strictSame(logged.slice(1), ['info: The store of fastify-authenticate responds now'])
   await storeStart.close()
 })
 

@@ -173,7 +173,7 @@ t.test(
       ]
     ]
     for (const [name, result, call] of wrong) {
-      const message = new RegExp(`^The store's ${name}\\(\\) returned something other than SessionStore promises`)
+      const message = new RegExp(`^The store's ${name}\\(\\) returned an invalid result: `)
       await t.rejects(
         call(createTimed({ [name]: async () => result })),
         { name: 'TypeError', message },

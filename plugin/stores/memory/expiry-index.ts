@@ -1,6 +1,6 @@
 const bucketMs = 60_000
 
-/** Keys by the minute in which they expire: finding what has expired costs no look at anything else. */
+/** Keys by the minute in which they expire: finding the expired ones does not visit the others. */
 export class ExpiryIndex {
   readonly #buckets = new Map<number, Set<string>>()
   readonly #times = new Map<string, number>()
@@ -10,7 +10,7 @@ export class ExpiryIndex {
     const before = this.#times.get(key)
     this.#times.set(key, time)
     if (before !== undefined && Math.floor(before / bucketMs) === bucket) return
-    if (before !== undefined) this.#leave(key, before)
+    if (before !== undefined) this.#removeFromBucket(key, before)
     const keys = this.#buckets.get(bucket)
     if (keys === undefined) this.#buckets.set(bucket, new Set([key]))
     else keys.add(key)
@@ -20,10 +20,10 @@ export class ExpiryIndex {
     const time = this.#times.get(key)
     if (time === undefined) return
     this.#times.delete(key)
-    this.#leave(key, time)
+    this.#removeFromBucket(key, time)
   }
 
-  /** Keys whose time has come, one by one; the caller may delete them on the way. */
+  /** Yields the keys that have expired. The caller may delete them meanwhile. */
   *due(now: number): Generator<string> {
     const last = Math.floor(now / bucketMs)
     for (const bucket of [...this.#buckets.keys()].filter((bucket) => bucket <= last)) {
@@ -31,7 +31,7 @@ export class ExpiryIndex {
     }
   }
 
-  #leave(key: string, time: number): void {
+  #removeFromBucket(key: string, time: number): void {
     const bucket = Math.floor(time / bucketMs)
     const keys = this.#buckets.get(bucket)
     keys?.delete(key)

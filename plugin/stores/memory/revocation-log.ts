@@ -9,17 +9,17 @@ interface Item {
 
 const keyOf = ({ kind, id }: Revocation) => kind + id
 
-/** Numbered entries in the order of their numbers, one for each thing revoked. */
+/** The revocation log: entries in the order of their numbers, one for each session or token. */
 export class RevocationLog {
-  /** Tells the cursors of this log from those of another, as after a restart. */
+  /** Distinguishes the cursors of this log from those of another, such as the one before a restart. */
   readonly #nonce = randomUUID()
   readonly #items = new Map<string, Item>()
-  /** By number; an item that `#items` does not hold any more is skipped, and dropped when half of them are. */
+  /** By number. Items that are no longer in `#items` are skipped, and removed when there are too many. */
   #order: Item[] = []
   readonly #expiry = new ExpiryIndex()
   #last = 0
 
-  /** Keeps the later `until`. An entry that is new or raised gets a new number, for readers that are past the old one. */
+  /** Keeps the later `until`. A new or raised entry gets a new number, so that every reader reads it. */
   append({ kind, id, until }: Revocation): void {
     const entry = Object.freeze({ kind, id, until })
     const key = keyOf(entry)
@@ -32,6 +32,7 @@ export class RevocationLog {
     if (this.#order.length > 2 * this.#items.size + 1000) this.#order = this.#order.filter((item) => this.#holds(item))
   }
 
+  /** Reads up to `limit` entries from the start (`null`) or from a cursor. */
   read(cursor: string | null, limit: number) {
     const seen = cursor === null ? 0 : this.#numberIn(cursor)
     const page: Item[] = []
@@ -62,7 +63,7 @@ export class RevocationLog {
     return this.#items.get(keyOf(item.entry)) === item
   }
 
-  /** By halving: nearly all readers have read nearly all. */
+  /** Binary search: most readers have read nearly everything. */
   #placeAfter(number: number): number {
     let [low, high] = [0, this.#order.length]
     while (low < high) {
@@ -73,7 +74,7 @@ export class RevocationLog {
     return low
   }
 
-  /** What the reader has seen; `null` where this log cannot have given the cursor. */
+  /** The number of the last entry that the reader has seen. `null` if the cursor is not one of this log's. */
   #numberIn(cursor: string): number | null {
     const [number, nonce] = cursor.split('.')
     return nonce === this.#nonce && Number(number) <= this.#last ? Number(number) : null

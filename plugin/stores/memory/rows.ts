@@ -1,9 +1,10 @@
 import type { NewSession, SessionRow } from '../session-store.ts'
 
+/** The row of a session that starts now. */
 export function newRow({ idleMs, absoluteMs, claims, ...session }: NewSession, now: number): SessionRow {
   return Object.freeze({
     ...session,
-    // Through JSON, as in every other store: what does not survive there must not survive here.
+    // Through JSON, so that claims are the same as in a store with a database.
     claims: deepFreeze(JSON.parse(JSON.stringify(claims)) as Record<string, unknown>),
     generation: 0,
     createdAt: now,
@@ -17,6 +18,7 @@ export function newRow({ idleMs, absoluteMs, claims, ...session }: NewSession, n
   })
 }
 
+/** What a refresh changes in every row: the idle expiry, and the longest lifetime of an access token. */
 export function slid(
   row: SessionRow,
   { now, idleMs, accessLifetimeSeconds }: { now: number; idleMs: number; accessLifetimeSeconds: number }
