@@ -1,4 +1,4 @@
-// node --import tsx test/runner/run.ts [--fast] [--coverage] [--jobs 3] [--timeout 300] [FILE…]
+// node --import tsx test/runner/run.ts [--fast] [--group logic|stores|browser] [--coverage] [--jobs 3] [--timeout 300] [FILE…]
 import { rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
@@ -10,6 +10,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     fast: { type: 'boolean', default: false },
+    group: { type: 'string' },
     coverage: { type: 'boolean', default: false },
     // Most of the long tests wait for another process.
     jobs: { type: 'string', default: String(availableParallelism() + 1) },

@@ -21,11 +21,28 @@ const longest = [
   'test/flows/keys-rotate.test.ts'
 ]
 
-/** Every test file, the longest first; with `fast`, those that start no process, no database and no browser. */
-export function testFiles({ fast }: { fast: boolean }): string[] {
+/** What CI runs side by side. A file that no pattern matches is `logic`. */
+const groups = { browser: /^test\/browser\//, stores: /^test\/(stores|histories|flows)\// } as const
+export const groupNames = ['logic', 'stores', 'browser'] as const
+
+function groupOf(file: string): (typeof groupNames)[number] {
+  if (groups.browser.test(file)) return 'browser'
+  return groups.stores.test(file) ? 'stores' : 'logic'
+}
+
+/**
+ * The test files, the longest first.
+ * @param only.fast those that start no process, no database and no browser
+ * @param only.group one of {@link groupNames}
+ */
+export function testFiles({ fast = false, group }: { fast?: boolean; group?: string | undefined }): string[] {
+  if (group !== undefined && !groupNames.some((name) => name === group)) {
+    throw new TypeError(`"--group" must be one of ${groupNames.join(', ')}: received ${group}`)
+  }
   const files = readdirSync(join(root, 'test'), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith('.test.ts'))
     .map((entry) => relative(root, join(entry.parentPath, entry.name)).replaceAll('\\', '/'))
+    .filter((file) => group === undefined || groupOf(file) === group)
     .filter((file) => !fast || !importedBy(file).some((name) => slowImports.test(name)))
   return files.sort((a, b) => rank(a) - rank(b) || sizeOf(b) - sizeOf(a))
 }

@@ -16,14 +16,14 @@ t.test('runFile() reports one failure for each cause, and counts what passed', a
   const { failures, assertions, skips } = await run(t, [
     `t.test('outer', async (t) => {`,
     `  await t.test('inner', async (t) => { t.ok(true); t.equal(1, 2, 'one is two') })`,
-    `  t.equal(3, 4, 'three is four')`,
+    `  for (const three of [3, 3]) t.equal(three, 4, 'three is four')`,
     '})',
     `t.test('later', { todo: 'not yet' }, () => {})`,
     `t.test('elsewhere', { skip: 'no database' }, () => {})`
   ])
   t.strictSame(
     failures.map((failure) => failure.split('\n')[0]),
-    ['one is two', 'three is four']
+    ['one is two', 'three is four (and 1 more on the same line)']
   )
   t.match(failures[0], 'lineNumber: 3')
   t.strictSame(skips, ['elsewhere: no database'])

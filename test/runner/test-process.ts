@@ -72,17 +72,29 @@ export function failuresOf(tap: string, { exit, stderr }: { exit: string; stderr
     const before = failed[index - 1]
     return before === undefined || (before[1] ?? '').length <= indent.length
   })
-  if (causes.length > 0) {
-    return causes.map(([, indent = '', name = '', diagnosis = '']) => {
-      const lines = diagnosis.replaceAll(`\n${indent}  `, '\n').replace(/^ *---\n|^ *\.\.\.\n?$/gm, '')
-      return `${name.replace(/^\d+ - /, '')}\n${lines}`.trimEnd()
-    })
-  }
+  if (causes.length > 0) return mergeByPlace(causes.map(describe))
   const output = stderr.trim().split('\n').slice(-20).join('\n')
   if (exit !== '0') return [`ended with ${exit}\n${output}`]
   const plan = /^1\.\.(\d+)(.*)/m.exec(tap) ?? []
   if (Number(plan[1] ?? 0) > 0 || /# skip/i.test(plan[2] ?? '')) return []
   return [`contains no test, or ended before the first\n${output}`.trimEnd()]
+}
+
+function describe([, indent = '', name = '', diagnosis = '']: RegExpExecArray): string {
+  const lines = diagnosis.replaceAll(`\n${indent}  `, '\n').replace(/^ *---\n|^ *\.\.\.\n?$/gm, '')
+  return `${name.replace(/^\d+ - /, '')}\n${lines}`.trimEnd()
+}
+
+/** One assertion that fails for each value of a loop is one failure. */
+function mergeByPlace(failures: readonly string[]): string[] {
+  const places = new Map<string, string[]>()
+  for (const failure of failures) {
+    const place = /fileName: .*\n *lineNumber: .*/.exec(failure)?.[0] ?? failure
+    places.set(place, [...(places.get(place) ?? []), failure])
+  }
+  return [...places.values()].map(([first = '', ...others]) =>
+    others.length === 0 ? first : first.replace(/$/m, ` (and ${others.length} more on the same line)`)
+  )
 }
 
 function skipsOf(tap: string): string[] {
