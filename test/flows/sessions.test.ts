@@ -1,10 +1,21 @@
 import { mock } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
-import { challenges, cookieHeader, createApp, summaryOf, setCookies, epoch, type SignedIn } from '../fixtures/app.ts'
+import {
+  challenges,
+  cookieHeader,
+  createApp,
+  summaryOf,
+  setCookies,
+  epoch,
+  type SignedIn,
+  clearing
+} from '../fixtures/app.ts'
 
 const dayMs = 86_400_000
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
+
+const cleared = [clearing('__Host-access'), clearing('__Host-refresh')]
 
 t.test("a cookie sign-in ends the session that the cookies named, whoever's it was (session fixation)", async (t) => {
   const server = await createApp()
@@ -194,4 +205,67 @@ t.test('what one process revokes, another over the same store refuses after its 
   const started = await createApp({ plugin: { store: server.store, clock: server.clock } })
   t.equal(await me(started), 401, 'a process that starts loads what is revoked before its first request')
   t.equal(setCookies(await started.app.inject({ url: '/me', headers: { cookie: session.cookie } })).length, 2)
+})
+
+t.test("a browser's cookie jar signs in, calls, refreshes, signs out and is refused", async (t) => {
+  const server = await createApp({
+    after: (app) =>
+      app.post('/again', async (_request, reply) => {
+        reply.header('set-cookie', 'host=1')
+        reply.header('cache-control', 'public, max-age=60')
+        await reply.signOut()
+        return await reply.signIn({ sub: 'alice', transport: 'cookie' })
+      })
+  })
+  const jar = new Map<string, string>()
+  async function visit(method: 'GET' | 'POST', url: string, payload?: object) {
+    const cookie = [...jar].map((pair) => pair.join('=')).join('; ')
+    const response = await server.app.inject({
+      method,
+      url,
+      headers: { cookie, origin: 'http://localhost' },
+      ...(payload && { payload })
+    })
+    for (const { name, value, maxAge } of response.cookies) maxAge === 0 ? jar.delete(name) : jar.set(name, value)
+    return response
+  }
+  t.equal((await visit('POST', '/login', { sub: 'alice', transport: 'cookie' })).statusCode, 200)
+  t.equal((await visit('POST', '/me')).statusCode, 200)
+  server.clock.advance(700)
+  t.equal(summaryOf(await visit('GET', '/me')).code, 'AUTH_EXPIRED_TOKEN')
+  const old = jar.get('__Host-access')
+  t.equal((await visit('POST', '/refresh')).statusCode, 200)
+  t.not(jar.get('__Host-access'), old)
+  t.equal((await visit('GET', '/me')).statusCode, 200)
+  const stolen = jar.get('__Host-access')!
+  const again = await visit('POST', '/again')
+  t.strictSame(
+    again.cookies.map(({ name, maxAge }) => [name, maxAge === 0]),
+    [
+      ['host', false],
+      ['__Host-access', false],
+      ['__Host-refresh', false]
+    ],
+    "the last value of a name wins, once; the host's stays"
+  )
+  t.equal(again.headers['cache-control'], 'no-store')
+  t.equal(summaryOf(await server.app.inject({ url: '/me', headers: bearer(stolen) })).code, 'AUTH_REVOKED_TOKEN')
+  t.equal((await visit('GET', '/me')).statusCode, 200)
+  const kept = jar.get('__Host-access')!
+  t.equal((await visit('POST', '/logout')).statusCode, 204)
+  t.strictSame([...jar.keys()], ['host'])
+  t.strictSame(summaryOf(await server.app.inject({ url: '/me', headers: { cookie: `__Host-access=${kept}` } })), {
+    status: 401,
+    code: 'AUTH_REVOKED_TOKEN',
+    challenge: challenges.revoked,
+    cookies: [cleared[0]],
+    cacheControl: null
+  })
+  t.strictSame(summaryOf(await visit('GET', '/me')), {
+    status: 401,
+    code: 'AUTH_NO_CREDENTIALS',
+    challenge: challenges.bare,
+    cookies: [],
+    cacheControl: null
+  })
 })

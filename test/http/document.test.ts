@@ -2,7 +2,7 @@ import swagger from '@fastify/swagger'
 import fastify, { type FastifyInstance } from 'fastify'
 import t from 'tap'
 import authenticate from '../../plugin/index.ts'
-import { issuer, secret } from '../fixtures/app.ts'
+import { issuer, secret, createApp } from '../fixtures/app.ts'
 
 const noSecurity =
   'The OpenAPI document shows no security: give app.securitySchemes to @fastify/swagger as openapi.components.securitySchemes, or declare "bearerAuth" in swagger.securityDefinitions'
@@ -92,6 +92,10 @@ const shown = (security: unknown) => ({
   '/admin': [security, '200 401 403', 'Requires one of the roles admin'],
   '/open': [undefined, '200', undefined]
 })
+
+const options = { issuer, secret }
+
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
 t.test(
   'app.swagger() makes a document in every order of registration, in both formats, whatever schemes are declared, with one warning at most',
@@ -454,3 +458,177 @@ t.test(
     t.strictSame(warnings, [])
   }
 )
+
+t.test('the OpenAPI document', async (t) => {
+  const refusal = {
+    type: 'object',
+    additionalProperties: true,
+    properties: {
+      statusCode: { type: 'integer' },
+      code: { type: 'string' },
+      error: { type: 'string' },
+      message: { type: 'string' }
+    }
+  }
+  const own = { type: 'object', properties: { mine: { type: 'string' } } }
+  const notes = { type: 'array', items: { type: 'string' } }
+  async function build({
+    declared = true,
+    cookies,
+    schemes = {},
+    warnings = [] as string[]
+  }: { declared?: boolean; cookies?: false; schemes?: object; warnings?: string[] } = {}) {
+    const logger = {
+      level: 'warn',
+      stream: {
+        write: (line: string) => {
+          warnings.push(JSON.parse(line).msg)
+        }
+      }
+    }
+    const documented = fastify({ logger }) as unknown as FastifyInstance
+    const securitySchemes = {
+      ...(declared && {
+        bearerAuth: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+        ...(cookies !== false && { cookieAuth: { type: 'apiKey', in: 'cookie', name: '__Host-access' } })
+      }),
+      ...schemes
+    }
+    await documented.register(swagger, { openapi: { components: { securitySchemes } } } as never)
+    await documented.register(authenticate, { ...options, ...(cookies === false && { cookies }) })
+    const route = (url: string, auth: unknown, schema: object | undefined = undefined) =>
+      documented.get(url, { config: { auth: auth as never }, ...(schema && { schema }) }, async (_request, reply) =>
+        reply.code(401).send({ mine: 'my own', statusCode: 1, other: 'kept' })
+      )
+    route('/plain', true)
+    route('/needs', { scopes: ['a', 'b'], roles: ['admin'] }, { response: { 200: notes } })
+    route('/optional', { optional: true })
+    route('/own-401', true, { response: { 401: own } })
+    route('/own-4xx', true, { response: { '4xx': own } })
+    route('/own-default', true, { response: { default: own } })
+    route('/own-security', true, { security: [{ mine: [] }] })
+    documented.get('/open', { schema: { response: { 200: notes } } }, async () => [])
+    documented.get('/exempt', { config: { auth: false } }, async () => [])
+    await documented.ready()
+    const { paths, components } = documented.swagger() as unknown as {
+      paths: Record<
+        string,
+        { get: { security?: unknown; responses: Record<string, { description?: string; content?: unknown }> } }
+      >
+      components: { securitySchemes: unknown }
+    }
+    return { app: documented, paths, components }
+  }
+
+  await t.test('says who may call a route and what is answered', async (t) => {
+    const warnings: string[] = []
+    const { app, paths } = await build({ schemes: { mine: { type: 'http', scheme: 'basic' } }, warnings })
+    const both = [{ bearerAuth: [] }, { cookieAuth: [] }]
+    const answers = (path: string) =>
+      Object.fromEntries(
+        Object.entries(paths[path]!.get.responses).map(([status, { description, content }]) => [
+          status,
+          [
+            description,
+            (content as { 'application/json': { schema: unknown } } | undefined)?.['application/json'].schema
+          ]
+        ])
+      )
+    const unauthorized = ['Authentication is required', refusal]
+    t.strictSame(
+      Object.fromEntries(Object.entries(paths).map(([path, { get }]) => [path, get.security])),
+      {
+        '/plain': both,
+        '/needs': both,
+        '/optional': [...both, {}],
+        '/own-401': both,
+        '/own-4xx': both,
+        '/own-default': both,
+        '/own-security': [{ mine: [] }],
+        '/open': undefined,
+        '/exempt': undefined
+      },
+      "the key route and others' are as they were"
+    )
+    t.match(answers('/plain'), { 401: unauthorized, 403: ['The request came from another site', refusal] })
+    t.match(answers('/needs'), {
+      200: ['Default Response', notes],
+      401: unauthorized,
+      403: ['Requires the scopes a, b and one of the roles admin', refusal]
+    })
+    t.match(answers('/own-401'), {
+      401: ['Default Response', own],
+      403: ['The request came from another site', refusal]
+    })
+    t.strictSame(Object.keys(answers('/own-4xx')), ['4XX'])
+    t.strictSame(Object.keys(answers('/own-default')), ['default'])
+    t.strictSame(Object.keys(answers('/open')), ['200'])
+    t.strictSame(warnings, [])
+
+    const body = async (url: string, headers = {}) => (await app.inject({ url, headers })).json()
+    const full = {
+      statusCode: 401,
+      code: 'AUTH_NO_CREDENTIALS',
+      error: 'Unauthorized',
+      message: 'Authentication is required'
+    }
+    t.strictSame(await body('/plain'), full, 'the schema strips nothing of the refusal')
+    const headers = bearer(await app.accessTokens.sign({ sub: 'alice' }))
+    t.strictSame(
+      await body('/plain', headers),
+      { mine: 'my own', statusCode: 1, other: 'kept' },
+      "nor of the host's own 401"
+    )
+    t.strictSame(await body('/own-401', headers), { mine: 'my own' }, "whose own schema is the host's")
+  })
+
+  await t.test('names only the header where cookies are off', async (t) => {
+    const { paths, app } = await build({ cookies: false, schemes: { mine: { type: 'http', scheme: 'basic' } } })
+    t.strictSame(paths['/plain']!.get.security, [{ bearerAuth: [] }])
+    t.strictSame(app.securitySchemes, { bearerAuth: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } })
+  })
+
+  await t.test('is written without security, and a warning logged, where the schemes are not declared', async (t) => {
+    const warnings: string[] = []
+    const { paths, app } = await build({
+      declared: false,
+      schemes: { mine: { type: 'http', scheme: 'basic' } },
+      warnings
+    })
+    t.equal(paths['/plain']!.get.security, undefined)
+    t.strictSame(paths['/own-security']!.get.security, [{ mine: [] }])
+    t.strictSame(Object.keys(paths['/plain']!.get.responses), ['200', '401', '403'])
+    t.strictSame(warnings, [
+      'The OpenAPI document shows no security: give app.securitySchemes to @fastify/swagger as openapi.components.securitySchemes, or declare "bearerAuth" in swagger.securityDefinitions'
+    ])
+    t.equal((await app.inject('/plain')).statusCode, 401, 'and the route is protected all the same')
+  })
+
+  await t.test(
+    'fails as it would without the plugin where the host names a scheme that it does not declare',
+    async (t) => {
+      const warnings: string[] = []
+      await t.rejects(build({ warnings }), {
+        name: 'TypeError',
+        message: "Cannot read properties of undefined (reading 'type')"
+      })
+      t.strictSame(warnings, [])
+    }
+  )
+
+  await t.test('and without @fastify/swagger, no schema is touched', async (t) => {
+    const schema = { response: { 200: notes } }
+    let seenSchema: unknown
+    await createApp({
+      after(app) {
+        app.addHook('onRoute', (route) => {
+          if (route.url === '/schema') seenSchema = route.schema
+        })
+        app.get('/schema', { config: { auth: true }, schema }, async () => [])
+      }
+    })
+    t.equal(seenSchema, schema)
+    t.strictSame(Object.keys(schema), ['response'])
+    t.strictSame(Object.keys(schema.response), ['200'])
+  })
+})

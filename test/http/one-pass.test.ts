@@ -28,11 +28,12 @@ async function counted(act: () => Promise<unknown>, token = '') {
   const { parse } = JSON
   const maps: unknown[] = []
   const parsed: number[] = []
-  const patched = function (this: Map<unknown, unknown>, entry: unknown) {
-    if (entry === tail) maps.push(this)
-    return get.call(this, entry)
-  }
-  Object.assign(Map.prototype, { get: patched })
+  Object.assign(Map.prototype, {
+    get(this: Map<unknown, unknown>, entry: unknown) {
+      if (entry === tail) maps.push(this)
+      return get.call(this, entry)
+    }
+  })
   JSON.parse = (text: string, ...rest: []) => {
     const segment = segments.indexOf(text)
     if (segment >= 0 && /[/\\]plugin[/\\]tokens[/\\]/.test(new Error().stack!.split('\n')[2]!)) parsed.push(segment)

@@ -303,22 +303,3 @@ t.test(
     t.equal((await server.store.find(sessionId)).row?.revokedAt, server.clock())
   }
 )
-
-t.test('a hook from before the plugin, whose reply is not known, renews nothing, and the route does', async (t) => {
-  const users: unknown[] = []
-  const server = await createApp({
-    plugin: { cookies: { renew: true } },
-    before: (app) =>
-      app.addHook('onRequest', async (request) => {
-        if (request.url === '/me') users.push(await request.authenticate({ optional: true }))
-      })
-  })
-  const { cookie } = await server.signIn('cookie')
-  server.clock.advance(700)
-  const response = await server.app.inject({ url: '/me', headers: { cookie } })
-  t.strictSame([users, response.json().sub], [[null], 'alice'])
-  t.strictSame(
-    response.cookies.map(({ name }) => name),
-    names
-  )
-})

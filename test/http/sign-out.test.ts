@@ -13,9 +13,13 @@ import {
   issuer,
   secret,
   summaryOf,
-  type TestApp
+  type TestApp,
+  type SignedIn,
+  epoch
 } from '../fixtures/app.ts'
 import { forge, now, localSigner } from '../fixtures/tokens.ts'
+import { mock } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 const cleared = [clearing('__Host-access'), clearing('__Host-refresh')]
@@ -24,6 +28,13 @@ const invalid = {
   status: 401,
   code: 'AUTH_INVALID_TOKEN',
   challenge: challenges.invalid,
+  cookies: [],
+  cacheControl: null
+}
+const storeUnavailable = {
+  status: 503,
+  code: 'AUTH_STORE_UNAVAILABLE',
+  challenge: null,
   cookies: [],
   cacheControl: null
 }
@@ -409,3 +420,270 @@ t.test('one request ends at most four sessions and reads at most eight values of
     t.equal((await login(server, {})).statusCode, 200)
   })
 })
+
+t.test('reply.signOut() ends the session that is named, and succeeds where there is none', async (t) => {
+  const server = await createApp()
+  const { app, store } = server
+  const logout = (headers: Record<string, string>, payload?: object) =>
+    app.inject({ method: 'POST', url: '/logout', headers, ...(payload && { payload }) })
+  const foreign = await (await createApp({ plugin: { issuer: 'https://other.example' } })).signIn('cookie')
+  const forged = await (
+    await createApp({ plugin: { secret: 'some other secret, of 32 bytes at least' } })
+  ).signIn('cookie')
+  const mint = async (id: string, generation: number, sessionKey?: string) =>
+    createRefreshTokens({ issuer, secrets: readSecrets(secret) }).issue({
+      sessionId: id,
+      generation,
+      sessionKey: sessionKey ?? (await store.find(id)).row!.sessionKey
+    })
+
+  type Named = (
+    one: SignedIn,
+    two: SignedIn
+  ) =>
+    { headers?: Record<string, string>; body?: unknown } | Promise<{ headers?: Record<string, string>; body?: unknown }>
+  const rows: [string, Named, ('one' | 'two')[], boolean][] = [
+    ['by body', (one) => ({ body: one.refresh }), ['one'], false],
+    [
+      'by body, an older generation',
+      async (one) => {
+        await store.rotate(one.sessionId, { from: 0, to: 7, minAgeMs: 0, idleMs: 1e9, accessLifetimeSeconds: 600 })
+        return { body: one.refresh }
+      },
+      ['one'],
+      false
+    ],
+    ['by body, a newer generation', async (one) => ({ body: await mint(one.sessionId, 99) }), ['one'], false],
+    [
+      'by body, before header and cookies',
+      (one, two) => ({ body: one.refresh, headers: { ...bearer(two.access), cookie: two.cookie } }),
+      ['one'],
+      false
+    ],
+    [
+      'by header, before cookies',
+      (one, two) => ({ headers: { ...bearer(one.access), cookie: two.cookie } }),
+      ['one'],
+      false
+    ],
+    [
+      'by header, expired',
+      (one) => {
+        server.clock.advance(3600)
+        return { headers: bearer(one.access) }
+      },
+      ['one'],
+      false
+    ],
+    ['by cookies', (one) => ({ headers: { cookie: one.cookie } }), ['one'], true],
+    [
+      'by cookies beside Basic',
+      (one) => ({ headers: { cookie: one.cookie, authorization: 'Basic eDp5' } }),
+      ['one'],
+      true
+    ],
+    [
+      'by the access cookie, expired',
+      (one) => {
+        server.clock.advance(3600)
+        return { headers: { cookie: `__Host-access=${one.access}` } }
+      },
+      ['one'],
+      true
+    ],
+    ['by the refresh cookie', (one) => ({ headers: { cookie: `__Host-refresh=${one.refresh}` } }), ['one'], true],
+    [
+      'by cookies that name two',
+      (one, two) => ({ headers: { cookie: `__Host-access=${one.access}; __Host-refresh=${two.refresh}` } }),
+      ['one', 'two'],
+      true
+    ],
+    [
+      'by cookies, one of them twice',
+      (one, two) => ({ headers: { cookie: `__Host-access=${one.access}; __Host-access=${two.access}` } }),
+      ['one', 'two'],
+      true
+    ],
+    ['nothing', () => ({}), [], false],
+    ['by other cookies', (one) => ({ headers: { cookie: `access=${one.access}` } }), [], false],
+    ['by forged cookies', () => ({ headers: { cookie: forged.cookie } }), [], true],
+    ["by another issuer's cookies", () => ({ headers: { cookie: foreign.cookie } }), [], false],
+    ['by malformed cookies', () => ({ headers: { cookie: '__Host-access=x; __Host-refresh=y' } }), [], true],
+    ['by a malformed body', () => ({ body: 'x' }), [], false],
+    ['by an empty body', () => ({ body: '' }), [], false],
+    ['by a body with a bad mac', (one) => ({ body: `${one.refresh.slice(0, -4)}AAAA` }), [], false],
+    [
+      'by a body with the secret but no session key',
+      async (one) => ({ body: await mint(one.sessionId, 0, 'no session key of ours') }),
+      [],
+      false
+    ],
+    ['by an unknown session', async () => ({ body: await mint('A'.repeat(22), 0, 'sessionKey') }), [], false],
+    ['by a malformed body, a cookie beside it', (one) => ({ body: 'x', headers: { cookie: one.cookie } }), [], false]
+  ]
+  for (const [name, named, ends, clears] of rows) {
+    const sessions = { one: await server.signIn('cookie'), two: await server.signIn('cookie', { sub: 'bob' }) }
+    const { headers = {}, body } = await named(sessions.one, sessions.two)
+    const response = await logout(headers, body === undefined ? undefined : { refresh_token: body })
+    t.strictSame(
+      summaryOf(response),
+      { status: 204, code: null, challenge: null, cookies: clears ? cleared : [], cacheControl: null },
+      name
+    )
+    for (const [which, { sessionId, access }] of Object.entries(sessions)) {
+      const ended = (ends as string[]).includes(which)
+      t.equal((await store.find(sessionId)).row?.revokedAt, ended ? server.clock() : null, `${name}: ${which}`)
+      if (!name.includes('expired')) {
+        t.equal((await app.inject({ url: '/me', headers: bearer(access) })).statusCode, ended ? 401 : 200)
+      }
+    }
+    // What the store has lost may live on in access tokens: the first half of the mac suffices to end it.
+    t.equal(
+      server.events().filter(({ type }) => type === 'session-revoked').length,
+      name === 'by an unknown session' ? 1 : ends.length,
+      name
+    )
+  }
+
+  const { cookie, sessionId, refresh } = await server.signIn('cookie')
+  for (const body of [null, 1, [], {}, false, [refresh]]) {
+    t.strictSame(
+      summaryOf(await logout({ cookie }, { refresh_token: body })),
+      {
+        status: 400,
+        code: 'AUTH_MALFORMED_CREDENTIALS',
+        challenge: challenges.malformed,
+        cookies: [],
+        cacheControl: null
+      },
+      JSON.stringify(body)
+    )
+  }
+  t.equal((await store.find(sessionId)).row?.revokedAt, null)
+  for (let time = 0; time < 3; time++) t.equal((await logout({ cookie })).statusCode, 204, 'again and again')
+  const { revokedAt } = (await store.find(sessionId)).row!
+  server.clock.advance(5)
+  await logout({ cookie })
+  t.equal((await store.find(sessionId)).row?.revokedAt, revokedAt)
+  t.strictSame(server.warnings(), [])
+})
+
+t.test('reply.signOut() ends a session that the store has lost too, here and everywhere', async (t) => {
+  const lost = memoryStore({ clock: createClock() })
+  const store = memoryStore({ clock: createClock() })
+  const before = await createApp({ plugin: { store: lost } })
+  const [here, elsewhere] = [await createApp({ plugin: { store } }), await createApp({ plugin: { store } })]
+  const { access, cookie } = await before.signIn('cookie')
+  const headers = bearer(access)
+  t.equal(
+    (await here.app.inject({ url: '/me', headers })).statusCode,
+    200,
+    'same secret, no rows: an access token needs none'
+  )
+  t.equal((await here.app.inject({ method: 'POST', url: '/logout', headers: { cookie } })).statusCode, 204)
+  t.equal(summaryOf(await here.app.inject({ url: '/me', headers })).code, 'AUTH_REVOKED_TOKEN')
+  t.match(
+    await store.readRevocations(null, 10),
+    { entries: [{ kind: 'session', until: epoch + 86_460_000 }] },
+    'others hear of it'
+  )
+  t.equal((await elsewhere.app.inject({ method: 'POST', url: '/logout', headers })).statusCode, 204, 'again and again')
+  t.equal((await store.readRevocations(null, 10)).entries.length, 1)
+})
+
+t.test(
+  'reply.signOut() when the store fails is 503: cookies cleared, refused here at once, the revoke retried',
+  async (t) => {
+    mock.timers.enable({ apis: ['setInterval'] })
+    t.teardown(() => mock.timers.reset())
+    const clock = createClock()
+    const memory = memoryStore({ clock })
+    let down = false
+    const failing =
+      <A extends unknown[], R>(method: (...args: A) => Promise<R>) =>
+      async (...args: A) => {
+        if (down) throw new Error('down')
+        return await method(...args)
+      }
+    const store: SessionStore = {
+      ...memory,
+      find: failing(memory.find),
+      revoke: failing(memory.revoke),
+      readRevocations: failing(memory.readRevocations),
+      insert: failing(memory.insert),
+      list: failing(memory.list),
+      revokeAll: failing(memory.revokeAll),
+      appendRevocations: failing(memory.appendRevocations)
+    }
+    const server = await createApp({ plugin: { store, clock } })
+    t.teardown(() => server.app.close())
+    const ways: [string, (session: SignedIn) => object, readonly string[]][] = [
+      ['by cookies', ({ cookie }) => ({ headers: { cookie } }), cleared],
+      ['by the refresh cookie', ({ refresh }) => ({ headers: { cookie: `__Host-refresh=${refresh}` } }), cleared],
+      ['by header', ({ access }) => ({ headers: bearer(access) }), []],
+      ['by body', ({ refresh }) => ({ payload: { refresh_token: refresh } }), []]
+    ]
+    for (const [name, named, cookies] of ways) {
+      const session = await server.signIn('cookie')
+      down = true
+      const response = await server.app.inject({ method: 'POST', url: '/logout', ...named(session) })
+      t.strictSame(summaryOf(response), { ...storeUnavailable, cookies }, name)
+      t.equal(response.headers['retry-after'], '2')
+      t.equal(
+        summaryOf(await server.app.inject({ url: '/me', headers: bearer(session.access) })).code,
+        'AUTH_REVOKED_TOKEN',
+        'refused at once'
+      )
+      mock.timers.tick(1000)
+      await setImmediate()
+      t.equal((await memory.find(session.sessionId)).row?.revokedAt, null, 'the store cannot be told yet')
+      down = false
+      const refreshed = await server.app.inject({
+        method: 'POST',
+        url: '/refresh',
+        payload: { refresh_token: session.refresh }
+      })
+      t.equal(summaryOf(refreshed).code, 'AUTH_REFRESH_INVALID', 'its row lives still, and is of no use here')
+      mock.timers.tick(1000)
+      await setImmediate()
+      t.equal((await memory.find(session.sessionId)).row?.revokedAt, clock(), 'and is told when it can')
+    }
+    const session = await server.signIn('cookie')
+    down = true
+    t.strictSame(
+      summaryOf(
+        await server.app.inject({ method: 'POST', url: '/login', payload: { sub: 'alice', transport: 'cookie' } })
+      ),
+      storeUnavailable,
+      'signIn()'
+    )
+    t.strictSame(
+      summaryOf(
+        await server.app.inject({ method: 'POST', url: '/login', payload: { sub: 'alice', transport: 'bearer' } })
+      ),
+      storeUnavailable,
+      'signIn() by bearer'
+    )
+    const calls: (() => Promise<unknown>)[] = [
+      () => server.app.sessions.list('alice'),
+      () => server.app.sessions.revoke(session.sessionId),
+      () => server.app.sessions.revokeAll('alice')
+    ]
+    for (const call of calls) {
+      await t.rejects(call(), { code: 'AUTH_STORE_UNAVAILABLE', statusCode: 503 })
+    }
+    t.equal(
+      (await server.app.inject({ url: '/me', headers: bearer(session.access) })).statusCode,
+      200,
+      'authenticate() needs no store'
+    )
+    t.strictSame(
+      await server.app
+        .inject({ method: 'POST', url: '/logout', headers: { cookie: '__Host-access=x' } })
+        .then(({ statusCode }) => statusCode),
+      204,
+      'nor does a sign-out with nothing to end'
+    )
+    down = false
+  }
+)

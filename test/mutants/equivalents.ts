@@ -55,7 +55,7 @@ export const equivalents: readonly Equivalent[] = [
     reason: 'Seconds and milliseconds differ by a factor of 1000: 11 tells them apart as well as 10.'
   },
   {
-    file: 'plugin/index.ts',
+    file: 'plugin/sessions/skew-report.ts',
     original:
       "const text = `The store's clock is ${Math.abs(skewMs)} ms ${skewMs > 0 ? 'ahead of' : 'behind'} this node's`",
     mutated:

@@ -1217,7 +1217,7 @@ t.test('app.accessTokens.verify() takes nothing but text', async (t) => {
     await t.rejects(app.accessTokens.verify(value as string), {
       constructor: AuthError,
       code: 'AUTH_INVALID_TOKEN',
-      detail: 'the token is no string'
+      detail: 'the token must be a string'
     })
   }
 })

@@ -1,11 +1,10 @@
 import { createSecretKey, generateKeyPairSync } from 'node:crypto'
-import { Type } from '@sinclair/typebox'
 import fastify from 'fastify'
 import t from 'tap'
-import authenticate from '../plugin/index.ts'
-import { resolveOptions } from '../plugin/options/options.ts'
-import { memoryStore } from '../plugin/stores/memory.ts'
-import { issuer, secret } from './fixtures/app.ts'
+import authenticate from '../../plugin/index.ts'
+import { optionsShape } from '../../plugin/options/options.ts'
+import { memoryStore } from '../../plugin/stores/memory.ts'
+import { issuer, secret } from '../fixtures/app.ts'
 
 const day = 86_400
 const base = { issuer, secret }
@@ -340,44 +339,9 @@ t.test('every option: a wrong, empty, unknown or contradictory value stops the s
     [...new Set(rows.map(([, name]) => name.split('.')[0]))]
       .filter((name) => name !== 'isuer' && name !== 'accessTokens')
       .sort(),
-    [...Object.keys(resolveOptions(base)), 'secret', 'keys', 'store'].sort(),
+    [...Object.keys(optionsShape.properties), 'store'].sort(),
     'and no option has been left out'
   )
-})
-
-t.test('store: null is refused, and no silent fallback to memory', async (t) => {
-  await t.rejects(register({ ...base, store: null }), {
-    message: 'Cannot register fastify-authenticate: "store" must be a SessionStore, such as postgresStore(pool)'
-  })
-})
-
-t.test('in production, cookies.secure must not be false, and the memory store is warned of', async (t) => {
-  const { NODE_ENV } = process.env
-  t.teardown(() => {
-    NODE_ENV === undefined ? delete process.env.NODE_ENV : (process.env.NODE_ENV = NODE_ENV)
-  })
-  process.env.NODE_ENV = 'production'
-  await t.rejects(register({ ...base, cookies: { secure: false } }), {
-    message: 'Cannot register fastify-authenticate: "cookies.secure" must not be false in production'
-  })
-  const warnings: string[] = []
-  const app = () =>
-    fastify({
-      logger: {
-        level: 'warn',
-        stream: {
-          write: (line: string) => {
-            warnings.push(JSON.parse(line).msg)
-          }
-        }
-      }
-    })
-  await app().register(authenticate, base)
-  t.strictSame(warnings.splice(0), [
-    'fastify-authenticate keeps sessions in memory: they end with this process, and other processes do not know them. Set the option "store"'
-  ])
-  await app().register(authenticate, { ...base, store: memoryStore() })
-  t.strictSame(warnings, [], 'whoever asks for it, knows')
 })
 
 t.test('no message has a secret or a key in it', async (t) => {
@@ -413,179 +377,4 @@ t.test('no message has a secret or a key in it', async (t) => {
     t.match(error, { name: 'TypeError', message: /^Cannot register fastify-authenticate: "(secret|keys)/ })
     t.notOk(`${error?.message} ${error?.stack} ${String(error?.cause)}`.includes(part), error!.message)
   }
-})
-
-t.test('resolveOptions() fills in the defaults and freezes them', async (t) => {
-  const { onEvent, clock, trustedOrigins, ...settings } = resolveOptions(base)
-  t.strictSame(settings, {
-    issuer,
-    audience: [issuer],
-    keysReloadSeconds: 300,
-    trustedIssuers: [],
-    accessToken: {
-      lifetimeSeconds: 600,
-      clockToleranceSeconds: 5,
-      maxLifetimeSeconds: 86_400,
-      type: 'at+jwt',
-      types: ['at+jwt'],
-      cacheSize: 10_000,
-      claims: undefined
-    },
-    refreshToken: {
-      idleSeconds: 14 * day,
-      absoluteSeconds: 30 * day,
-      maxSessions: 100,
-      retrySeconds: 10,
-      lateRetries: 4,
-      claims: undefined
-    },
-    cookies: {
-      access: '__Host-access',
-      refresh: '__Host-refresh',
-      sameSite: 'lax',
-      domain: undefined,
-      renew: false,
-      secure: true
-    },
-    revocation: { pollSeconds: 1, maxStalenessSeconds: 30, whenStale: 'accept' },
-    jwks: { path: '/.well-known/jwks.json' },
-    protect: 'declared',
-    realm: issuer
-  })
-  t.equal(clock, Date.now)
-  t.equal(onEvent({} as never), undefined)
-  t.equal(trustedOrigins.size, 0)
-  for (const part of [
-    settings.audience,
-    settings.accessToken,
-    settings.accessToken.types,
-    settings.refreshToken,
-    settings.cookies,
-    settings.revocation,
-    settings.jwks,
-    resolveOptions(base)
-  ]) {
-    t.ok(Object.isFrozen(part))
-  }
-})
-
-t.test('an option that is undefined counts as absent, where its default is as strict', async (t) => {
-  const absent = {
-    audience: undefined,
-    keys: undefined,
-    accessToken: {
-      lifetimeSeconds: undefined,
-      clockToleranceSeconds: undefined,
-      maxLifetimeSeconds: undefined,
-      type: undefined,
-      cacheSize: undefined
-    },
-    refreshToken: {
-      idleSeconds: undefined,
-      absoluteSeconds: undefined,
-      maxSessions: undefined,
-      retrySeconds: undefined,
-      lateRetries: undefined
-    },
-    cookies: {
-      access: undefined,
-      refresh: undefined,
-      sameSite: undefined,
-      domain: undefined,
-      secure: undefined,
-      renew: undefined
-    },
-    trustedOrigins: undefined,
-    revocation: { pollSeconds: undefined, maxStalenessSeconds: undefined },
-    jwks: { path: undefined },
-    realm: undefined,
-    onEvent: undefined,
-    clock: undefined
-  }
-  const { onEvent: ours, ...settings } = resolveOptions({ ...base, ...absent })
-  const { onEvent, ...defaults } = resolveOptions(base)
-  t.strictSame(settings, defaults)
-  await register({ ...base, ...absent, store: undefined })
-})
-
-t.test('resolveOptions() keeps what the application says, and copies it', async (t) => {
-  const claims = Type.Object({ roles: Type.Array(Type.String()) })
-  const given = {
-    issuer: 'urn:issuer',
-    secret: [secret],
-    audience: ['a', 'b'],
-    accessToken: {
-      lifetimeSeconds: 60,
-      clockToleranceSeconds: 0,
-      maxLifetimeSeconds: 60,
-      type: ['at+jwt', 'JWT'],
-      claims,
-      cacheSize: 0
-    },
-    refreshToken: {
-      idleSeconds: 71,
-      absoluteSeconds: 71,
-      maxSessions: 7,
-      retrySeconds: 10,
-      lateRetries: 0,
-      claims: async () => null
-    },
-    cookies: { sameSite: 'strict' as const, domain: 'example.com' },
-    trustedOrigins: ['https://app.example.com', 'http://localhost:5173', 'http://[::1]:3000'],
-    revocation: { pollSeconds: 3600, maxStalenessSeconds: 1, whenStale: 'refuse' as const },
-    jwks: { path: '/keys' },
-    protect: 'all' as const,
-    realm: 'the "realm"'
-  }
-  const settings = resolveOptions(given)
-  t.match(settings, {
-    issuer: 'urn:issuer',
-    audience: ['a', 'b'],
-    accessToken: { lifetimeSeconds: 60, types: ['at+jwt', 'JWT'], claims, cacheSize: 0 },
-    refreshToken: {
-      idleSeconds: 71,
-      absoluteSeconds: 71,
-      maxSessions: 7,
-      lateRetries: 0,
-      claims: given.refreshToken.claims
-    },
-    cookies: { access: '__Secure-access', refresh: '__Secure-refresh', sameSite: 'strict', domain: 'example.com' },
-    revocation: { pollSeconds: 3600, whenStale: 'refuse' },
-    jwks: { path: '/keys' },
-    protect: 'all',
-    realm: 'the "realm"'
-  })
-  t.strictSame([...settings.trustedOrigins], given.trustedOrigins)
-  given.audience.push('c')
-  given.trustedOrigins.push('https://late.example')
-  given.accessToken.lifetimeSeconds = 1
-  t.strictSame(
-    [settings.audience, settings.trustedOrigins.size, settings.accessToken.lifetimeSeconds],
-    [['a', 'b'], 3, 60],
-    'what the caller does later changes nothing'
-  )
-  t.strictSame(
-    resolveOptions({ ...base, accessToken: { type: ['at+jwt'] } }).accessToken.types,
-    ['at+jwt'],
-    'a list of one type'
-  )
-  t.match(resolveOptions({ ...base, accessToken: { type: false }, cookies: false, jwks: false }), {
-    accessToken: { types: null },
-    cookies: null,
-    jwks: null
-  })
-  t.match(resolveOptions({ ...base, cookies: { secure: false } }).cookies, {
-    access: 'access',
-    refresh: 'refresh',
-    secure: false
-  })
-  t.match(resolveOptions({ ...base, cookies: { secure: false, domain: 'example.com' } }).cookies, {
-    access: 'access',
-    refresh: 'refresh',
-    domain: 'example.com'
-  })
-  t.match(resolveOptions({ ...base, cookies: { access: 'a', domain: 'example.com' } }).cookies, {
-    access: 'a',
-    refresh: '__Secure-refresh'
-  })
 })

@@ -1,0 +1,238 @@
+import t from 'tap'
+import {
+  createApp,
+  issuer,
+  type ResponseSummary,
+  challenges,
+  summaryOf,
+  createClock,
+  type TestApp
+} from '../fixtures/app.ts'
+import type { FastifyRequest } from 'fastify'
+import { memoryStore } from '../../plugin/stores/memory.ts'
+import type { SessionStore } from '../../plugin/index.ts'
+
+const refused: ResponseSummary = {
+  status: 401,
+  code: 'AUTH_NO_CREDENTIALS',
+  challenge: challenges.bare,
+  cookies: [],
+  cacheControl: null
+}
+
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
+
+/** Who the handler sees; `undefined` would be nobody's promise. */
+async function echoUser({ user, auth }: Pick<FastifyRequest, 'user' | 'auth'>) {
+  const show = (value: unknown) => (value === undefined ? 'undefined' : value)
+  return { user: user?.sub ?? show(user), auth: auth?.source ?? show(auth) }
+}
+
+const isUndefined = (name: string) => `"${name}" is undefined: give it a value, or leave it out`
+
+const wrongNeeds: [unknown, string][] = [
+  [undefined, isUndefined('needs')],
+  [{ scopes: undefined }, isUndefined('scopes')],
+  [{ roles: undefined }, isUndefined('roles')],
+  [{ issuers: undefined }, isUndefined('issuers')],
+  [{ optional: undefined }, isUndefined('optional')],
+  [{ scopes: ['a'], roles: undefined }, isUndefined('roles')],
+  [null, "\"needs\" must be true or an object such as { scopes: ['notes:read'], roles: ['admin'] }"],
+  ['notes:read', "\"needs\" must be true or an object such as { scopes: ['notes:read'], roles: ['admin'] }"],
+  [1, "\"needs\" must be true or an object such as { scopes: ['notes:read'], roles: ['admin'] }"],
+  [['notes:read'], "\"needs\" must be true or an object such as { scopes: ['notes:read'], roles: ['admin'] }"],
+  [{ scope: 'notes:read' }, 'unknown member "scope": expected scopes, roles, issuers or optional'],
+  [{ role: ['admin'] }, 'unknown member "role": expected scopes, roles, issuers or optional'],
+  [{ scopes: ['a'], Roles: ['admin'] }, 'unknown member "Roles": expected scopes, roles, issuers or optional'],
+  [{ scopes: undefined, x: undefined }, 'unknown member "x": expected scopes, roles, issuers or optional'],
+  [{ scopes: [] }, '"scopes" must be a non-empty list of scope tokens (RFC 6749 §3.3)'],
+  [{ scopes: 'notes:read' }, '"scopes" must be a non-empty list of scope tokens (RFC 6749 §3.3)'],
+  [{ scopes: ['notes:read notes:write'] }, '"scopes" must be a non-empty list of scope tokens (RFC 6749 §3.3)'],
+  [{ scopes: [''] }, '"scopes" must be a non-empty list of scope tokens (RFC 6749 §3.3)'],
+  [{ scopes: ['"'] }, '"scopes" must be a non-empty list of scope tokens (RFC 6749 §3.3)'],
+  [{ scopes: ['ä'] }, '"scopes" must be a non-empty list of scope tokens (RFC 6749 §3.3)'],
+  [{ scopes: ['a', 1] }, '"scopes" must be a non-empty list of scope tokens (RFC 6749 §3.3)'],
+  [{ scopes: null }, '"scopes" must be a non-empty list of scope tokens (RFC 6749 §3.3)'],
+  [{ roles: [] }, '"roles" must be a non-empty list of non-empty strings'],
+  [{ roles: 'admin' }, '"roles" must be a non-empty list of non-empty strings'],
+  [{ roles: [''] }, '"roles" must be a non-empty list of non-empty strings'],
+  [{ roles: [null] }, '"roles" must be a non-empty list of non-empty strings'],
+  [{ issuers: [] }, '"issuers" must be a non-empty list of non-empty strings'],
+  [{ issuers: issuer }, '"issuers" must be a non-empty list of non-empty strings'],
+  [{ optional: 'yes' }, '"optional" must be true or false'],
+  [{ optional: null }, '"optional" must be true or false']
+]
+
+const unavailable = { status: 503, code: 'AUTH_STORE_UNAVAILABLE', challenge: null, cookies: [], cacheControl: null }
+
+t.test('request.authenticate() with wrong needs is a fault of the application, and lets nobody pass', async (t) => {
+  let needs: unknown
+  const server = await createApp({
+    after: (app) =>
+      app.get('/', async (request) => {
+        await request.authenticate(needs as never)
+        return 'passed'
+      })
+  })
+  const { access } = await server.signIn('bearer')
+  for (const [wrong, message] of wrongNeeds) {
+    needs = wrong
+    const response = await server.app.inject({ url: '/', headers: bearer(access) })
+    t.match(response.json(), { statusCode: 500, message }, JSON.stringify(wrong))
+  }
+  for (const right of [true, {}]) {
+    needs = right
+    t.equal((await server.app.inject({ url: '/', headers: bearer(access) })).body, 'passed', JSON.stringify(right))
+  }
+})
+
+t.test('needs: all scopes, any one role, of the own issuer', async (t) => {
+  const scoped = (scope: string) => ({
+    status: 403,
+    code: 'AUTH_INSUFFICIENT_SCOPE',
+    challenge: `Bearer realm="${issuer}", error="insufficient_scope", scope="${scope}"`,
+    cookies: [],
+    cacheControl: null
+  })
+  const role = {
+    status: 403,
+    code: 'AUTH_INSUFFICIENT_ROLE',
+    challenge: `Bearer realm="${issuer}", error="insufficient_scope"`,
+    cookies: [],
+    cacheControl: null
+  }
+  const passed = { status: 200, code: null, challenge: null, cookies: [], cacheControl: null }
+  const rows: [object, string | undefined, unknown, ResponseSummary][] = [
+    [{ scopes: ['a'] }, 'a', undefined, passed],
+    [{ scopes: ['a', 'b'] }, 'b c a', undefined, passed],
+    [{ scopes: ['a', 'b'] }, 'a', undefined, scoped('a b')],
+    [{ scopes: ['a'] }, 'ab A a:b', undefined, scoped('a')],
+    [{ scopes: ['a'] }, undefined, undefined, scoped('a')],
+    [{ roles: ['admin', 'root'] }, undefined, ['user', 'root'], passed],
+    [{ roles: ['admin'] }, undefined, ['user'], role],
+    [{ roles: ['admin'] }, 'admin', undefined, role],
+    [{ roles: ['admin'] }, undefined, 'admin', role],
+    [{ roles: ['admin'] }, undefined, [['admin']], role],
+    [{ roles: ['admin'] }, undefined, ['admin', 1], role],
+    [{ roles: ['0'] }, undefined, { 0: '0' }, role],
+    [{ scopes: ['a'], roles: ['admin'] }, 'a', ['admin'], passed],
+    [{ scopes: ['a'], roles: ['admin'] }, 'a', ['user'], role],
+    [{ scopes: ['a'], roles: ['admin'] }, 'b', ['user'], scoped('a')],
+    [{ scopes: ['a'], optional: true }, 'b', undefined, scoped('a')],
+    [{ issuers: [issuer] }, undefined, undefined, passed],
+    [
+      { issuers: ['https://other.example.com'] },
+      undefined,
+      undefined,
+      { ...passed, status: 401, code: 'AUTH_INVALID_TOKEN', challenge: challenges.invalid }
+    ]
+  ]
+  const server = await createApp({
+    after(app) {
+      for (const [index, [auth]] of rows.entries()) {
+        app.get(`/declared/${index}`, { config: { auth } }, async () => 'passed')
+        app.get(`/explicit/${index}`, { onRequest: (request) => request.authenticate(auth) }, async () => 'passed')
+      }
+    }
+  })
+  for (const [index, [needs, scope, roles, outcome]] of rows.entries()) {
+    const { access } = await server.signIn('bearer', {
+      ...(scope && { scope }),
+      ...(roles !== undefined && { claims: { roles } })
+    })
+    for (const form of ['declared', 'explicit']) {
+      t.strictSame(
+        summaryOf(await server.app.inject({ url: `/${form}/${index}`, headers: bearer(access) })),
+        outcome,
+        `${JSON.stringify(needs)} ${scope} ${JSON.stringify(roles)}`
+      )
+    }
+  }
+})
+
+t.test('app.authenticate is the same as a hook, in a list', async (t) => {
+  const server = await createApp({
+    after(app) {
+      app.get('/request', { onRequest: [app.authenticate] }, echoUser)
+      app.get('/handler', { preHandler: [app.authenticate] }, echoUser)
+      app.get('/both', { config: { auth: true }, preHandler: [app.authenticate] }, echoUser)
+    }
+  })
+  const { access } = await server.signIn('bearer')
+  for (const url of ['/request', '/handler', '/both']) {
+    t.strictSame(summaryOf(await server.app.inject(url)), refused)
+    t.strictSame((await server.app.inject({ url, headers: bearer(access) })).json(), { user: 'alice', auth: 'header' })
+  }
+})
+
+t.test('request.user and request.auth are null before each attempt', async (t) => {
+  const server = await createApp({
+    before: (app) =>
+      app.addHook('onRequest', async (request) => {
+        request.user = { sub: 'planted' } as never
+      }),
+    after(app) {
+      app.get('/planted', { config: { auth: { optional: true } } }, echoUser)
+      app.get('/failing', async (request) => {
+        const first = await echoUser({ user: await request.authenticate(), auth: request.auth })
+        await request.authenticate({ scopes: ['none'] }).catch(() => {})
+        return [first, await echoUser(request)]
+      })
+    }
+  })
+  const { access } = await server.signIn('bearer')
+  t.strictSame((await server.app.inject('/planted')).json(), { user: null, auth: null })
+  t.strictSame((await server.app.inject({ url: '/failing', headers: bearer(access) })).json(), [
+    { user: 'alice', auth: 'header' },
+    { user: null, auth: null }
+  ])
+})
+
+t.test('request.auth.user is the same object as request.user, and null goes for both', async (t) => {
+  const server = await createApp({
+    after(app) {
+      app.get('/same', { config: { auth: true } }, async ({ user, auth }) => ({
+        same: auth.user === user,
+        sub: auth.user.sub
+      }))
+      app.get('/optional', { config: { auth: { optional: true } } }, async ({ user, auth }) => ({
+        same: (auth?.user ?? null) === user,
+        sub: auth?.user.sub ?? null
+      }))
+    }
+  })
+  const { access } = await server.signIn('bearer')
+  for (const found of ['verified', 'from the cache']) {
+    for (const url of ['/same', '/optional']) {
+      t.strictSame(
+        (await server.app.inject({ url, headers: bearer(access) })).json(),
+        { same: true, sub: 'alice' },
+        `${url} ${found}`
+      )
+    }
+  }
+  t.strictSame((await server.app.inject('/optional')).json(), { same: true, sub: null })
+})
+
+t.test("with whenStale: 'refuse', a silent feed is 503 for every request that presents a token", async (t) => {
+  const clock = createClock()
+  const memory = memoryStore({ clock })
+  let down = false
+  const store: SessionStore = {
+    ...memory,
+    readRevocations: async (cursor, limit) => {
+      if (down) throw new Error('down')
+      return await memory.readRevocations(cursor, limit)
+    }
+  }
+  down = true
+  const server: TestApp = await createApp({ plugin: { store, clock, revocation: { whenStale: 'refuse' } } })
+  t.teardown(() => server.app.close())
+  const { access, cookie } = await server.signIn('cookie')
+  const response = await server.app.inject({ url: '/me', headers: bearer(access) })
+  t.strictSame(summaryOf(response), unavailable)
+  t.equal(response.headers['retry-after'], '2')
+  t.strictSame(summaryOf(await server.app.inject({ url: '/me', headers: { cookie } })), unavailable)
+  t.strictSame(summaryOf(await server.app.inject({ url: '/maybe', headers: { cookie } })), unavailable)
+  t.equal(summaryOf(await server.app.inject('/me')).code, 'AUTH_NO_CREDENTIALS')
+})

@@ -1,0 +1,296 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { Type, TypeGuard, type TObject, type TSchema } from '@sinclair/typebox'
+import fastify from 'fastify'
+import t from 'tap'
+import authenticate from '../../plugin/index.ts'
+import { optionDefaults, optionsShape, resolveOptions } from '../../plugin/options/options.ts'
+import { trustedIssuerDefaults } from '../../plugin/options/trusted-issuers.ts'
+import { memoryStore } from '../../plugin/stores/memory.ts'
+import { issuer, secret } from '../fixtures/app.ts'
+
+const day = 86_400
+const base = { issuer, secret }
+
+async function register(options: unknown) {
+  const app = fastify()
+  await app.register(authenticate, options as never)
+  return app
+}
+
+t.test('resolveStore() refuses null instead of falling back to the memory store', async (t) => {
+  await t.rejects(register({ ...base, store: null }), {
+    message: 'Cannot register fastify-authenticate: "store" must be a SessionStore, such as postgresStore(pool)'
+  })
+})
+
+t.test('in production, cookies.secure must not be false, and the default store logs a warning', async (t) => {
+  const { NODE_ENV } = process.env
+  t.teardown(() => {
+    NODE_ENV === undefined ? delete process.env.NODE_ENV : (process.env.NODE_ENV = NODE_ENV)
+  })
+  process.env.NODE_ENV = 'production'
+  await t.rejects(register({ ...base, cookies: { secure: false } }), {
+    message: 'Cannot register fastify-authenticate: "cookies.secure" must not be false in production'
+  })
+  const warnings: string[] = []
+  const app = () =>
+    fastify({
+      logger: {
+        level: 'warn',
+        stream: {
+          write: (line: string) => {
+            warnings.push(JSON.parse(line).msg)
+          }
+        }
+      }
+    })
+  await app().register(authenticate, base)
+  t.strictSame(warnings.splice(0), [
+    'fastify-authenticate keeps sessions in memory: they end with this process, and other processes do not know ' +
+      'them. Set the option "store"'
+  ])
+  await app().register(authenticate, { ...base, store: memoryStore() })
+  t.strictSame(warnings, [], 'a memory store that was given is not warned about')
+})
+
+t.test('resolveOptions() fills in the defaults and freezes them', async (t) => {
+  const { onEvent, clock, trustedOrigins, ...settings } = resolveOptions(base)
+  t.strictSame(settings, {
+    issuer,
+    audience: [issuer],
+    keysReloadSeconds: 300,
+    trustedIssuers: [],
+    accessToken: {
+      lifetimeSeconds: 600,
+      clockToleranceSeconds: 5,
+      maxLifetimeSeconds: 86_400,
+      type: 'at+jwt',
+      types: ['at+jwt'],
+      cacheSize: 10_000,
+      claims: undefined
+    },
+    refreshToken: {
+      idleSeconds: 14 * day,
+      absoluteSeconds: 30 * day,
+      maxSessions: 100,
+      retrySeconds: 10,
+      lateRetries: 4,
+      claims: undefined
+    },
+    cookies: {
+      access: '__Host-access',
+      refresh: '__Host-refresh',
+      sameSite: 'lax',
+      domain: undefined,
+      renew: false,
+      secure: true
+    },
+    revocation: { pollSeconds: 1, maxStalenessSeconds: 30, whenStale: 'accept' },
+    jwks: { path: '/.well-known/jwks.json' },
+    protect: 'declared',
+    realm: issuer
+  })
+  t.equal(clock, Date.now)
+  t.equal(onEvent({} as never), undefined)
+  t.equal(trustedOrigins.size, 0)
+  for (const part of [
+    settings.audience,
+    settings.accessToken,
+    settings.accessToken.types,
+    settings.refreshToken,
+    settings.cookies,
+    settings.revocation,
+    settings.jwks,
+    resolveOptions(base)
+  ]) {
+    t.ok(Object.isFrozen(part))
+  }
+})
+
+t.test('resolveOptions() treats an option that is undefined as absent if its default is as strict', async (t) => {
+  const absent = {
+    audience: undefined,
+    keys: undefined,
+    accessToken: {
+      lifetimeSeconds: undefined,
+      clockToleranceSeconds: undefined,
+      maxLifetimeSeconds: undefined,
+      type: undefined,
+      cacheSize: undefined
+    },
+    refreshToken: {
+      idleSeconds: undefined,
+      absoluteSeconds: undefined,
+      maxSessions: undefined,
+      retrySeconds: undefined,
+      lateRetries: undefined
+    },
+    cookies: {
+      access: undefined,
+      refresh: undefined,
+      sameSite: undefined,
+      domain: undefined,
+      secure: undefined,
+      renew: undefined
+    },
+    trustedOrigins: undefined,
+    revocation: { pollSeconds: undefined, maxStalenessSeconds: undefined },
+    jwks: { path: undefined },
+    realm: undefined,
+    onEvent: undefined,
+    clock: undefined
+  }
+  const { onEvent: ours, ...settings } = resolveOptions({ ...base, ...absent })
+  const { onEvent, ...defaults } = resolveOptions(base)
+  t.strictSame(settings, defaults)
+  await register({ ...base, ...absent, store: undefined })
+})
+
+t.test('resolveOptions() keeps every value that the application gave, and copies it', async (t) => {
+  const claims = Type.Object({ roles: Type.Array(Type.String()) })
+  const given = {
+    issuer: 'urn:issuer',
+    secret: [secret],
+    audience: ['a', 'b'],
+    accessToken: {
+      lifetimeSeconds: 60,
+      clockToleranceSeconds: 0,
+      maxLifetimeSeconds: 60,
+      type: ['at+jwt', 'JWT'],
+      claims,
+      cacheSize: 0
+    },
+    refreshToken: {
+      idleSeconds: 71,
+      absoluteSeconds: 71,
+      maxSessions: 7,
+      retrySeconds: 10,
+      lateRetries: 0,
+      claims: async () => null
+    },
+    cookies: { sameSite: 'strict' as const, domain: 'example.com' },
+    trustedOrigins: ['https://app.example.com', 'http://localhost:5173', 'http://[::1]:3000'],
+    revocation: { pollSeconds: 3600, maxStalenessSeconds: 1, whenStale: 'refuse' as const },
+    jwks: { path: '/keys' },
+    protect: 'all' as const,
+    realm: 'the "realm"'
+  }
+  const settings = resolveOptions(given)
+  t.match(settings, {
+    issuer: 'urn:issuer',
+    audience: ['a', 'b'],
+    accessToken: { lifetimeSeconds: 60, types: ['at+jwt', 'JWT'], claims, cacheSize: 0 },
+    refreshToken: {
+      idleSeconds: 71,
+      absoluteSeconds: 71,
+      maxSessions: 7,
+      lateRetries: 0,
+      claims: given.refreshToken.claims
+    },
+    cookies: { access: '__Secure-access', refresh: '__Secure-refresh', sameSite: 'strict', domain: 'example.com' },
+    revocation: { pollSeconds: 3600, whenStale: 'refuse' },
+    jwks: { path: '/keys' },
+    protect: 'all',
+    realm: 'the "realm"'
+  })
+  t.strictSame([...settings.trustedOrigins], given.trustedOrigins)
+  given.audience.push('c')
+  given.trustedOrigins.push('https://late.example')
+  given.accessToken.lifetimeSeconds = 1
+  t.strictSame(
+    [settings.audience, settings.trustedOrigins.size, settings.accessToken.lifetimeSeconds],
+    [['a', 'b'], 3, 60],
+    'later changes by the caller have no effect'
+  )
+  t.strictSame(
+    resolveOptions({ ...base, accessToken: { type: ['at+jwt'] } }).accessToken.types,
+    ['at+jwt'],
+    'a list of one type'
+  )
+  t.match(resolveOptions({ ...base, accessToken: { type: false }, cookies: false, jwks: false }), {
+    accessToken: { types: null },
+    cookies: null,
+    jwks: null
+  })
+  t.match(resolveOptions({ ...base, cookies: { secure: false } }).cookies, {
+    access: 'access',
+    refresh: 'refresh',
+    secure: false
+  })
+  t.match(resolveOptions({ ...base, cookies: { secure: false, domain: 'example.com' } }).cookies, {
+    access: 'access',
+    refresh: 'refresh',
+    domain: 'example.com'
+  })
+  t.match(resolveOptions({ ...base, cookies: { access: 'a', domain: 'example.com' } }).cookies, {
+    access: 'a',
+    refresh: '__Secure-refresh'
+  })
+})
+
+/** The options of a shape by their dotted names, with whether they are required. */
+function optionsOf(shape: TObject, prefix = ''): [string, boolean][] {
+  return Object.entries(shape.properties).flatMap(([name, member]) => [
+    ...(isGroup(member) ? [] : [[`${prefix}${name}`, !TypeGuard.IsOptional(member)] as [string, boolean]]),
+    ...groupsIn(member).flatMap(([group, suffix]) => optionsOf(group, `${prefix}${name}${suffix}.`))
+  ])
+}
+
+/** An object of options; others, such as a JWK Set (RFC 7517 §5), have members that are not ours. */
+function isGroup(member: TSchema): member is TObject {
+  return TypeGuard.IsObject(member) && member.additionalProperties === false
+}
+
+function groupsIn(member: TSchema, suffix = ''): [TObject, string][] {
+  if (TypeGuard.IsUnion(member)) return member.anyOf.flatMap((branch) => groupsIn(branch, suffix))
+  if (TypeGuard.IsArray(member)) return groupsIn(member.items, '[]')
+  return isGroup(member) ? [[member, suffix]] : []
+}
+
+/** Default values by dotted names, as the tables write them. */
+function literals(values: object, prefix = ''): [string, string][] {
+  return Object.entries(values).flatMap(([name, value]): [string, string][] =>
+    typeof value === 'object'
+      ? literals(value, `${prefix}${name}.`)
+      : [[`${prefix}${name}`, typeof value === 'string' ? `'${value}'` : String(value)]]
+  )
+}
+
+/** The rows of all tables of options in a page: names, and what the column "default" says. */
+function optionRows(page: string): [string, string][] {
+  const tables = page.split(/\n\n+/).filter((part) => part.startsWith('| option | default |'))
+  return tables.flatMap((table) =>
+    table
+      .trim()
+      .split('\n')
+      .slice(2)
+      .map((line): [string, string] => {
+        const [, name = '', value = ''] = line.split(/(?<!\\)\|/).map((cell) => cell.trim())
+        return [name.replaceAll('`', ''), value]
+      })
+  )
+}
+
+t.test('docs/options.md lists every option, and all tables of options agree with the defaults', async (t) => {
+  const root = new URL('../../', import.meta.url)
+  const read = (file: string) => readFileSync(new URL(file, root), 'utf8')
+  const options = optionsOf(optionsShape)
+  const names = options.map(([name]) => name)
+  // The shape does not require a secret: its absence has a message of its own.
+  const required = new Set(
+    options.filter(([name, isRequired]) => isRequired || name === 'secret').map(([name]) => name)
+  )
+  const defaults = new Map([...literals(optionDefaults), ...literals(trustedIssuerDefaults, 'trustedIssuers[].')])
+  const rows = optionRows(read('docs/options.md'))
+  t.strictSame(rows.map(([name]) => name).sort(), [...names, 'store'].sort(), 'every option has one row')
+
+  const pages = ['README.md', ...readdirSync(fileURLToPath(new URL('docs', root))).map((name) => `docs/${name}`)]
+  for (const page of pages.filter((name) => name.endsWith('.md'))) {
+    for (const [name, text] of optionRows(read(page))) {
+      const literal = /^`('[^']*'|\d+|true|false)`(?: \(.*\))?$/.exec(text)?.[1]
+      t.equal(literal, defaults.get(name), `${page}: the default of ${name}`)
+      t.equal(text === 'required', required.has(name), `${page}: whether ${name} is required`)
+    }
+  }
+})
