@@ -1,16 +1,20 @@
+import { byId } from './element.js'
 import { Unavailable } from './server.js'
-import { say } from './status.js'
+import { showStatus } from './status.js'
 
-const section = document.getElementById('account')
-const title = document.getElementById('account-title')
-const name = document.getElementById('account-name')
-const until = document.getElementById('account-until')
-const left = document.getElementById('account-left')
-const bar = document.getElementById('account-bar')
+const section = byId('account', HTMLElement)
+const title = byId('account-title', HTMLElement)
+const name = byId('account-name', HTMLElement)
+const until = byId('account-until', HTMLTimeElement)
+const left = byId('account-left', HTMLElement)
+const bar = byId('account-bar', HTMLProgressElement)
 
 const everyMs = matchMedia('(prefers-reduced-motion: reduce)').matches ? 5000 : 500
 
-/** Who is signed in and until when, as a bar that runs down and is full again when the token has been renewed. */
+/**
+ * Shows who is signed in, and how long the access token is valid: a bar that runs down, and is full after each renewal.
+ * @param {import('./session.js').Session} session
+ */
 export function showAccount(session) {
   function draw() {
     if (!session.user()) return
@@ -18,7 +22,7 @@ export function showAccount(session) {
     const leftMs = Math.max(0, end - Date.now())
     bar.value = leftMs / lifetimeMs
     const renewsInMs = leftMs - lifetimeMs / 3
-    left.textContent = renewsInMs > 0 ? `Renews by itself in ${spell(renewsInMs)}.` : 'Renewing …'
+    left.textContent = renewsInMs > 0 ? `Renewed automatically in ${describe(renewsInMs)}.` : 'Renewing …'
   }
 
   session.addEventListener('renewed', () => {
@@ -33,21 +37,22 @@ export function showAccount(session) {
     name.textContent = user?.name ?? ''
     if (!user) return
     draw()
-    // What had the focus is gone with the form.
+    // The element that had the focus was hidden with the form.
     if (document.activeElement === document.body) title.focus()
   })
-  document.getElementById('sign-out').addEventListener('click', async () => {
+  byId('sign-out', HTMLButtonElement).addEventListener('click', async () => {
     try {
       await session.signOut()
     } catch (error) {
       if (!(error instanceof Unavailable)) throw error
-      say(`${error.message}. You are still signed in.`)
+      showStatus(`${error.message}. You are still signed in.`)
     }
   })
   setInterval(draw, everyMs)
 }
 
-function spell(ms) {
+/** @param {number} ms */
+function describe(ms) {
   const seconds = Math.ceil(ms / 1000)
   return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`
 }

@@ -1,11 +1,14 @@
-import { element } from './element.js'
-import { createOwnList } from './own-list.js'
-import { say } from './status.js'
+import { byId, element } from './element.js'
+import { showStatus } from './status.js'
+import { createUserList } from './user-list.js'
 
-const list = document.getElementById('device-list')
-const title = document.getElementById('devices-title')
+const list = byId('device-list', HTMLElement)
+const title = byId('devices-title', HTMLElement)
 
-/** The more particular name first: Edge calls itself Chrome as well, and Chrome calls itself Safari. */
+/**
+ * The more specific mark first: Edge also calls itself Chrome, and Chrome also calls itself Safari.
+ * @type {[mark: string, name: string][]}
+ */
 const browsers = [
   ['Edg/', 'Edge'],
   ['Firefox/', 'Firefox'],
@@ -13,6 +16,7 @@ const browsers = [
   ['Safari/', 'Safari'],
   ['curl/', 'curl']
 ]
+/** @type {[mark: string, name: string][]} */
 const systems = [
   ['Android', 'Android'],
   ['iPhone', 'iPhone'],
@@ -22,17 +26,32 @@ const systems = [
   ['Linux', 'Linux']
 ]
 
-export function showDevices(session) {
-  const devices = createOwnList({ session, section: document.getElementById('devices'), path: '/auth/sessions', draw })
-  let workshops = null
-  const others = document.getElementById('sign-out-others')
+/**
+ * A session of the user.
+ * @typedef {object} Device
+ * @property {string} id
+ * @property {string | null} device the `User-Agent` of its sign-in
+ * @property {string} createdAt
+ * @property {string} expiresAt
+ * @property {boolean} current whether it is this page's session
+ */
 
+/** @param {import('./session.js').Session} session */
+export function showDevices(session) {
+  const devices = createUserList({ session, section: byId('devices', HTMLElement), path: '/auth/sessions', draw })
+  /** @type {string | null} */
+  let workshopSession = null
+  const others = byId('sign-out-others', HTMLButtonElement)
+
+  /** @param {Device[]} rows */
   function draw(rows) {
     others.disabled = !rows.some(({ current }) => !current)
     list.replaceChildren(...rows.map(drawDevice))
   }
 
+  /** @param {Device} device */
   function drawDevice({ id, device, createdAt, expiresAt, current }) {
+    const badge = current ? 'This device' : id === workshopSession ? 'Token workshop' : null
     return element(
       'li',
       {},
@@ -41,8 +60,8 @@ export function showDevices(session) {
         { class: 'row-text' },
         element('span', { id: `device-${id}` }, nameOf(device)),
         ' ',
-        ...(current ? [drawBadge('This device')] : id === workshops ? [drawBadge('Of the workshop')] : []),
-        element('p', { class: 'hint' }, `Since ${at(createdAt)}; lapses ${on(expiresAt)} if unused`)
+        ...(badge === null ? [] : [element('span', { class: 'badge' }, badge)]),
+        element('p', { class: 'hint' }, `Since ${timeOf(createdAt)}; expires on ${dateOf(expiresAt)} if unused`)
       ),
       element(
         'button',
@@ -51,43 +70,51 @@ export function showDevices(session) {
           class: 'small',
           id: `sign-out-${id}`,
           'aria-describedby': `device-${id}`,
-          click: () => signOut(id, current)
+          click: () => (current ? byId('sign-out', HTMLButtonElement).click() : signOut(id))
         },
         'Sign out'
       )
     )
   }
 
-  async function signOut(id, isCurrent) {
-    if (isCurrent) return document.getElementById('sign-out').click()
-    await devices.change(['DELETE', `/auth/sessions/${id}`], 204, () => say('That device is signed out.'))
+  /** @param {string} id */
+  async function signOut(id) {
+    await devices.change({
+      request: { method: 'DELETE', path: `/auth/sessions/${id}` },
+      status: 204,
+      onSuccess: () => showStatus('The device is signed out.')
+    })
     title.focus()
   }
 
   others.addEventListener('click', async () => {
-    await devices.change(['DELETE', '/auth/sessions'], 204, () => say('Every other device is signed out.'))
+    await devices.change({
+      request: { method: 'DELETE', path: '/auth/sessions' },
+      status: 204,
+      onSuccess: () => showStatus('All other devices are signed out.')
+    })
     title.focus()
   })
-  session.addEventListener('device', ({ detail }) => {
-    workshops = detail
+  session.addEventListener('device', (event) => {
+    workshopSession = /** @type {CustomEvent<string | null>} */ (event).detail
     devices.reload()
   })
 }
 
-function drawBadge(text) {
-  return element('span', { class: 'badge' }, text)
-}
-
+/** @param {string | null} userAgent */
 function nameOf(userAgent) {
+  /** @param {[string, string][]} names */
   const find = (names) => names.find(([mark]) => userAgent?.includes(mark))?.[1]
   const [browser, system] = [find(browsers), find(systems)]
   return browser ? `${browser}${system ? ` on ${system}` : ''}` : (userAgent ?? 'A device without a name')
 }
 
-function at(time) {
+/** @param {string} time */
+function timeOf(time) {
   return new Date(time).toLocaleString([], { month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit' })
 }
 
-function on(time) {
+/** @param {string} time */
+function dateOf(time) {
   return new Date(time).toLocaleDateString([], { month: 'short', day: 'numeric' })
 }

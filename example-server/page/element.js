@@ -1,10 +1,33 @@
-/** Makes an element. Children are elements or text, never markup. */
+/**
+ * @typedef {string | boolean | ((event: Event) => unknown)} Attribute `true` sets an empty attribute, `false` none, and
+ * a   function becomes the listener of the event of this name.
+ */
+
+/**
+ * Creates an element. Children are elements or text, never markup.
+ * @param {string} tag
+ * @param {Record<string, Attribute>} attributes
+ * @param {(Node | string)[]} children
+ */
 export function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag)
+  const created = document.createElement(tag)
   for (const [name, value] of Object.entries(attributes)) {
-    if (typeof value === 'function') made.addEventListener(name, value)
-    else if (value !== false) made.setAttribute(name, value === true ? '' : value)
+    if (typeof value === 'function') created.addEventListener(name, value)
+    else if (value !== false) created.setAttribute(name, value === true ? '' : value)
   }
-  made.append(...children)
-  return made
+  created.append(...children)
+  return created
+}
+
+/**
+ * The element of the page with this id.
+ * @template {HTMLElement} T
+ * @param {string} id
+ * @param {new () => T} type
+ * @returns {T}
+ */
+export function byId(id, type) {
+  const found = document.getElementById(id)
+  if (!(found instanceof type)) throw new TypeError(`#${id} must be an ${type.name}`)
+  return found
 }

@@ -1,13 +1,18 @@
 const firstRetryMs = 500
-const longestRetryMs = 15_000
+const maxRetryMs = 15_000
 
-/** Hears from the server, the moment it happens, that this session has ended: by sign-out on another device, for one. */
+/**
+ * Keeps a WebSocket open, by which the server announces that the session has ended, for example by a sign-out on
+ * another device.
+ * @param {import('./session.js').Session} session
+ */
 export function keepLive(session) {
+  /** @type {WebSocket | null} */
   let socket = null
   let retryMs = firstRetryMs
-  let timer
+  let timer = 0
 
-  /** Opens the new one before the old one is closed, so that nothing is missed. */
+  /** Opens the new socket before it closes the old one, so that no message is missed. */
   function connect() {
     clearTimeout(timer)
     const previous = socket
@@ -15,15 +20,16 @@ export function keepLive(session) {
     socket = opened
     opened.onopen = () => previous?.close()
     opened.onmessage = ({ data }) => {
-      if (opened === socket) heard(JSON.parse(data).type)
+      if (opened === socket) onMessage(JSON.parse(data).type)
     }
     opened.onclose = () => {
       previous?.close()
-      if (opened === socket) lost()
+      if (opened === socket) onLoss()
     }
   }
 
-  function heard(type) {
+  /** @param {'signed-in' | 'session-ended' | 'token-expired'} type */
+  function onMessage(type) {
     switch (type) {
       case 'signed-in':
         retryMs = firstRetryMs
@@ -39,12 +45,13 @@ export function keepLive(session) {
     }
   }
 
-  function lost() {
+  function onLoss() {
     socket = null
     timer = setTimeout(() => reconnectAfter(session.identify), retryMs)
-    retryMs = Math.min(2 * retryMs, longestRetryMs)
+    retryMs = Math.min(2 * retryMs, maxRetryMs)
   }
 
+  /** @param {() => Promise<unknown>} work */
   async function reconnectAfter(work) {
     await work()
     if (session.user() && socket === null) connect()

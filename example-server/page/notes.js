@@ -1,20 +1,25 @@
-import { element } from './element.js'
-import { createOwnList } from './own-list.js'
-import { say } from './status.js'
+import { byId, element } from './element.js'
+import { showStatus } from './status.js'
+import { createUserList } from './user-list.js'
 
-const form = document.getElementById('note-form')
-const list = document.getElementById('note-list')
-const none = document.getElementById('note-none')
-const { text } = form.elements
+const form = byId('note-form', HTMLFormElement)
+const text = byId('note-text', HTMLInputElement)
+const list = byId('note-list', HTMLElement)
+const none = byId('note-none', HTMLElement)
 
+/** @typedef {{ id: string, text: string }} Note */
+
+/** @param {import('./session.js').Session} session */
 export function showNotes(session) {
-  const notes = createOwnList({ session, section: document.getElementById('notes'), path: '/notes', draw })
+  const notes = createUserList({ session, section: byId('notes', HTMLElement), path: '/notes', draw })
 
+  /** @param {Note[]} rows */
   function draw(rows) {
     none.hidden = rows.length > 0
     list.replaceChildren(...rows.map(drawNote))
   }
 
+  /** @param {Note} note */
   function drawNote({ id, text: content }) {
     return element(
       'li',
@@ -34,17 +39,26 @@ export function showNotes(session) {
     )
   }
 
+  /** @param {string} id */
   async function remove(id) {
-    await notes.change(['DELETE', `/notes/${id}`], 204, () => say('Note deleted.'))
+    await notes.change({
+      request: { method: 'DELETE', path: `/notes/${id}` },
+      status: 204,
+      onSuccess: () => showStatus('Note deleted.')
+    })
     text.focus()
   }
 
   session.addEventListener('change', () => form.reset())
   form.addEventListener('submit', async (event) => {
     event.preventDefault()
-    await notes.change(['POST', '/notes', { text: text.value }], 201, () => {
-      form.reset()
-      say('Note added.')
+    await notes.change({
+      request: { method: 'POST', path: '/notes', body: { text: text.value } },
+      status: 201,
+      onSuccess() {
+        form.reset()
+        showStatus('Note added.')
+      }
     })
   })
 }

@@ -1,33 +1,67 @@
-const patienceMs = 10_000
+const timeoutMs = 10_000
 const defaultRetryMs = 2000
 
-/** The server cannot answer at the moment. That says nothing about who is signed in. */
+/**
+ * @typedef {object} ApiRequest
+ * @property {'GET' | 'POST' | 'DELETE'} method
+ * @property {string} path
+ * @property {object} [body]
+ */
+
+/**
+ * @typedef {object} ApiResponse
+ * @property {number} status
+ * @property {unknown} body `null` for 204
+ * @property {number} seconds the server's time in whole seconds since the epoch
+ * @property {number} skewMs how far the server's clock is ahead of this machine's; 0 if the difference is negligible
+ * @property {string | null} retryAfter
+ */
+
+/**
+ * The body of an error response.
+ * @typedef {object} ErrorBody
+ * @property {string} [code]
+ * @property {string} message
+ */
+
+/** The server cannot respond at the moment. This does not mean that the user is signed out. */
 export class Unavailable extends Error {
-  constructor(message = 'The server does not answer: try again in a moment', retryAfterMs = defaultRetryMs) {
+  constructor(message = 'The server does not respond: try again in a moment', retryAfterMs = defaultRetryMs) {
     super(message)
     this.retryAfterMs = retryAfterMs
   }
 }
 
 /**
- * Sends a request with this page's cookies, and resolves to what came back, refusals too.
- * @throws Unavailable where nothing did, 5xx, or what no server of ours says: the page of a proxy, or of a captive portal
+ * Sends a request with this page's cookies, and resolves to the response, even if it is a refusal.
+ * @param {ApiRequest} request
+ * @returns {Promise<ApiResponse>}
+ * @throws {Unavailable} without a response, for 5xx, and for a body that is not JSON, such as the page of a proxy
  */
-export async function ask(method, path, body) {
-  const { response, text } = await send(method, path, body)
+export async function send(request) {
+  const { response, text } = await fetchText(request)
   const { status, headers } = response
-  const answer = read(text)
-  if (status >= 500 || (answer === null && status !== 204)) throw new Unavailable(answer?.message, retryMs(response))
-  return { status, body: answer, ...timesOf(response), retryAfter: headers.get('retry-after') }
+  const body = parse(text)
+  if (status >= 500 || (body === null && status !== 204)) throw new Unavailable(body?.message, retryMs(response))
+  return { status, body, ...timesOf(response), retryAfter: headers.get('retry-after') }
 }
 
-async function send(method, path, body) {
+/**
+ * The body of a response that is a refusal.
+ * @param {Pick<ApiResponse, 'body'>} response
+ */
+export function errorOf({ body }) {
+  return /** @type {ErrorBody} */ (body)
+}
+
+/** @param {ApiRequest} request */
+async function fetchText({ method, path, body }) {
   try {
     const response = await fetch(path, {
       method,
       headers: body === undefined ? {} : { 'content-type': 'application/json' },
       body: body === undefined ? null : JSON.stringify(body),
-      signal: AbortSignal.timeout(patienceMs)
+      signal: AbortSignal.timeout(timeoutMs)
     })
     return { response, text: await response.text() }
   } catch {
@@ -35,7 +69,8 @@ async function send(method, path, body) {
   }
 }
 
-function read(text) {
+/** @param {string} text */
+function parse(text) {
   try {
     return JSON.parse(text)
   } catch {
@@ -43,17 +78,18 @@ function read(text) {
   }
 }
 
+/** @param {Response} response */
 function retryMs(response) {
   const seconds = Number(response.headers.get('retry-after'))
   return seconds > 0 ? seconds * 1000 : defaultRetryMs
 }
 
 /**
- * The server's time in whole seconds, and how far its clock is ahead of this machine's, where that is more than the
- * whole seconds and the way here explain.
+ * Differences up to 2 s are negligible: the header has whole seconds, and the response has been on its way.
+ * @param {Response} response
  */
 function timesOf(response) {
-  const serverMs = Date.parse(response.headers.get('date')) || Date.now()
+  const serverMs = Date.parse(response.headers.get('date') ?? '') || Date.now()
   const aheadMs = serverMs - Date.now()
   return { seconds: Math.floor(serverMs / 1000), skewMs: Math.abs(aheadMs) > 2000 ? aheadMs : 0 }
 }

@@ -1,30 +1,59 @@
-import { ask, Unavailable } from './server.js'
-import { createTabs, inTurn } from './tabs.js'
+import { errorOf, send, Unavailable } from './server.js'
+import { connectTabs, inTurn } from './tabs.js'
 
-/** Refusals that a refresh may heal; the server clears a cookie that it cannot read. */
+/**
+ * The claims of the access token.
+ * @typedef {object} User
+ * @property {string} sid
+ * @property {string} name
+ * @property {number} exp
+ * @property {number} iat
+ */
+
+/**
+ * @typedef {object} Access
+ * @property {number} exp as the server sent it; identifies the access token
+ * @property {number} until when the access token expires, by this machine's clock, in ms
+ * @property {number} lifetimeMs
+ */
+
+/** @typedef {import('./server.js').ApiRequest} ApiRequest */
+/** @typedef {import('./server.js').ApiResponse} ApiResponse */
+/** @typedef {ReturnType<typeof createSession>} Session */
+
+/** Refusals after which a refresh may help. The server clears a cookie that it cannot read. */
 const renewable = new Set(['AUTH_EXPIRED_TOKEN', 'AUTH_INVALID_TOKEN'])
 
 /**
- * Who is signed in by cookie, and until when; renews the access token before it ends. Emits `change` (somebody else,
- * nobody, or not known any more), `renewed`, `unavailable` and `available`; others emit `device` on it where they have
- * signed in once more, or out again.
+ * Who is signed in by cookie, and until when; renews the access token before it expires. Dispatches `change` (another
+ * user, nobody, or not known any more), `renewed`, `unavailable` and `available`. The workshop dispatches `device` on
+ * it when its own session starts or ends.
  */
 export function createSession() {
   const session = new EventTarget()
-  /** `undefined`: not known yet; `null`: nobody. */
+  /**
+   * `undefined`: not known yet; `null`: nobody.
+   * @type {User | null | undefined}
+   */
   let user
+  /** @type {Access} */
   let access = { exp: 0, until: 0, lifetimeMs: 0 }
-  let timer
+  let timer = 0
   let isAvailable = true
   let isSigningOut = false
-  /** The latest call of `identify()`. */
-  let latest
-  const tabs = createTabs((message) => (message.access && user ? setAccess(message.access) : identify()))
+  /**
+   * The latest call of `identify()`.
+   * @type {{ done?: Promise<void> }}
+   */
+  let latest = {}
+  const tabs = connectTabs((message) => (message.access && user ? setAccess(message.access) : identify()))
 
+  /** @param {'change' | 'renewed' | 'unavailable' | 'available'} type */
   function emit(type) {
     session.dispatchEvent(new Event(type))
   }
 
+  /** @param {User | null | undefined} next */
   function setUser(next) {
     const isSame = next ? next.sid === user?.sid : next === user
     user = next
@@ -32,66 +61,85 @@ export function createSession() {
     if (!isSame) emit('change')
   }
 
+  /** @param {Access} next */
   function setAccess(next) {
     const isSame = next.exp === access.exp
     access = next
     clearTimeout(timer)
-    // With a third of its life left: time enough for a server that is away for a moment.
+    // When a third of its lifetime is left, so that a short outage of the server does not matter.
     timer = setTimeout(renew, Math.max(0, next.until - next.lifetimeMs / 3 - Date.now()))
     if (!isSame) emit('renewed')
   }
 
-  /** Goes on asking while the server is away, and the answer is wanted: nobody is signed out by that. */
-  async function untilAnswered(method, path, isWanted = () => true) {
+  /**
+   * Repeats a request while the server is unavailable, as long as the response is wanted. Resolves to `null` otherwise.
+   * @param {ApiRequest} request
+   * @param {() => boolean} isWanted
+   */
+  async function sendUntilAvailable(request, isWanted) {
     while (isWanted()) {
       try {
-        const answer = await ask(method, path)
-        if (!isAboutSession(answer)) throw new Unavailable()
+        const response = await send(request)
+        if (!isAboutSession(response)) throw new Unavailable()
         setAvailable(true)
-        return answer
+        return response
       } catch (error) {
         if (!(error instanceof Unavailable)) throw error
-        if (!isWanted()) return
+        const { retryAfterMs } = error
+        if (!isWanted()) return null
         setAvailable(false)
-        await new Promise((resolve) => setTimeout(resolve, error.retryAfterMs))
+        await new Promise((resolve) => setTimeout(resolve, retryAfterMs))
       }
     }
+    return null
   }
 
+  /** @param {ApiRequest} request */
+  async function sendInAnyCase(request) {
+    return /** @type {ApiResponse} */ (await sendUntilAvailable(request, () => true))
+  }
+
+  /** @param {boolean} next */
   function setAvailable(next) {
     if (next === isAvailable) return
     isAvailable = next
     emit(next ? 'available' : 'unavailable')
   }
 
-  /** Resolves when it is known who is signed in. Answers may overtake each other: what the latest call hears counts for all. */
-  function identify() {
+  /** Resolves when it is known who is signed in. Responses may overtake each other: that of the latest call counts. */
+  async function identify() {
+    /** @type {{ done?: Promise<void> }} */
     const call = (latest = {})
-    call.done = look(() => call === latest)
-    return call.done
+    call.done = askWhoIsSignedIn(() => call === latest)
+    await call.done
   }
 
-  async function look(isLatest, mayRenew = true) {
-    const answer = await untilAnswered('GET', '/me', isLatest)
-    if (!isLatest()) return await latest.done
-    if (answer.status === 200) {
-      setAccess(accessOf(answer))
-      setUser(answer.body)
-    } else if (!mayRenew || !renewable.has(answer.body.code)) {
+  /**
+   * @param {() => boolean} isLatest
+   * @param {{ mayRenew: boolean }} options
+   * @returns {Promise<void>}
+   */
+  async function askWhoIsSignedIn(isLatest, { mayRenew } = { mayRenew: true }) {
+    const response = await sendUntilAvailable({ method: 'GET', path: '/me' }, isLatest)
+    if (response === null || !isLatest()) return await latest.done
+    if (response.status === 200) {
+      setAccess(accessOf(response))
+      setUser(userOf(response))
+    } else if (!mayRenew || !renewable.has(errorOf(response).code ?? '')) {
       setUser(null)
     } else if (await renew()) {
-      await look(isLatest, false)
+      await askWhoIsSignedIn(isLatest, { mayRenew: false })
     }
   }
 
-  /** One refresh a period, however many tabs are open. Resolves to whether the session goes on. */
+  /** Refreshes once a period, however many tabs are open. Resolves to whether the session continues. */
   async function renew() {
     const before = access.exp
     return await inTurn(async () => {
       if (access.exp > before) return true
-      // Another tab's message may be under way still; what it did is in the cookie.
-      const me = await untilAnswered('GET', '/me')
-      if (me.status === 200 && me.body.exp > before) {
+      // Another tab may have refreshed, and its message may still be on its way: the cookie shows it already.
+      const me = await sendInAnyCase({ method: 'GET', path: '/me' })
+      if (me.status === 200 && userOf(me).exp > before) {
         setAccess(accessOf(me))
         return true
       }
@@ -101,65 +149,79 @@ export function createSession() {
 
   async function refresh() {
     const before = latest
-    const { status, body, seconds, skewMs } = await untilAnswered('POST', '/auth/refresh')
-    if (status === 200) {
-      setAccess(accessOf({ body: { iat: seconds, exp: seconds + body.expires_in }, skewMs }))
-      tabs.tell({ access })
+    const response = await sendInAnyCase({ method: 'POST', path: '/auth/refresh' })
+    if (response.status === 200) {
+      const { expires_in: expiresIn } = /** @type {{ expires_in: number }} */ (response.body)
+      const { seconds, skewMs } = response
+      setAccess(accessOf({ body: { iat: seconds, exp: seconds + expiresIn }, skewMs }))
+      tabs.send({ access })
       return true
     }
-    // The cookie has changed since it was sent: the session is alive.
-    if (body.code === 'AUTH_REFRESH_SUPERSEDED') return true
-    // Whoever has asked meanwhile knows better.
+    // The cookie has been replaced since the request was sent, so the session is alive.
+    if (errorOf(response).code === 'AUTH_REFRESH_SUPERSEDED') return true
+    // A later call of `identify()` knows better.
     if (latest === before) setUser(null)
     return false
   }
 
-  /** Asks for something of the user's; a token that has expired meanwhile is renewed on the way. */
-  async function call(...request) {
+  /**
+   * Sends a request of the user; if the access token has expired meanwhile, renews it and sends the request again.
+   * @param {ApiRequest} request
+   */
+  async function call(request) {
     const sid = user?.sid
-    const answer = await ask(...request)
-    if (answer.status !== 401) return answer
+    const response = await send(request)
+    if (response.status !== 401) return response
     await identify()
-    // Not in the name of whoever came after.
-    return user && user.sid === sid ? await ask(...request) : answer
+    // Never as another user who has signed in meanwhile.
+    return user && user.sid === sid ? await send(request) : response
   }
 
+  /**
+   * @param {string} username
+   * @param {string} password
+   */
   async function signIn(username, password) {
-    const answer = await ask('POST', '/auth/login', { username, password, transport: 'cookie' })
-    if (answer.status === 200) await changed()
-    return answer
+    const body = { username, password, transport: 'cookie' }
+    const response = await send({ method: 'POST', path: '/auth/login', body })
+    if (response.status === 200) await onChange()
+    return response
   }
 
+  /**
+   * @param {string} username
+   * @param {string} password
+   */
   async function signUp(username, password) {
-    const answer = await ask('POST', '/auth/register', { username, password })
-    return answer.status === 201 ? await signIn(username, password) : answer
+    const response = await send({ method: 'POST', path: '/auth/register', body: { username, password } })
+    return response.status === 201 ? await signIn(username, password) : response
   }
 
   async function signOut() {
     isSigningOut = true
     try {
-      await ask('POST', '/auth/logout')
-      await changed()
+      await send({ method: 'POST', path: '/auth/logout' })
+      await onChange()
     } catch (error) {
-      // It may be the answer that was lost.
-      changed()
+      // The server may have signed out although the response was lost.
+      onChange()
       throw error
     } finally {
       isSigningOut = false
     }
   }
 
-  async function changed() {
-    tabs.tell({})
+  async function onChange() {
+    tabs.send({})
     await identify()
   }
 
-  // Timers of a machine that slept, or of a tab that was hidden for long, are late.
+  // Timers are late after the machine slept, or in a tab that was hidden for a long time.
   document.addEventListener('visibilitychange', () => {
     if (!document.hidden && user && access.until < Date.now()) identify()
   })
 
-  // The browser may keep the page, and show it again when somebody else sits there.
+  // The browser may keep the page, and show it again to another person.
   window.addEventListener('pagehide', () => setUser(undefined))
   window.addEventListener('pageshow', ({ persisted }) => persisted && identify())
 
@@ -176,12 +238,24 @@ export function createSession() {
   })
 }
 
-/** Everything else is said by something that stands between. */
-function isAboutSession({ status, body }) {
-  return status === 200 || (status === 401 && Boolean(body.code?.startsWith('AUTH_')))
+/**
+ * Whether the response is the server's own statement about the session; a proxy may send 401 or 403 as well.
+ * @param {ApiResponse} response
+ */
+function isAboutSession(response) {
+  return response.status === 200 || (response.status === 401 && Boolean(errorOf(response).code?.startsWith('AUTH_')))
 }
 
-/** `exp` as the server says it, to tell tokens apart; `until` by this machine's clock. */
-function accessOf({ body: { exp, iat }, skewMs }) {
+/** @param {ApiResponse} response of `GET /me` with status 200 */
+function userOf({ body }) {
+  return /** @type {User} */ (body)
+}
+
+/**
+ * @param {Pick<ApiResponse, 'body' | 'skewMs'>} response whose body has `exp` and `iat`
+ * @returns {Access}
+ */
+function accessOf({ body, skewMs }) {
+  const { exp, iat } = /** @type {Pick<User, 'exp' | 'iat'>} */ (body)
   return { exp, until: exp * 1000 - skewMs, lifetimeMs: (exp - iat) * 1000 }
 }

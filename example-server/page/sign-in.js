@@ -1,19 +1,26 @@
-import { Unavailable } from './server.js'
-import { say } from './status.js'
+import { byId } from './element.js'
+import { errorOf, Unavailable } from './server.js'
+import { showStatus } from './status.js'
 
-const section = document.getElementById('sign-in')
-const form = document.getElementById('sign-in-form')
-const message = document.getElementById('sign-in-message')
-const { username, password } = form.elements
+const section = byId('sign-in', HTMLElement)
+const form = byId('sign-in-form', HTMLFormElement)
+const message = byId('sign-in-message', HTMLElement)
+const username = byId('username', HTMLInputElement)
+const password = byId('password', HTMLInputElement)
 
+/** @type {Partial<Record<string, string>>} */
 const sentences = {
-  FST_ERR_VALIDATION: 'A name has 2 to 32 letters, digits, “.”, “_” or “-”; a password at least 8 characters.',
-  USERNAME_TAKEN: 'Somebody has this name already.'
+  FST_ERR_VALIDATION: 'A username has 2 to 32 letters, digits, “.”, “_” or “-”; a password has at least 8 characters.',
+  USERNAME_TAKEN: 'This username is taken.'
 }
 
+/** @typedef {(username: string, password: string) => Promise<import('./server.js').ApiResponse>} Action */
+
+/** @param {import('./session.js').Session} session */
 export function showSignIn(session) {
   let wasSignedIn = false
 
+  /** @param {Action} action */
   async function submit(action) {
     message.textContent = ''
     if (!form.reportValidity()) return
@@ -24,13 +31,15 @@ export function showSignIn(session) {
     if (problem !== '') password.focus()
   }
 
+  /** @param {Action} action */
   async function attempt(action) {
     try {
-      const { status, body, retryAfter } = await action(username.value, password.value)
-      if (status === 429) return `${body.message} (in ${Math.ceil(retryAfter / 60)} min).`
-      if (status !== 200) return sentences[body.code] ?? `${body.message}.`
-      // Over plain http, a browser keeps Secure cookies of its own machine only.
-      return session.user() ? '' : 'The browser has not kept the cookies: that needs https, or localhost.'
+      const response = await action(username.value, password.value)
+      const { code, message: reason } = errorOf(response)
+      if (response.status === 429) return `${reason} (in ${Math.ceil(Number(response.retryAfter) / 60)} min).`
+      if (response.status !== 200) return sentences[code ?? ''] ?? `${reason}.`
+      // Over plain http, a browser accepts Secure cookies from localhost only.
+      return session.user() ? '' : 'The browser did not accept the cookies: they need https, or localhost.'
     } catch (error) {
       if (!(error instanceof Unavailable)) throw error
       return `${error.message}.`
@@ -41,17 +50,16 @@ export function showSignIn(session) {
     event.preventDefault()
     submit(session.signIn)
   })
-  document.getElementById('sign-up').addEventListener('click', () => submit(session.signUp))
+  byId('sign-up', HTMLButtonElement).addEventListener('click', () => submit(session.signUp))
   session.addEventListener('change', () => {
     const user = session.user()
     section.hidden = user !== null
-    document.getElementById('unknown').hidden = user !== undefined
+    byId('unknown', HTMLElement).hidden = user !== undefined
     if (user !== null) form.reset()
     if (user === undefined) return
     if (user === null && wasSignedIn) {
-      // Whoever does not go by their own wish is told.
       message.textContent = session.isSigningOut() ? '' : 'This device has been signed out: its session has ended.'
-      if (session.isSigningOut()) say('Signed out.')
+      if (session.isSigningOut()) showStatus('Signed out.')
       username.focus()
     }
     wasSignedIn = user !== null

@@ -1,9 +1,14 @@
-const line = document.getElementById('status')
-const shownMs = 4000
-let timer
+import { byId } from './element.js'
 
-/** Says it on the screen and to screen readers. */
-export function say(message) {
+const line = byId('status', HTMLElement)
+const shownMs = 4000
+let timer = 0
+
+/**
+ * Shows a message for a moment; screen readers read it.
+ * @param {string} message
+ */
+export function showStatus(message) {
   clearTimeout(timer)
   line.textContent = message
   timer = setTimeout(() => {

@@ -22,6 +22,7 @@ export const pageRoutes: FastifyPluginAsync = async function page(app) {
     root: folder,
     prefix: '/page/',
     wildcard: false,
+    globIgnore: ['tsconfig.json'],
     cacheControl: false,
     setHeaders(reply, path) {
       reply.header('cache-control', 'no-cache')

@@ -2,17 +2,17 @@ import { join } from 'node:path'
 import t from 'tap'
 import { launchBrowser } from '../fixtures/browser.ts'
 import { startServer } from '../fixtures/example-server.ts'
-import { addNote, button, createVisitor, enter, getToken } from '../fixtures/visitor.ts'
+import { addNote, button, createVisitor, getToken, signUp } from '../fixtures/visitor.ts'
 
 /** Takes the picture of the README: `npm run picture`. */
 t.test('docs/page.png', async (t) => {
   const browser = await launchBrowser()
   t.teardown(() => browser.close())
   const { url } = await startServer(t, { DATA_DIR: join(t.testdir(), 'data') })
-  const { openTab } = await createVisitor(t, browser, url)
+  const { openTab } = await createVisitor(t, { browser, url })
   const page = await openTab()
   await page.setViewportSize({ width: 1280, height: 1000 })
-  await enter(page, 'Sign up', 'alba')
+  await signUp(page, 'alba')
   await addNote(page, 'Buy milk')
   await addNote(page, 'Ask what the server says to a token with one character changed')
   await getToken(page)

@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os'
 const scripts = {
   types: ['typescript/bin/tsc'],
   'types of the example server': ['typescript/bin/tsc', '-p', 'example-server'],
+  'types of the page': ['typescript/bin/tsc', '-p', 'example-server/page'],
   lint: ['eslint/bin/eslint.js', '--cache', '--cache-strategy=content', '--cache-location=.cache/eslint', '.'],
   unused: ['knip/bin/knip.js'],
   format: ['prettier/bin/prettier.cjs', '--check', '--cache', '--cache-location=.cache/prettier', '.']

@@ -1,8 +1,12 @@
-const patienceMs = 10_000
+const timeoutMs = 10_000
+
+/** @typedef {import('./exchange.js').Exchange} Exchange */
 
 /**
- * Has a page of another origin (a sandboxed frame has one that is nobody's) post a form to the server. No page may read
- * another site's answer; but the form takes its frame to the answer, which comes from our own server, and is ours to read.
+ * Lets a page of another origin (a sandboxed frame has an opaque one) post a form to the server. A page cannot read the
+ * response of another site, but the form navigates its frame to the response, which has our origin and is readable
+ * here.
+ * @returns {Promise<Exchange>}
  */
 export async function forge() {
   const frame = document.createElement('iframe')
@@ -11,10 +15,10 @@ export async function forge() {
   try {
     return await new Promise((resolve, reject) => {
       frame.addEventListener('load', () => {
-        // As long as the other site is in it, there is no looking in.
-        if (frame.contentDocument !== null) resolve(read(frame))
+        // While the frame shows the other site, its document is not accessible.
+        if (frame.contentDocument !== null) resolve(read(frame.contentDocument))
       })
-      setTimeout(() => reject(new Error('the frame came to nothing')), patienceMs)
+      setTimeout(() => reject(new Error(`no response within ${timeoutMs} ms`)), timeoutMs)
       document.body.append(frame)
     })
   } finally {
@@ -22,17 +26,21 @@ export async function forge() {
   }
 }
 
-function read(frame) {
-  const body = JSON.parse((frame.contentDocument.querySelector('pre') ?? frame.contentDocument.body).textContent)
+/**
+ * @param {Document} response
+ * @returns {Exchange}
+ */
+function read(response) {
+  const body = JSON.parse((response.querySelector('pre') ?? response.body).textContent ?? '')
   return {
     sent: {
       method: 'POST',
       path: '/auth/login',
-      // As the browser writes them in this case: no page can read or change them.
+      // What the browser sends in this case. A page cannot read or change these headers.
       headers: { Origin: 'null', 'Sec-Fetch-Site': 'cross-site', 'Content-Type': 'text/plain' },
-      note: '(no Cookie: SameSite=Lax has kept yours at home)',
+      note: '(no Cookie: SameSite=Lax keeps your cookies out of this request)',
       body: { username: 'mallory', password: 'of mallory', transport: 'cookie', '=': 0 }
     },
-    got: { status: body.statusCode, statusText: body.error, challenge: null, body }
+    received: { status: body.statusCode, statusText: body.error, challenge: null, body }
   }
 }

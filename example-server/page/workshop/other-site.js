@@ -1,2 +1,2 @@
-// What a page of an attacker does as soon as somebody looks at it.
-document.querySelector('form').submit()
+// What an attacker's page does as soon as somebody visits it.
+document.querySelector('form')?.submit()

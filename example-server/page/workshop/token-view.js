@@ -1,50 +1,61 @@
-import { element } from '../element.js'
+import { byId, element } from '../element.js'
 import { drawToken, readToken } from './jwt.js'
 
+/** @type {Partial<Record<string, string>>} */
 const meanings = {
-  alg: 'how it is signed',
-  typ: 'what it is (RFC 9068)',
-  kid: 'with which key',
-  iss: 'who issued it',
-  aud: 'for whom',
-  sub: 'who it speaks for',
-  sid: 'of which session',
-  jti: 'its own name',
+  alg: 'the algorithm of the signature',
+  typ: 'the type of the token (RFC 9068)',
+  kid: 'the id of the key',
+  iss: 'the issuer',
+  aud: 'the API that may accept it',
+  sub: 'the id of the user',
+  sid: 'the id of the session',
+  jti: 'the id of the token',
   iat: 'issued at',
   exp: 'expires at',
-  scope: 'what it may do',
-  name: 'the application’s own',
-  roles: 'the application’s own'
+  scope: 'what it allows',
+  name: 'a claim of this application',
+  roles: 'a claim of this application'
 }
 
 export function clearParts() {
-  for (const id of ['token-text', 'token-parts']) document.getElementById(id).replaceChildren()
+  for (const id of ['token-text', 'token-parts']) byId(id, HTMLElement).replaceChildren()
 }
 
-/** Draws an access token: the text in three colours, and what each part says. */
+/**
+ * Draws an access token: its text in three colours, and the content of each part.
+ * @param {string} token
+ */
 export function drawParts(token) {
   const { header, payload } = readToken(token)
-  const signature = token.split('.')[2]
-  document.getElementById('token-text').replaceChildren(...drawToken(token))
-  document
-    .getElementById('token-parts')
-    .replaceChildren(
-      drawPart('header', 'Header', [drawMembers(header)]),
-      drawPart('payload', 'Payload', [
-        drawMembers(payload),
-        element('p', { class: 'hint' }, 'Signed, not encrypted: whoever holds a token can read it.')
-      ]),
-      drawPart('signature', 'Signature', [
-        element(
-          'p',
-          {},
-          `${Math.floor((signature.length * 3) / 4)} bytes over the other two. Only the server’s key makes them: one character changed before it, and it fits no more.`
-        )
-      ])
+  const [, , signature = ''] = token.split('.')
+  const bytes = Math.floor((signature.length * 3) / 4)
+  byId('token-text', HTMLElement).replaceChildren(...drawToken(token))
+  byId('token-parts', HTMLElement).replaceChildren(
+    drawPart('Header', drawMembers(header)),
+    drawPart(
+      'Payload',
+      drawMembers(payload),
+      element('p', { class: 'hint' }, 'Signed, not encrypted: everyone who has the token can read it.')
+    ),
+    drawPart(
+      'Signature',
+      element(
+        'p',
+        {},
+        `${bytes} bytes over the other two parts. Only the server’s key can make it; if one character of them changes, ` +
+          'it no longer matches.'
+      )
     )
+  )
 }
 
-function drawPart(name, title, content) {
+/**
+ * @param {'Header' | 'Payload' | 'Signature'} title
+ * @param {HTMLElement[]} content
+ */
+function drawPart(title, ...content) {
+  const name = title.toLowerCase()
   return element(
     'div',
     { class: `part part-${name}` },
@@ -53,26 +64,28 @@ function drawPart(name, title, content) {
   )
 }
 
+/** @param {Record<string, unknown>} members */
 function drawMembers(members) {
+  return element('ul', { class: 'members' }, ...Object.entries(members).map(drawMember))
+}
+
+/** @param {[string, unknown]} member */
+function drawMember([name, value]) {
   return element(
-    'ul',
-    { class: 'members' },
-    ...Object.entries(members).map(([name, value]) =>
-      element(
-        'li',
-        {},
-        element('code', {}, `"${name}": ${JSON.stringify(value)}`),
-        ' ',
-        element(
-          'span',
-          { class: 'meaning' },
-          isTime(name) ? `${meanings[name]} ${new Date(value * 1000).toLocaleTimeString()}` : (meanings[name] ?? '')
-        )
-      )
-    )
+    'li',
+    {},
+    element('code', {}, `"${name}": ${JSON.stringify(value)}`),
+    ' ',
+    element('span', { class: 'meaning' }, meaningOf(name, value))
   )
 }
 
-function isTime(name) {
-  return name === 'iat' || name === 'exp'
+/**
+ * @param {string} name
+ * @param {unknown} value
+ */
+function meaningOf(name, value) {
+  const meaning = meanings[name] ?? ''
+  const isTime = name === 'iat' || name === 'exp'
+  return isTime ? `${meaning} ${new Date(Number(value) * 1000).toLocaleTimeString()}` : meaning
 }

@@ -1,25 +1,46 @@
-/** The workshop's own tokens: in this page's memory, and nowhere else. */
+/**
+ * The body of a sign-in or refresh with `transport: "bearer"`.
+ * @typedef {object} TokenBody
+ * @property {string} access_token
+ * @property {string} refresh_token
+ * @property {number} expires_in
+ */
+
+/** @typedef {ReturnType<typeof createTokens>} Tokens */
+
+/** The workshop's own tokens. They exist only in this page's memory. */
 export function createTokens() {
-  /** Of the session, the oldest first. */
+  /**
+   * Of the session, the oldest first.
+   * @type {string[]}
+   */
   let refreshTokens = []
+  /** @type {string | null} */
   let access = null
-  /** The one that expires first of all that this page has had. */
+  /**
+   * The first access token of this page, which expires first.
+   * @type {{ token: string, until: number } | null}
+   */
   let oldest = null
+
+  /** @param {TokenBody} body */
+  function add({ access_token: token, refresh_token: refreshToken, expires_in: seconds }) {
+    access = token
+    oldest ??= { token, until: Date.now() + seconds * 1000 }
+    if (refreshTokens.at(-1) !== refreshToken) refreshTokens.push(refreshToken)
+  }
 
   return {
     access: () => access,
     oldest: () => oldest,
-    /** Every refresh token of the session so far; a new one where the session has moved on. */
+    /** All refresh tokens of the session so far. */
     refreshTokens: () => refreshTokens,
+    add,
 
-    start(answer) {
+    /** @param {TokenBody} body of a sign-in */
+    start(body) {
       refreshTokens = []
-      this.keep(answer)
-    },
-    keep({ access_token: token, refresh_token: refreshToken, expires_in: seconds }) {
-      access = token
-      oldest ??= { token, until: Date.now() + seconds * 1000 }
-      if (refreshTokens.at(-1) !== refreshToken) refreshTokens.push(refreshToken)
+      add(body)
     },
     end() {
       refreshTokens = []

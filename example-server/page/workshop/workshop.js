@@ -1,82 +1,89 @@
-import { element } from '../element.js'
-import { ask, Unavailable } from '../server.js'
+import { byId, element } from '../element.js'
+import { errorOf, send, Unavailable } from '../server.js'
 import { attacks } from './attacks.js'
 import { drawExchange } from './exchange.js'
 import { readToken } from './jwt.js'
 import { clearParts, drawParts } from './token-view.js'
 import { createTokens } from './tokens.js'
 
-const byId = (id) => document.getElementById(id)
-const [form, locked, message, view, misuse, exchanges] = [
-  'token-form',
-  'token-locked',
-  'token-message',
-  'token',
-  'attacks',
-  'exchanges'
-].map(byId)
-const passphrase = byId('token-passphrase')
+const form = byId('token-form', HTMLFormElement)
+const locked = byId('token-locked', HTMLElement)
+const message = byId('token-message', HTMLElement)
+const view = byId('token', HTMLElement)
+const misuse = byId('attacks', HTMLElement)
+const exchanges = byId('exchanges', HTMLElement)
+const username = byId('token-username', HTMLInputElement)
+const password = byId('token-password', HTMLInputElement)
 
-/** Takes a token apart, and lets people misuse it. */
+/**
+ * Shows the parts of an access token, and lets people misuse it.
+ * @param {import('../session.js').Session} session
+ */
 export function showWorkshop(session) {
   let tokens = createTokens()
-  let running = null
+  /** The attack that is running. */
+  let running = {}
 
   async function getToken() {
     const mine = tokens
-    const { status, body } = await ask('POST', '/auth/login', {
-      username: session.user().name,
-      password: passphrase.value
+    const response = await send({
+      method: 'POST',
+      path: '/auth/login',
+      body: { username: username.value, password: password.value }
     })
-    if (status === 200) mine.start(body)
-    // Whoever asked has gone.
+    if (response.status === 200) mine.start(/** @type {import('./tokens.js').TokenBody} */ (response.body))
+    // The user has signed out meanwhile.
     if (mine !== tokens) {
       endSession(mine)
       return ''
     }
-    if (status !== 200) return `${body.message}.`
+    if (response.status !== 200) return `${errorOf(response).message}.`
     form.reset()
     draw()
-    session.dispatchEvent(new CustomEvent('device', { detail: readToken(tokens.access()).payload.sid }))
+    announceSession(String(readToken(tokens.access() ?? '').payload.sid))
     view.focus()
     return ''
   }
 
   function draw() {
+    const access = tokens.access()
     const isSignedIn = Boolean(session.user())
-    const hasToken = tokens.access() !== null
     locked.hidden = isSignedIn
     form.hidden = !isSignedIn || tokens.refreshTokens().length > 0
-    view.hidden = misuse.hidden = !hasToken
-    if (hasToken) drawParts(tokens.access())
-    byId('visible-cookies').textContent = JSON.stringify(document.cookie)
+    view.hidden = misuse.hidden = access === null
+    if (access !== null) drawParts(access)
+    byId('visible-cookies', HTMLElement).textContent = JSON.stringify(document.cookie)
   }
 
-  /** One at a time: pressing another button ends a wait. */
+  /**
+   * Runs one attack at a time: another button ends the wait of the former.
+   * @param {import('./attacks.js').Attack['run']} attack
+   */
   async function run(attack) {
     const mine = (running = {})
     const note = element('p', { class: 'note', role: 'status' })
-    const left = element('p', { class: 'note', 'aria-hidden': true })
+    const left = element('p', { class: 'note', 'aria-hidden': 'true' })
     exchanges.replaceChildren(note, left)
     try {
       for await (const step of attack(tokens)) {
         if (running !== mine) return
-        if (note.textContent !== (step.note ?? '')) note.textContent = step.note ?? ''
-        left.textContent = step.left ? `${step.left} s` : ''
-        if (step.sent) note.before(drawExchange(step))
+        const text = 'note' in step ? step.note : ''
+        if (note.textContent !== text) note.textContent = text
+        left.textContent = 'note' in step && step.left ? `${step.left} s` : ''
+        if ('sent' in step) note.before(drawExchange(step))
       }
     } catch {
-      if (running === mine) note.textContent = 'The server does not answer: try again in a moment.'
+      if (running === mine) note.textContent = 'The server does not respond: try again in a moment.'
       return
     }
     draw()
-    if (tokens.refreshTokens().length === 0) session.dispatchEvent(new CustomEvent('device', { detail: null }))
+    if (tokens.refreshTokens().length === 0) announceSession(null)
   }
 
   function stop() {
-    running = null
+    running = {}
     endSession(tokens)
-    // What is under way still has the former ones.
+    // A running attack keeps the old object.
     tokens = createTokens()
     form.reset()
     message.textContent = ''
@@ -84,16 +91,23 @@ export function showWorkshop(session) {
     clearParts()
   }
 
-  /** Of tokens that are about to be forgotten: nobody else has them, so nobody could end it later. */
+  /**
+   * Ends the session of tokens that the page is about to forget: nobody else has them, so nobody could end it later.
+   * @param {import('./tokens.js').Tokens} tokens
+   */
   function endSession({ refreshTokens }) {
-    const body = JSON.stringify({ refresh_token: refreshTokens().at(-1) })
     if (refreshTokens().length === 0) return
     fetch('/auth/logout', {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body,
+      body: JSON.stringify({ refresh_token: refreshTokens().at(-1) }),
       keepalive: true
     }).catch(() => {})
+  }
+
+  /** @param {string | null} sid of the workshop's session; `null` if it has ended */
+  function announceSession(sid) {
+    session.dispatchEvent(new CustomEvent('device', { detail: sid }))
   }
 
   form.addEventListener('submit', async (event) => {
@@ -108,10 +122,10 @@ export function showWorkshop(session) {
   })
   session.addEventListener('change', () => {
     stop()
-    byId('token-username').value = session.user()?.name ?? ''
+    username.value = session.user()?.name ?? ''
     draw()
   })
-  byId('attack-list').replaceChildren(
+  byId('attack-list', HTMLElement).replaceChildren(
     ...attacks.map(({ label, about, run: attack }) =>
       element(
         'li',

@@ -3,7 +3,7 @@ import t from 'tap'
 import { createInjected } from '../../fixtures/example-server.ts'
 
 const files = readdirSync('example-server/page', { recursive: true, withFileTypes: true })
-  .filter((entry) => entry.isFile())
+  .filter((entry) => entry.isFile() && entry.name !== 'tsconfig.json')
   .map(({ parentPath, name }) => `${parentPath.replaceAll('\\', '/').replace('example-server', '')}/${name}`)
 
 t.test('the page has the same content security policy as all other routes, and no inline code', async (t) => {
@@ -25,7 +25,7 @@ t.test('the page has the same content security policy as all other routes, and n
     t.equal(statusCode, 200, file)
     t.match(headers, { 'content-security-policy': policy, 'x-content-type-options': 'nosniff' }, file)
   }
-  for (const path of ['/page/../app.ts', '/page/%2e%2e/app.ts', '/app.ts']) {
+  for (const path of ['/page/../app.ts', '/page/%2e%2e/app.ts', '/app.ts', '/page/tsconfig.json']) {
     t.equal((await app.inject(path)).statusCode, 404, path)
   }
 })
