@@ -22,6 +22,17 @@ export function checkOptionNames(
   throw new TypeError(`Cannot create a ${factory}: "${unknown}" is not an option: expected ${known.join(' or ')}`)
 }
 
+/**
+ * The option `clock`. Default: `Date.now`.
+ * @throws TypeError for anything that is not a function
+ */
+export function checkClock(clock: unknown, { factory }: { factory: string }): () => number {
+  if (clock === undefined) return Date.now
+  if (typeof clock === 'function') return clock as () => number
+  const expected = 'a function that returns milliseconds since the epoch'
+  throw factoryOptionError({ factory, option: 'clock', expected, received: show(clock) })
+}
+
 /** The value of an option. */
 export function show(value: unknown): string {
   return typeof value === 'string' ? JSON.stringify(value) : typeof value === 'number' ? String(value) : kindOf(value)

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
+import { checkClock, checkOptionNames } from './factory-options.ts'
 import { RevocationLog } from './memory/revocation-log.ts'
 import { slid } from './memory/rows.ts'
 import { SessionTable } from './memory/session-table.ts'
@@ -23,7 +24,9 @@ export interface MemoryStoreOptions {
  * await app.register(authenticate, { issuer, secret, store: memoryStore() })
  * ```
  */
-export function memoryStore({ clock = Date.now }: MemoryStoreOptions = {}): SessionStore {
+export function memoryStore(options: MemoryStoreOptions = {}): SessionStore {
+  checkOptionNames(options, { factory: 'memoryStore', known: ['clock'] })
+  const clock = checkClock(options.clock, { factory: 'memoryStore' })
   const log = new RevocationLog()
   const sessions = new SessionTable(log)
 

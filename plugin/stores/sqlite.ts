@@ -3,7 +3,7 @@ import { checkDatabase } from './sqlite/driver.ts'
 import type { SqliteDatabase } from './sqlite/driver.ts'
 import { checkPrefix } from './sqlite/prefix.ts'
 import { createSqliteStore } from './sqlite/store.ts'
-import { checkOptionNames } from './factory-options.ts'
+import { checkClock, checkOptionNames } from './factory-options.ts'
 
 export type { SqliteDatabase } from './sqlite/driver.ts'
 
@@ -45,6 +45,6 @@ export interface SqliteStoreOptions {
 export function sqliteStore(database: SqliteDatabase, options: SqliteStoreOptions = {}): SessionStore {
   checkDatabase(database)
   checkOptionNames(options, { factory: 'sqliteStore', known: ['prefix', 'clock'] })
-  const { prefix, clock = Date.now } = options
-  return createSqliteStore(database, { prefix: checkPrefix(prefix), clock })
+  const clock = checkClock(options.clock, { factory: 'sqliteStore' })
+  return createSqliteStore(database, { prefix: checkPrefix(options.prefix), clock })
 }

@@ -1,8 +1,8 @@
 import { ignore, withClient, withTimeLimit } from './driver.ts'
 import type { PostgresClient, PostgresPool } from './driver.ts'
+import type { TimeLimits } from './time-limits.ts'
 
 const probeMs = 30_000
-const retryMs = { first: 100, longest: 5000 }
 
 /** How many clients of each pool listen. If all of them did, every call would wait forever. */
 const listeners = new WeakMap<PostgresPool, number>()
@@ -11,7 +11,11 @@ const listeners = new WeakMap<PostgresPool, number>()
  * Wakes its listeners after a notification on the channel, and whenever it starts to listen (again), because earlier
  * notifications were not received. Takes one client of the pool and keeps it until `close()`.
  */
-export function createPush(pool: PostgresPool, { channel, responseMs }: { channel: string; responseMs: number }) {
+export function createPush(
+  pool: PostgresPool,
+  { channel, limits }: { channel: string; limits: Pick<TimeLimits, 'pushMs' | 'pushRetryMs'> }
+) {
+  const { pushMs: responseMs, pushRetryMs: retryMs } = limits
   const wakes = new Set<() => void>()
   let held: PostgresClient | undefined
   let listening: Promise<void> | undefined

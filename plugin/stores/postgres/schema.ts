@@ -16,7 +16,7 @@ interface Step {
  * `list()` reads is `auth_sessions_open` in `steps/003-subjects.ts`. Its function is `auth_list()` in
  * `steps/004-subjects.ts`.
  */
-const steps: Readonly<Record<string, Step>> = {
+export const steps: Readonly<Record<string, Step>> = {
   '001-sessions': { statements: sessionTables, usableFrom: '001-sessions' },
   '002-functions': { statements: firstFunctions, usableFrom: '002-functions' },
   '003-subjects': { statements: subjectTables, usableFrom: '004-functions' },

@@ -30,7 +30,7 @@ export function createPostgresStore(
   const { schema } = options
   const limits = { ...timeLimits, ...options.limits }
   const sql = createStatements(`"${schema}"`)
-  const push = createPush(pool, { channel: `${schema}.auth_feed`, responseMs: limits.pushMs })
+  const push = createPush(pool, { channel: `${schema}.auth_feed`, limits })
   const preparation = createPreparation(pool, { schema, limits })
   let closed = false
 

@@ -8,6 +8,8 @@ export interface TimeLimits {
   readonly migrationMs: number
   /** Until the server responds to LISTEN, and until a notification arrives. */
   readonly pushMs: number
+  /** Before a lost connection that listens is opened again: at first, and at most. Doubles with each attempt. */
+  readonly pushRetryMs: { readonly first: number; readonly longest: number }
   /** Between two attempts with a refused password. */
   readonly passwordRetryMs: number
 }
@@ -19,6 +21,7 @@ export const timeLimits: TimeLimits = {
   sweepMs: 15_000,
   migrationMs: 600_000,
   pushMs: 2000,
+  pushRetryMs: { first: 100, longest: 5000 },
   // Three attempts have to end before the application starts without its store (5 s).
   passwordRetryMs: 1000
 }

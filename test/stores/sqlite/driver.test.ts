@@ -5,6 +5,8 @@ import { text } from 'node:stream/consumers'
 import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { storeTimeoutMs } from '../../../plugin/sessions/timed-store.ts'
+import { callTimeoutMs } from '../../../plugin/stores/call-timeout.ts'
 import { UnusableStoreError } from '../../../plugin/stores/session-store.ts'
 import { sqliteStore } from '../../../plugin/stores/sqlite.ts'
 import { createSqliteStore } from '../../../plugin/stores/sqlite/store.ts'
@@ -25,6 +27,10 @@ const directory = t.testdir()
 let files = 0
 const newFile = () => join(directory, `${++files}.db`)
 const locked = { message: /database is locked/ }
+
+t.test('callTimeoutMs ends before the request, so that the error carries the reason of the database', async (t) => {
+  t.ok(callTimeoutMs < storeTimeoutMs)
+})
 
 t.test('close() resolves after the writes that were called before', async (t) => {
   const database = new DatabaseSync(newFile())

@@ -1,0 +1,98 @@
+import { setTimeout } from 'node:timers/promises'
+import t from 'tap'
+import { skip } from '../../fixtures/postgres-server.ts'
+import { createEvent, startPostgresStores } from '../../fixtures/postgres-store.ts'
+import { ending, inserting, issuer, newSession, rotation } from '../../fixtures/store-values.ts'
+
+const subject = (sub: string) => ({ issuers: [issuer], sub })
+const times = <T>(count: number, call: (index: number) => T) => Array.from({ length: count }, (_, index) => call(index))
+
+t.test('withClient()', { skip }, async (t) => {
+  const { server, pool, otherPool, newPool, newSchema, newStore } = await startPostgresStores(t)
+
+  await t.test('a call that the database does not finish rejects, and returns its client to the pool', async (t) => {
+    const [rowLocked, tableLocked] = [newSchema(), newSchema()]
+    const small = newPool({ max: 2 })
+    const writer = newStore(otherPool, { schema: rowLocked, limits: { callMs: 60_000 } })
+    const reader = newStore(small, { schema: tableLocked, limits: { callMs: 300 } })
+    const session = newSession()
+    await writer.insert(session, inserting)
+    await newStore(pool, { schema: tableLocked }).insert(session, inserting)
+    const other = await pool.connect()
+    await other.query('BEGIN')
+    await other.query(`SELECT FROM ${rowLocked}.auth_sessions FOR UPDATE`)
+    await other.query(`LOCK TABLE ${tableLocked}.auth_sessions`)
+    const timedOut = { message: 'PostgreSQL did not respond within 300 ms' }
+    await Promise.all([
+      t.rejects(writer.rotate(session.id, rotation), { code: '55P03' }, 'the server ends the wait for a lock'),
+      ...times(4, () => t.rejects(reader.find(session.id), timedOut, 'also if it waits for a client'))
+    ])
+    await other.query('COMMIT')
+    other.release()
+    const patient = newStore(small, { schema: tableLocked, limits: { callMs: 60_000 } })
+    await Promise.all(times(4, async () => t.match(await patient.find(session.id), { row: { generation: 0 } })))
+    t.match(await writer.rotate(session.id, rotation), { applied: true })
+    t.ok(small.totalCount <= 2 && small.waitingCount === 0)
+  })
+
+  await t.test(
+    'calls reject while the server is down, and resume by themselves without losing a resolved one',
+    async (t) => {
+      const limits = { pushRetryMs: { first: 50, longest: 100 } }
+      const store = newStore(pool, { schema: newSchema(), limits })
+      const session = newSession()
+      await store.insert(session, inserting)
+      const { happen, next } = createEvent()
+      await store.subscribe!(happen)
+      let resolvedGeneration = 0
+      const crashes = { left: 2 }
+      const codes = new Set<unknown>()
+      const refresh = async () => {
+        while (crashes.left > 0) {
+          const from = resolvedGeneration
+          await store.rotate(session.id, { ...rotation, from, to: from + 1 }).then(
+            ({ row }) => {
+              resolvedGeneration = Math.max(resolvedGeneration, row!.generation)
+            },
+            ({ code }: { code?: string }) => codes.add(code)
+          )
+          // Paced, because a server that is down refuses immediately.
+          await setTimeout(20)
+        }
+      }
+      const refreshing = Promise.all(times(6, refresh))
+      for (; crashes.left > 0; crashes.left--) {
+        const before = resolvedGeneration
+        const woken = next()
+        await server.crash()
+        await server.start()
+        await woken
+        const { row } = await store.find(session.id)
+        t.ok(row!.generation >= before, 'no resolved rotation is lost')
+        while (resolvedGeneration <= row!.generation) await setTimeout(20)
+      }
+      await refreshing
+      t.ok(codes.size > 0, [...codes].join())
+    }
+  )
+
+  await t.test('every call rejects on a replica', async (t) => {
+    const schema = newSchema()
+    const store = newStore(pool, { schema })
+    await store.insert(newSession({ id: 'a' }), inserting)
+    await server.restartAsReplica()
+    const calls: (() => Promise<unknown>)[] = [
+      () => store.find('a'),
+      () => store.find('b'),
+      () => store.list(subject('user'), { limit: 1 }),
+      () => store.list(subject('nobody'), { limit: 1 }),
+      () => store.prepare!(),
+      () => store.readRevocations(null, 1),
+      () => store.rotate('a', rotation),
+      () => store.revoke('a', ending),
+      () => store.insert(newSession(), inserting),
+      () => store.sweep()
+    ]
+    for (const call of calls) await t.rejects(call(), { code: '25006' })
+  })
+})
