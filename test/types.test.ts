@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { cpSync, readFileSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
@@ -40,7 +40,54 @@ t.test(
   }
 )
 
-t.test('the types survive in the package as it is published', async (t) => {
+/** The examples in the doc comments of the plugin, in one program. */
+function exampleProgram(): string {
+  const files = readdirSync(join(root, 'plugin'), { recursive: true, encoding: 'utf8' })
+  const sources = files
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => readFileSync(join(root, 'plugin', file), 'utf8'))
+  const examples = sources
+    .flatMap((source) => [...source.matchAll(/^ *\* ```ts\n(.*?)^ *\* ```$/gms)].map(([, body]) => body!))
+    .map((body) => body.replace(/^ *\* ?/gm, ''))
+    // Declares claims for the whole program: claims.ts does the same.
+    .filter((body) => !body.includes('declare module'))
+  const lines = examples.flatMap((body) => body.split('\n'))
+  const isImport = (line: string) => line.startsWith('import ')
+  const blocks = examples.map((body, index) => {
+    const code = body
+      .split('\n')
+      .filter((line) => !isImport(line))
+      .join('\n')
+    // Some show a member of the options.
+    return /^\w+: /.test(code)
+      ? `export const example${index}: AuthenticateOptions['refreshToken'] = {\n${code}}\n`
+      : `export async function example${index}() {\n${code}}\n`
+  })
+  return [...new Set([...exampleImports, ...lines.filter(isImport)]), exampleContext, ...blocks].join('\n')
+}
+
+const exampleImports = [
+  "import Fastify, { type FastifyInstance } from 'fastify'",
+  "import authenticate, { AuthError, type AuthenticateOptions, type SessionStore } from 'fastify-authenticate'",
+  "import { memoryStore } from 'fastify-authenticate/stores/memory'"
+]
+/** What an application around the examples has. */
+const exampleContext = `
+  declare const app: FastifyInstance
+  declare const issuer: string
+  declare const secret: string
+  declare const token: string
+  declare const users: {
+    verify (username: string, password: string): Promise<{ id: string } | null>
+    find (sub: string): Promise<{ roles: string[] } | null>
+  }
+  declare function createDatabase (): Promise<object>
+  declare function myStore (database: object): SessionStore
+`
+/** `@types/node` of the oldest supported version does not have it. */
+const sqliteTypes = "declare module 'node:sqlite' { export const DatabaseSync: new (file: string) => never }"
+
+t.test('the types survive in the package as it is published, and the examples in doc comments compile', async (t) => {
   const application = readFileSync(join(root, 'test/types/application.ts'), 'utf8')
   const compilerOptions = {
     target: 'es2023',
@@ -58,7 +105,12 @@ t.test('the types survive in the package as it is published', async (t) => {
       compilerOptions: { ...compilerOptions, skipLibCheck: false },
       files: ['claims.ts', 'wrong.ts']
     }),
-    'tsconfig.application.json': JSON.stringify({ compilerOptions, files: ['application.ts'] }),
+    'tsconfig.application.json': JSON.stringify({
+      compilerOptions: { ...compilerOptions, skipLibCheck: true },
+      files: ['application.ts', 'examples.ts', 'sqlite.d.ts']
+    }),
+    'examples.ts': exampleProgram(),
+    'sqlite.d.ts': sqliteTypes,
     'application.ts': application.replace('../../plugin/index.ts', 'fastify-authenticate'),
     'claims.ts': `
       import fastify from 'fastify'
@@ -134,7 +186,7 @@ t.test('the types survive in the package as it is published', async (t) => {
   t.notMatch(application, /fastify-authenticate'/, 'the sources are not what is tested here')
 
   const errors = (await Promise.all([tsc(folder, '-p', 'tsconfig.application.json'), tsc(folder)])).flat()
-  const ours = errors.filter((line) => /^(application|claims|wrong)\.ts|fastify-authenticate/.test(line))
+  const ours = errors.filter((line) => /^(application|claims|examples|wrong)\.ts|fastify-authenticate/.test(line))
   t.strictSame(
     ours.map((line) => line.replace(/^(\w+\.ts)\((\d+),\d+\): error (TS\d+):.*$/, '$1 $2 $3')),
     [

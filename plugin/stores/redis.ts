@@ -47,7 +47,7 @@ export interface RedisStoreOptions {
  * import { Redis } from 'ioredis'
  * import { redisStore } from 'fastify-authenticate/stores/redis'
  *
- * await app.register(authenticate, { issuer, secret, store: redisStore(new Redis(process.env.REDIS_URL)) })
+ * await app.register(authenticate, { issuer, secret, store: redisStore(new Redis('redis://localhost:6379')) })
  * ```
  *
  * @throws TypeError if `client` is not a client of ioredis or node-redis, or for a wrong option
