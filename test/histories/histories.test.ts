@@ -1,12 +1,12 @@
 import t, { type Test } from 'tap'
 import { brokenStores } from '../fixtures/history-broken-stores.ts'
 import type { BrokenStore } from '../fixtures/history-broken-stores.ts'
-import { skips, storeNames } from '../fixtures/place.ts'
+import { skips } from '../fixtures/place.ts'
 import { check } from './check.ts'
 import { databaseNames } from './databases.ts'
 import type { History } from './history.ts'
 import type { RecordOptions } from './record.ts'
-import { recordHistory } from './record.ts'
+import { expiringOptions, recordHistory } from './record.ts'
 
 t.setTimeout(300_000)
 // Most of the time is spent waiting for sessions to become old enough.
@@ -28,36 +28,27 @@ function assertAsPromised(t: Test, history: History): void {
   )
 }
 
-for (const store of databaseNames) {
-  const skip = store === 'memory' ? false : skips[store === 'redis-failover' ? 'redis' : store]
+// A failover of Redis takes longer: `npm run test:histories` has it too, and runs each store for a minute.
+for (const store of databaseNames.filter((name) => name !== 'redis-failover')) {
+  const skip = store === 'memory' ? false : skips[store]
   const name = `what clients see of three nodes over ${store} that fails is what is promised`
   t.test(name, { skip, buffered: true }, async (t) => {
-    const history = await recordHistory(store, { seconds: 5, operations: 500, seed, inProcesses: store === 'sqlite' })
-    assertAsPromised(t, history)
-    t.ok(
-      history.faults.some(({ kind }) => kind !== 'busy machine'),
-      'something went wrong meanwhile'
-    )
-    t.ok(history.operations.filter(({ outcome }) => outcome?.status === 200).length > 100)
+    const inProcesses = store === 'sqlite'
+    assertAsPromised(t, await recordHistory(store, { seconds: 4, operations: 400, least: 100, seed, inProcesses }))
   })
 }
 
-for (const store of storeNames) {
-  const name = `sessions over ${store} that are refreshed and swept as they expire are alive or gone, nothing between`
-  t.test(name, { skip: skips[store], buffered: true }, async (t) => {
-    const history = await recordHistory(store, {
-      seconds: 6,
-      operations: 160,
-      seed,
-      only: ['expiring'],
-      faults: 'none',
-      inProcesses: false,
-      policy: { idleSeconds: 4, lifetimeSeconds: 2 }
-    })
+// Each store's own rules for expiry are in its contract; `npm run test:histories -- --expiring` runs this over all.
+t.test(
+  'sessions that are refreshed and swept as they expire are alive or gone, nothing between',
+  { skip: skips.sqlite, buffered: true },
+  async (t) => {
+    const expiring = { ...expiringOptions, seconds: 6, operations: 160, seed, inProcesses: false }
+    const history = await recordHistory('sqlite', expiring)
     assertAsPromised(t, history)
     t.ok(history.operations.some(({ call, outcome }) => call.do === 'refresh' && outcome !== null))
-  })
-}
+  }
+)
 
 interface Noticed {
   readonly by: RegExp
@@ -67,7 +58,8 @@ interface Noticed {
 }
 
 const tooLate = /^a sign-in succeeds whose password was read before all sessions were ended$/
-const notMadeUpFor = /^a(n access| refresh) token is (accepted|exchanged) after recovery, although its session ended/
+const notMadeUpFor =
+  /^a(n access| refresh) token is (accepted|exchanged) after recovery, although|since its end was written again$/
 const acceptedElsewhere = /^an access token is accepted by a node that has read the log since its session ended$/
 const exchangedAfterEnd = /^a refresh token is exchanged after its session ended$/
 
@@ -95,9 +87,9 @@ const noticed: Record<BrokenStore, Noticed> = {
 }
 
 /** A busy machine can miss the moment at which it would show. */
-const rounds = 5
+const rounds = 8
 /** Side by side, so that nobody idles while sessions become old enough to be rotated. */
-const lanes = 6
+const lanes = 8
 
 t.test('the checker notices a store that', { buffered: true }, async (t) => {
   t.strictSame(Object.keys(noticed).sort(), Object.keys(brokenStores).sort())

@@ -39,14 +39,18 @@ const everyStory = (Object.keys(stories) as Story[]).filter((story) => story !==
 const operationsOfClient = 4
 /** Far longer than a node needs to connect again, and to write what it could not write. */
 const patienceMs = 20_000
+/** How long clients of a busy machine work at most after their time. */
+const longestMs = 60_000
 /** Of the sessions that were started, so many are looked at again at the end. */
 const lookedAt = 200
 
 export interface RecordOptions {
-  /** How long clients are at work; faults come all the time. */
+  /** How long clients work; there are faults during all of it. */
   readonly seconds: number
-  /** Aimed at, and never much exceeded. */
+  /** The goal, never much exceeded. */
   readonly operations: number
+  /** Successful operations without which clients work for longer: a busy machine takes its time. Default 0. */
+  readonly least?: number
   readonly seed: number
   /** Only faults of this kind, or none at all. Default: every kind. */
   readonly faults?: string | undefined
@@ -57,9 +61,25 @@ export interface RecordOptions {
   readonly policy?: Partial<Policy> | undefined
 }
 
+/** For sessions that expire while they are refreshed and swept. */
+export const expiringOptions = {
+  only: ['expiring'],
+  faults: 'none',
+  policy: { idleSeconds: 4, lifetimeSeconds: 2 }
+} as const satisfies Partial<RecordOptions>
+
 /** Lets clients work with three nodes over one database that fails, and resolves to all that they saw. */
 export async function recordHistory(store: DatabaseName, options: RecordOptions): Promise<History> {
-  const { seconds, operations, seed, broken, faults: kind = 'all', inProcesses = true, only = everyStory } = options
+  const {
+    seconds,
+    operations,
+    seed,
+    broken,
+    faults: kind = 'all',
+    inProcesses = true,
+    only = everyStory,
+    least = 0
+  } = options
   const policy = { ...defaultPolicy, ...options.policy }
   const random = createRandom(seed)
   const recorder = createRecorder()
@@ -79,15 +99,19 @@ export async function recordHistory(store: DatabaseName, options: RecordOptions)
     await Promise.all(nodes.map(({ start }) => start()))
     const held: Held[] = []
     const parts = { idleMs: policy.idleSeconds * 1000, nodes, recorder, held }
-    const working = AbortSignal.timeout(seconds * 1000)
+    const { signal: working, stop: stopWorking } = workingTime(seconds * 1000, () => {
+      const { operations, faults } = recorder.history()
+      const succeeded = operations.filter(({ outcome }) => outcome?.status === 200).length
+      return succeeded >= least && (!withFaults || faults.some(({ kind }) => kind !== 'busy machine'))
+    })
     const over = new AbortController()
-    setMaxListeners(0, working)
     const signal = AbortSignal.any([working, over.signal])
     const faults = withFaults ? disturb({ database, nodes, random, recorder, kind, signal }) : null
     const clients = Array.from({ length: Math.ceil(operations / seconds / operationsOfClient) }, (_, index) =>
       createClient({ ...parts, name: `client ${index}`, random: createRandom(seed * 1000 + index), signal: working })
     )
     await Promise.all(clients.map((client) => live(client, { only, isEnough: () => recorder.count() >= operations })))
+    stopWorking()
     over.abort()
     await faults
     const recoveredAt = await recovery(nodes, recorder)
@@ -99,6 +123,19 @@ export async function recordHistory(store: DatabaseName, options: RecordOptions)
     await Promise.all(nodes.map(({ stop }) => stop()))
     await database.stop()
   }
+}
+
+/** A signal that aborts after this time, or later when there is enough; and how to end the waiting. */
+function workingTime(ms: number, isEnough: () => boolean): { signal: AbortSignal; stop: () => void } {
+  const working = new AbortController()
+  setMaxListeners(0, working.signal)
+  const work = async () => {
+    await setTimeout(ms, undefined, { signal: working.signal })
+    await within(longestMs, () => working.signal.aborted || isEnough())
+    working.abort()
+  }
+  work().catch(() => {})
+  return { signal: working.signal, stop: () => working.abort() }
 }
 
 const skewed = (random: Random) => Math.round(random.between(-1, 1) * longestSkewMs)

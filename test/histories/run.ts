@@ -1,5 +1,5 @@
 // npm run test:histories -- --store redis --seconds 60 [--operations 10000] [--seed 1] [--keep FILE]
-//   [--retry-seconds 1] [--late-retries 4]
+//   [--retry-seconds 1] [--late-retries 4] [--expiring]
 // npm run test:histories -- --check FILE
 import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -7,7 +7,7 @@ import { check } from './check.ts'
 import { databaseNames } from './databases.ts'
 import type { DatabaseName } from './databases.ts'
 import type { History } from './history.ts'
-import { recordHistory } from './record.ts'
+import { expiringOptions, recordHistory } from './record.ts'
 
 /** Of violations of one kind. */
 const shown = 2
@@ -20,6 +20,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     'retry-seconds': { type: 'string', default: '1' },
     'late-retries': { type: 'string', default: '4' },
+    expiring: { type: 'boolean', default: false },
     keep: { type: 'string' },
     check: { type: 'string' }
   }
@@ -38,7 +39,8 @@ else {
       seconds: Number(values.seconds),
       operations: Number(values.operations),
       seed: Number(values.seed),
-      policy: { retrySeconds: Number(values['retry-seconds']), lateRetries: Number(values['late-retries']) }
+      policy: { retrySeconds: Number(values['retry-seconds']), lateRetries: Number(values['late-retries']) },
+      ...(values.expiring && expiringOptions)
     })
     if (values.keep !== undefined) writeFileSync(values.keep, JSON.stringify(history))
     judge(history)
