@@ -1,5 +1,22 @@
 /** Source files that no test of their name checks, with the test that reaches them. A folder ends with `/`. */
 export const withoutOwnTest: Record<string, string> = {
+  'plugin/tokens/algorithms.ts': 'a table: test/tokens/key.test.ts signs and verifies with every entry',
+  'plugin/tokens/asymmetric-key.ts': 'a step of readKey(): test/tokens/key.test.ts',
+  'plugin/tokens/bounded-fetch.ts':
+    'test/tokens/remote-keys.test.ts: a response that is too large, endless or has another status',
+  'plugin/tokens/deep-freeze.ts':
+    'test/tokens/access-token.test.ts: frozen at every depth, and a claim named __proto__',
+  'plugin/tokens/flat-copy.ts': 'changes only how much memory a string keeps alive',
+  'plugin/tokens/jwk.ts': 'a step of readKey(): test/tokens/key.test.ts',
+  'plugin/tokens/key-material.ts': 'a step of readKey(): test/tokens/key.test.ts',
+  'plugin/tokens/local-verifier.ts': 'test/tokens/access-tokens.test.ts checks every step, and their order',
+  'plugin/tokens/primes.ts': 'test/tokens/roca.test.ts',
+  'plugin/tokens/requirements.ts':
+    'test/http/protect.test.ts: wrong needs; test/http/authenticate.test.ts: what satisfies them',
+  'plugin/tokens/rsa.ts': 'a step of readKey(): test/tokens/key.test.ts and roca.test.ts',
+  'plugin/tokens/signer.ts': 'test/tokens/encoded-length.test.ts and access-tokens.test.ts',
+  'plugin/tokens/unverified-token.ts': 'test/http/one-pass.test.ts counts how often it decodes',
+  'plugin/tokens/verified-tokens.ts': 'test/tokens/access-tokens.test.ts: a known token, and a cacheSize of 0',
   'example-server/atomic-file.ts': 'test/example-server/server.test.ts: two servers start over one new DATA_DIR',
   'example-server/attempts/account-delay.ts': 'test/example-server/attempts/attempts.test.ts',
   'example-server/attempts/client-network.ts': 'test/example-server/attempts/attempts.test.ts',
@@ -15,7 +32,7 @@ export const withoutOwnTest: Record<string, string> = {
   'example-server/database/sqlite/': 'SQL: test/example-server/routes/ runs all of it on SQLite',
   'example-server/database/users.ts': 'constants',
   'example-server/errors.ts': 'a table; test/example-server/routes/ asserts the code of each refusal',
-  'example-server/keys/': 'test/tokens/key-source.test.ts and test/flows/keys-rotate.test.ts',
+  'example-server/keys/secret.ts': 'test/example-server/config/config.test.ts starts with and without a secret',
   'example-server/operations/connections.ts': 'test/example-server/routes/live.test.ts and server.test.ts',
   'example-server/operations/error-handlers.ts': 'test/example-server/app.test.ts and operations/logging.test.ts',
   'example-server/operations/logged-path.ts': 'test/example-server/operations/logging.test.ts',
@@ -38,7 +55,6 @@ export const withoutOwnTest: Record<string, string> = {
   'plugin/http/auth.ts': 'types: test/types.test.ts compiles their use',
   'plugin/http/cookie-scopes.ts': 'test/http/session-cookies.test.ts: what a cookie jar still holds after a response',
   'plugin/http/cookie-serializer.ts': 'test/http/sign-in.test.ts: the Set-Cookie lines',
-  'plugin/http/jwks.ts': 'test/tokens/key.test.ts: the route with the public keys',
   'plugin/http/openapi.ts': 'test/http/document.test.ts: the documents that it is for',
   'plugin/http/plain-http-warning.ts': 'test/http/sign-in.test.ts: the warning, by host and scheme',
   'plugin/http/refresh-cookies.ts': 'test/http/session-cookies.test.ts: requests with several refresh cookies',
@@ -85,24 +101,5 @@ export const withoutOwnTest: Record<string, string> = {
   'plugin/stores/memory/rows.ts': 'to be decided',
   'plugin/stores/session-row.ts': 'to be decided',
   'plugin/stores/session-store.ts': 'to be decided',
-  'plugin/stores/store-option.ts': 'test/options/options.test.ts: the default store and wrong stores',
-  'plugin/tokens/algorithms.ts': 'to be decided',
-  'plugin/tokens/app-claims.ts': 'to be decided',
-  'plugin/tokens/claims.ts': 'to be decided',
-  'plugin/tokens/deep-freeze.ts': 'to be decided',
-  'plugin/tokens/ed25519.ts': 'to be decided',
-  'plugin/tokens/flat-copy.ts': 'to be decided',
-  'plugin/tokens/header.ts': 'to be decided',
-  'plugin/tokens/jws.ts': 'to be decided',
-  'plugin/tokens/keyring.ts': 'to be decided',
-  'plugin/tokens/local-verifier.ts': 'to be decided',
-  'plugin/tokens/primes.ts': 'to be decided',
-  'plugin/tokens/refresh-token.ts': 'to be decided',
-  'plugin/tokens/remote-keys.ts': 'to be decided',
-  'plugin/tokens/requirements.ts':
-    'test/http/protect.test.ts: wrong needs; test/http/authenticate.test.ts: what satisfies them',
-  'plugin/tokens/rsa.ts': 'to be decided',
-  'plugin/tokens/secret.ts': 'to be decided',
-  'plugin/tokens/signer.ts': 'to be decided',
-  'plugin/tokens/token-cache.ts': 'to be decided'
+  'plugin/stores/store-option.ts': 'test/options/options.test.ts: the default store and wrong stores'
 }

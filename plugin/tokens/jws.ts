@@ -56,7 +56,7 @@ const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 /** RFC 4648 §3.5: unless the length is a multiple of four, the last character has unused bits, which must be 0. */
 function hasSpareBits(segment: string): boolean {
   const spare = [0, 63, 15, 3][segment.length % 4]!
-  return spare !== 0 && (alphabet.indexOf(segment.at(-1)!) & spare) !== 0
+  return (alphabet.indexOf(segment.at(-1)!) & spare) !== 0
 }
 
 function parseObject(segment: string, name: string): Record<string, unknown> {

@@ -1,62 +1,25 @@
-import { spawn } from 'node:child_process'
-import { generateKeyPairSync, type JsonWebKey, type KeyObject } from 'node:crypto'
-import { once } from 'node:events'
-import { mkdirSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { createRemoteJWKSet, decodeProtectedHeader, jwtVerify, SignJWT } from 'jose'
-import jsonwebtoken from 'jsonwebtoken'
+import type { JsonWebKey } from 'node:crypto'
 import t from 'tap'
-import { followKeys, keysIn, readKeys, rotateKeys } from '../../example-server/keys/key-file.ts'
-import { rotate, type KeptKey } from '../../example-server/keys/rotation.ts'
 import type { AuthEvent, KeyOption } from '../../plugin/index.ts'
 import { resolveOptions } from '../../plugin/options/options.ts'
 import { createAccessTokens } from '../../plugin/tokens/access-tokens.ts'
 import { createKeySource } from '../../plugin/tokens/key-source.ts'
 import { readSecrets } from '../../plugin/tokens/secret.ts'
-import { createApp, createClock, issuer, secret, epoch } from '../fixtures/app.ts'
-import { forge, goodClaims, now, localSigner } from '../fixtures/tokens.ts'
+import { createApp, createClock, issuer, secret } from '../fixtures/app.ts'
+import {
+  createNamedKey,
+  createRotating,
+  entry,
+  kidOf,
+  signerOf,
+  type KeyState,
+  type NamedKey
+} from '../fixtures/rotating-app.ts'
+import { forge, localSigner } from '../fixtures/tokens.ts'
 
 t.setTimeout(120_000)
 
-type State = NonNullable<KeyOption['state']>
-interface Named {
-  readonly kid: string
-  readonly privateKey: KeyObject
-  readonly publicKey: KeyObject
-}
-
-const named = (kid: string): Named => ({ kid, ...generateKeyPairSync('ed25519') })
-const [a, b, c] = [named('a'), named('b'), named('c')]
-const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
-const entry = ({ kid, privateKey }: Named, state: State): KeyOption => ({ key: privateKey, kid, state })
-const signerOf = ({ kid, privateKey }: Named) => ({ alg: 'EdDSA', kid, key: privateKey })
-const kidOf = (token: string) => decodeProtectedHeader(token).kid
-
-/** An application over a list that can be replaced; `me` is the status of a call with a token. */
-async function createRotating(first: readonly KeyOption[]) {
-  const source = { list: first as unknown, loads: 0 }
-  const made = await createApp({
-    plugin: {
-      keys: async () => {
-        source.loads++
-        return source.list as KeyOption[]
-      }
-    }
-  })
-  const { app } = made
-  return {
-    ...made,
-    source,
-    async use(...list: KeyOption[]) {
-      source.list = list
-      return await app.keys.reload()
-    },
-    sign: () => app.accessTokens.sign({ sub: 'machine' }),
-    me: async (token: string) =>
-      (await app.inject({ url: '/me', headers: { authorization: `Bearer ${token}` } })).statusCode
-  }
-}
+const [a, b, c] = [createNamedKey('a'), createNamedKey('b'), createNamedKey('c')]
 
 /** The source and the checks without a server: `monotonic` is told the time, and the option `keys` may hang. */
 async function createSource(keys: () => unknown, timeoutMs?: number) {
@@ -143,7 +106,7 @@ t.test(
       [a.kid, a],
       [b.kid, b]
     ])
-    const keys = [a, b, ...Array.from({ length: 6 }, (_, index) => named(`k${index}`))]
+    const keys = [a, b, ...Array.from({ length: 6 }, (_, index) => createNamedKey(`k${index}`))]
     const call = async (token: string) =>
       (await fetch(`${url}/me`, { headers: { authorization: `Bearer ${token}` } })).status
     const refused: unknown[] = []
@@ -172,7 +135,7 @@ t.test(
     }
 
     for (let index = 1; index < keys.length - 1; index++) {
-      const [previous, active, next] = keys.slice(index - 1, index + 2) as [Named, Named, Named]
+      const [previous, active, next] = keys.slice(index - 1, index + 2) as [NamedKey, NamedKey, NamedKey]
       const old = await sign()
       t.equal(await call(old), 200)
       await use(entry(previous, 'previous'), entry(active, 'active'), entry(next, 'next'))
@@ -487,7 +450,7 @@ t.test('a list that only verifies lets the secret sign; one with an active key p
   t.equal(kidOf(bySecret), localSigner.kid)
   const oct = {
     key: { kty: 'oct', k: Buffer.from(secret).toString('base64url') } as JsonWebKey,
-    state: 'previous' as State
+    state: 'previous' as KeyState
   }
   for (const [what, list, signs, secretCounts] of [
     ['a signs, the secret is listed', [entry(a, 'active'), oct], 'a', 200],
@@ -521,249 +484,4 @@ t.test('the keys are asked for again every keysReloadSeconds', async (t) => {
   )
   intervals[0]![0]()
   t.equal(loads, 2)
-})
-
-t.test('with an async source, the JWKS route is there from the start', async (t) => {
-  const { use, app } = await createRotating([
-    { key: { kty: 'oct', k: Buffer.alloc(32, 'abc').toString('base64url') } as JsonWebKey, state: 'previous' }
-  ])
-  const published = async () => {
-    const response = await app.inject('/.well-known/jwks.json')
-    return [response.statusCode, response.json().keys?.length]
-  }
-  t.strictSame(await published(), [200, 0])
-  await use(entry(a, 'active'), entry(b, 'next'))
-  t.strictSame(await published(), [200, 2])
-})
-
-t.test('a service that has jose alone verifies our tokens from our JWKS route, through a rotation', async (t) => {
-  const { use, sign, app } = await createRotating([entry(a, 'active'), entry(b, 'next')])
-  const url = await app.listen({ port: 0, host: '127.0.0.1' })
-  t.teardown(() => app.close())
-  const keySet = createRemoteJWKSet(new URL(`${url}/.well-known/jwks.json`))
-  const verify = async (token: string) =>
-    (
-      await jwtVerify(token, keySet, {
-        issuer,
-        audience: issuer,
-        typ: 'at+jwt',
-        algorithms: ['EdDSA'],
-        currentDate: new Date(epoch)
-      })
-    ).payload.sub
-  t.equal(await verify(await sign()), 'machine')
-  await use(entry(a, 'previous'), entry(b, 'active'))
-  t.equal(await verify(await sign()), 'machine', 'next was in the set that it has')
-  t.ok(keySet.coolingDown, 'no fetch in between')
-  await t.rejects(verify(forge(signerOf(c))), { code: 'ERR_JWKS_NO_MATCHING_KEY' })
-})
-
-t.test('tokens by jsonwebtoken, jose and node:crypto verify here, and ours there, by a look-up of kid', async (t) => {
-  const { app } = await createApp({ plugin: { keys: [{ key: rsa.privateKey, kid: 'r' }] } })
-  const call = async (token: string) =>
-    (await app.inject({ url: '/me', headers: { authorization: `Bearer ${token}` } })).statusCode
-  const pem = rsa.privateKey.export({ type: 'pkcs8', format: 'pem' })
-  const byJsonwebtoken = (claims: object, header: object = {}) =>
-    jsonwebtoken.sign({ ...goodClaims, ...claims }, pem, {
-      algorithm: 'RS256',
-      keyid: 'r',
-      header: { alg: 'RS256', typ: 'at+jwt', ...header }
-    })
-  const byJose = (claims: object, header: object = {}) =>
-    new SignJWT({ ...goodClaims, ...claims })
-      .setProtectedHeader({ alg: 'RS256', typ: 'at+jwt', kid: 'r', ...header })
-      .sign(rsa.privateKey)
-  const byCrypto = (claims: object, header: object = {}) =>
-    forge(
-      { alg: 'RS256', kid: 'r', key: rsa.privateKey },
-      { claims: claims as Record<string, unknown>, header: header as Record<string, unknown> }
-    )
-  for (const [name, make] of [
-    ['jsonwebtoken', byJsonwebtoken],
-    ['jose', byJose],
-    ['node:crypto', byCrypto]
-  ] as const) {
-    t.equal(await call(await make({})), 200, name)
-    t.equal(
-      await call(await make({ aud: [issuer, 'https://else.example.com'] })),
-      200,
-      `${name}: one of several audiences`
-    )
-    t.equal(await call(await make({ aud: 'https://else.example.com' })), 401, `${name}: another audience`)
-    t.equal(await call(await make({ exp: now })), 401, `${name}: expired`)
-    t.equal(await call(await make({}, { typ: 'JWT' })), 401, `${name}: no access token`)
-    t.equal(await call(await make({}, { kid: 'else' })), 401, `${name}: an unknown kid`)
-  }
-
-  const ours = await app.accessTokens.sign({ sub: 'machine' })
-  // As PyJWT's PyJWKClient does: the set by kid, a key of it, and the algorithm that the application expects.
-  const { keys } = (await app.inject('/.well-known/jwks.json')).json() as { keys: (JsonWebKey & { kid: string })[] }
-  const jwk = keys.find(({ kid }) => kid === kidOf(ours))!
-  t.strictSame({ kty: jwk.kty, use: jwk.use, alg: jwk.alg }, { kty: 'RSA', use: 'sig', alg: 'RS256' })
-  const claims = jsonwebtoken.verify(ours, { key: jwk as never, format: 'jwk' } as never, {
-    algorithms: ['RS256'],
-    issuer,
-    audience: issuer,
-    clockTimestamp: now
-  })
-  t.match(claims, { sub: 'machine' })
-})
-
-t.test('rotate() takes one step at a time, and none before everybody knows the next key', async (t) => {
-  const key = 'unread'
-  const at = (seconds: number) => new Date(epoch + seconds * 1000).toISOString()
-  const pem = a.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
-  const list = (next: number, previous?: number): KeptKey[] => [
-    ...(previous === undefined ? [] : [{ state: 'previous' as const, since: at(previous), key }]),
-    { state: 'active', since: at(-1e6), key: pem },
-    { state: 'next', since: at(next), key }
-  ]
-  const states = (keys: readonly KeptKey[] | null) => keys && keys.map(({ state }) => state).join(' ')
-  const day = 86_400
-  const rows: [string, KeptKey[], string | null][] = [
-    ['next is new', list(0), null],
-    ['next is ten minutes old, but for a second', list(-599), null],
-    ['next is ten minutes old', list(-600), 'previous active next'],
-    ['no next', list(0).slice(0, 1), 'active next'],
-    ['previous is in use', list(0, -day - 599), null],
-    ['previous is out of use', list(0, -day - 600), 'active next'],
-    ['both', list(-600, -day - 600), 'previous active next'],
-    ['previous is in use, next is ready', list(-600, -day), 'previous previous active next']
-  ]
-  for (const [what, keys, expected] of rows) t.equal(states(rotate(keys, epoch).keys), expected, what)
-  const moved = rotate(list(-600), epoch).keys!
-  t.match(moved[0]?.key, /^-----BEGIN PUBLIC KEY-----/, 'of a previous key only the public half is kept')
-  t.strictSame(
-    moved.map(({ since }) => since),
-    [at(0), at(0), at(0)]
-  )
-})
-
-t.test("key files are their owner's alone, rotate, and outlive a loss", async (t) => {
-  const dataDir = join(t.testdir(), 'data')
-  const source = keysIn(dataDir)
-  const file = join(dataDir, 'keys', 'keys.json')
-  const kinds = async () => (await source()).map(({ state }) => state)
-  t.strictSame(await kinds(), ['active', 'next'])
-  t.strictSame([statSync(join(dataDir, 'keys')).mode & 0o777, statSync(file).mode & 0o777], [0o700, 0o600])
-  const first = await readKeys(dataDir)
-  keysIn(dataDir)
-  t.strictSame(await readKeys(dataDir), first, 'a second start keeps them')
-
-  t.match(await rotateKeys(dataDir), [/^the next key becomes usable at /])
-  t.strictSame(await readKeys(dataDir), first)
-  t.match(await rotateKeys(dataDir, Date.now() + 600_000), [/^the next key is active now/, 'published a new next key'])
-  t.strictSame(await kinds(), ['previous', 'active', 'next'])
-  t.equal((await readKeys(dataDir))[1]?.key, first[1]?.key)
-  t.equal(statSync(file).mode & 0o777, 0o600)
-
-  const lock = join(dataDir, 'keys', 'keys.lock')
-  writeFileSync(lock, '')
-  await t.rejects(rotateKeys(dataDir), { message: `another rotation is running; if it has crashed, remove ${lock}` })
-  unlinkSync(lock)
-
-  const { app } = await createApp({ plugin: { keys: source } })
-  const before = app.keys.jwks()
-  const whole = readFileSync(file, 'utf8')
-  for (const [what, spoil] of [
-    ['lost', () => unlinkSync(file)],
-    ['cut', () => writeFileSync(file, whole.slice(0, 99))],
-    ['empty', () => writeFileSync(file, '[]')]
-  ] as const) {
-    spoil()
-    t.equal(await app.keys.reload(), false, what)
-    t.strictSame(app.keys.jwks(), before, what)
-  }
-})
-
-t.test('followKeys() reloads when the file is replaced, and on SIGHUP', async (t) => {
-  const dataDir = t.testdir()
-  keysIn(dataDir)
-  let heard = (): void => {}
-  const next = () =>
-    new Promise<void>((resolve) => {
-      heard = resolve
-    })
-  const listeners = process.listenerCount('SIGHUP')
-  const stop = followKeys(dataDir, () => heard())
-  // Watching keeps no process alive: a server does.
-  const alive = setInterval(() => {}, 1000)
-  t.teardown(() => {
-    clearInterval(alive)
-    stop()
-  })
-  const replaced = next()
-  await rotateKeys(dataDir, Date.now() + 600_000)
-  await replaced
-  const moved = next()
-  const file = join(dataDir, 'keys', 'keys.json')
-  mkdirSync(join(dataDir, 'other'))
-  writeFileSync(join(dataDir, 'other', 'x'), readFileSync(file))
-  renameSync(join(dataDir, 'other', 'x'), file)
-  await moved
-  const signalled = next()
-  process.kill(process.pid, 'SIGHUP')
-  await signalled
-  stop()
-  t.equal(process.listenerCount('SIGHUP'), listeners, 'each was heard, and nothing listens any more')
-})
-
-t.test('three processes over one folder agree through a rotation under load', async (t) => {
-  const dataDir = t.testdir()
-  keysIn(dataDir)
-  const program = fileURLToPath(new URL('../fixtures/issuer-process.ts', import.meta.url))
-  const processes = [1, 2, 3].map(() =>
-    spawn(process.execPath, [...process.execArgv, program, dataDir, String(epoch)], {
-      stdio: ['pipe', 'pipe', 'inherit']
-    })
-  )
-  t.teardown(async () => {
-    for (const { stdin } of processes) stdin.end()
-    await Promise.all(processes.map((child) => once(child, 'close')))
-  })
-  const nodes = await Promise.all(processes.map(async ({ stdout }) => String((await once(stdout, 'data'))[0])))
-  const json = async (url: string, init?: RequestInit) => (await (await fetch(url, init)).json()) as never
-  const sign = async (node: string): Promise<string> =>
-    ((await json(`${node}/sign`, { method: 'POST' })) as { token: string }).token
-  const me = async (node: string, token: string) =>
-    (await fetch(`${node}/me`, { headers: { authorization: `Bearer ${token}` } })).status
-  const kidsAt = async (node: string): Promise<string> =>
-    ((await json(`${node}/.well-known/jwks.json`)) as { keys: { kid: string }[] }).keys.map(({ kid }) => kid).join()
-  const everywhere = async (token: string) => await Promise.all(nodes.map((node) => me(node, token)))
-
-  const refused: unknown[] = []
-  const run = { calls: 0, done: false }
-  const clients = nodes.map(async (from) => {
-    while (!run.done) {
-      const token = await sign(from)
-      const statuses = await everywhere(token)
-      run.calls++
-      if (statuses.some((status) => status !== 200)) refused.push([kidOf(token), statuses])
-    }
-  })
-
-  const old = await sign(nodes[0]!)
-  let at = Date.now()
-  for (const [what, seconds, oldCounts] of [
-    ['first', 600, 200],
-    ['second', 600, 200],
-    ['third, a day later', 87_000, 401]
-  ] as const) {
-    at += seconds * 1000
-    const before = await Promise.all(nodes.map(kidsAt))
-    await rotateKeys(dataDir, at)
-    let after = before
-    // By watching the folder; nobody tells them.
-    while (new Set(after).size !== 1 || after[0] === before[0]) after = await Promise.all(nodes.map(kidsAt))
-    t.strictSame(await everywhere(old), Array(3).fill(oldCounts), `${what} rotation: the first key's tokens`)
-    const signed = await Promise.all(nodes.map(sign))
-    t.equal(new Set(signed.map(kidOf)).size, 1, `${what} rotation: all sign with one key`)
-  }
-  run.done = true
-  await Promise.all(clients)
-  t.strictSame(refused, [])
-  t.ok(run.calls > 10, `${run.calls} tokens, each at three nodes`)
-  for (const node of nodes) {
-    t.notOk(((await json(`${node}/reloads`)) as string[]).includes('keys-reload-failed'), 'no list was half written')
-  }
 })

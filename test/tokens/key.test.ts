@@ -1,28 +1,14 @@
-import {
-  createHash,
-  createPublicKey,
-  createSecretKey,
-  generateKeyPairSync,
-  KeyObject,
-  randomBytes,
-  verify,
-  type JsonWebKey
-} from 'node:crypto'
-import fastify from 'fastify'
+import { createSecretKey, generateKeyPairSync, KeyObject, randomBytes, type JsonWebKey } from 'node:crypto'
 import { calculateJwkThumbprint, createLocalJWKSet, jwtVerify, SignJWT, type JSONWebKeySet, type JWK } from 'jose'
-import t, { type Test } from 'tap'
-import authenticate, { type KeyOption } from '../../plugin/index.ts'
+import t from 'tap'
+import type { KeyOption } from '../../plugin/index.ts'
 import { algorithms, type Algorithm } from '../../plugin/tokens/algorithms.ts'
-import { createKeyring } from '../../plugin/tokens/keyring.ts'
-import { challenges, createApp, issuer, secret, summaryOf, epoch } from '../fixtures/app.ts'
-import { decode, forge, goodClaims, localSigner, signerWith } from '../fixtures/tokens.ts'
+import { createApp, issuer, epoch } from '../fixtures/app.ts'
+import { pemOf, rejects } from '../fixtures/rejected-options.ts'
+import { decode, forge, goodClaims, localSigner } from '../fixtures/tokens.ts'
 
 type Pair = { privateKey: KeyObject; publicKey: KeyObject }
-type State = NonNullable<KeyOption['state']>
-
 const jwkOf = (key: KeyObject): JsonWebKey => key.export({ format: 'jwk' })
-const pemOf = (key: KeyObject): string =>
-  key.export({ type: key.type === 'private' ? 'pkcs8' : 'spki', format: 'pem' }) as string
 
 // RSA keys take their time to be found: one is enough.
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
@@ -111,94 +97,9 @@ t.test('all algorithms sign and verify, with keys as PEM, JWK and KeyObject, and
   }
 })
 
-t.test('the states of a key: next and previous verify, active signs too', async (t) => {
-  const { privateKey } = generateKeyPairSync('ed25519')
-  const retired = generateKeyPairSync('ed25519')
-  const keys = [
-    { key: ed25519.privateKey, kid: 'new', state: 'next' as State },
-    { key: p256.privateKey, kid: 'now', state: 'active' as State },
-    { key: privateKey, kid: 'old', state: 'previous' as State },
-    { key: pemOf(retired.publicKey), kid: 'older' },
-    { key: { kty: 'oct', k: Buffer.from(secret).toString('base64url') }, kid: 'oldest', state: 'previous' as State }
-  ]
-  const { app } = await createApp({ plugin: { keys } })
-  t.equal(decode(await app.accessTokens.sign({ sub: 'alice' }), 0).kid, 'now')
-  t.strictSame(
-    app.keys.jwks().keys.map(({ kid, alg, use, d }) => ({ kid, alg, use, d })),
-    [
-      { kid: 'new', alg: 'EdDSA', use: 'sig', d: undefined },
-      { kid: 'now', alg: 'ES256', use: 'sig', d: undefined },
-      { kid: 'old', alg: 'EdDSA', use: 'sig', d: undefined },
-      { kid: 'older', alg: 'EdDSA', use: 'sig', d: undefined }
-    ],
-    'all public halves are published, no secret is'
-  )
-  const before = JSON.stringify(app.keys.jwks())
-  app.keys.jwks().keys.pop()
-  t.throws(() => Object.assign(app.keys.jwks().keys[0]!, { kid: 'mine' }), TypeError)
-  t.equal(JSON.stringify(app.keys.jwks()), before, 'what is handed out is a copy')
-
-  const signers: Record<string, { alg: string; key: KeyObject | Buffer }> = {
-    new: { alg: 'EdDSA', key: ed25519.privateKey },
-    now: { alg: 'ES256', key: p256.privateKey },
-    old: { alg: 'EdDSA', key: privateKey },
-    older: { alg: 'EdDSA', key: retired.privateKey },
-    oldest: { alg: 'HS256', key: Buffer.from(secret) }
-  }
-  for (const [owner, signer] of Object.entries(signers)) {
-    for (const kid of [undefined, ...Object.keys(signers), localSigner.kid]) {
-      const expected = kid === undefined || kid === owner ? 200 : 401
-      const response = await app.inject({
-        url: '/me',
-        headers: { authorization: `Bearer ${forge({ ...signer, kid })}` }
-      })
-      t.equal(response.statusCode, expected, `the key ${owner} under the kid ${kid}`)
-    }
-  }
-})
-
-t.test('with an active key, the secret neither signs nor verifies access tokens', async (t) => {
-  const { app } = await createApp({ plugin: { keys: [{ key: ed25519.privateKey }] } })
-  for (const kid of [localSigner.kid, undefined]) {
-    await t.rejects(app.accessTokens.verify(forge({ ...localSigner, kid })), {
-      code: 'AUTH_INVALID_TOKEN',
-      detail: 'no key matches alg and kid'
-    })
-  }
-})
-
-t.test('createKeyring() needs somebody who signs', async (t) => {
-  const nobody = {
-    constructor: TypeError,
-    message: 'Cannot register fastify-authenticate: "secret" is missing: no key can sign'
-  }
-  await t.rejects(createKeyring({ keys: [], secrets: [], type: 'at+jwt' }), nobody)
-  await t.rejects(createKeyring({ keys: [{ key: ed25519.publicKey }], secrets: [], type: 'at+jwt' }), nobody)
-  t.equal(
-    (await createKeyring({ keys: [{ key: ed25519.privateKey }], secrets: [], type: 'at+jwt' })).active.key.alg,
-    'EdDSA'
-  )
-})
-
-t.test('of several secrets the first signs and all verify', async (t) => {
-  const second = 'the secret of last year, of 32 bytes at least'
-  const { app } = await createApp({ plugin: { secret: [secret, second, Buffer.from(`${second}, as bytes`)] } })
-  t.equal(decode(await app.accessTokens.sign({ sub: 'alice' }), 0).kid, localSigner.kid)
-  for (const by of [localSigner, signerWith(second), signerWith(`${second}, as bytes`)]) {
-    t.match(await app.accessTokens.verify(forge(by)), goodClaims)
-    t.match(await app.accessTokens.verify(forge({ ...by, kid: undefined })), goodClaims, 'without kid too')
-  }
-  await t.rejects(
-    app.accessTokens.verify(forge({ ...signerWith(second), kid: localSigner.kid })),
-    { code: 'AUTH_INVALID_TOKEN', detail: 'the signature is wrong' },
-    'kid decides where there is one'
-  )
-})
-
 const kty = 'oct'
 const k = randomBytes(32).toString('base64url')
 const der = (key: KeyObject) => key.export({ type: 'spki', format: 'der' })
-const oneWord = 'AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBEmKSENjQEezOmxkZMy7opKgwFB9nkt5YRrYMjNuG5N8'
 const weakRsa = generateKeyPairSync('rsa', { modulusLength: 1024 })
 const pss = generateKeyPairSync('rsa-pss', { modulusLength: 2048 })
 const other256 = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -207,95 +108,27 @@ const nine = Array.from({ length: 9 }, (_, index) => ({
   key: generateKeyPairSync('ed25519').publicKey,
   kid: `key ${index}`
 }))
+
 /** P-256 by `x` and the sign of `y`. */
 const point = der(p256.publicKey).subarray(-65)
 const compressed = `-----BEGIN PUBLIC KEY-----\n${Buffer.concat([Buffer.from('3039301306072a8648ce3d020106082a8648ce3d030107032200', 'hex'), Buffer.from([2 + (point[64]! % 2)]), point.subarray(1, 33)]).toString('base64')}\n-----END PUBLIC KEY-----`
-/** A self-signed certificate: public, like a key. */
-const certificate = `-----BEGIN CERTIFICATE-----
-MIIBdTCCARugAwIBAgIUedO2Zpx6H8tkSy8Mh7uUFipVYYUwCgYIKoZIzj0EAwIw
-DzENMAsGA1UEAwwEdGVzdDAgFw0yNjExMjMyMjA3MzJaGA8yMTI2MTAzMDIyMDcz
-MlowDzENMAsGA1UEAwwEdGVzdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABHAM
-fpw8mje4WM0qAo4q2FC28swWZaaBQPY7PJs6USc6X9sSnQG+klzmvYHlqA2qNexN
-ED3SBLYVfL9QnqbtJkujUzBRMB0GA1UdDgQWBBSYlWeWB7ryDCyfcBE785C+2dXc
-qzAfBgNVHSMEGDAWgBSYlWeWB7ryDCyfcBE785C+2dXcqzAPBgNVHRMBAf8EBTAD
-AQH/MAoGCCqGSM49BAMCA0gAMEUCIQDZJ+TPAjPQ71OIgZ2Y/NxB3d9L+sFfiW+e
-+22IrLLc/AIgT6Z+nEMo/BTw+u6pT4ywenBoOlMCf07k0lNoILgH1Cg=
------END CERTIFICATE-----`
-
 const integer = (text: string) => BigInt(`0x${Buffer.from(text, 'base64url').toString('hex')}`)
 const base64url = (value: bigint, bytes = Math.ceil(value.toString(16).length / 2)) =>
   Buffer.from(value.toString(16).padStart(2 * bytes, '0'), 'hex').toString('base64url')
+
 const modulus = integer(jwkOf(rsa.publicKey).n!)
+
 /** An odd number of so many bytes, and no fewer bits. */
 const odd = (bytes: number) => Buffer.from([0x80, ...randomBytes(bytes - 2), 1]).toString('base64url')
-
 const publicWords = 'must be secret: this looks like a public key or a certificate'
+
 /** Node's own code differs from release to release. */
 const unreadable = /^cannot be read as a key \(ERR_\w+\): expected unencrypted PEM, a JWK or a KeyObject$/
+
 /** From Node 26 on, it looks at some parts itself. */
 const orUnreadable = (problem: string) => new RegExp(`^${problem}$|${unreadable.source}`)
 const mismatched = orUnreadable('has a private key that does not match its public key')
 const foreign = (member: string) => `has a "${member}" that is not canonical base64url or does not belong to this key`
-
-t.test('a secret that is not fit stops the start, and is named', async (t) => {
-  const rows: [string, unknown, string, string][] = [
-    ['undefined', undefined, 'secret', 'is missing: is the environment variable set?'],
-    ['null', null, 'secret', 'is missing: is the environment variable set?'],
-    ['an empty list', [], 'secret', 'must not be an empty list'],
-    ['a number', 7, 'secret', 'must be a string or a Buffer'],
-    ['a KeyObject', hmac, 'secret', 'must be a string or a Buffer'],
-    ['a list in a list', [[secret]], 'secret.0', 'must be a string or a Buffer'],
-    ['an empty text', '', 'secret', 'must be at least 32 bytes: received 0'],
-    ['31 bytes', 'x1'.repeat(15) + 'x', 'secret', 'must be at least 32 bytes: received 31'],
-    ['31 bytes in a Buffer', randomBytes(31), 'secret', 'must be at least 32 bytes: received 31'],
-    ['a short second secret', [secret, 'short'], 'secret.1', 'must be at least 32 bytes: received 5'],
-    ['one character', 'x'.repeat(40), 'secret', 'must not be one repeated character'],
-    ['one byte', Buffer.alloc(32, 0xff), 'secret', 'must not be one repeated character'],
-    ['one character of two bytes', 'é'.repeat(20), 'secret', 'must not be one repeated character'],
-    ['the same twice', [secret, Buffer.from(secret)], 'secret.1', 'repeats an earlier entry'],
-    ['a public key as PEM', pemOf(rsa.publicKey), 'secret', publicWords],
-    ['a public key as PEM, as bytes', [secret, Buffer.from(pemOf(p256.publicKey))], 'secret.1', publicWords],
-    ['PEM in one line', pemOf(ed25519.publicKey).replaceAll('\n', '\\n'), 'secret', publicWords],
-    ['PEM after white space', `\n  ${pemOf(ed25519.publicKey)}`, 'secret', publicWords],
-    ['PEM without its header', pemOf(rsa.publicKey).split('\n').slice(1, -2).join('\n'), 'secret', publicWords],
-    ['PKCS #1', rsa.publicKey.export({ type: 'pkcs1', format: 'pem' }), 'secret', publicWords],
-    ['a certificate', certificate, 'secret', publicWords],
-    [
-      'a certificate as DER',
-      Buffer.from(certificate.split('\n').slice(1, -1).join(''), 'base64'),
-      'secret',
-      publicWords
-    ],
-    ['DER', der(rsa.publicKey), 'secret', publicWords],
-    ['DER of Ed25519', der(ed25519.publicKey), 'secret', publicWords],
-    ['DER of PKCS #1', rsa.publicKey.export({ type: 'pkcs1', format: 'der' }), 'secret', publicWords],
-    ['DER as base64', der(p256.publicKey).toString('base64'), 'secret', publicWords],
-    ['DER as base64url', der(p256.publicKey).toString('base64url'), 'secret', publicWords],
-    ['a JWK', JSON.stringify(jwkOf(rsa.publicKey)), 'secret', publicWords],
-    ['a JWK with white space', JSON.stringify(jwkOf(ed25519.publicKey), null, 2), 'secret', publicWords],
-    ['a JWK set', JSON.stringify({ keys: [jwkOf(ed25519.publicKey)] }), 'secret', publicWords],
-    ['an RSA key of OpenSSH', `ssh-rsa ${oneWord} me@host`, 'secret', publicWords],
-    ['an Ed25519 key of OpenSSH', `ssh-ed25519 ${oneWord}`, 'secret', publicWords],
-    ['an ECDSA key of OpenSSH', `ecdsa-sha2-nistp256 ${oneWord}`, 'secret', publicWords],
-    ['a hardware key of OpenSSH', `sk-ssh-ed25519@openssh.com ${oneWord}`, 'secret', publicWords],
-    [
-      'an SSH2 file',
-      `---- BEGIN SSH2 PUBLIC KEY ----\n${oneWord}\n---- END SSH2 PUBLIC KEY ----`,
-      'secret',
-      publicWords
-    ]
-  ]
-  for (const [what, value, name, problem] of rows) await refuses(t, what, { secret: value }, name, problem)
-
-  for (const good of [
-    '"kty" is a word of JSON Web Keys, not of mine',
-    randomBytes(32),
-    randomBytes(32).toString('base64'),
-    'é'.repeat(19) + 'e'
-  ]) {
-    await t.resolves(createApp({ plugin: { secret: good } }), 'a secret that only looks odd is taken')
-  }
-})
 
 t.test('a key that is not fit stops the start, and is named', async (t) => {
   const ed = jwkOf(ed25519.privateKey)
@@ -678,7 +511,7 @@ t.test('a key that is not fit stops the start, and is named', async (t) => {
       'must be a non-empty string: received a list'
     ]
   ]
-  for (const [what, keys, name, problem] of rows) await refuses(t, what, { keys }, name, problem)
+  for (const [what, keys, name, problem] of rows) await rejects(t, { what, options: { keys }, name, problem })
 
   const good: [string, KeyOption[]][] = [
     ['eight keys of one algorithm', nine.slice(1)],
@@ -704,40 +537,8 @@ t.test('a key that is not fit stops the start, and is named', async (t) => {
   for (const [what, keys] of good) await t.resolves(createApp({ plugin: { keys } }), what)
 })
 
-t.test('an Ed25519 key that everybody can sign for is refused', async (t) => {
-  const orderEight = '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05'
-  const rows: [string, string][] = [
-    ['order 1', `01${'00'.repeat(31)}`],
-    ['order 2', `ec${'ff'.repeat(30)}7f`],
-    ['order 4', '00'.repeat(32)],
-    ['order 4, the other one', `${'00'.repeat(31)}80`],
-    ['order 8', orderEight],
-    ['order 8, the second', `${orderEight.slice(0, -2)}85`],
-    ['order 8, the third', 'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a'],
-    ['order 8, the fourth', 'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa']
-  ]
-  // The neutral point and the number 0: nobody needs a key to write that.
-  const anybodys = Buffer.from(`01${'00'.repeat(63)}`, 'hex')
-  // From Node 24 on, it does not verify with such keys.
-  const isExposed = Number(process.versions.node.split('.')[0]) < 24
-  for (const [order, hex] of rows) {
-    const key = { kty: 'OKP', crv: 'Ed25519', x: Buffer.from(hex, 'hex').toString('base64url') }
-    const publicKey = createPublicKey({ key, format: 'jwk' })
-    const signed = Array.from({ length: 200 }, (_, index) => Buffer.from(`message ${index}`)).filter((message) =>
-      verify(null, message, publicKey, anybodys)
-    )
-    t.equal(signed.length > 0, isExposed, `${order}: anybody's signature is good for ${signed.length} of 200 messages`)
-    await refuses(
-      t,
-      order,
-      { keys: [{ key }] },
-      'keys.0.key',
-      'is not a valid Ed25519 key (not on the curve, or of small order)'
-    )
-  }
-})
-
-t.test('a key that is huge is refused at once', async (t) => {
+// Without the limits, these keys would take minutes.
+t.test('readKey() rejects a huge key before it computes with it', async (t) => {
   const rsaJwk = jwkOf(rsa.publicKey)
   const huge = odd(375_000)
   const rows: [string, unknown, string | RegExp][] = [
@@ -749,50 +550,9 @@ t.test('a key that is huge is refused at once', async (t) => {
     ['Ed25519 key', { ...jwkOf(ed25519.publicKey), x: huge }, unreadable]
   ]
   for (const [what, key, problem] of rows) {
-    const began = performance.now()
-    await refuses(t, what, { keys: [{ key }] }, 'keys.0.key', problem)
-    const took = performance.now() - began
-    t.ok(took < 1000, `${what}: in ${took} ms`)
+    await rejects(t, { what, options: { keys: [{ key }] }, name: 'keys.0.key', problem })
   }
 })
-
-/** Everything of a key that nobody may read in a message: its long words, whatever form it came in. */
-function wordsOf(value: unknown): string[] {
-  if (value instanceof KeyObject) {
-    return value.type === 'secret' ? [value.export().toString('base64url')] : wordsOf(pemOf(value))
-  }
-  if (Buffer.isBuffer(value)) {
-    return [value.toString('latin1'), value.toString('base64url')].filter((word) => word.length >= 5)
-  }
-  if (typeof value === 'string') return value.split(/\s+/).filter((word) => word.length >= 20)
-  if (typeof value !== 'object' || value === null) return []
-  return Object.entries(value).flatMap(([name, member]) => (name === 'kid' ? [] : wordsOf(member)))
-}
-
-async function refuses(
-  t: Test,
-  what: string,
-  options: Record<string, unknown>,
-  name: string,
-  problem: string | RegExp
-): Promise<void> {
-  const app = fastify()
-  const error = await app.register(authenticate, { issuer, secret, ...options } as never).then(
-    () => null,
-    (error: Error) => error
-  )
-  const prefix = `Cannot register fastify-authenticate: "${name}" `
-  t.ok(error instanceof TypeError, `${what}: stops the start`)
-  const message = error?.message ?? ''
-  t.equal(message.slice(0, prefix.length), prefix, `${what}: "${name}" is named`)
-  const said = message.slice(prefix.length)
-  if (typeof problem === 'string') t.equal(said, problem, what)
-  else t.match(said, problem, what)
-  t.notOk(
-    wordsOf(options).find((word) => `${message} ${error?.stack}`.includes(word)),
-    `${what}: no key material in the message`
-  )
-}
 
 t.test('kid is the RFC 7638 thumbprint, where none is given', async (t) => {
   for (const pair of [rsa, p256, p384, p521, ed25519]) {
@@ -813,102 +573,4 @@ t.test('kid is the RFC 7638 thumbprint, where none is given', async (t) => {
     plugin: { keys: [{ key: { ...jwkOf(ed25519.privateKey), kid: 'its own' } as JsonWebKey, kid: 'mine' }] }
   })
   t.equal(renamed.app.keys.jwks().keys[0]?.kid, 'mine')
-})
-
-t.test('the kid of a secret is derived: it confirms no guess by a mere hash', async (t) => {
-  const { app } = await createApp()
-  const kid = decode(await app.accessTokens.sign({ sub: 'alice' }), 0).kid as string
-  t.match(kid, /^[\w-]{12}$/)
-  const again = await createApp()
-  t.equal(decode(await again.app.accessTokens.sign({ sub: 'bob' }), 0).kid, kid, 'the same in every process')
-  const inJwk = await createApp({ plugin: { keys: [{ key: { kty, k: Buffer.from(secret).toString('base64url') } }] } })
-  t.equal(decode(await inJwk.app.accessTokens.sign({ sub: 'bob' }), 0).kid, kid, 'and as a JWK')
-
-  const thumbprint = await calculateJwkThumbprint({ kty, k: Buffer.from(secret).toString('base64url') })
-  const hashes = ['md5', 'sha1', 'sha256', 'sha384', 'sha512'].map((name) => createHash(name).update(secret).digest())
-  const guesses = [...hashes, Buffer.from(thumbprint, 'base64url'), Buffer.from(secret)]
-  for (const guess of guesses) {
-    for (const form of ['base64url', 'hex'] as const) t.notOk(guess.toString(form).includes(kid))
-  }
-  t.strictSame(app.keys.jwks(), { keys: [] })
-})
-
-t.test('the JWKS route serves the public keys, to anyone', async (t) => {
-  const keys = [
-    { key: rsa.privateKey, state: 'active' as State },
-    { key: ed25519.privateKey, state: 'next' as State },
-    { key: hmac, state: 'previous' as State }
-  ]
-  const { app } = await createApp({ plugin: { keys, protect: 'all' } })
-  const response = await app.inject('/.well-known/jwks.json')
-  t.strictSame(
-    [response.statusCode, response.headers['content-type'], response.headers['cache-control']],
-    [200, 'application/jwk-set+json; charset=utf-8', 'public, max-age=300']
-  )
-  t.strictSame(
-    response.json(),
-    {
-      keys: [
-        {
-          ...jwkOf(rsa.publicKey),
-          kid: await calculateJwkThumbprint(jwkOf(rsa.publicKey) as JWK),
-          alg: 'RS256',
-          use: 'sig'
-        },
-        {
-          ...jwkOf(ed25519.publicKey),
-          kid: await calculateJwkThumbprint(jwkOf(ed25519.publicKey) as JWK),
-          alg: 'EdDSA',
-          use: 'sig'
-        }
-      ]
-    },
-    'public halves and nothing else'
-  )
-  t.strictSame(response.json(), app.keys.jwks())
-  t.equal((await app.inject({ method: 'HEAD', url: '/.well-known/jwks.json' })).statusCode, 200)
-  t.strictSame(
-    summaryOf(await app.inject('/me')),
-    { status: 401, code: 'AUTH_NO_CREDENTIALS', challenge: challenges.bare, cookies: [], cacheControl: null },
-    'while the rest is protected'
-  )
-
-  const status = async (plugin: object, url: string) => (await (await createApp({ plugin })).app.inject(url)).statusCode
-  t.equal(await status({}, '/.well-known/jwks.json'), 404, 'there is none over a mere secret')
-  t.equal(await status({ keys, jwks: false }, '/.well-known/jwks.json'), 404, 'nor where it is off')
-  t.equal(await status({ keys, jwks: { path: '/keys' } }, '/keys'), 200, 'its path can be chosen')
-  t.equal(await status({ keys, jwks: { path: '/keys' } }, '/.well-known/jwks.json'), 404)
-  t.equal(
-    await status({ keys: [{ key: rsa.publicKey }] }, '/.well-known/jwks.json'),
-    200,
-    'keys that only verify are published'
-  )
-
-  const outer = fastify()
-  for (const [prefix, pair] of [
-    ['/a', p256],
-    ['/b', p384]
-  ] as const) {
-    outer.register(
-      async (scope) => {
-        await scope.register(authenticate, {
-          issuer: `${issuer}${prefix}`,
-          secret,
-          keys: [{ key: pair.privateKey }],
-          cookies: false
-        })
-      },
-      { prefix }
-    )
-  }
-  t.strictSame(
-    (await outer.inject('/a/.well-known/jwks.json')).json().keys.map(({ alg }: JWK) => alg),
-    ['ES256'],
-    'each under its prefix'
-  )
-  t.strictSame(
-    (await outer.inject('/b/.well-known/jwks.json')).json().keys.map(({ alg }: JWK) => alg),
-    ['ES384']
-  )
-  t.equal((await outer.inject('/.well-known/jwks.json')).statusCode, 404)
 })

@@ -1,0 +1,142 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { decodeProtectedHeader } from 'jose'
+import t from 'tap'
+import { followKeys, keysIn, readKeys, rotateKeys } from '../../../example-server/keys/key-file.ts'
+import { createApp, epoch } from '../../fixtures/app.ts'
+
+const kidOf = (token: string) => decodeProtectedHeader(token).kid
+
+t.setTimeout(120_000)
+
+t.test("key files are their owner's alone, rotate, and outlive a loss", async (t) => {
+  const dataDir = join(t.testdir(), 'data')
+  const source = keysIn(dataDir)
+  const file = join(dataDir, 'keys', 'keys.json')
+  const kinds = async () => (await source()).map(({ state }) => state)
+  t.strictSame(await kinds(), ['active', 'next'])
+  t.strictSame([statSync(join(dataDir, 'keys')).mode & 0o777, statSync(file).mode & 0o777], [0o700, 0o600])
+  const first = await readKeys(dataDir)
+  keysIn(dataDir)
+  t.strictSame(await readKeys(dataDir), first, 'a second start keeps them')
+
+  t.match(await rotateKeys(dataDir), [/^the next key becomes usable at /])
+  t.strictSame(await readKeys(dataDir), first)
+  t.match(await rotateKeys(dataDir, Date.now() + 600_000), [/^the next key is active now/, 'published a new next key'])
+  t.strictSame(await kinds(), ['previous', 'active', 'next'])
+  t.equal((await readKeys(dataDir))[1]?.key, first[1]?.key)
+  t.equal(statSync(file).mode & 0o777, 0o600)
+
+  const lock = join(dataDir, 'keys', 'keys.lock')
+  writeFileSync(lock, '')
+  await t.rejects(rotateKeys(dataDir), { message: `another rotation is running; if it has crashed, remove ${lock}` })
+  unlinkSync(lock)
+
+  const { app } = await createApp({ plugin: { keys: source } })
+  const before = app.keys.jwks()
+  const whole = readFileSync(file, 'utf8')
+  for (const [what, spoil] of [
+    ['lost', () => unlinkSync(file)],
+    ['cut', () => writeFileSync(file, whole.slice(0, 99))],
+    ['empty', () => writeFileSync(file, '[]')]
+  ] as const) {
+    spoil()
+    t.equal(await app.keys.reload(), false, what)
+    t.strictSame(app.keys.jwks(), before, what)
+  }
+})
+
+t.test('followKeys() reloads when the file is replaced, and on SIGHUP', async (t) => {
+  const dataDir = t.testdir()
+  keysIn(dataDir)
+  let heard = (): void => {}
+  const next = () =>
+    new Promise<void>((resolve) => {
+      heard = resolve
+    })
+  const listeners = process.listenerCount('SIGHUP')
+  const stop = followKeys(dataDir, () => heard())
+  // Watching keeps no process alive: a server does.
+  const alive = setInterval(() => {}, 1000)
+  t.teardown(() => {
+    clearInterval(alive)
+    stop()
+  })
+  const replaced = next()
+  await rotateKeys(dataDir, Date.now() + 600_000)
+  await replaced
+  const moved = next()
+  const file = join(dataDir, 'keys', 'keys.json')
+  mkdirSync(join(dataDir, 'other'))
+  writeFileSync(join(dataDir, 'other', 'x'), readFileSync(file))
+  renameSync(join(dataDir, 'other', 'x'), file)
+  await moved
+  const signalled = next()
+  process.kill(process.pid, 'SIGHUP')
+  await signalled
+  stop()
+  t.equal(process.listenerCount('SIGHUP'), listeners, 'each was heard, and nothing listens any more')
+})
+
+t.test('three processes over one folder agree through a rotation under load', async (t) => {
+  const dataDir = t.testdir()
+  keysIn(dataDir)
+  const program = fileURLToPath(new URL('../../fixtures/issuer-process.ts', import.meta.url))
+  const processes = [1, 2, 3].map(() =>
+    spawn(process.execPath, [...process.execArgv, program, dataDir, String(epoch)], {
+      stdio: ['pipe', 'pipe', 'inherit']
+    })
+  )
+  t.teardown(async () => {
+    for (const { stdin } of processes) stdin.end()
+    await Promise.all(processes.map((child) => once(child, 'close')))
+  })
+  const nodes = await Promise.all(processes.map(async ({ stdout }) => String((await once(stdout, 'data'))[0])))
+  const json = async (url: string, init?: RequestInit) => (await (await fetch(url, init)).json()) as never
+  const sign = async (node: string): Promise<string> =>
+    ((await json(`${node}/sign`, { method: 'POST' })) as { token: string }).token
+  const me = async (node: string, token: string) =>
+    (await fetch(`${node}/me`, { headers: { authorization: `Bearer ${token}` } })).status
+  const kidsAt = async (node: string): Promise<string> =>
+    ((await json(`${node}/.well-known/jwks.json`)) as { keys: { kid: string }[] }).keys.map(({ kid }) => kid).join()
+  const everywhere = async (token: string) => await Promise.all(nodes.map((node) => me(node, token)))
+
+  const refused: unknown[] = []
+  const run = { calls: 0, done: false }
+  const clients = nodes.map(async (from) => {
+    while (!run.done) {
+      const token = await sign(from)
+      const statuses = await everywhere(token)
+      run.calls++
+      if (statuses.some((status) => status !== 200)) refused.push([kidOf(token), statuses])
+    }
+  })
+
+  const old = await sign(nodes[0]!)
+  let at = Date.now()
+  for (const [what, seconds, oldCounts] of [
+    ['first', 600, 200],
+    ['second', 600, 200],
+    ['third, a day later', 87_000, 401]
+  ] as const) {
+    at += seconds * 1000
+    const before = await Promise.all(nodes.map(kidsAt))
+    await rotateKeys(dataDir, at)
+    let after = before
+    // By watching the folder; nobody tells them.
+    while (new Set(after).size !== 1 || after[0] === before[0]) after = await Promise.all(nodes.map(kidsAt))
+    t.strictSame(await everywhere(old), Array(3).fill(oldCounts), `${what} rotation: the first key's tokens`)
+    const signed = await Promise.all(nodes.map(sign))
+    t.equal(new Set(signed.map(kidOf)).size, 1, `${what} rotation: all sign with one key`)
+  }
+  run.done = true
+  await Promise.all(clients)
+  t.strictSame(refused, [])
+  t.ok(run.calls > 10, `${run.calls} tokens, each at three nodes`)
+  for (const node of nodes) {
+    t.notOk(((await json(`${node}/reloads`)) as string[]).includes('keys-reload-failed'), 'no list was half written')
+  }
+})

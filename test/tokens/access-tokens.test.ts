@@ -1,0 +1,476 @@
+import { Type } from '@sinclair/typebox'
+import t from 'tap'
+import { AuthError } from '../../plugin/index.ts'
+import { createLocalTokens, expired, outcomeOf, refused, stranger } from '../fixtures/local-tokens.ts'
+import { challenges, createApp, summaryOf } from '../fixtures/app.ts'
+import { encode, forge, goodClaims, now, localSigner, signature } from '../fixtures/tokens.ts'
+
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
+
+/** A token in the making. Each fault changes one place of it; what another fault changes stays as it is. */
+interface Draft {
+  header: Record<string, unknown>
+  claims: Record<string, unknown>
+  headerBytes: (json: Buffer) => Buffer
+  claimsBytes: (json: Buffer) => Buffer
+  headerText: (text: string) => string
+  claimsText: (text: string) => string
+  key: Buffer
+  signatureText: (text: string) => string
+  more: string
+}
+
+function write(change: (draft: Draft) => void): string {
+  const same = <T>(value: T) => value
+  const draft: Draft = {
+    header: { alg: 'HS256', typ: 'at+jwt', kid: localSigner.kid },
+    claims: { ...goodClaims, nbf: now, jti: 'fresh', sid: 'session', tier: 'gold' },
+    headerBytes: same,
+    claimsBytes: same,
+    headerText: same,
+    claimsText: same,
+    key: localSigner.key as Buffer,
+    signatureText: same,
+    more: ''
+  }
+  change(draft)
+  const header = draft.headerText(encode(draft.headerBytes(Buffer.from(JSON.stringify(draft.header)))))
+  const claims = draft.claimsText(encode(draft.claimsBytes(Buffer.from(JSON.stringify(draft.claims)))))
+  return `${header}.${claims}.${draft.signatureText(signature({ alg: 'HS256', key: draft.key }, `${header}.${claims}`))}${draft.more}`
+}
+
+const append = (byte: string) => (json: Buffer) => Buffer.concat([json, Buffer.from(byte, 'latin1')])
+const inList = (json: Buffer) => Buffer.from(`[${json}]`)
+const misspelt = (text: string) => `${text}+`
+const padded = (text: string) => `${text}=`
+
+/** In the order of the checks: what is wrong, where it is (faults of one place exclude each other), and what is said of it. */
+const faults: {
+  name: string
+  at: string
+  change: (draft: Draft) => void
+  detail: string
+  code?: 'AUTH_EXPIRED_TOKEN' | 'AUTH_REVOKED_TOKEN'
+}[] = [
+  {
+    name: 'over 8 KiB',
+    at: 'pad',
+    change: ({ claims }) => {
+      claims.pad = 'x'.repeat(8192)
+    },
+    detail: 'the token is longer than 8 KiB'
+  },
+  {
+    name: 'four segments',
+    at: 'more',
+    change: (draft) => {
+      draft.more = '.x'
+    },
+    detail: 'the token does not have three segments'
+  },
+  {
+    name: 'a header with a + in it',
+    at: 'headerText',
+    change: (draft) => {
+      draft.headerText = misspelt
+    },
+    detail: 'the header is not canonical base64url'
+  },
+  {
+    name: 'a header of wrong UTF-8',
+    at: 'headerBytes',
+    change: (draft) => {
+      draft.headerBytes = append('\xff')
+    },
+    detail: 'the header is not UTF-8'
+  },
+  {
+    name: 'a header of wrong JSON',
+    at: 'headerBytes',
+    change: (draft) => {
+      draft.headerBytes = append('}')
+    },
+    detail: 'the header is not JSON'
+  },
+  {
+    name: 'a header that is a list',
+    at: 'headerBytes',
+    change: (draft) => {
+      draft.headerBytes = inList
+    },
+    detail: 'the header is not an object'
+  },
+  {
+    name: 'a payload with a + in it',
+    at: 'claimsText',
+    change: (draft) => {
+      draft.claimsText = misspelt
+    },
+    detail: 'the payload is not canonical base64url'
+  },
+  {
+    name: 'a payload of wrong UTF-8',
+    at: 'claimsBytes',
+    change: (draft) => {
+      draft.claimsBytes = append('\xc3')
+    },
+    detail: 'the payload is not UTF-8'
+  },
+  {
+    name: 'a payload of wrong JSON',
+    at: 'claimsBytes',
+    change: (draft) => {
+      draft.claimsBytes = append(',')
+    },
+    detail: 'the payload is not JSON'
+  },
+  {
+    name: 'a payload that is a list',
+    at: 'claimsBytes',
+    change: (draft) => {
+      draft.claimsBytes = inList
+    },
+    detail: 'the payload is not an object'
+  },
+  {
+    name: 'a padded signature',
+    at: 'signatureText',
+    change: (draft) => {
+      draft.signatureText = padded
+    },
+    detail: 'the signature is not canonical base64url'
+  },
+  {
+    name: 'alg none',
+    at: 'alg',
+    change: ({ header }) => {
+      header.alg = 'none'
+    },
+    detail: 'alg is not supported'
+  },
+  {
+    name: 'kid of a wrong type',
+    at: 'kid',
+    change: ({ header }) => {
+      header.kid = 7
+    },
+    detail: 'kid must be a string of 1 to 256 characters'
+  },
+  {
+    name: 'an unknown kid',
+    at: 'kid',
+    change: ({ header }) => {
+      header.kid = 'unknown'
+    },
+    detail: 'no key matches alg and kid'
+  },
+  {
+    name: "an algorithm that is not the key's",
+    at: 'alg',
+    change: ({ header }) => {
+      header.alg = 'HS512'
+    },
+    detail: 'no key matches alg and kid'
+  },
+  {
+    name: 'typ of an ID token',
+    at: 'typ',
+    change: ({ header }) => {
+      header.typ = 'JWT'
+    },
+    detail: 'typ is not an accepted type'
+  },
+  {
+    name: 'crit',
+    at: 'crit',
+    change: ({ header }) => {
+      header.crit = null
+    },
+    detail: 'the header parameter crit is not supported'
+  },
+  {
+    name: 'b64',
+    at: 'b64',
+    change: ({ header }) => {
+      header.b64 = true
+    },
+    detail: 'the header parameter b64 is not supported'
+  },
+  {
+    name: 'zip',
+    at: 'zip',
+    change: ({ header }) => {
+      header.zip = 'DEF'
+    },
+    detail: 'the header parameter zip is not supported'
+  },
+  {
+    name: 'enc',
+    at: 'enc',
+    change: ({ header }) => {
+      header.enc = 'A256GCM'
+    },
+    detail: 'the header parameter enc is not supported'
+  },
+  {
+    name: 'a foreign signature',
+    at: 'key',
+    change: (draft) => {
+      draft.key = stranger.key as Buffer
+    },
+    detail: 'the signature is wrong'
+  },
+  {
+    name: 'a foreign iss',
+    at: 'iss',
+    change: ({ claims }) => {
+      claims.iss = 'https://evil.example'
+    },
+    detail: 'iss is not the issuer'
+  },
+  {
+    name: 'a foreign aud',
+    at: 'aud',
+    change: ({ claims }) => {
+      claims.aud = 'https://other.example'
+    },
+    detail: 'aud does not name this audience'
+  },
+  {
+    name: 'an empty sub',
+    at: 'sub',
+    change: ({ claims }) => {
+      claims.sub = ''
+    },
+    detail: 'sub must be a non-empty string'
+  },
+  {
+    name: 'exp as text',
+    at: 'exp',
+    change: ({ claims }) => {
+      claims.exp = String(now + 600)
+    },
+    detail: 'exp and iat must be whole seconds since the epoch'
+  },
+  {
+    name: 'iat as text',
+    at: 'iat',
+    change: ({ claims }) => {
+      claims.iat = String(now)
+    },
+    detail: 'exp and iat must be whole seconds since the epoch'
+  },
+  {
+    name: 'expired',
+    at: 'exp',
+    change: ({ claims }) => {
+      claims.exp = now
+    },
+    detail: 'exp is not in the future',
+    code: 'AUTH_EXPIRED_TOKEN'
+  },
+  {
+    name: 'issued in the future',
+    at: 'iat',
+    change: ({ claims }) => {
+      claims.iat = now + 6
+    },
+    detail: 'iat is in the future'
+  },
+  {
+    name: 'living too long',
+    at: 'iat',
+    change: ({ claims }) => {
+      claims.iat = now - 86_400
+    },
+    detail: 'the lifetime (exp - iat) exceeds maxLifetimeSeconds'
+  },
+  {
+    name: 'not valid yet',
+    at: 'nbf',
+    change: ({ claims }) => {
+      claims.nbf = now + 6
+    },
+    detail: 'nbf is in the future'
+  },
+  {
+    name: 'jti of a wrong type',
+    at: 'jti',
+    change: ({ claims }) => {
+      claims.jti = 7
+    },
+    detail: 'jti and sid must be strings'
+  },
+  {
+    name: 'sid of a wrong type',
+    at: 'sid',
+    change: ({ claims }) => {
+      claims.sid = null
+    },
+    detail: 'jti and sid must be strings'
+  },
+  {
+    name: 'an unfit claim',
+    at: 'tier',
+    change: ({ claims }) => {
+      claims.tier = 'tin'
+    },
+    detail: 'the claims do not match "accessToken.claims"'
+  },
+  {
+    name: 'revoked',
+    at: 'jti',
+    change: ({ claims }) => {
+      claims.jti = 'revoked'
+    },
+    detail: 'the token or its session was revoked',
+    code: 'AUTH_REVOKED_TOKEN'
+  }
+]
+
+const challengeOf = {
+  AUTH_INVALID_TOKEN: challenges.invalid,
+  AUTH_EXPIRED_TOKEN: challenges.expired,
+  AUTH_REVOKED_TOKEN: challenges.revoked
+}
+
+t.test('verify() checks a token in order: size, shape, header, signature, claims, schema', async (t) => {
+  const claims = Type.Object({ tier: Type.Literal('gold') })
+  const { app, events } = await createApp({ plugin: { accessToken: { claims } } })
+  await app.accessTokens.revoke('revoked', now + 600)
+  t.strictSame(
+    summaryOf(await app.inject({ url: '/me', headers: bearer(write(() => {})) })).status,
+    200,
+    'without a fault it passes'
+  )
+
+  for (const { name, change, detail, code = 'AUTH_INVALID_TOKEN' } of faults) {
+    const token = write(change)
+    await t.rejects(app.accessTokens.verify(token), { constructor: AuthError, code, detail }, `${name}: by itself`)
+    events()
+    const response = await app.inject({ url: '/me', headers: bearer(token) })
+    const tooLarge = name === 'over 8 KiB'
+    t.strictSame(
+      summaryOf(response),
+      {
+        status: tooLarge ? 400 : 401,
+        code: tooLarge ? 'AUTH_MALFORMED_CREDENTIALS' : code,
+        challenge: tooLarge ? challenges.malformed : challengeOf[code],
+        cookies: [],
+        cacheControl: null
+      },
+      `${name}: in a request`
+    )
+    t.notMatch(response.body, detail, `${name}: the client is not told what exactly`)
+    t.match(
+      events(),
+      [{ type: 'token-refused', code: tooLarge ? 'AUTH_MALFORMED_CREDENTIALS' : code, detail, source: 'header' }],
+      `${name}: the event says it`
+    )
+  }
+
+  const pairs = faults.flatMap((first, index) =>
+    faults
+      .slice(index + 1)
+      .filter(({ at }) => at !== first.at)
+      .map((second) => ({ first, second }))
+  )
+  const disorder = []
+  for (const { first, second } of pairs) {
+    const token = write((draft) => [first, second].forEach(({ change }) => change(draft)))
+    const error = await app.accessTokens.verify(token).then(
+      () => null,
+      (error: AuthError) => error
+    )
+    if (error?.detail !== first.detail) disorder.push(`${first.name}, then ${second.name}: ${error?.detail}`)
+  }
+  t.strictSame(disorder, [], `of two faults the first is reported (${pairs.length} pairs)`)
+})
+
+t.test(
+  'verify() of a token that is known asks the time, not the key, and hands out the same frozen claims',
+  async (t) => {
+    const { tokens, clock, counts } = await createLocalTokens()
+    const token = forge(localSigner, { claims: { nbf: now, list: [1] } })
+    const first = await tokens.verify(token)
+    const before = counts.clockReads
+    t.throws(() => (first.claims.list as number[]).push(2), TypeError, 'one request cannot change')
+    t.strictSame((await tokens.verify(token)).claims, { ...goodClaims, nbf: now, list: [1] }, 'what the next one gets')
+    t.strictSame(
+      [counts.signatureChecks, counts.clockReads - before],
+      [1, 1],
+      'a hit costs no signature, and asks the clock once'
+    )
+
+    clock.advance(-6)
+    t.strictSame(
+      await outcomeOf(() => tokens.verify(token)),
+      refused('iat is in the future'),
+      'iat counts on a hit, where the clock was set back: the token is checked as if it were new'
+    )
+    clock.advance(6)
+    const postdated = forge(localSigner, { claims: { iat: now - 100, nbf: now } })
+    t.strictSame(await outcomeOf(() => tokens.verify(postdated)), 'accepted')
+    clock.advance(-6)
+    t.strictSame(
+      await outcomeOf(() => tokens.verify(postdated)),
+      refused('nbf is in the future'),
+      'nbf counts where it is later than iat'
+    )
+    clock.advance(6)
+    const undated = forge(localSigner, { claims: { nbf: undefined } })
+    t.strictSame(await outcomeOf(() => tokens.verify(undated)), 'accepted')
+    clock.advance(-6)
+    t.strictSame(await outcomeOf(() => tokens.verify(undated)), refused('iat is in the future'), 'and without nbf')
+    clock.advance(6)
+    counts.signatureChecks = 2
+    clock.set((now + 600) * 1000 - 1)
+    t.strictSame(await outcomeOf(() => tokens.verify(token)), 'accepted')
+    t.equal(counts.signatureChecks, 2, 'and was kept')
+    clock.set((now + 600) * 1000)
+    t.strictSame(await outcomeOf(() => tokens.verify(token)), expired, 'exp counts on a hit')
+    t.strictSame(await outcomeOf(() => tokens.verify(token)), expired)
+    t.equal(counts.signatureChecks, 4, 'and the token is forgotten')
+
+    for (const refusedToken of [
+      forge(stranger, { header: { kid: localSigner.kid } }),
+      forge(localSigner, { claims: { sub: '' } }),
+      forge(localSigner, { claims: { exp: now } })
+    ]) {
+      const count = counts.signatureChecks
+      await outcomeOf(() => tokens.verify(refusedToken))
+      await outcomeOf(() => tokens.verify(refusedToken))
+      t.equal(counts.signatureChecks, count + 2, 'a refused token is never kept')
+    }
+    const sessionEnded = forge(localSigner, { claims: { exp: now + 700 } })
+    const count = counts.signatureChecks
+    tokens.verifyIgnoringExpiry(tokens.parse(sessionEnded))
+    tokens.verifyIgnoringExpiry(tokens.parse(sessionEnded))
+    await tokens.verify(sessionEnded)
+    t.equal(counts.signatureChecks, count + 3, 'verifyExpired() neither reads nor fills the cache')
+  }
+)
+
+t.test('verify() leaves Error.stackTraceLimit as it was, after a good token and after a bad one', async (t) => {
+  const { tokens } = await createLocalTokens({ accessToken: { cacheSize: 0 } })
+  const limit = Error.stackTraceLimit
+  t.teardown(() => {
+    Error.stackTraceLimit = limit
+  })
+  for (const [what, token] of [
+    ['a good token', forge()],
+    ['a wrong signature', forge(stranger, { header: { kid: localSigner.kid } })]
+  ] as const) {
+    Error.stackTraceLimit = 7
+    await outcomeOf(() => tokens.verify(token))
+    t.equal(Error.stackTraceLimit, 7, what)
+  }
+})
+
+t.test('a cacheSize of 0 keeps no token', async (t) => {
+  const { tokens, counts } = await createLocalTokens({ accessToken: { cacheSize: 0 } })
+  const token = forge()
+  await tokens.verify(token)
+  await tokens.verify(token)
+  t.equal(counts.signatureChecks, 2)
+})

@@ -1,0 +1,86 @@
+import t from 'tap'
+import { audience, createVerifier, json, makeKey, startIssuer, text, tokenOf, type Answer } from '../fixtures/issuer.ts'
+import { accepted, present, trusting, unavailable } from '../fixtures/trusting-app.ts'
+
+// Some hundred small servers need more time on a busy machine.
+t.setTimeout(120_000)
+
+const rsa = makeKey('RS256', 'rsa')
+const ec = makeKey('ES256', 'ec')
+
+t.test("a discovery document that is not the issuer's own, or leads elsewhere, is 503", async (t) => {
+  const rows: [string, (url: string) => Answer, RegExp][] = [
+    ["another issuer's", (url) => json({ issuer: `${url}/other`, jwks_uri: `${url}/jwks` }), /names another issuer/],
+    ['with a slash more', (url) => json({ issuer: `${url}/`, jwks_uri: `${url}/jwks` }), /names another issuer/],
+    ['without an issuer', (url) => json({ jwks_uri: `${url}/jwks` }), /names another issuer/],
+    ['no JSON', () => text('<html>'), /is not JSON/],
+    ['null', () => json(null), /is not JSON/],
+    ['404', () => text('', 404), /unexpected status 404/],
+    ['a redirect', () => text('', 301, { location: '/good' }), /unexpected status 301/],
+    ['huge', () => text(' '.repeat(512 * 1024 + 1)), /exceeds 524288 bytes/],
+    ['without jwks_uri', (url) => json({ issuer: url }), /not an https URL/],
+    [
+      'a jwks_uri over http',
+      (url) => json({ issuer: url, jwks_uri: 'http://keys.example.com/jwks' }),
+      /not an https URL/
+    ],
+    ['a jwks_uri of another kind', (url) => json({ issuer: url, jwks_uri: 'file:///etc/passwd' }), /not an https URL/],
+    [
+      'a jwks_uri in data',
+      (url) => json({ issuer: url, jwks_uri: `data:application/json,${JSON.stringify({ keys: [rsa.jwk] })}` }),
+      /not an https URL/
+    ],
+    [
+      'a jwks_uri with a password',
+      (url) => json({ issuer: url, jwks_uri: 'https://user:hunter2@keys.example.com/' }),
+      /not an https URL/
+    ],
+    ['a jwks_uri that is no text', (url) => json({ issuer: url, jwks_uri: [`${url}/jwks`] }), /not an https URL/]
+  ]
+  for (const [what, answer, detail] of rows) {
+    const idp = await startIssuer(t, [rsa.jwk])
+    idp.answers.discovery = answer(idp.url)
+    await present(t, idp, {
+      option: trusting(idp, { jwksUri: undefined }),
+      token: tokenOf(idp.url, rsa),
+      expected: unavailable,
+      detail,
+      what
+    })
+    t.strictSame([idp.fetches.jwks, idp.fetches.elsewhere], [0, 0], `${what}: led nowhere`)
+  }
+  const idp = await startIssuer(t, [rsa.jwk])
+  await present(t, idp, {
+    option: trusting(idp, { jwksUri: undefined }),
+    token: tokenOf(idp.url, rsa),
+    expected: accepted,
+    what: 'its own'
+  })
+  t.strictSame(idp.fetches, { discovery: 1, jwks: 1, elsewhere: 0 })
+})
+
+t.test('an issuer elsewhere cannot send us to this machine', async (t) => {
+  const url = 'https://idp.example.com'
+  const asked: string[] = []
+  const fetchNothing = async (what: string) => {
+    asked.push(what)
+    return Response.json({ issuer: url, jwks_uri: 'http://127.0.0.1:9/jwks' })
+  }
+  t.intercept(globalThis, 'fetch', { value: fetchNothing })
+  const { outcome } = await createVerifier([{ issuer: url, audience, algorithms: ['RS256'] }])
+  t.equal(await outcome(tokenOf(url, rsa)), 'AUTH_KEYS_UNAVAILABLE')
+  t.strictSame(asked, [`${url}/.well-known/openid-configuration`])
+})
+
+t.test('discovered keys may move: after a failure they are looked for again', async (t) => {
+  const [idp, elsewhere] = [await startIssuer(t, [rsa.jwk]), await startIssuer(t, [ec.jwk])]
+  const { outcome, advance } = await createVerifier([trusting(idp, { jwksUri: undefined })])
+  t.equal(await outcome(tokenOf(idp.url, rsa)), 'accepted')
+  idp.answers.discovery = json({ issuer: idp.url, jwks_uri: `${elsewhere.url}/jwks` })
+  idp.answers.jwks = text('', 410)
+  advance(30)
+  t.equal(await outcome(tokenOf(idp.url, ec)), 'AUTH_KEYS_UNAVAILABLE')
+  advance(5)
+  t.equal(await outcome(tokenOf(idp.url, ec)), 'accepted')
+  t.strictSame([idp.fetches.discovery, elsewhere.fetches.jwks], [2, 1])
+})

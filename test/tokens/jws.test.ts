@@ -1,0 +1,50 @@
+import { generateKeyPairSync } from 'node:crypto'
+import t from 'tap'
+import { createLocalTokens, outcomeOf, refused } from '../fixtures/local-tokens.ts'
+import { secret } from '../fixtures/app.ts'
+import { encode, forge, localSigner, signature } from '../fixtures/tokens.ts'
+
+t.test('a token that differs from a known good one in spare bits alone is refused, RFC 4648 §3.5', async (t) => {
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+  const strict = refused('the token is not canonical base64url')
+  const ed25519 = generateKeyPairSync('ed25519').privateKey
+  const { tokens } = await createLocalTokens({
+    keys: [
+      { key: ed25519, kid: 'ed', state: 'active' },
+      { key: { kty: 'oct', k: encode(secret) }, kid: localSigner.kid, state: 'previous' }
+    ]
+  })
+  /** The same bytes to a lenient decoder: each other value of the bits that mean nothing. */
+  const respelt = (segment: string, bits: number) =>
+    Array.from(
+      { length: 2 ** bits - 1 },
+      (_, index) => `${segment.slice(0, -1)}${alphabet[alphabet.indexOf(segment.at(-1)!) + index + 1]}`
+    )
+  const spareBits = (segment: string) => [0, 6, 4, 2][segment.length % 4]!
+
+  for (const signer of [localSigner, { alg: 'EdDSA', kid: 'ed', key: ed25519 }]) {
+    // Of these three payloads, one has no spare bits, one has two, and one has four.
+    for (const sub of ['a', 'ab', 'abc']) {
+      const good = forge(signer, { claims: { sub } })
+      t.equal(await outcomeOf(() => tokens.verify(good)), 'accepted')
+      const [header, payload, signed] = good.split('.') as [string, string, string]
+      for (const text of respelt(signed, spareBits(signed))) {
+        t.strictSame(
+          await outcomeOf(() => tokens.verify(`${header}.${payload}.${text}`)),
+          strict,
+          `${signer.alg}, ${sub}: a signature that ends in ${text.at(-1)}`
+        )
+      }
+      const payloads = respelt(payload, spareBits(payload)).map(
+        (text) => `${header}.${text}.${signature(signer, `${header}.${text}`)}`
+      )
+      for (const token of payloads) {
+        t.strictSame(
+          await outcomeOf(() => tokens.verify(token)),
+          strict,
+          `${signer.alg}, ${sub}: a payload, signed as it is`
+        )
+      }
+    }
+  }
+})

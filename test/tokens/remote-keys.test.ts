@@ -1,0 +1,278 @@
+import { randomUUID } from 'node:crypto'
+import t, { type Test } from 'tap'
+import { createVerifier, json, jwks, makeKey, startIssuer, text, tokenOf, type Answer } from '../fixtures/issuer.ts'
+import { now } from '../fixtures/tokens.ts'
+import { present, trusting, unavailable } from '../fixtures/trusting-app.ts'
+
+// Some hundred small servers need more time on a busy machine.
+t.setTimeout(120_000)
+
+const rsa = makeKey('RS256', 'rsa')
+const ec = makeKey('ES256', 'ec')
+const minute = 60
+const endless: Answer = (response) => {
+  const more = () => {
+    while (response.writable && response.write('{"keys":['.padEnd(65_536)));
+  }
+  response.writeHead(200).on('drain', more)
+  more()
+}
+
+const broken: Answer = (response) => {
+  response.writeHead(200, { 'content-length': 1000 })
+  response.write('{"keys":', () => response.destroy())
+}
+
+t.test('a key endpoint that gives no JWK Set is 503, with the reason in the event', async (t) => {
+  const rows: [string, Answer, RegExp][] = [
+    ['500', json({ keys: [rsa.jwk] }, 500), /unexpected status 500/],
+    ['404', text('', 404), /unexpected status 404/],
+    ['201', json({ keys: [rsa.jwk] }, 201), /unexpected status 201/],
+    ['204', text('', 204), /unexpected status 204/],
+    ['a redirect, to a good set even', text('', 302, { location: '/good' }), /unexpected status 302/],
+    ['another redirect', text('', 308, { location: 'http://169.254.169.254/' }), /unexpected status 308/],
+    ['nothing', text(''), /as JSON/],
+    ['a page', text('<html>', 200, { 'content-type': 'text/html' }), /as JSON/],
+    ['half a set', text('{"keys":['), /as JSON/],
+    ['an answer that breaks off', broken, /terminated|cannot fetch/],
+    ['no set', json({ rsa: rsa.jwk }), /malformed/],
+    ['a key alone', json(rsa.jwk), /malformed/],
+    ['a list', json([rsa.jwk]), /malformed/],
+    ['null', json(null), /malformed/],
+    ['keys that are no list', json({ keys: { rsa: rsa.jwk } }), /malformed/],
+    ['a key that is null', jwks(rsa.jwk, null), /malformed/],
+    ['a set that is nested deep', text(`{"keys":[${'{"x":['.repeat(80_000)}${']}'.repeat(80_000)}]}`), /cannot fetch/],
+    ['over 512 KiB', text(JSON.stringify({ keys: [rsa.jwk] }).padEnd(512 * 1024 + 1)), /exceeds 524288 bytes/],
+    ['without end', endless, /exceeds 524288 bytes/]
+  ]
+  for (const [what, answer, detail] of rows) {
+    const idp = await startIssuer(t, [rsa.jwk])
+    idp.answers.jwks = answer
+    await present(t, idp, {
+      option: trusting(idp),
+      token: tokenOf(idp.url, rsa),
+      expected: unavailable,
+      detail,
+      what
+    })
+    t.equal(idp.fetches.elsewhere, 0, `${what}: followed nowhere`)
+  }
+  const down = await startIssuer(t)
+  down.close()
+  await present(t, down, {
+    option: trusting(down),
+    token: tokenOf(down.url, rsa),
+    expected: unavailable,
+    detail: /ECONNREFUSED/,
+    what: 'down'
+  })
+})
+
+/** Replaces `AbortSignal.timeout()`: a deadline passes only when the test says so. */
+function interceptDeadlines(t: Test) {
+  const deadlines: { ms: number; pass(): void }[] = []
+  t.intercept(AbortSignal, 'timeout', {
+    value(ms: number) {
+      const controller = new AbortController()
+      deadlines.push({ ms, pass: () => controller.abort(new DOMException('too late', 'TimeoutError')) })
+      return controller.signal
+    }
+  })
+  return deadlines
+}
+
+/** Never ends its response. `reached` resolves when it has been called. */
+function hanging(start: Answer = () => {}) {
+  let called = (): void => {}
+  const reached = new Promise<void>((resolve) => {
+    called = resolve
+  })
+  const answer: Answer = (response) => {
+    start(response)
+    called()
+  }
+  return { answer, reached }
+}
+
+t.test('RemoteKeys.get() has one deadline for discovery and keys, and all requests share it', async (t) => {
+  const half: Answer = (response) => {
+    response.writeHead(200).write('{"keys":[')
+  }
+  const rows: [string, 'discovery' | 'jwks', Answer | undefined, number][] = [
+    ['silent keys', 'jwks', undefined, 1],
+    ['keys that break off', 'jwks', half, 1],
+    ['silent discovery', 'discovery', undefined, 0]
+  ]
+  const deadlines = interceptDeadlines(t)
+  for (const [what, kind, start, keyFetches] of rows) {
+    const idp = await startIssuer(t, [rsa.jwk])
+    const { answer, reached } = hanging(start)
+    idp.answers[kind] = answer
+    const { outcome } = await createVerifier([trusting(idp, { jwksUri: undefined })], 500)
+    deadlines.length = 0
+    const outcomes = Promise.all(Array.from({ length: 50 }, () => outcome(tokenOf(idp.url, rsa))))
+    await reached
+    t.equal(deadlines[0]?.ms, 500, `${what}: the first deadline`)
+    deadlines[0]?.pass()
+    t.strictSame([...new Set(await outcomes)], ['AUTH_KEYS_UNAVAILABLE'], what)
+    t.strictSame([idp.fetches.discovery, idp.fetches.jwks], [1, keyFetches], `${what}: by one fetch`)
+  }
+})
+
+t.test(
+  'concurrent fetches are joined, and 1,000 requests with random kids cause at most one fetch a cooldown',
+  async (t) => {
+    const idp = await startIssuer(t, [ec.jwk])
+    const { outcome, advance } = await createVerifier([trusting(idp)])
+    const thousand = (make: () => string) => Array.from({ length: 1000 }, make)
+    const good = thousand(() => tokenOf(idp.url, ec, { claims: { jti: randomUUID() } }))
+    const random = thousand(() => tokenOf(idp.url, { ...ec, kid: randomUUID() }))
+    const all = async (tokens: string[]) => [...new Set(await Promise.all(tokens.map(outcome)))]
+
+    t.strictSame(await all(good), ['accepted'])
+    t.equal(idp.fetches.jwks, 1, 'a thousand first requests')
+    t.strictSame(await all(random), ['AUTH_INVALID_TOKEN'])
+    t.equal(idp.fetches.jwks, 1, 'the set is new')
+    advance(29.9)
+    t.strictSame(await all(random), ['AUTH_INVALID_TOKEN'])
+    t.equal(idp.fetches.jwks, 1, 'before the cooldown')
+    advance(0.1)
+    t.strictSame(await all(random), ['AUTH_INVALID_TOKEN'])
+    t.equal(idp.fetches.jwks, 2, 'after the cooldown')
+    for (const token of random) await outcome(token)
+    t.equal(idp.fetches.jwks, 2, 'one by one')
+
+    idp.answers.jwks = jwks(rsa.jwk, ec.jwk)
+    t.equal(await outcome(tokenOf(idp.url, rsa)), 'AUTH_INVALID_TOKEN', 'a new key, within the cooldown')
+    advance(30)
+    t.equal(await outcome(tokenOf(idp.url, rsa)), 'accepted', 'and after it')
+    t.equal(idp.fetches.jwks, 3)
+
+    idp.answers.jwks = text('', 500)
+    advance(30)
+    t.strictSame(await all(random), ['AUTH_KEYS_UNAVAILABLE'], 'whether there is such a key, nobody knows')
+    t.strictSame(await all(good), ['accepted'], 'what is known goes on')
+    t.strictSame(await all(random), ['AUTH_KEYS_UNAVAILABLE'])
+    t.equal(idp.fetches.jwks, 4, 'a failure has a cooldown')
+    advance(5)
+    await all(random)
+    t.equal(idp.fetches.jwks, 5, 'of five seconds')
+  }
+)
+
+t.test('without a set, failures have a cooldown, and the first good answer ends them', async (t) => {
+  const idp = await startIssuer(t, [rsa.jwk])
+  const good = idp.answers.jwks
+  idp.answers.jwks = text('', 500)
+  const { outcome, advance } = await createVerifier([trusting(idp)])
+  for (const [after, fetches] of [
+    [0, 1],
+    [0, 1],
+    [4.9, 1],
+    [0.1, 2],
+    [5, 3]
+  ] as const) {
+    advance(after)
+    t.equal(await outcome(tokenOf(idp.url, rsa)), 'AUTH_KEYS_UNAVAILABLE')
+    t.equal(idp.fetches.jwks, fetches)
+  }
+  idp.answers.jwks = good
+  t.equal(await outcome(tokenOf(idp.url, rsa)), 'AUTH_KEYS_UNAVAILABLE', 'within the cooldown')
+  advance(5)
+  t.equal(await outcome(tokenOf(idp.url, rsa)), 'accepted')
+})
+
+t.test('a set at hand serves while it is fetched anew, and on when the endpoint goes away: for a day', async (t) => {
+  const idp = await startIssuer(t, [rsa.jwk])
+  const good = idp.answers.jwks
+  const { outcome, advance } = await createVerifier([trusting(idp, { maxLifetimeSeconds: 2 * 86_400 })], 500)
+  let jti = 0
+  const call = () => outcome(tokenOf(idp.url, rsa, { claims: { jti: String(jti++), exp: now + 2 * 86_400 } }))
+  t.equal(await call(), 'accepted')
+  advance(3 * minute - 1)
+  t.equal(await call(), 'accepted')
+  t.equal(idp.fetches.jwks, 1, 'it is young')
+
+  let release = (): void => {}
+  const fetched = new Promise<void>((resolve) => {
+    idp.answers.jwks = (response) => {
+      release = () => good(response)
+      resolve()
+    }
+  })
+  advance(1)
+  t.equal(await call(), 'accepted', 'nobody waits for the new one')
+  await fetched
+  t.equal(await call(), 'accepted')
+  t.equal(idp.fetches.jwks, 2, 'which is fetched once')
+  release()
+  t.equal(
+    await outcome(tokenOf(idp.url, { ...rsa, kid: 'unknown' })),
+    'AUTH_INVALID_TOKEN',
+    'who needs the new one waits for it'
+  )
+  t.equal(idp.fetches.jwks, 2)
+
+  idp.close()
+  advance(1)
+  t.equal(await call(), 'accepted', 'the endpoint is gone')
+  advance(10 * minute)
+  t.equal(await call(), 'accepted', 'an old set was waited for, in vain')
+  for (let hour = 0; hour < 23; hour++) {
+    advance(60 * minute)
+    t.equal(await call(), 'accepted', `after ${hour + 1} hours`)
+  }
+  advance(45 * minute)
+  t.equal(await call(), 'accepted')
+  advance(10 * minute)
+  t.equal(await call(), 'AUTH_KEYS_UNAVAILABLE', 'after a day')
+})
+
+t.test('RemoteKeys.get() uses a cached set without waiting again while the endpoint hangs', async (t) => {
+  const idp = await startIssuer(t, [rsa.jwk])
+  const deadlines = interceptDeadlines(t)
+  const { outcome, advance } = await createVerifier([trusting(idp)])
+  let jti = 0
+  const call = () => outcome(tokenOf(idp.url, rsa, { claims: { jti: String(jti++) } }))
+  await call()
+  deadlines.length = 0
+  const first = hanging()
+  idp.answers.jwks = first.answer
+  advance(6 * minute)
+  const waiting = call()
+  await first.reached
+  deadlines[0]?.pass()
+  t.equal(await waiting, 'accepted', 'the first request after a long silence waits until the deadline')
+  const second = hanging()
+  idp.answers.jwks = second.answer
+  advance(5)
+  t.equal(await call(), 'accepted', 'the next one does not wait for the fetch, whose deadline never passes')
+  await second.reached
+  t.equal(idp.fetches.jwks, 3)
+})
+
+t.test(
+  'a key that left the set is refused 10 minutes later at most, in cached tokens too, also after a silence',
+  async (t) => {
+    const idp = await startIssuer(t, [rsa.jwk, ec.jwk])
+    const { outcome, advance, now: elapsed } = await createVerifier([trusting(idp)])
+    const tokens = [{}, { jti: 'other' }].map((claims) =>
+      tokenOf(idp.url, rsa, { claims: { ...claims, exp: now + 86_400 } })
+    )
+    t.equal(await outcome(tokens[0]!), 'accepted')
+    idp.answers.jwks = jwks(ec.jwk)
+    let last = 0
+    while (elapsed() < 20 * minute) {
+      advance(10)
+      for (const token of tokens) if ((await outcome(token)) === 'accepted') last = elapsed()
+    }
+    t.ok(last > 0 && last < 10 * minute, `accepted for the last time after ${last} s`)
+
+    idp.answers.jwks = jwks(rsa.jwk, ec.jwk)
+    advance(10 * minute)
+    t.equal(await outcome(tokens[0]!), 'accepted')
+    idp.answers.jwks = jwks(ec.jwk)
+    advance(60 * minute)
+    t.equal(await outcome(tokens[0]!), 'AUTH_INVALID_TOKEN', 'the old set is not asked first')
+  }
+)
