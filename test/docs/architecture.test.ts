@@ -20,6 +20,20 @@ t.test('every file in the diagrams of docs/architecture.md exists', async (t) =>
   )
 })
 
+t.test('every function in the diagrams is in the file that its arrow points to', async (t) => {
+  for (const diagram of diagrams) {
+    const participants = new Map(
+      [...diagram.matchAll(/participant (\w+) as .*?([\w-]+\/[\w/-]+\.ts)/g)].map(([, name, file]) => [name, file!])
+    )
+    for (const [, target, message] of diagram.matchAll(/-{1,2}>>(\w+): (.*)/g)) {
+      const file = participants.get(target!)
+      if (file === undefined) continue
+      const text = readFileSync(join('plugin', file), 'utf8')
+      for (const [, name] of message!.matchAll(/(\w+)\(/g)) t.ok(text.includes(name!), `${file}: ${name}`)
+    }
+  }
+})
+
 t.test('every function that docs/architecture.md names exists in the plugin', async (t) => {
   const named = [...page.matchAll(/\b(?:\w+\.)*(\w+)\(/g)].map(([, name]) => name!)
   t.ok(named.length > 25)
