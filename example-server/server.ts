@@ -10,7 +10,7 @@ import type { AppError } from './errors.ts'
 import { shutDown } from './operations/shutdown.ts'
 import { createPasswords } from './passwords/passwords.ts'
 
-/** How long shutdown may take after the process is asked to stop; then it exits by force. Longer than in `shutDown()`. */
+/** How long shutdown may take after SIGTERM; then the process exits by force. Longer than in `shutDown()`. */
 const graceMs = 4500
 /** How often the start asks a database that is unavailable. */
 const retryMs = 1000

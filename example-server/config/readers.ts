@@ -4,7 +4,7 @@ export type Environment = Readonly<Record<string, string | undefined>>
 
 /** How the text of a variable becomes a value. */
 export interface Reader<T> {
-  /** What the text must be, for an error message: `PORT must ${must}`. */
+  /** What the text must be, as it appears in an error message: `PORT must ${must}`. */
   readonly must: string
   /** Returns `undefined` if the text is wrong. */
   readonly read: (text: string) => T | undefined

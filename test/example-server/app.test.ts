@@ -73,7 +73,7 @@ t.test('/docs has the same content security policy as all other routes', async (
   const [page, me] = [await app.inject('/docs'), await app.inject('/me')]
   t.equal(page.statusCode, 200)
   t.match(page.headers['content-type'], 'text/html')
-  t.notMatch(page.body, /<script>|<style>| style=/, 'nothing inline')
+  t.notMatch(page.body, /<script>|<style>| style=/, 'no inline code')
   t.match(page.headers['content-security-policy'], "default-src 'none'")
   t.equal(page.headers['content-security-policy'], me.headers['content-security-policy'])
   t.match(me.headers, { 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' })

@@ -47,7 +47,7 @@ t.test('seedDemoUsers() keeps a changed password until another DEMO_PASSWORD is 
   t.equal(
     await seedDemoUsers({ config: { ...config, demoPassword: null }, users, passwords }),
     password,
-    'the one that is kept'
+    'the password that is kept in DATA_DIR'
   )
   t.equal((await login(app, { username: 'alice', given: 'changed by alice' })).statusCode, 200)
   await seedDemoUsers({ config: { ...config, demoPassword: 'another one' }, users, passwords })

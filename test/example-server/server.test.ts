@@ -25,7 +25,7 @@ t.test('servers that start together over one new DATA_DIR share its keys, secret
   const { url } = server
   const password = readFileSync(join(env.DATA_DIR, 'demo-password'), 'utf8')
   for (const { output } of servers) {
-    t.match(output.text, `password ${password}`, 'one random password, printed by all')
+    t.match(output.text, `password ${password}`, 'all print the same random password')
   }
   for (const file of ['development-secret', 'keys/keys.json', 'demo-password']) {
     t.equal(statSync(join(env.DATA_DIR, file)).mode & 0o777, 0o600, `${file} is its owner's alone`)
@@ -36,7 +36,7 @@ t.test('servers that start together over one new DATA_DIR share its keys, secret
       .sort(),
     ['demo-password', 'development-secret', 'keys']
   )
-  t.match(server.output.text, new RegExp(`curl .*${url}/auth/login`), 'with lines to paste')
+  t.match(server.output.text, new RegExp(`curl .*${url}/auth/login`), 'prints lines to paste')
 
   const signedIn = await post(`${url}/auth/login`, { body: { username: 'alice', password } })
   t.equal(signedIn.status, 200)
@@ -91,7 +91,7 @@ t.test('servers that start together over one new DATA_DIR share its keys, secret
   t.equal(
     (await again.inject({ url: '/me', headers: bearer(refreshed) })).statusCode,
     401,
-    'an ended session stays ended'
+    'an ended session is still refused'
   )
   t.match((await again.inject({ url: '/notes', headers: bearer(staying) })).json(), [{ text: 'remember' }])
   t.equal((await login(again, { username: 'alice', given: password })).statusCode, 200, 'the user too')

@@ -98,13 +98,13 @@ async function* replay(tokens) {
     ...again,
     meaning:
       again.received.body.code === 'AUTH_REFRESH_REUSED'
-        ? 'Somebody has a copy of the token. The server cannot tell the thief from you, so it ends the session for both.'
+        ? 'Somebody has a copy of the token. The server cannot distinguish the thief from you, so it ends the session for both.'
         : 'The session had already ended: there is nothing left to replay.'
   }
   yield {
     title: 'The newest access token, which was valid until now',
     ...(await exchange(me(accessOf(tokens)))),
-    meaning: 'It has not expired, but its session has ended. Get a new token to go on.'
+    meaning: 'It has not expired, but its session has ended. Get a new token to continue.'
   }
 }
 

@@ -14,7 +14,7 @@ const day = 24 * 3600
 
 const from = (ip: string) => ({ ip, routeOptions: { config: {} } }) as FastifyRequest
 
-/** The limits alone, over SQLite: passwords are right or wrong without being hashed. */
+/** Only the limits, over SQLite: passwords count as right or wrong without being hashed. */
 async function createTries(t: Test, wait: (ms: number) => Promise<unknown> = async () => {}) {
   const app = Fastify()
   await app.register(rateLimit, { global: false })
@@ -34,7 +34,7 @@ async function createTries(t: Test, wait: (ms: number) => Promise<unknown> = asy
     }
   }
 
-  /** How often each outcome came. */
+  /** Counts the outcomes of one attempt from each address. */
   async function tryAll(
     ips: Iterable<string>,
     account: (index: number) => string,
@@ -54,10 +54,10 @@ async function createTries(t: Test, wait: (ms: number) => Promise<unknown> = asy
 
 const hex = (number: number) => number.toString(16)
 
-/** So many /64 networks of one /48. */
+/** This number of /64 networks of one /48. */
 const networksOfOneSite = (count: number) => Array.from({ length: count }, (_, index) => `2001:db8:7:${hex(index)}::1`)
 
-/** So many addresses that have nothing to do with each other. */
+/** This number of unrelated addresses. */
 const strangers = (count: number, first = 0) =>
   Array.from({ length: count }, (_, index) => `198.51.${(first + index) >> 8}.${(first + index) & 255}`)
 
@@ -76,7 +76,7 @@ t.test('attempt() limits all networks of a /48 together: 60 failures for one acc
     wrong: 540,
     TOO_MANY_ATTEMPTS: 460
   })
-  t.equal(await tryOut('2001:db8:8::1', 'bob'), 'wrong', 'the next site is another one')
+  t.equal(await tryOut('2001:db8:8::1', 'bob'), 'wrong', 'another site')
 })
 
 t.test(
@@ -91,12 +91,12 @@ t.test(
     t.strictSame(await tryAll(strangers(50, 10), () => 'bob'), { wrong: 50 })
     t.strictSame(waits, Array.from({ length: 50 }, (_, index) => Math.min(2000, index * 100)).slice(1))
     waits.length = 0
-    t.equal(await tryOut('203.0.113.1', 'BOB', true), 'right', 'the owner comes in, a moment later')
+    t.equal(await tryOut('203.0.113.1', 'BOB', true), 'right', 'the owner can sign in after the delay')
     t.strictSame(waits, [2000])
     t.equal(await tryOut('203.0.113.1', 'carol', true), 'right')
     t.strictSame(waits, [2000], 'another account is not delayed')
     t.strictSame(await tryAll(strangers(12), () => 'nobody'), { wrong: 12 })
-    t.strictSame(waits, [2000, 100], 'an account that does not exist is delayed like any other')
+    t.strictSame(waits, [2000, 100], 'an unknown account is delayed like any other')
   }
 )
 
@@ -120,7 +120,7 @@ t.test('attempt() does not delay an address (or /64 network) that signed in with
   ] as const) {
     await tryOut(ip, account)
   }
-  t.strictSame(waits, [2000, 2000], 'another address, another network')
+  t.strictSame(waits, [2000, 2000], 'an unknown address and an unknown network')
   clock.advance(2)
   await tryOut('2001:db8:9::1', 'bob')
   t.strictSame(waits, [2000, 2000, 2000], 'after 30 days')
@@ -136,9 +136,9 @@ t.test('attempt() delays at most 100 attempts at a time, 10 of one site, and no 
   const { tryOut, tryAll } = await createTries(t, async () => await held)
   t.strictSame(await tryAll(strangers(11), () => 'bob'), { wrong: 11 })
   const ofSite = networksOfOneSite(10).map((ip) => tryOut(ip, 'bob'))
-  t.equal(await tryOut('2001:db8:7:ff::1', 'bob'), 'BUSY', 'the eleventh of a site')
+  t.equal(await tryOut('2001:db8:7:ff::1', 'bob'), 'BUSY', 'the eleventh attempt of a site')
   const others = strangers(90, 100).map((ip) => tryOut(ip, 'bob'))
-  t.equal(await tryOut('203.0.113.1', 'bob'), 'BUSY', 'the hundred and first')
+  t.equal(await tryOut('203.0.113.1', 'bob'), 'BUSY', 'the hundred and first attempt')
   t.equal(await tryOut('203.0.113.1', 'carol', true), 'right')
   release()
   t.strictSame(await Promise.all([...ofSite, ...others]), Array(100).fill('wrong'))

@@ -70,15 +70,15 @@ t.test('readConfig() names every wrong variable, one line each, and never shows 
   for (const [env, line] of rows) {
     try {
       readConfig(env)
-      t.fail(`${JSON.stringify(env)} was taken`)
+      t.fail(`${JSON.stringify(env)} was accepted`)
     } catch (error) {
       const { problems } = error as ConfigError
       t.equal(problems.length, 1, JSON.stringify(env))
       t.match(problems[0], line)
-      t.notMatch(problems[0], /hush/, 'the value of a secret is not shown')
+      t.notMatch(problems[0], /hush/, 'the message does not show a secret')
     }
   }
-  t.strictSame(readConfig({ PORT: '', NODE_ENV: '' }), readConfig({}), 'an empty variable is an absent one')
+  t.strictSame(readConfig({ PORT: '', NODE_ENV: '' }), readConfig({}), 'an empty variable counts as absent')
 })
 
 t.test('readConfig() has the documented defaults, in development and in production', async (t) => {

@@ -9,7 +9,7 @@ import { createInjected } from '../../fixtures/example-server.ts'
 import { skip as skipWithoutPostgres, startPostgres } from '../../fixtures/postgres-server.ts'
 import { skipWithoutRedis, startRedis } from '../../fixtures/redis-server.ts'
 
-// Starting a database takes its time on a busy machine.
+// Databases start slowly on a busy machine.
 t.setTimeout(120_000)
 
 const user = { username: 'bob', password }
@@ -86,7 +86,7 @@ for (const name of databaseNames) {
         t.strictSame(response.cookies, [], 'the cookies stay')
       }
 
-      // Started meanwhile: it is ready as soon as the database is.
+      // A server that starts while the database is down becomes ready when the database is back.
       const started = await createInjected(t, { env: server.env })
       t.equal((await send(started.app, { method: 'POST', url: '/auth/login', payload: user })).status, 503)
 

@@ -4,7 +4,7 @@ import { networkOf } from '../../../example-server/attempts/client-network.ts'
 import { createLiveSockets } from '../../../example-server/live/live-sockets.ts'
 import { createClock } from '../../fixtures/app.ts'
 
-/** What the server holds of a socket, without a connection. */
+/** A WebSocket without a connection. */
 class Peer extends EventEmitter {
   readonly OPEN = 1
   readyState = 1
@@ -112,5 +112,5 @@ t.test('add() refuses the 2001st socket of a site, however many users and networ
   t.equal(more(), false)
   t.ok(sockets.add(new Peer() as any, { ...holder, site: networkOf({ ip: '2001:db8:2::1' }).site }))
   peers[0]!.leave()
-  t.ok(more(), 'a place that was left is free')
+  t.ok(more(), 'a closed socket no longer counts')
 })

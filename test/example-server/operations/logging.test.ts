@@ -77,7 +77,11 @@ t.test('loggedPath() removes tokens, whatever delimiter precedes them and howeve
     t.equal(logged(`/auth/sessions/${token}/x?y`), '/auth/sessions/[redacted]/x', token)
   }
   t.equal(logged('//bob:password@host/me'), '/me')
-  t.equal(logged(`/x${encode(encode(encode(encode('?'))))}token=secret`), '/x', 'what is still encoded is cut off')
+  t.equal(
+    logged(`/x${encode(encode(encode(encode('?'))))}token=secret`),
+    '/x',
+    'the rest is cut off if it is still encoded'
+  )
   for (const plain of [
     '/',
     '*',

@@ -13,7 +13,7 @@ t.test(
     app.get('/work', async () => 'done')
     app.get('/health/live', { config: servesUnderPressure }, async () => 'alive')
     await app.ready()
-    // Until the first sample has been taken.
+    // Wait for the first sample.
     while (!app.isUnderPressure()) await setImmediate()
     const response = await app.inject('/work')
     t.match(response, { statusCode: 503, headers: { 'retry-after': '2' } })

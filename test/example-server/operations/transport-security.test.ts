@@ -46,7 +46,7 @@ t.test(
       })
       t.ok(statusCode === 204 || JSON.parse(body).code !== 'HTTPS_REQUIRED', `${url} over https`)
     }
-    t.ok(hashed <= 2, 'only for those who came over https')
+    t.ok(hashed <= 2, 'only the sign-ins over https are hashed')
     const token = await app.accessTokens.sign({ sub: 'bob', claims: { name: 'bob', roles: [] } })
     const payload = { current_password: password, new_password: 'a new password' }
     t.strictSame(await send({ url: '/auth/password', headers: { authorization: `Bearer ${token}` }, payload }), [

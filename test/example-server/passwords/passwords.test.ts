@@ -89,13 +89,13 @@ t.test('the hash queue serves addresses in turn, and bounds the share of an addr
   t.strictSame(
     served.slice(0, 6),
     ['mallory', 'mallory', 'oscar', 'alice', 'bob', 'carol'],
-    'one of each in turn, behind the one that was there first'
+    'after the first one, each address in turn'
   )
   const outcomes = (await Promise.all([...flood, ...site])).map(({ statusCode }) => statusCode)
   t.equal(
     outcomes.slice(0, 220).filter((status) => status === 503).length,
     220 - 21,
-    'one runs and 20 wait of an address'
+    'of one address, one is hashed and 20 wait'
   )
   t.equal(outcomes.slice(220).filter((status) => status === 503).length, 60 - 40, '40 wait of a site')
   t.strictSame(served.slice(6, 10), ['mallory', 'oscar', 'mallory', 'oscar'])

@@ -1,15 +1,12 @@
 import t from 'tap'
-import { type Tokens, bearer, summaryOf, login, register } from '../../fixtures/example-client.ts'
+import { type Tokens, bearer, summaryOf, register, tokensOf } from '../../fixtures/example-client.ts'
 import { createInjected } from '../../fixtures/example-server.ts'
 
 t.test('notes belong to their owner, and are limited in number and length', async (t) => {
   const { app, database } = await createInjected(t)
   const bobId = await register(app, 'bob')
   const carolId = await register(app, 'carol')
-  const [bob, carol] = [
-    (await login(app, { username: 'bob' })).json(),
-    (await login(app, { username: 'carol' })).json()
-  ]
+  const [bob, carol] = [await tokensOf(app, 'bob'), await tokensOf(app, 'carol')]
   const write = async (tokens: Tokens, text: string) =>
     await app.inject({ method: 'POST', url: '/notes', headers: bearer(tokens), payload: { text } })
   const remove = async (tokens: Tokens, id: string) =>
@@ -33,6 +30,10 @@ t.test('notes belong to their owner, and are limited in number and length', asyn
   t.strictSame(summaryOf(await write(bob, 'one more')), [409, 'NOTES_FULL'])
   for (let count = 0; count < 99; count++) await database.notes.add(carolId, 'x'.repeat(10_000))
   t.equal((await write(carol, 'x'.repeat(9_990))).statusCode, 201)
-  t.strictSame(summaryOf(await write(carol, '11 chars !!')), [409, 'NOTES_FULL'], 'a million characters in all')
+  t.strictSame(
+    summaryOf(await write(carol, '11 chars !!')),
+    [409, 'NOTES_FULL'],
+    'more than a million characters in all'
+  )
   t.equal((await write(carol, '10 chars !')).statusCode, 201)
 })
