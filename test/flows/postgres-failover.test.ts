@@ -10,7 +10,7 @@ import { skip, startPostgres } from '../fixtures/postgres-server.ts'
 const withoutPush = ({ subscribe: _, ...store }: SessionStore): SessionStore => store
 
 t.test(
-  'a sign-out that a failover of PostgreSQL loses is written again by the node that did it, though it had not read it back',
+  'a sign-out that a failover of PostgreSQL loses is written again by its node, which had not read it back',
   { skip },
   async (t) => {
     const server = await startPostgres()
@@ -38,7 +38,7 @@ t.test(
     await admin('CREATE DATABASE sessions')
     const node = await startNode()
     const ended = await node.signIn('bearer')
-    // What the replica has: all but the sign-out that follows.
+    // The replica has everything except the sign-out that follows.
     await admin(endConnections, 'CREATE DATABASE replica TEMPLATE sessions')
     const response = await node.app.inject({
       method: 'POST',
@@ -52,11 +52,11 @@ t.test(
       await becomes(
         async () => typeof (await node.store.find(ended.sessionId).catch(() => null))?.row?.revokedAt === 'number'
       ),
-      'the row that came back to life is revoked again'
+      'the row that came back is revoked again'
     )
     const late = await startNode()
     const me = await late.app.inject({ url: '/me', headers: { authorization: `Bearer ${ended.access}` } })
-    t.equal(me.json().code, 'AUTH_REVOKED_TOKEN', 'and a node that starts now refuses its access token')
+    t.equal(me.json().code, 'AUTH_REVOKED_TOKEN', 'a node that starts later rejects its access token')
     const refreshed = await late.app.inject({
       method: 'POST',
       url: '/refresh',

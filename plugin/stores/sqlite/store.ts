@@ -17,7 +17,7 @@ interface StoreParts {
   readonly prefix: string
   readonly clock: () => number
   /** How long a call waits for its turn. */
-  readonly timeoutMs?: number
+  readonly timeoutMs?: number | undefined
 }
 
 /** How many entries one transaction of `appendRevocations()` adds: about 10 ms. */
