@@ -25,7 +25,7 @@ export function createAccessTokenApi({ issuer, accessToken, clock, accessTokens,
 
   return {
     /**
-     * Signs an access token without a session, for a machine. Resolves to the token. Signing out does not revoke it: keep
+     * Signs an access token without a session: a machine's. Resolves to the token. Signing out does not revoke it: keep
      * its lifetime short, or store its `jti` for `revoke()`.
      * ```ts
      * const token = await app.accessTokens.sign({ sub: 'backup-job', scope: 'notes:read', lifetimeSeconds: 300 })
@@ -86,7 +86,8 @@ export function createAccessTokenApi({ issuer, accessToken, clock, accessTokens,
      * @param exp the token's `exp` claim, in whole seconds since the epoch
      * @throws TypeError if `jti` is not such a string
      * @throws RangeError if `exp` is not an integer, or is later than any of our tokens can expire
-     * @throws AuthError AUTH_STORE_UNAVAILABLE: this process refuses the token all the same, and tells the store later
+     * @throws AuthError AUTH_STORE_UNAVAILABLE: this process refuses the token all the same, and writes that to
+     * the store later
      */
     async revoke(jti: string, exp: number): Promise<void> {
       if (typeof jti !== 'string' || jti === '' || jti.length > maxJtiLength) {

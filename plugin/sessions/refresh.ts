@@ -12,7 +12,7 @@ import type { Sessions } from './sessions.ts'
 import type { TimedStore } from './timed-store.ts'
 import type { AssertFits, TokenIssuer, TokenSet } from './token-issuer.ts'
 
-/** A request that loses a race reads the row again and decides anew. More losses than this are not a race. */
+/** A request that loses a race decides again, from the winner's row. More losses than this are not a race. */
 const maxRaces = 10
 
 export interface RefreshParts {
@@ -175,7 +175,7 @@ export function createRefresh({
       return tokenIssuer.prepare({ id: row.id, sub: row.sub, ...content }, assertFits)
     } catch (error) {
       if (refreshedClaims || !(error instanceof TypeError)) throw error
-      // The schema has changed since the sign-in. No refresh can mend that; a new sign-in does.
+      // The schema has changed since the sign-in. Only a new sign-in can fix that.
       await signOut(row.id, store)
       throw invalid('the claims given at sign-in no longer match "accessToken.claims"')
     }

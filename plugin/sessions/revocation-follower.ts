@@ -7,7 +7,7 @@ export interface RevocationFollowerParts {
   readonly store: Pick<TimedStore, 'readRevocations'>
   /** Receives the entries of each page. */
   readonly onEntries: (entries: readonly Revocation[]) => void
-  /** Called after a log that lost its place was read whole: `isLogged` tells what it holds. */
+  /** Called after a log that lost its place was read whole: `isLogged` says what it holds. */
   readonly onReread: (isLogged: (entry: Revocation) => boolean) => void
 }
 
@@ -29,7 +29,7 @@ export class RevocationFollower {
   }
 
   /**
-   * Reads to the end of the log. Must not run twice at once.
+   * Reads to the end of the log. Must not run twice at the same time.
    * @throws AuthError AUTH_STORE_UNAVAILABLE; what was read before is kept
    */
   async read(): Promise<void> {

@@ -166,7 +166,7 @@ export class Revocations {
       // The log becomes stale, which is reported.
     }
     this.#staleness.isStale()
-    // Not awaited: reading must go on while there is a lot to write.
+    // Not awaited: a long write must not delay the next reading.
     void this.#pending.flushQueue()
   }
 

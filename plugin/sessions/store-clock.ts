@@ -29,8 +29,8 @@ export interface Observation {
  * This node's clock, corrected by the store's time in each response. Nodes whose own clocks differ agree by it: on the
  * validity of access tokens, and on the end of revocations.
  *
- * The true difference lies between `storeTime - receivedAt` and `storeTime - sentAt`. The estimate moves only as far as
- * that range requires, so a slow response changes nothing. A change that would prolong tokens takes effect after
+ * The true difference lies between `storeTime - receivedAt` and `storeTime - sentAt`. The estimate moves only into that
+ * range, so a slow response changes nothing. A change that would prolong tokens takes effect after
  * `lifetimeMs`, when the tokens that it could revive have expired by both clocks.
  */
 export class StoreClock {

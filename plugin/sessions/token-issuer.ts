@@ -18,7 +18,7 @@ export interface TokenSet {
 
 /**
  * Throws if the response cannot carry an access token of this length. Called before anything is written.
- * @param claims the application's own claims, for the error message
+ * @param claims the application's own claims; the error names the largest
  */
 export type AssertFits = (tokenLength: number, claims: Readonly<Record<string, unknown>>) => void
 

@@ -60,8 +60,8 @@ export interface InsertOptions {
   readonly maxSessions: number
   /**
    * Returns how many milliseconds ago the credential was read; called once, when the statement is sent. The store
-   * refuses to insert if the subject's last `revokeAll()` is no older than that, or if it is `NaN`. Default: not
-   * compared.
+   * refuses to insert if the subject's last `revokeAll()` was at that time or later, or if the age is `NaN`. Default:
+   * not compared.
    */
   readonly authenticatedAge?: (() => number) | undefined
   /** How long this node's access tokens are valid: see {@link revokedUntil}. */
@@ -205,7 +205,7 @@ export interface SessionStore {
   readRevocations(cursor: string | null, limit: number): Promise<RevocationPage>
 
   /**
-   * Calls `wake` whenever the log may have grown. Polling goes on beside it, so a lost call does no harm. Leave it out
+   * Calls `wake` whenever the log may have grown. Nodes poll as well, so a lost call does no harm. Leave it out
    * if the store cannot push.
    * @throws if there is no push for now; a later `wake` is still allowed
    */

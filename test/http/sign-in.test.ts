@@ -192,9 +192,9 @@ t.test('reply.signIn() names what is no sign-in, and starts nothing', async (t) 
       'unknown member "roles": expected sub, claims, scope, transport, device, authenticatedAt, revokeOthers or crossSite'
     ],
     [{ crossSite: 'false' }, '"crossSite" must be true or false'],
-    [{ sub: undefined }, '"sub" must be a non-empty, well-formed string of at most 1000 bytes'],
-    [{ sub: '' }, '"sub" must be a non-empty, well-formed string of at most 1000 bytes'],
-    [{ sub: 7 }, '"sub" must be a non-empty, well-formed string of at most 1000 bytes'],
+    [{ sub: undefined }, '"sub" must be a string of 1 to 1000 bytes, well-formed and without U+0000'],
+    [{ sub: '' }, '"sub" must be a string of 1 to 1000 bytes, well-formed and without U+0000'],
+    [{ sub: 7 }, '"sub" must be a string of 1 to 1000 bytes, well-formed and without U+0000'],
     [{ claims: [] }, '"claims" must be an object'],
     [{ claims: null }, '"claims" must be an object'],
     [{ claims: 'admin' }, '"claims" must be an object'],
@@ -208,7 +208,7 @@ t.test('reply.signIn() names what is no sign-in, and starts nothing', async (t) 
     [{ scope: 'a"b' }, '"scope" must be scope tokens separated by one space (RFC 6749 §3.3)'],
     [{ device: 'x'.repeat(201) }, '"device" must be a string of at most 200 characters'],
     [{ device: 7 }, '"device" must be a string of at most 200 characters'],
-    [{ authenticatedAt: 'now' }, '"authenticatedAt" must be a time in milliseconds']
+    [{ authenticatedAt: 'now' }, '"authenticatedAt" must be a time in milliseconds since the epoch']
   ]
   for (const [input, message] of rows) {
     const response = await server.app.inject({

@@ -37,16 +37,23 @@ const http = [
   'http/session-cookies',
   'http/sign-out',
   'http/cross-site',
-  'sessions/rotation',
+  'sessions/refresh',
   'sessions/sessions',
   'tokens/trusted-issuer'
 ]
 const sessions = [
-  'sessions/sessions',
-  'sessions/rotation',
-  'sessions/revocations',
   'sessions/refresh',
+  'sessions/refreshed-claims',
+  'sessions/rotation',
+  'sessions/sessions',
+  'sessions/session-start',
+  'sessions/revocations',
+  'sessions/pending-revocations',
+  'sessions/revocation-follower',
+  'sessions/trimmer',
   'sessions/timed-store',
+  'sessions/store-clock',
+  'sessions/store-start',
   'flows/sessions',
   'http/sign-in',
   'http/sign-out'
@@ -67,7 +74,7 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
     'tokens/claims',
     'tokens/header',
     'tokens/trusted-issuer',
-    'sessions/rotation',
+    'sessions/refresh',
     'http/cross-site',
     'http/sign-in'
   ],
@@ -81,7 +88,7 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
     'http/route-registry',
     'tokens/key-source',
     'sessions/sessions',
-    'sessions/rotation'
+    'sessions/refresh'
   ],
   'plugin/tokens/encoded-length.ts': ['http/sign-in'],
   'plugin/tokens/local-verifier.ts': ['tokens/access-tokens', 'tokens/header', 'tokens/jws', 'http/sign-out'],
@@ -94,7 +101,7 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
   'plugin/tokens/ed25519.ts': ['tokens/ed25519', 'tokens/key'],
   'plugin/tokens/primes.ts': ['tokens/roca', 'tokens/key'],
   'plugin/tokens/rsa.ts': ['tokens/key', 'tokens/roca'],
-  'plugin/tokens/refresh-token.ts': ['tokens/refresh-token', 'sessions/rotation', 'http/sign-out'],
+  'plugin/tokens/refresh-token.ts': ['tokens/refresh-token', 'http/refresh', 'sessions/refresh', 'http/sign-out'],
   'plugin/tokens/remote-keys.ts': ['tokens/remote-keys', 'tokens/discovery'],
   'plugin/tokens/bounded-fetch.ts': ['tokens/remote-keys', 'tokens/discovery'],
   'plugin/tokens/discovery.ts': ['tokens/discovery', 'tokens/trusted-issuer'],
@@ -118,7 +125,7 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
   'plugin/http/protect.ts': ['http/protect', 'flows/upgrades', 'http/reach'],
   'plugin/http/jwks.ts': ['http/jwks', 'tokens/key-source'],
   'plugin/http/refresh.ts': [
-    'sessions/rotation',
+    'sessions/refresh',
     'http/renew',
     'http/session-cookies',
     'http/cookies',
@@ -138,11 +145,15 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
   'plugin/stores/memory': [
     'stores/memory',
     'stores/contract',
-    'sessions/rotation',
+    'sessions/refresh',
     'sessions/sessions',
+    'sessions/session-start',
+    'sessions/trimmer',
     'sessions/revocations'
   ],
-  'plugin/stores/session-store.ts': ['stores/contract', 'sessions/rotation', 'sessions/sessions']
+  'plugin/stores/revocation.ts': ['stores/memory', 'stores/contract', 'sessions/sessions'],
+  'plugin/stores/session-row.ts': ['sessions/rotation', 'stores/memory', 'stores/contract'],
+  'plugin/stores/session-store.ts': ['stores/contract', 'sessions/refresh', 'sessions/sessions']
 }
 
 export const testFile = (name: string): string => `test/${name}.test.ts`

@@ -36,15 +36,15 @@ export const equivalents: readonly Equivalent[] = [
   },
   {
     file: 'plugin/sessions/revocation-list.ts',
-    original: 'if (token.clearedAt === this.#version) return false',
+    original: 'if (token.checkedAtVersion === this.#version) return false',
     mutated: 'if (false) return false',
-    reason: 'A shortcut: without it, the list is asked again, and says the same.'
+    reason: 'A shortcut: without it, the list is looked up again, with the same result.'
   },
   {
     file: 'plugin/sessions/store-results.ts',
     original: "return typeof id === 'string' && typeof until === 'number' && until > (storeTime as number) / 10",
     mutated: "return typeof id === 'string' && typeof until === 'number' && until > (storeTime as number) / 11",
-    reason: 'Seconds and milliseconds differ by a factor of 1000: 11 tells them apart as well as 10.'
+    reason: 'Seconds and milliseconds differ by a factor of 1000: 11 distinguishes them as well as 10.'
   },
   {
     file: 'plugin/sessions/skew-report.ts',
@@ -53,6 +53,20 @@ export const equivalents: readonly Equivalent[] = [
     mutated:
       "const text = `The store's clock is ${Math.abs(skewMs)} ms ${skewMs >= 0 ? 'ahead of' : 'behind'} this node's`",
     reason: '0 ms ahead is 0 ms behind.'
+  },
+  {
+    file: 'plugin/stores/memory/revocation-log.ts',
+    original:
+      'if (this.#order.length > 2 * this.#items.size + 1000) this.#order = this.#order.filter((item) => this.#holds(item))',
+    mutated:
+      'if (this.#order.length > 2 * this.#items.size + 2000) this.#order = this.#order.filter((item) => this.#holds(item))',
+    reason: 'Only decides when skipped items are removed from memory: readers skip them in any case.'
+  },
+  {
+    file: 'plugin/stores/memory/session-table.ts',
+    original: '{ now, lifetimeSeconds, atLeast = 0 }: RevokeTerms & { readonly atLeast?: number }',
+    mutated: '{ now, lifetimeSeconds, atLeast = 1 }: RevokeTerms & { readonly atLeast?: number }',
+    reason: 'The end of a revocation is more than a minute after the epoch: 1 ms is not later.'
   }
 ]
 

@@ -1,25 +1,27 @@
+import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { StoreClock } from '../../plugin/sessions/store-clock.ts'
-import { createClock } from '../fixtures/app.ts'
+import { memoryStore } from '../../plugin/stores/memory.ts'
+import { createApp, createClock, epoch } from '../fixtures/app.ts'
+import { hourMs, logout, me, refresh } from '../fixtures/signed-in.ts'
 
 const minute = 60_000
-const hour = 60 * minute
 
-/** A node whose clock and monotonic clock go together, beside a store whose clock is `skew` ahead. */
+/** A node with a clock and a monotonic clock, and a store whose clock is `skew` ahead. */
 function createNode() {
   const clock = createClock()
   const monotonic = createClock(0)
-  const told: [number, boolean][] = []
+  const reported: [number, boolean][] = []
   const storeClock = new StoreClock({
     clock,
     monotonic,
     lifetimeMs: 10 * minute,
-    onSkew: (skewMs, compensated) => told.push([skewMs, compensated])
+    onSkew: (skewMs, compensated) => reported.push([skewMs, compensated])
   })
   let skew = 0
   return {
-    told: () => told.splice(0),
-    /** How far ahead of this node's clock it counts. */
+    reported: () => reported.splice(0),
+    /** How far the corrected clock is ahead of this node's own. */
     offset: () => storeClock.now() - clock(),
     aheadMs: () => storeClock.aheadMs,
     setSkew: (ms: number) => {
@@ -42,99 +44,96 @@ function createNode() {
   }
 }
 
-t.test('StoreClock takes over what the first response tells, in either direction', async (t) => {
-  for (const skew of [0, 4000, -4000, 30_000, -30_000, hour, -hour, 2 * hour, -2 * hour]) {
+t.test('StoreClock adopts the difference of the first response, in either direction', async (t) => {
+  for (const skew of [0, 4000, -4000, 30_000, -30_000, hourMs, -hourMs, 2 * hourMs, -2 * hourMs]) {
     const node = createNode()
     node.setSkew(skew)
     node.observe()
     t.equal(node.offset(), skew)
-    t.strictSame(node.told(), skew === 0 ? [] : [[skew, true]], 'and tells of it once')
+    t.strictSame(node.reported(), skew === 0 ? [] : [[skew, true]], 'reported once')
     node.observe()
-    t.strictSame([node.offset(), node.told()], [skew, []])
+    t.strictSame([node.offset(), node.reported()], [skew, []])
   }
 })
 
-t.test('StoreClock does not compensate over two hours, and says so', async (t) => {
-  for (const skew of [2 * hour + 1, -2 * hour - 1, 3 * hour]) {
+t.test('StoreClock reports a difference of over two hours, and does not compensate it', async (t) => {
+  for (const skew of [2 * hourMs + 1, -2 * hourMs - 1, 3 * hourMs]) {
     const node = createNode()
     node.setSkew(skew)
     node.observe()
-    t.strictSame([node.offset(), node.told()], [0, [[skew, false]]])
+    t.strictSame([node.offset(), node.reported()], [0, [[skew, false]]])
   }
 })
 
-t.test('StoreClock does not move for a slow response that both clocks may explain', async (t) => {
+t.test('StoreClock does not change for a slow response that fits the difference in use', async (t) => {
   const node = createNode()
   node.observe()
   node.setSkew(900)
   node.observe(1800)
   t.equal(node.offset(), 0)
   node.observe(100)
-  t.equal(node.offset(), 850, 'no further than the response demands')
+  t.equal(node.offset(), 850, 'no further than the response requires')
 })
 
-t.test(
-  'StoreClock follows a clock that is set forward at once, and one that is set back when no token can be revived',
-  async (t) => {
-    const node = createNode()
-    node.observe()
-    node.setSkew(hour)
-    node.observe()
-    t.strictSame([node.offset(), node.aheadMs(), node.told()], [hour, 0, [[hour, true]]])
-    node.setSkew(0)
-    node.observe()
-    t.strictSame(
-      [node.offset(), node.aheadMs(), node.told()],
-      [hour, hour, [[0, true]]],
-      'not yet, and it knows by how much it is ahead'
-    )
-    node.pass(10 * minute - 1)
-    node.observe()
-    t.equal(node.offset(), hour)
-    node.pass(1)
-    node.observe()
-    t.strictSame([node.offset(), node.aheadMs()], [0, 0])
-  }
-)
-
-t.test('StoreClock forgets a step back that does not last', async (t) => {
+t.test('StoreClock follows a step forward immediately, and a step back when no token can be revived', async (t) => {
   const node = createNode()
   node.observe()
-  node.setSkew(-hour)
+  node.setSkew(hourMs)
+  node.observe()
+  t.strictSame([node.offset(), node.aheadMs(), node.reported()], [hourMs, 0, [[hourMs, true]]])
+  node.setSkew(0)
+  node.observe()
+  t.strictSame(
+    [node.offset(), node.aheadMs(), node.reported()],
+    [hourMs, hourMs, [[0, true]]],
+    'not yet; `aheadMs` is the rest'
+  )
+  node.pass(10 * minute - 1)
+  node.observe()
+  t.equal(node.offset(), hourMs)
+  node.pass(1)
+  node.observe()
+  t.strictSame([node.offset(), node.aheadMs()], [0, 0])
+})
+
+t.test('StoreClock ignores a step back that does not last', async (t) => {
+  const node = createNode()
+  node.observe()
+  node.setSkew(-hourMs)
   node.observe()
   node.pass(5 * minute)
   node.setSkew(0)
   node.observe()
   node.pass(6 * minute)
-  node.setSkew(-hour)
+  node.setSkew(-hourMs)
   node.observe()
-  t.strictSame([node.offset(), node.aheadMs()], [0, hour], 'the time counts from the second one')
+  t.strictSame([node.offset(), node.aheadMs()], [0, hourMs], 'the waiting time starts at the second step')
 })
 
 t.test(
-  'StoreClock lets a step back wait its whole time, although a drift of a millisecond has waited before it',
+  'StoreClock makes a step back wait in full, even if a drift of a millisecond has waited before it',
   async (t) => {
     const node = createNode()
     node.observe()
     node.setSkew(-1)
     node.observe()
     node.pass(10 * minute - 1000)
-    node.setSkew(-hour)
+    node.setSkew(-hourMs)
     node.observe()
     node.pass(1000)
     node.observe()
-    t.strictSame([node.offset(), node.aheadMs()], [-1, hour - 1], 'a second after the step, no token is revived')
+    t.strictSame([node.offset(), node.aheadMs()], [-1, hourMs - 1], 'a second after the step, no token is revived')
     node.pass(10 * minute - 1)
     node.observe()
-    t.strictSame([node.offset(), node.aheadMs()], [-1, hour - 1])
+    t.strictSame([node.offset(), node.aheadMs()], [-1, hourMs - 1])
     node.pass(1)
     node.observe()
-    t.strictSame([node.offset(), node.aheadMs()], [-hour, 0])
+    t.strictSame([node.offset(), node.aheadMs()], [-hourMs, 0])
   }
 )
 
-t.test("StoreClock does not move when this node's own clock is set", async (t) => {
-  for (const step of [hour, -hour]) {
+t.test("StoreClock.now() does not change when this node's own clock is set", async (t) => {
+  for (const step of [hourMs, -hourMs]) {
     const node = createNode()
     node.observe()
     node.step(step)
@@ -144,7 +143,7 @@ t.test("StoreClock does not move when this node's own clock is set", async (t) =
   }
 })
 
-t.test('StoreClock takes no step of the store for one of its own', async (t) => {
+t.test("StoreClock does not mistake a step of the store's clock for one of this node's", async (t) => {
   const small = createNode()
   small.observe()
   small.setSkew(-500)
@@ -154,12 +153,16 @@ t.test('StoreClock takes no step of the store for one of its own', async (t) => 
   const beside = createNode()
   beside.observe()
   beside.step(1000)
-  beside.setSkew(-hour)
+  beside.setSkew(-hourMs)
   beside.observe()
-  t.strictSame([beside.offset(), beside.aheadMs()], [0, hour], 'an hour back, beside a second of its own forward')
+  t.strictSame(
+    [beside.offset(), beside.aheadMs()],
+    [0, hourMs],
+    'an hour back, while its own clock was set a second forward'
+  )
 })
 
-t.test("StoreClock corrects a step of this node's own clock though a call was under way", async (t) => {
+t.test("StoreClock corrects a step of this node's own clock even if a call was running", async (t) => {
   const clock = createClock()
   const monotonic = createClock(0)
   const storeClock = new StoreClock({ clock, monotonic, lifetimeMs: 10 * minute, onSkew: () => {} })
@@ -168,7 +171,134 @@ t.test("StoreClock corrects a step of this node's own clock though a call was un
   const sentAt = clock()
   clock.advance(3600)
   storeClock.observe({ storeTime, sentAt, receivedAt: clock() })
-  t.equal(storeClock.now() - storeTime, hour, 'the range of that call hides the step')
+  t.equal(storeClock.now() - storeTime, hourMs, 'the duration of that call hides the step')
   storeClock.observe({ storeTime, sentAt: clock(), receivedAt: clock() })
   t.strictSame([storeClock.now() - storeTime, storeClock.aheadMs], [0, 0])
+})
+
+t.test('a clock difference of up to two hours between node and store does not affect callers', async (t) => {
+  for (const skewMs of [4000, -4000, 30_000, -30_000, hourMs, -hourMs]) {
+    const storeClock = createClock(epoch + skewMs)
+    const clock = createClock()
+    const server = await createApp({ plugin: { store: memoryStore({ clock: storeClock }), clock } })
+    const pass = (seconds: number) => {
+      clock.advance(seconds)
+      storeClock.advance(seconds)
+    }
+    const session = await server.signIn('bearer')
+    t.equal(await me(server, session.access), 200, `${skewMs} ms`)
+    t.match(server.warnings(), [/clock is \d+ ms (ahead of|behind) this node's. The difference is compensated/])
+    pass(599)
+    t.equal(await me(server, session.access), 200)
+    pass(1)
+    t.equal(await me(server, session.access), 'AUTH_EXPIRED_TOKEN')
+    const { access_token: access } = (await refresh(server, session.refresh)).json()
+    t.equal(await me(server, access), 200)
+    const machine = await server.app.accessTokens.sign({ sub: 'robot' })
+    t.equal(await me(server, machine), 200)
+    t.equal((await logout(server, access)).statusCode, 204)
+    t.equal(await me(server, access), 'AUTH_REVOKED_TOKEN')
+    pass(599)
+    t.equal(await me(server, access), 'AUTH_REVOKED_TOKEN')
+    await server.app.close()
+  }
+})
+
+t.test("a jump of the store's clock revives no session that was signed out, and signs nobody out", async (t) => {
+  for (const jumpMs of [hourMs, -hourMs]) {
+    const storeClock = createClock()
+    const clock = createClock()
+    const server = await createApp({ plugin: { store: memoryStore({ clock: storeClock }), clock } })
+    const pass = (seconds: number) => {
+      clock.advance(seconds)
+      storeClock.advance(seconds)
+    }
+    const [kept, leaving] = [await server.signIn('bearer'), await server.signIn('bearer')]
+    pass(60)
+    storeClock.advance(jumpMs / 1000)
+    const refreshed = (await refresh(server, kept.refresh)).json()
+    t.equal(await me(server, refreshed.access_token), 200, 'what is signed now is accepted now')
+    t.equal(
+      (await server.app.inject({ method: 'POST', url: '/logout', payload: { refresh_token: leaving.refresh } }))
+        .statusCode,
+      204
+    )
+    t.not(await me(server, leaving.access), 200)
+    storeClock.advance(-jumpMs / 1000)
+    for (let minute = 0; minute < 20; minute++) {
+      pass(60)
+      await server.app.sessions.list('alice')
+      t.not(await me(server, leaving.access), 200, `${minute} minutes after it jumped back`)
+    }
+    t.equal((await refresh(server, refreshed.refresh_token)).statusCode, 200)
+    await server.app.close()
+  }
+})
+
+t.test("a sign-out takes effect at a node whose clock is ahead of the store's, whichever node signs out", async (t) => {
+  const storeClock = createClock()
+  const store = memoryStore({ clock: storeClock })
+  let wake = () => {}
+  const ahead = await createApp({
+    plugin: {
+      store: {
+        ...store,
+        subscribe: async (listener) => {
+          wake = listener
+        }
+      },
+      clock: createClock()
+    }
+  })
+  const [here, elsewhere] = [await ahead.signIn('bearer'), await ahead.signIn('bearer')]
+  storeClock.advance(-3600)
+  t.equal((await logout(ahead, here.access)).statusCode, 204, 'the first call after the step')
+  t.equal(await me(ahead, here.access), 'AUTH_REVOKED_TOKEN')
+  const newcomer = await createApp({ plugin: { store, clock: createClock(epoch - hourMs) } })
+  t.equal(
+    await newcomer.app.sessions.revoke(elsewhere.sessionId),
+    true,
+    'another node knows nothing of the earlier time'
+  )
+  wake()
+  await setImmediate()
+  t.equal(await me(ahead, elsewhere.access), 'AUTH_REVOKED_TOKEN')
+  await Promise.all([ahead.app.close(), newcomer.app.close()])
+})
+
+t.test("a sign-out stays in effect although the store's clock was behind for a moment", async (t) => {
+  const storeClock = createClock()
+  const memory = memoryStore({ clock: storeClock })
+  const wakes: (() => void)[] = []
+  const store = {
+    ...memory,
+    subscribe: async (wake: () => void) => {
+      wakes.push(wake)
+    }
+  }
+  const read = async () => {
+    for (const wake of wakes) wake()
+    for (let turn = 0; turn < 5; turn++) await setImmediate()
+  }
+  const [here, there] = [
+    await createApp({ plugin: { store, clock: createClock() } }),
+    await createApp({ plugin: { store, clock: createClock() } })
+  ]
+  const session = await here.signIn('bearer')
+  storeClock.advance(-3600)
+  t.equal((await logout(here, session.access)).statusCode, 204)
+  await read()
+  storeClock.advance(3600)
+  await read()
+  const newcomer = await createApp({ plugin: { store, clock: createClock() } })
+  t.strictSame(
+    await Promise.all([here, there, newcomer].map((node) => me(node, session.access))),
+    Array(3).fill('AUTH_REVOKED_TOKEN')
+  )
+  storeClock.advance(-3600)
+  t.strictSame(
+    await Promise.all([here, there, newcomer].map((node) => me(node, session.access))),
+    Array(3).fill('AUTH_REVOKED_TOKEN')
+  )
+  for (const { app } of [here, there, newcomer]) await app.close()
 })

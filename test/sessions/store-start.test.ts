@@ -1,12 +1,13 @@
-import { once, EventEmitter } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { UnusableStoreError, type SessionStore } from '../../plugin/index.ts'
 import { createStoreStart, type StoreStartParts } from '../../plugin/sessions/store-start.ts'
 import { memoryStore } from '../../plugin/stores/memory.ts'
-import { createClock } from '../fixtures/app.ts'
+import { createApp, createClock, epoch } from '../fixtures/app.ts'
+import { hourMs } from '../fixtures/signed-in.ts'
 
-/** A server that listens would keep the process alive: the attempts by themselves do not. */
+/** Keeps the process alive, as a listening server does: the attempts are unreferenced. */
 const listening = setInterval(() => {}, 60_000)
 t.teardown(() => clearInterval(listening))
 
@@ -42,7 +43,7 @@ function create(methods: Partial<SessionStore>) {
   return { storeStart, logged, lines, order }
 }
 
-t.test('start() readies the store, subscribes, and reads the log before anything is served', async (t) => {
+t.test('start() prepares the store, subscribes, and reads the log before startServing()', async (t) => {
   const steps: string[] = []
   const { storeStart, order, logged } = create({
     prepare: async () => {
@@ -59,7 +60,7 @@ t.test('start() readies the store, subscribes, and reads the log before anything
   await storeStart.close()
 })
 
-t.test('start() says in one line why there is no push', async (t) => {
+t.test('start() logs in one line why there is no push', async (t) => {
   const { storeStart, logged } = create({
     subscribe: async () => {
       throw new Error('the pool has one client only')
@@ -72,7 +73,7 @@ t.test('start() says in one line why there is no push', async (t) => {
   await storeStart.close()
 })
 
-t.test('a store that was away at the start is tried until it responds, and the recovery is logged', async (t) => {
+t.test('start() keeps trying a store that is down, and logs when it responds', async (t) => {
   let failures = 3
   const { storeStart, logged, lines } = create({
     prepare: async () => {
@@ -87,7 +88,7 @@ t.test('a store that was away at the start is tried until it responds, and the r
   await storeStart.close()
 })
 
-t.test('a store that turns out to be unusable when it comes back is told, and not tried for ever', async (t) => {
+t.test('start() logs a store that turns out to be unusable, and stops trying it', async (t) => {
   let calls = 0
   const { storeStart, logged, lines } = create({
     prepare: async () => {
@@ -104,7 +105,7 @@ t.test('a store that turns out to be unusable when it comes back is told, and no
   t.equal(calls, 2)
 })
 
-t.test('close() does not wait for a store that does not connect, and says nothing of it', async (t) => {
+t.test('close() does not wait for a running prepare(), and nothing is logged when that resolves', async (t) => {
   let calls = 0
   let connect = (_response: { storeTime: number }) => {}
   const tries = new EventEmitter()
@@ -126,7 +127,7 @@ t.test('close() does not wait for a store that does not connect, and says nothin
   t.equal(logged.length, 1)
 })
 
-t.test('close() between two attempts says nothing of a store that did not respond', async (t) => {
+t.test('close() between two attempts logs nothing', async (t) => {
   const { storeStart, logged } = create({
     prepare: async () => {
       throw new Error('connect ECONNREFUSED')
@@ -136,17 +137,6 @@ t.test('close() between two attempts says nothing of a store that did not respon
   await storeStart.close()
   await setImmediate()
   t.equal(logged.length, 1)
-})
-
-t.test('close() ends the attempts, and does not say that the store responds', async (t) => {
-  const { storeStart, logged } = create({
-    prepare: async () => {
-      throw new Error('connect ECONNREFUSED')
-    }
-  })
-  await storeStart.start()
-  await storeStart.close()
-  t.strictSame(logged.slice(1), [])
 })
 
 t.test('close() does not wait for a store that never responds', async () => {
@@ -165,4 +155,54 @@ t.test('close() does not wait for a store that never responds', async () => {
   await storeStart.start()
   await hanging
   await storeStart.close()
+})
+
+t.test(
+  'a clock difference of three hours stops the start, with a message that says which clock is ahead',
+  async (t) => {
+    for (const [skewMs, words] of [
+      [3 * hourMs, 'ahead of'],
+      [-3 * hourMs, 'behind']
+    ] as const) {
+      const store = memoryStore({ clock: createClock(epoch + skewMs) })
+      await t.rejects(createApp({ plugin: { store, clock: createClock() } }), {
+        message: new RegExp(
+          `its clock is 10800 s ${words} this node's, and at most 7200 s are compensated. Correct one of the clocks`
+        )
+      })
+    }
+  }
+)
+
+t.test('an unusable store stops the start, with the reason of the database', async (t) => {
+  const store: SessionStore = {
+    ...memoryStore(),
+    prepare: async () => {
+      throw new UnusableStoreError('permission denied for schema public: grant CREATE')
+    }
+  }
+  await t.rejects(createApp({ plugin: { store } }), {
+    message: 'fastify-authenticate cannot use its store: permission denied for schema public: grant CREATE'
+  })
+})
+
+t.test('a store that is down causes one warning, with the reason and what is accepted meanwhile', async (t) => {
+  for (const [whenStale, meanwhile] of [
+    ['accept', 'access tokens are accepted even if they are revoked'],
+    ['refuse', 'so do all requests with a token']
+  ] as const) {
+    const clock = createClock()
+    const store: SessionStore = {
+      ...memoryStore({ clock }),
+      prepare: async () => {
+        throw new Error('connect ECONNREFUSED 127.0.0.1:5432')
+      }
+    }
+    const server = await createApp({ plugin: { store, clock, revocation: { whenStale } } })
+    t.strictSame(server.warnings(), [
+      'fastify-authenticate starts without its store: connect ECONNREFUSED 127.0.0.1:5432. ' +
+        `Until it responds, sign-in, refresh and sign-out return 503, and ${meanwhile}`
+    ])
+    await server.app.close()
+  }
 })

@@ -28,7 +28,7 @@ const user = { issuers: [''], sub: 'user' }
 const ending = { lifetimeSeconds: 10 }
 const inserting = { issuers: [''], revoke: [], maxSessions: 100, ...ending }
 const rotation = { from: 0, to: 1, minAgeMs: 0, idleMs: 100, accessLifetimeSeconds: 10 }
-/** Until when a session matters that was ended at 0. */
+/** When the access tokens of a session that is revoked at 0 have expired. */
 const endedMs = 10_000 + 60_000
 
 async function openMemory(): Promise<OpenStore> {
@@ -58,12 +58,12 @@ for (const [name, open] of Object.entries({ memoryStore: openMemory, sqliteStore
   })
 }
 
-// What depends on exact times cannot be in the contract: real databases have a clock of their own.
+// Exact times cannot be in the contract: real databases have clocks of their own.
 for (const [name, open] of Object.entries({
   memoryStore: (clock: () => number) => memoryStore({ clock }),
   sqliteStore: (clock: () => number) => sqliteStore(new DatabaseSync(newFile()), { clock })
 })) {
-  const told = ({ applied, row }: CompareAndSetResult) => [
+  const outcomeOf = ({ applied, row }: CompareAndSetResult) => [
     applied,
     row?.generation,
     row?.rotatedAt,
@@ -74,11 +74,11 @@ for (const [name, open] of Object.entries({
   const rotate =
     (from: number, minAgeMs = 0) =>
     async (store: SessionStore) =>
-      told(await store.rotate('session', { ...rotation, from, to: from + 1, minAgeMs }))
+      outcomeOf(await store.rotate('session', { ...rotation, from, to: from + 1, minAgeMs }))
   const countRetry =
     (retries: number[], keepRetries = retries) =>
     async (store: SessionStore) =>
-      told(
+      outcomeOf(
         await store.countRetry('session', {
           generation: 1,
           retries,
@@ -177,7 +177,7 @@ t.test('list() keeps the order of insertion within a millisecond', async (t) => 
   }
 })
 
-t.test('memoryStore() forgets nothing of a subject with another session when one is swept', async (t) => {
+t.test("memoryStore() keeps a subject's other sessions when sweep() removes one", async (t) => {
   let now = 0
   const store = memoryStore({ clock: () => now })
   await store.insert(newSession({ id: 'short' }), inserting)
@@ -190,7 +190,7 @@ t.test('memoryStore() forgets nothing of a subject with another session when one
   )
 })
 
-t.test('memoryStore() sweeps in batches, between which others have their turn', async (t) => {
+t.test('memoryStore() sweeps in batches, and lets other work run in between', async (t) => {
   let now = 0
   const store = memoryStore({ clock: () => now })
   for (let index = 0; index < 2500; index++) {
@@ -212,20 +212,17 @@ t.test('memoryStore() sweeps in batches, between which others have their turn', 
   t.ok(turns >= 4, `${turns} turns: two for the sessions, two for the log`)
 })
 
-t.test(
-  'a revocation lasts as long as the tokens of the last rotation, though the clock was set back since',
-  async (t) => {
-    const hourMs = 3_600_000
-    for (const open of [
-      (clock: () => number) => memoryStore({ clock }),
-      (clock: () => number) => sqliteStore(new DatabaseSync(newFile()), { clock })
-    ]) {
-      let now = 10 * hourMs
-      const store = open(() => now)
-      await store.insert(newSession({ idleMs: 9 * hourMs, absoluteMs: 9 * hourMs }), inserting)
-      now -= hourMs
-      const { revoked } = await store.revoke('session', { lifetimeSeconds: 600 })
-      t.equal(revoked?.until, 10 * hourMs + 660_000)
-    }
+t.test('revoke() outlasts the tokens of the last rotation although the clock was set back since', async (t) => {
+  const hourMs = 3_600_000
+  for (const open of [
+    (clock: () => number) => memoryStore({ clock }),
+    (clock: () => number) => sqliteStore(new DatabaseSync(newFile()), { clock })
+  ]) {
+    let now = 10 * hourMs
+    const store = open(() => now)
+    await store.insert(newSession({ idleMs: 9 * hourMs, absoluteMs: 9 * hourMs }), inserting)
+    now -= hourMs
+    const { revoked } = await store.revoke('session', { lifetimeSeconds: 600 })
+    t.equal(revoked?.until, 10 * hourMs + 660_000)
   }
-)
+})

@@ -92,7 +92,8 @@ export const findCases: Cases = {
     assert.equal(listed.length, 2)
     assert.equal(listed[0]!.id, rows[0]!.id)
     const left = rows.slice(1).filter(({ id }) => id !== listed[1]!.id)
-    for (const { rotatedAt } of left)
-      {assert.ok(rotatedAt <= listed[1]!.rotatedAt, 'a more recently rotated session is missing')}
+    for (const { rotatedAt } of left) {
+      assert.ok(rotatedAt <= listed[1]!.rotatedAt, 'a more recently rotated session is missing')
+    }
   }
 }

@@ -15,7 +15,7 @@ import {
 } from './fixtures.ts'
 import type { Cases } from './fixtures.ts'
 
-/** Brings a new session into each state that `rotate()` must distinguish. */
+/** The states of a row that `rotate()` must distinguish. Each function produces its state from a new session. */
 const states: Record<string, (store: SessionStore, row: SessionRow) => Promise<unknown>> = {
   started: async () => {},
   rotated: (store, { id }) => store.rotate(id, rotation),

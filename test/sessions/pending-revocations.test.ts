@@ -1,0 +1,203 @@
+import t from 'tap'
+import { memoryStore } from '../../plugin/stores/memory.ts'
+import type { Revocation } from '../../plugin/stores/session-store.ts'
+import { createClock, epoch } from '../fixtures/app.ts'
+import { inserting, lifetimeSeconds, logOf, replaceable, row, serving, session } from '../fixtures/revocations.ts'
+
+t.test('poll() writes a lost sign-out again even if this node has never read it from the log', async (t) => {
+  const clock = createClock()
+  const { store, replace } = replaceable(clock)
+  const node = await serving({ clock, store })
+  await store.insert(row('s'), inserting)
+  const { revoked } = await store.revoke('s', { lifetimeSeconds })
+  node.revocations.record({ kind: 'session', id: 's', until: revoked!.until })
+  replace()
+  await store.insert(row('s'), inserting)
+  await node.poll()
+  t.equal((await store.find('s')).row?.revokedAt, clock(), 'the row that the replica had kept live is revoked')
+  t.strictSame(await logOf(store), [{ kind: 'session', id: 's', until: revoked!.until }])
+})
+
+t.test('poll() writes a revocation again that the store has lost while its log continues', async (t) => {
+  const clock = createClock()
+  const memory = memoryStore({ clock })
+  const forgotten = new Set(['s'])
+  const writes: string[] = []
+  const node = await serving({
+    clock,
+    store: memory,
+    methods: () => ({
+      async appendRevocations(entries, options) {
+        writes.push(...entries.map(({ id }) => id))
+        return await memory.appendRevocations(
+          entries.filter(({ id }) => !forgotten.delete(id)),
+          options
+        )
+      }
+    })
+  })
+  await node.revocations.revokeEverywhere(session('s'))
+  await node.revocations.revokeEverywhere(session('seen'))
+  writes.length = 0
+  await node.poll()
+  await node.poll()
+  t.strictSame(writes, ['s'], 'an entry that was read is not written again')
+  await node.poll()
+  await node.poll()
+  t.strictSame(writes, ['s'], 'nothing is written repeatedly')
+})
+
+t.test('poll() keeps writing until everything is written, whatever fails meanwhile', async (t) => {
+  const clock = createClock()
+  const { store, replace } = replaceable(clock)
+  const entries = Array.from({ length: 2500 }, (_, index) => session(`s${index}`))
+  let failures = 0
+  const node = await serving({
+    clock,
+    store,
+    methods: (inner) => ({
+      async appendRevocations(batch, options) {
+        if (failures > 0) {
+          failures--
+          throw new Error('down')
+        }
+        return await inner.appendRevocations(batch, options)
+      }
+    })
+  })
+  await store.appendRevocations(entries, { lifetimeSeconds })
+  await node.poll()
+  replace()
+  failures = 1
+  await node.poll()
+  t.equal((await logOf(store)).length, 0)
+  failures = 0
+  const append = store.appendRevocations
+  let batches = 0
+  Object.assign(store, {
+    appendRevocations: async (batch: readonly Revocation[], options: { lifetimeSeconds: number }) => {
+      if (++batches === 2) throw new Error('down')
+      return await append(batch, options)
+    }
+  })
+  await node.poll()
+  t.equal((await logOf(store)).length, 1000)
+  for (let turn = 0; turn < 3; turn++) await node.poll()
+  t.strictSame((await logOf(store)).map(({ id }) => id).sort(), entries.map(({ id }) => id).sort())
+})
+
+t.test('poll() keeps reading while a write is running, and the log is not stale', async (t) => {
+  const clock = createClock()
+  const memory = memoryStore({ clock })
+  let release = () => {}
+  const node = await serving({
+    clock,
+    store: memory,
+    methods: () => ({
+      appendRevocations: () =>
+        new Promise((resolve) => {
+          release = () => resolve({ storeTime: clock() })
+        })
+    })
+  })
+  node.revocations.revokeLocally(session('mine'))
+  await node.poll()
+  await memory.appendRevocations([session('theirs')], { lifetimeSeconds })
+  await node.poll()
+  t.equal(node.accepts({ sid: 'theirs' }), 'AUTH_REVOKED_TOKEN', 'although the write has not returned')
+  node.time.advance(31)
+  await node.poll()
+  t.strictSame(
+    node.events().filter(({ type }) => type.startsWith('feed')),
+    [],
+    'a log that is read is not stale'
+  )
+  release()
+})
+
+t.test('poll() does not write an entry that it has read from the log', async (t) => {
+  const writes: string[] = []
+  const node = await serving({
+    methods: (memory) => ({
+      async appendRevocations(entries, options) {
+        writes.push(...entries.map(({ id }) => id))
+        return await memory.appendRevocations(entries, options)
+      }
+    })
+  })
+  await node.memory.appendRevocations([session('s')], { lifetimeSeconds })
+  await node.poll()
+  node.revocations.record(session('s'))
+  node.revocations.revokeLocally(session('s', epoch + 1000))
+  for (let turn = 0; turn < 4; turn++) await node.poll()
+  t.strictSame(writes, [])
+})
+
+t.test('revokeLocally() is written once, as soon as the store responds', async (t) => {
+  let down = true
+  const calls: unknown[] = []
+  const node = await serving({
+    methods: (memory) => ({
+      async appendRevocations(entries, options) {
+        calls.push(...entries.map(({ id }) => id))
+        if (down) throw new Error('down')
+        return await memory.appendRevocations(entries, options)
+      }
+    })
+  })
+  node.revocations.revokeLocally(session('s'))
+  t.equal(node.accepts({ sid: 's' }), 'AUTH_REVOKED_TOKEN')
+  await node.poll()
+  down = false
+  await node.poll()
+  for (let turn = 0; turn < 3; turn++) await node.poll()
+  t.strictSame(calls, ['s', 's'])
+  t.strictSame(await logOf(node.memory), [session('s')])
+})
+
+t.test('revokeLocally() writes a later `until`, whether the earlier one is logged or queued', async (t) => {
+  for (const isLogged of [true, false]) {
+    const node = await serving()
+    const shorter = session('s', epoch + 10_000)
+    if (isLogged) await node.memory.appendRevocations([shorter], { lifetimeSeconds })
+    else node.revocations.revokeLocally(shorter)
+    if (isLogged) await node.poll()
+    node.revocations.revokeLocally(session('s'))
+    node.revocations.revokeLocally(shorter)
+    await node.poll()
+    t.equal(
+      (await logOf(node.memory)).find(({ id }) => id === 's')?.until,
+      epoch + 100_000,
+      isLogged ? 'logged' : 'not logged'
+    )
+  }
+})
+
+t.test('close() tries once more to write what is queued', async (t) => {
+  const node = await serving()
+  node.revocations.revokeLocally(session('s'))
+  await node.revocations.close()
+  t.strictSame(await logOf(node.memory), [session('s')])
+})
+
+t.test('close() writes again after a running write has failed', async (t) => {
+  let fail: ((error: Error) => void) | null = null
+  const node = await serving({
+    methods: (memory) => ({
+      async appendRevocations(...args) {
+        if (fail === null) {
+          await new Promise((_resolve, reject) => {
+            fail = reject
+          })
+        }
+        return await memory.appendRevocations(...args)
+      }
+    })
+  })
+  node.revocations.revokeLocally(session('s'))
+  await node.poll()
+  const closed = node.revocations.close()
+  fail!(new Error('connection reset'))
+  await closed
+  t.strictSame(await logOf(node.memory), [session('s')])
+})

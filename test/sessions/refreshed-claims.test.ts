@@ -1,0 +1,233 @@
+import { Type } from '@sinclair/typebox'
+import { mock } from 'node:test'
+import t from 'tap'
+import { challenges, createApp, summaryOf, type SignedIn } from '../fixtures/app.ts'
+import { claimsOf, cleared, deployed, issueToken, present, rowOf, types, type Transport } from '../fixtures/refresh.ts'
+
+t.test('refreshToken.claims is called before each access token that a refresh issues', async (t) => {
+  type Claims = NonNullable<
+    NonNullable<NonNullable<Parameters<typeof createApp>[0]>['plugin']>['refreshToken']
+  >['claims']
+  let currentClaims: Claims = async () => ({})
+  const asked: unknown[] = []
+  const server = await createApp({
+    plugin: {
+      refreshToken: {
+        claims: async (session) => {
+          asked.push(session)
+          return await currentClaims!(session)
+        }
+      }
+    }
+  })
+  const { app, store } = server
+  const given = { scope: 'a b c', claims: { roles: ['admin'], plan: 'gold' }, device: 'phone' }
+  const refreshed = async (session: SignedIn, transport: Transport = 'bearer') =>
+    await present(server, session.refresh, transport)
+
+  await t.test('with the session', async (t) => {
+    const session = await server.signIn('bearer', given)
+    await refreshed(session)
+    t.match(asked.splice(0), [
+      { id: session.sessionId, sub: 'alice', device: 'phone', scope: 'a b c', claims: given.claims }
+    ])
+  })
+
+  const results: [string, Awaited<ReturnType<NonNullable<Claims>>>, Record<string, unknown>][] = [
+    ['nothing changes', {}, { scope: 'a b c', roles: ['admin'], plan: 'gold' }],
+    ['the claims change as a whole', { claims: { roles: ['user'] } }, { scope: 'a b c', roles: ['user'] }],
+    ['no claims are left', { claims: {} }, { scope: 'a b c' }],
+    ['the scope narrows', { scope: 'c a' }, { scope: 'c a', roles: ['admin'], plan: 'gold' }],
+    ['the scope cannot widen', { scope: 'a d admin' }, { scope: 'a', roles: ['admin'], plan: 'gold' }],
+    ['no scope is left', { scope: '' }, { roles: ['admin'], plan: 'gold' }],
+    ['nothing of the scope is left', { scope: 'd' }, { roles: ['admin'], plan: 'gold' }]
+  ]
+  for (const [name, current, expected] of results) {
+    await t.test(name, async (t) => {
+      const session = await server.signIn('bearer', given)
+      const before = await rowOf(store, session.sessionId)
+      currentClaims = async () => current
+      const response = await refreshed(session)
+      const { iss, aud, sub, iat, exp, jti, sid, ...own } = claimsOf(response.json().access_token)
+      t.strictSame(own, expected)
+      t.equal(response.json().scope, expected.scope, 'and the body says so')
+      t.strictSame(await rowOf(store, session.sessionId), before, 'the row keeps what the user signed in for')
+      currentClaims = async () => ({})
+      t.equal((await refreshed(session)).json().scope, 'a b c', 'so that the scope can be restored')
+    })
+  }
+
+  await t.test('null ends the session', async (t) => {
+    const session = await server.signIn('cookie', given)
+    currentClaims = async () => null
+    server.events()
+    const response = await refreshed(session, 'cookie')
+    t.strictSame(summaryOf(response), {
+      status: 401,
+      code: 'AUTH_REFRESH_INVALID',
+      challenge: challenges.refresh,
+      cookies: cleared,
+      cacheControl: null
+    })
+    t.equal((await rowOf(store, session.sessionId)).revokedAt, server.clock())
+    t.strictSame(types(server.events()), ['session-revoked', 'token-refused'])
+    t.equal(
+      summaryOf(await app.inject({ url: '/me', headers: { authorization: `Bearer ${session.access}` } })).code,
+      'AUTH_REVOKED_TOKEN'
+    )
+  })
+
+  await t.test('if it throws, the response is 503 and nothing changes', async (t) => {
+    for (const thrown of [new Error('the database of users is down'), new TypeError('x'), 'a string', undefined]) {
+      const session = await server.signIn('cookie', given)
+      server.clock.advance(60)
+      const before = await rowOf(store, session.sessionId)
+      currentClaims = async () => {
+        throw thrown
+      }
+      const response = await refreshed(session, 'cookie')
+      t.strictSame(summaryOf(response), {
+        status: 503,
+        code: 'AUTH_STORE_UNAVAILABLE',
+        challenge: null,
+        cookies: [],
+        cacheControl: null
+      })
+      t.equal(response.headers['retry-after'], '2')
+      t.strictSame(await rowOf(store, session.sessionId), before)
+    }
+  })
+
+  await t.test('claims that cannot be signed cause a 500, and nothing changes', async (t) => {
+    for (const claims of [{ sub: 'root' }, { scope: 'admin' }, []]) {
+      const session = await server.signIn('cookie', given)
+      server.clock.advance(60)
+      const before = await rowOf(store, session.sessionId)
+      currentClaims = async () => ({ claims: claims as Record<string, unknown> })
+      t.strictSame(
+        summaryOf(await refreshed(session, 'cookie')),
+        { status: 500, code: null, challenge: null, cookies: [], cacheControl: null },
+        JSON.stringify(claims)
+      )
+      t.strictSame(await rowOf(store, session.sessionId), before)
+    }
+    const session = await server.signIn('cookie', given)
+    server.clock.advance(60)
+    const before = await rowOf(store, session.sessionId)
+    currentClaims = async () => ({ claims: { large: 'x'.repeat(4000) } })
+    t.strictSame(summaryOf(await refreshed(session, 'cookie')), {
+      status: 500,
+      code: 'AUTH_TOKEN_TOO_LARGE',
+      challenge: null,
+      cookies: [],
+      cacheControl: null
+    })
+    t.strictSame(await rowOf(store, session.sessionId), before)
+    t.equal((await refreshed(session, 'bearer')).statusCode, 200, 'the same claims fit into a header')
+    server.warnings()
+  })
+
+  await t.test('if it does not settle within two seconds, the response is 503', async (t) => {
+    const session = await server.signIn('cookie', given)
+    const reached = new Promise<void>((resolve) => {
+      currentClaims = () => {
+        resolve()
+        return new Promise(() => {})
+      }
+    })
+    mock.timers.enable({ apis: ['setTimeout'] })
+    t.teardown(() => mock.timers.reset())
+    const pending = refreshed(session, 'cookie')
+    await reached
+    mock.timers.tick(2000)
+    t.strictSame(summaryOf(await pending), {
+      status: 503,
+      code: 'AUTH_STORE_UNAVAILABLE',
+      challenge: null,
+      cookies: [],
+      cacheControl: null
+    })
+  })
+
+  await t.test('for each verdict that issues a token, but not for one that refuses', async (t) => {
+    currentClaims = async () => ({ claims: { asked: asked.length } })
+    const session = await server.signIn('bearer', given)
+    const { sessionKey } = await rowOf(store, session.sessionId)
+    asked.splice(0)
+    for (const [seconds, generation, verdict, askedThen] of [
+      [1, 0, 'return-current', 1],
+      [60, 0, 'rotate', 2],
+      [1, 0, 'return-successor', 3],
+      [60, 0, 'count-retry', 4],
+      [60, 3, 'roll-forward', 5],
+      [1, 0, 'superseded', 5],
+      [60, 0, 'reuse', 5],
+      [1, 3, 'invalid', 5]
+    ] as const) {
+      server.clock.advance(seconds)
+      const response = await present(server, issueToken(session.sessionId, generation, sessionKey), 'bearer')
+      t.equal(asked.length, askedThen, verdict)
+      if (response.statusCode === 200) t.equal(claimsOf(response.json().access_token).asked, askedThen)
+    }
+  })
+})
+
+t.test('refreshToken.claims that do not match the schema cause a logged 500, and nothing is written', async (t) => {
+  const { clock, store, first, second, errors } = await deployed(
+    {},
+    {
+      accessToken: { claims: Type.Object({ tenant: Type.String() }) },
+      refreshToken: { claims: async () => ({ claims: {} }) }
+    }
+  )
+  const { cookie, sessionId } = await first.signIn('cookie')
+  clock.advance(60)
+  for (let time = 0; time < 6; time++) {
+    const response = await second.app.inject({ method: 'POST', url: '/refresh', headers: { cookie } })
+    t.strictSame([response.statusCode, summaryOf(response).cookies], [500, []])
+  }
+  const { row } = await store.find(sessionId)
+  t.strictSame([row?.generation, row?.revokedAt], [0, null])
+  t.match(errors()[0], /do not match "accessToken.claims"/)
+})
+
+t.test('refreshToken.claims receives the members of SessionInfo, and nothing more of the row', async (t) => {
+  const received: object[] = []
+  const server = await createApp({
+    plugin: {
+      refreshToken: {
+        claims: async (session) => {
+          received.push(session)
+          return {}
+        }
+      }
+    }
+  })
+  const { refresh, sessionId } = await server.signIn('bearer', {
+    device: 'phone',
+    scope: 'a',
+    claims: { roles: ['user'] }
+  })
+  server.clock.advance(60)
+  await server.app.inject({ method: 'POST', url: '/refresh', payload: { refresh_token: refresh } })
+  t.strictSame(received, [{ id: sessionId, sub: 'alice', device: 'phone', scope: 'a', claims: { roles: ['user'] } }])
+})
+
+t.test('refreshToken.claims without a `return` causes a logged 500 that names it, and no session ends', async (t) => {
+  for (const value of [undefined, 'text', 7, true]) {
+    const { clock, store, first, second, errors } = await deployed(
+      {},
+      { refreshToken: { claims: (async () => value) as never } }
+    )
+    const { refresh, sessionId } = await first.signIn('bearer')
+    clock.advance(60)
+    const response = await second.app.inject({ method: 'POST', url: '/refresh', payload: { refresh_token: refresh } })
+    t.equal(response.statusCode, 500, String(value))
+    t.strictSame(errors(), [
+      '"refreshToken.claims" must return { claims?, scope? }, or null to end the session: ' +
+        `received ${typeof value} (is a "return" missing?)`
+    ])
+    const { row } = await store.find(sessionId)
+    t.strictSame([row?.generation, row?.revokedAt], [0, null])
+  }
+})
