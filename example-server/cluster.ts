@@ -28,8 +28,9 @@ function startNode(port: number, { isFirst }: { isFirst: boolean }) {
 async function run(): Promise<number> {
   const { port } = readConfig()
   if (port > maxPort - nodeCount + 1) {
-    const expected = `a whole number between 0 and ${maxPort - nodeCount + 1}, because ${nodeCount} nodes use as many ports`
-    throw new ConfigError([`PORT must be ${expected}: received ${port}`])
+    throw new ConfigError([
+      `PORT must be at most ${maxPort - nodeCount + 1}, because ${nodeCount} nodes use as many ports: received ${port}`
+    ])
   }
   const nodes: Node[] = []
   const stop = () => {

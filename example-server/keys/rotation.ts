@@ -31,9 +31,7 @@ export function rotate(keys: readonly KeptKey[], now: number): Rotation {
   const kept = keys.filter((key) => key.state !== 'previous' || age(key) < keptMs)
   const removed = keys.length - kept.length
   if (removed > 0) {
-    done.push(
-      `removed ${removed} previous ${removed === 1 ? 'key' : 'keys'}: no token of ${removed === 1 ? 'it' : 'them'} is valid any more`
-    )
+    done.push(`removed ${removed} previous ${removed === 1 ? 'key' : 'keys'}, whose tokens have expired`)
   }
 
   const next = kept.find(({ state }) => state === 'next')

@@ -10,7 +10,7 @@ const processRegistry = new Registry()
 collectDefaultMetrics({ register: processRegistry })
 
 /** The `outcome` of a refresh: by its event if it succeeded, by its error code if it was refused. */
-const refreshes: Partial<Record<AuthEvent['type'], string>> = {
+const refreshOutcomes: Partial<Record<AuthEvent['type'], string>> = {
   'session-refreshed': 'rotated',
   'refresh-coalesced': 'coalesced',
   'refresh-retried': 'retried',
@@ -46,50 +46,79 @@ export interface MetricsOptions {
 export function createMetrics({ events, passwords, liveSockets, clock = () => performance.now() }: MetricsOptions) {
   const registry = new Registry()
   const registers = [registry]
-  const counter = <const L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
-    new Counter({ name, help, labelNames, registers })
-  const gauge = (name: string, help: string, read: () => number) =>
+  const counter = <const L extends string>(options: { name: string; help: string; labelNames?: readonly L[] }) =>
+    new Counter({ ...options, registers })
+  const gauge = ({ read, ...options }: { name: string; help: string; read: () => number }) =>
     new Gauge({
-      name,
-      help,
+      ...options,
       registers,
       collect() {
         this.set(read())
       }
     })
 
-  const signIns = counter('auth_sign_ins_total', 'Sign-in attempts, by outcome', ['outcome'])
-  const refreshed = counter('auth_refreshes_total', 'Refreshes, by outcome', ['outcome'])
-  const ended = counter('auth_sessions_ended_total', 'Sessions that were revoked, on any node')
-  const refusals = counter('auth_refusals_total', 'Error responses, by their code', ['code'])
-  const unread = counter('auth_keys_reload_failures_total', 'Key lists that were invalid or could not be loaded')
+  const signIns = counter({
+    name: 'auth_sign_ins_total',
+    help: 'Sign-in attempts, by outcome',
+    labelNames: ['outcome']
+  })
+  const refreshes = counter({
+    name: 'auth_refreshes_total',
+    help: 'Refreshes, by outcome',
+    labelNames: ['outcome']
+  })
+  const endedSessions = counter({
+    name: 'auth_sessions_ended_total',
+    help: 'Sessions that were revoked, on any node'
+  })
+  const refusals = counter({
+    name: 'auth_refusals_total',
+    help: 'Error responses, by their code',
+    labelNames: ['code']
+  })
+  const failedReloads = counter({
+    name: 'auth_keys_reload_failures_total',
+    help: 'Key lists that were invalid or could not be loaded'
+  })
   const requests = new Histogram({
     name: 'http_request_duration_seconds',
     help: 'Duration of requests, by method, route and status',
     labelNames: ['method', 'route', 'status'],
     registers
   })
-  gauge('password_hashes_running', 'Passwords being hashed', () => passwords.load().running)
-  gauge('password_hashes_waiting', 'Passwords waiting to be hashed', () => passwords.load().waiting)
-  gauge('live_sockets_open', 'Open WebSockets', () => liveSockets.count())
-  gauge(
-    'auth_revocation_log_stale_seconds',
-    'Seconds since the revocation log was last read; 0 while it is healthy',
-    () => (lastReadAt === null ? 0 : (clock() - lastReadAt) / 1000)
-  )
+  gauge({
+    name: 'password_hashes_running',
+    help: 'Passwords being hashed',
+    read: () => passwords.load().running
+  })
+  gauge({
+    name: 'password_hashes_waiting',
+    help: 'Passwords waiting to be hashed',
+    read: () => passwords.load().waiting
+  })
+  gauge({
+    name: 'live_sockets_open',
+    help: 'Open WebSockets',
+    read: () => liveSockets.count()
+  })
+  gauge({
+    name: 'auth_revocation_log_stale_seconds',
+    help: 'Seconds since the revocation log was last read; 0 while it is healthy',
+    read: () => (lastReadAt === null ? 0 : (clock() - lastReadAt) / 1000)
+  })
   /** When the revocation log was last read, by `clock()`; `null` while it is healthy. */
   let lastReadAt: number | null = null
 
   events.subscribe((event) => {
-    const exchange = refreshes[event.type]
-    if (exchange !== undefined) refreshed.inc({ outcome: exchange })
+    const outcome = refreshOutcomes[event.type]
+    if (outcome !== undefined) refreshes.inc({ outcome })
     switch (event.type) {
       case 'session-started':
         return signIns.inc({ outcome: 'succeeded' })
       case 'session-revoked':
-        return ended.inc()
+        return endedSessions.inc()
       case 'keys-reload-failed':
-        return unread.inc()
+        return failedReloads.inc()
       case 'revocation-log-stale':
         lastReadAt = clock() - event.silentMs
         break
@@ -108,7 +137,7 @@ export function createMetrics({ events, passwords, liveSockets, clock = () => pe
       signIns.inc({ outcome: refusedSignIns[code] ?? 'refused' })
     },
     countRefusedRefresh(code = ''): void {
-      refreshed.inc({ outcome: refusedRefreshes[code] ?? 'refused' })
+      refreshes.inc({ outcome: refusedRefreshes[code] ?? 'refused' })
     },
     countRefusal(code = 'UNKNOWN'): void {
       refusals.inc({ code })

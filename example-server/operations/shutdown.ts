@@ -10,8 +10,8 @@ export interface ShutdownOptions {
    */
   readonly refuseWaitingMs?: number
   /**
-   * When to destroy connections that are idle or still sending, so that they cannot delay shutdown until the forced exit.
-   * Default: 4000.
+   * When to destroy connections that are idle or still sending, so that they cannot delay shutdown until the forced
+   * exit. Default: 4000.
    */
   readonly destroyConnectionsMs?: number
 }

@@ -28,8 +28,8 @@ export const passwordRoutes: FastifyPluginAsyncTypebox<
         summary: 'Change the password, and end every session but a new one',
         description:
           'Starts a new session for the caller and ends all other sessions, so that a stolen token stops working. ' +
-          'After a 503, repeat the same request: it continues where it stopped. If the response was lost, sign in with ' +
-          'the new password.',
+          'After a 503, repeat the same request: it continues where it stopped. If the response was lost, sign in ' +
+          'with the new password.',
         tags: ['auth'],
         body: PasswordChange,
         response: {

@@ -85,7 +85,7 @@ t.test("a real provider's ID tokens are refused: by typ, and by audience where a
   t.match(decodeJwt(ofApi), { iss: provider.url, aud: notes, sub: 'alice' })
   for (const token of [ofMachine, ofApi]) {
     t.equal(await status('/theirs', token), 401)
-    t.match(events(), [{ type: 'token-refused', detail: "typ is not an accepted type" }])
+    t.match(events(), [{ type: 'token-refused', detail: 'typ is not an accepted type' }])
   }
   const lenient = await createApi(provider, false)
   t.equal(await lenient.status('/theirs', await provider.accessToken()), 200)

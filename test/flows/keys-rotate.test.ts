@@ -89,7 +89,7 @@ t.test('npm run keys:rotate rotates the keys of three running nodes, and tokens 
   t.strictSame(await onAll((url) => me(url, later)), [200, 200, 200])
 
   age(dataDir, 87_000)
-  t.match(await rotateKeys(dataDir), [/^removed 1 previous key: no token of it is valid any more$/])
+  t.match(await rotateKeys(dataDir), ['removed 1 previous key, whose tokens have expired'])
   await until(publishedKids, (all) => all.every(([kid]) => kid === second))
   t.strictSame(await onAll((url) => me(url, token)), [401, 401, 401], 'a token of the removed key')
   t.strictSame(await onAll((url) => me(url, later)), [200, 200, 200], 'a token of the key that only verifies')

@@ -83,8 +83,8 @@ async function* replay(tokens) {
       title: 'The first refresh token again, immediately',
       ...again,
       meaning:
-        'The token is two refreshes old, but the last refresh was a moment ago: the sender may be a slow tab of yours. ' +
-        'It gets no tokens, and the session continues.'
+        'The token is two refreshes old, but the last refresh was a moment ago: the sender may be a slow tab of ' +
+        'yours. It gets no tokens, and the session continues.'
     }
   }
   while (again.received.body.code === 'AUTH_REFRESH_SUPERSEDED') {
@@ -98,7 +98,8 @@ async function* replay(tokens) {
     ...again,
     meaning:
       again.received.body.code === 'AUTH_REFRESH_REUSED'
-        ? 'Somebody has a copy of the token. The server cannot distinguish the thief from you, so it ends the session for both.'
+        ? 'Somebody has a copy of the token. The server cannot distinguish the thief from you, so it ends the ' +
+          'session for both.'
         : 'The session had already ended: there is nothing left to replay.'
   }
   yield {
@@ -145,8 +146,8 @@ async function* callExpired(tokens) {
     const time = new Date(until).toLocaleTimeString()
     yield {
       note:
-        'The server does not issue tokens that have already expired, so this takes a moment: the oldest token of this ' +
-        `page is valid until ${time}, and is sent then.`,
+        'The server does not issue tokens that have already expired, so this takes a moment: the oldest token of ' +
+        `this page is valid until ${time}, and is sent then.`,
       left: Math.ceil((until - Date.now()) / 1000)
     }
     await pause(Math.min(pollMs, until - Date.now()))

@@ -43,8 +43,8 @@ export function drawParts(token) {
       element(
         'p',
         {},
-        `${bytes} bytes over the other two parts. Only the server’s key can make it; if one character of them changes, ` +
-          'it no longer matches.'
+        `${bytes} bytes over the other two parts. Only the server’s key can make it; if one character of them ` +
+          'changes, it no longer matches.'
       )
     )
   )

@@ -158,7 +158,8 @@ t.test('/live without an upgrade is 426, and any other upgrade gets an ordinary 
     const [name, port] = host.split(':')
     const socket = connect(Number(port), name)
     socket.write(
-      `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nAuthorization: ${headers.authorization}\r\nConnection: Upgrade, close\r\nUpgrade: ${to}\r\n\r\n`
+      `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nAuthorization: ${headers.authorization}\r\n` +
+        `Connection: Upgrade, close\r\nUpgrade: ${to}\r\n\r\n`
     )
     let response = ''
     for await (const chunk of socket) response += chunk

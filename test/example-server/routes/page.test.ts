@@ -35,7 +35,8 @@ t.test("the workshop's other site has an opaque origin, and can be framed by our
   const { headers } = await app.inject('/page/workshop/other-site.html')
   t.equal(
     headers['content-security-policy'],
-    "sandbox allow-forms allow-scripts; default-src 'none'; script-src 'self'; form-action 'self'; frame-ancestors 'self'"
+    "sandbox allow-forms allow-scripts; default-src 'none'; script-src 'self'; form-action 'self'; " +
+      "frame-ancestors 'self'"
   )
   t.equal((await app.inject('/page/workshop/other-site.js')).headers['cross-origin-resource-policy'], 'cross-origin')
 })
