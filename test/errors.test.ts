@@ -3,7 +3,7 @@ import t from 'tap'
 import { AuthError, refusals, type RefusalCode, refusal } from '../plugin/errors.ts'
 import { createApp } from './fixtures/app.ts'
 
-/** How NestJS, `http-errors` and `koa` recognize an error whose status they pass on. */
+/** How NestJS, `http-errors` and `koa` recognize an error whose status they use. */
 function isHttpError(error: unknown): boolean {
   const { expose, statusCode, status } = error as Partial<AuthError>
   return (
@@ -11,29 +11,23 @@ function isHttpError(error: unknown): boolean {
   )
 }
 
-t.test(
-  'every refusal is an error by the convention of http-errors: frameworks pass its status on, and hide the message of a 5xx',
-  async (t) => {
-    const { isHttpError: byHttpErrors } = createRequire(import.meta.resolve('@fastify/static'))('http-errors') as {
-      isHttpError: (error: unknown) => boolean
-    }
-    for (const [code, { status, message }] of Object.entries(refusals)) {
-      const error = new AuthError(code as RefusalCode, 'the precise reason')
-      t.ok(isHttpError(error) && byHttpErrors(error), code)
-      t.strictSame(
-        [error.status, error.statusCode, error.expose, error.message],
-        [status, status, status < 500, message]
-      )
-      t.strictSame(
-        Object.keys(error).sort(),
-        ['code', 'headers', 'name', 'statusCode'],
-        'what a serializer sees is as before'
-      )
-    }
+t.test('AuthError follows http-errors: frameworks use its status, and hide the message of a 5xx', async (t) => {
+  const { isHttpError: byHttpErrors } = createRequire(import.meta.resolve('@fastify/static'))('http-errors') as {
+    isHttpError: (error: unknown) => boolean
   }
-)
+  for (const [code, { status, message }] of Object.entries(refusals)) {
+    const error = new AuthError(code as RefusalCode, 'the precise reason')
+    t.ok(isHttpError(error) && byHttpErrors(error), code)
+    t.strictSame([error.status, error.statusCode, error.expose, error.message], [status, status, status < 500, message])
+    t.strictSame(
+      Object.keys(error).sort(),
+      ['code', 'headers', 'name', 'statusCode'],
+      'a serializer sees these members'
+    )
+  }
+})
 
-t.test('Fastify sends a refusal in its own shape, with no other member', async (t) => {
+t.test('Fastify sends a refusal in its usual shape, without other members', async (t) => {
   const { app } = await createApp()
   t.strictSame((await app.inject('/me')).json(), {
     statusCode: 401,
@@ -43,7 +37,7 @@ t.test('Fastify sends a refusal in its own shape, with no other member', async (
   })
 })
 
-t.test('every refusal is in the catalogue, with its status, its message and its challenge', async (t) => {
+t.test('refusals has the status, the message and the challenge of every code', async (t) => {
   t.strictSame(
     Object.fromEntries(
       Object.entries(refusals).map(([code, { status, message, ...rest }]) => [
@@ -74,25 +68,28 @@ t.test('every refusal is in the catalogue, with its status, its message and its 
   )
 })
 
-t.test('refusal() is an answer: no stack, a detail that nothing serializes, headers of its own', async (t) => {
-  const limit = Error.stackTraceLimit
-  for (const code of Object.keys(refusals) as RefusalCode[]) {
-    const cause = new Error('the cause')
-    const error = refusal(code, 'the precise reason', { cause })
-    const { status, message } = refusals[code]
-    t.type(error, AuthError)
-    t.match(error, { name: 'AuthError', code, statusCode: status, message, detail: 'the precise reason', cause })
-    t.match(error.stack, new RegExp(`^\\w+: ${message}$`), 'no frames')
-    t.strictSame(Object.keys(error).sort(), ['code', 'headers', 'name', 'statusCode'], 'nothing more is enumerable')
-    t.notMatch(JSON.stringify(error), /precise|cause/)
-    t.notMatch(JSON.stringify({ ...error }), /precise|cause/)
-    t.strictSame(error.headers, status === 503 ? { 'retry-after': '2' } : {})
-    t.not(refusal(code).headers, error.headers, 'headers are not shared')
-    t.equal(refusal(code).detail, message)
-    t.equal(Object.isFrozen(error), false)
+t.test(
+  'refusal() returns an error without a stack, with a detail that is not serialized and its own headers',
+  async (t) => {
+    const limit = Error.stackTraceLimit
+    for (const code of Object.keys(refusals) as RefusalCode[]) {
+      const cause = new Error('the cause')
+      const error = refusal(code, 'the precise reason', { cause })
+      const { status, message } = refusals[code]
+      t.type(error, AuthError)
+      t.match(error, { name: 'AuthError', code, statusCode: status, message, detail: 'the precise reason', cause })
+      t.match(error.stack, new RegExp(`^\\w+: ${message}$`), 'no frames')
+      t.strictSame(Object.keys(error).sort(), ['code', 'headers', 'name', 'statusCode'], 'nothing more is enumerable')
+      t.notMatch(JSON.stringify(error), /precise|cause/)
+      t.notMatch(JSON.stringify({ ...error }), /precise|cause/)
+      t.strictSame(error.headers, status === 503 ? { 'retry-after': '2' } : {})
+      t.not(refusal(code).headers, error.headers, 'headers are not shared')
+      t.equal(refusal(code).detail, message)
+      t.equal(Object.isFrozen(error), false)
+    }
+    t.equal(Error.stackTraceLimit, limit, 'the limit is restored')
+    t.match(new Error('x').stack, /errors\.test/)
+    t.throws(() => refusal('NONE' as never), TypeError)
+    t.equal(Error.stackTraceLimit, limit, 'also after a fault')
   }
-  t.equal(Error.stackTraceLimit, limit, 'the limit is restored')
-  t.match(new Error('x').stack, /errors\.test/)
-  t.throws(() => refusal('NONE' as never), TypeError)
-  t.equal(Error.stackTraceLimit, limit, 'also after a fault')
-})
+)

@@ -92,7 +92,7 @@ export function createSessionCookies({
       )
     },
 
-    /** Clears values that contradict each other, whoever set them: otherwise the next request fails too. */
+    /** Clears values that contradict each other. Otherwise the next request would fail too. */
     clearEverywhere: (request: FastifyRequest, which = kinds): void => cookies.clearEverywhere(request, which),
 
     assertFits: cookies.assertFits

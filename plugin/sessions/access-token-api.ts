@@ -25,8 +25,8 @@ export function createAccessTokenApi({ issuer, accessToken, clock, accessTokens,
 
   return {
     /**
-     * Signs an access token without a session: a machine's. Resolves to the token. Signing out does not revoke it: keep
-     * its lifetime short, or store its `jti` for `revoke()`.
+     * Signs an access token for a machine, without a session. Resolves to the token. Signing out does not revoke it:
+     * keep its lifetime short, or store its `jti` for `revoke()`.
      * ```ts
      * const token = await app.accessTokens.sign({ sub: 'backup-job', scope: 'notes:read', lifetimeSeconds: 300 })
      * ```
@@ -56,8 +56,8 @@ export function createAccessTokenApi({ issuer, accessToken, clock, accessTokens,
     },
 
     /**
-     * Verifies a token that does not come with a request (a socket's first message, a job's payload) as `authenticate()`
-     * would. Resolves to what `request.user` would be.
+     * Verifies a token that does not come with a request (a socket's first message, a job's payload) as
+     * `authenticate()` would. Resolves to what `request.user` would be.
      * ```ts
      * const user = await app.accessTokens.verify(token, { scopes: ['jobs:run'] })
      * ```
@@ -86,8 +86,8 @@ export function createAccessTokenApi({ issuer, accessToken, clock, accessTokens,
      * @param exp the token's `exp` claim, in whole seconds since the epoch
      * @throws TypeError if `jti` is not such a string
      * @throws RangeError if `exp` is not an integer, or is later than any of our tokens can expire
-     * @throws AuthError AUTH_STORE_UNAVAILABLE: this process refuses the token all the same, and writes that to
-     * the store later
+     * @throws AuthError AUTH_STORE_UNAVAILABLE: this process refuses the token nevertheless, and the store is updated
+     * later
      */
     async revoke(jti: string, exp: number): Promise<void> {
       if (typeof jti !== 'string' || jti === '' || jti.length > maxJtiLength) {

@@ -15,8 +15,8 @@ export interface Needs {
   /** The `iss` values that are accepted: `issuer` itself, or a trusted issuer's. Default: only `issuer`. */
   readonly issuers?: readonly string[]
   /**
-   * Makes the user `null`, instead of refusing, for a caller without credentials or with a cookie whose token has only
-   * expired or whose session has ended. A wrong `Authorization` header is refused all the same. Default `false`.
+   * Instead of refusing, makes the user `null` if the caller has no credentials, or a cookie whose token has only
+   * expired or whose session has ended. A wrong `Authorization` header is still refused. Default `false`.
    */
   readonly optional?: boolean
   /** Does not exist: use the list `scopes`. */

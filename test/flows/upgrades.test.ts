@@ -40,14 +40,15 @@ async function listen(t: Test, parts: Build[]): Promise<{ app: FastifyInstance; 
   return { app, host: `127.0.0.1:${(app.server.address() as AddressInfo).port}` }
 }
 
-/** Everything that the server sends until it closes the connection. */
+/** Reads everything until the server closes the connection. */
 async function upgrade(t: Test, host: string, path: string): Promise<{ head: string; body: string }> {
   const [name, port] = host.split(':')
   // Half-open connections are left open by this side: the server has to close them.
   const socket = connect({ port: Number(port), host: name!, allowHalfOpen: true })
   t.teardown(() => socket.destroy())
   socket.write(
-    `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`
+    `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+      'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'
   )
   let text = ''
   for await (const chunk of socket) text += chunk
@@ -67,7 +68,7 @@ const orders: [string, Build[], string[]][] = [
 ]
 
 for (const [order, parts, paths] of orders) {
-  // An open connection makes both wait for ever.
+  // Both would wait forever on an open connection.
   t.test(
     `a refused upgrade gets its whole response, its connection is closed, and so is the server: ${order}`,
     { timeout: 10_000 },
@@ -88,17 +89,17 @@ for (const [order, parts, paths] of orders) {
       const socket = new WebSocket(`ws://${host}/live`, {
         headers: { authorization: `Bearer ${await sign!({ sub: 'alice' })}` }
       })
-      t.equal(String((await once(socket, 'message'))[0]), 'hello', 'who may, opens a socket')
+      t.equal(String((await once(socket, 'message'))[0]), 'hello', 'an allowed caller opens a socket')
       await Promise.all([once(socket, 'close'), app.close()])
     }
   )
 }
 
-t.test('a refusal that is no upgrade keeps its connection', async (t) => {
+t.test('a refusal of a request that is not an upgrade keeps its connection', async (t) => {
   const { app, host } = await listen(t, [plugin, plainRoute])
   const response = await fetch(`http://${host}/me`)
   t.strictSame([response.status, response.headers.get('connection')], [401, 'keep-alive'])
-  // Nobody listens for upgrades here, so Node serves this as any request.
+  // Without a listener for upgrades, Node treats this as an ordinary request.
   const [name, port] = host.split(':')
   const socket = connect(Number(port), name)
   socket.write(`GET /me HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`)

@@ -22,7 +22,7 @@ const refused: ResponseSummary = {
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
-/** Who the handler sees; `undefined` would be nobody's promise. */
+/** Shows the user that the handler sees: `null`, never `undefined`, without one. */
 async function echoUser({ user, auth }: Pick<FastifyRequest, 'user' | 'auth'>) {
   const show = (value: unknown) => (value === undefined ? 'undefined' : value)
   return { user: user?.sub ?? show(user), auth: auth?.source ?? show(auth) }
@@ -65,7 +65,7 @@ const wrongNeeds: [unknown, string][] = [
 
 const unavailable = { status: 503, code: 'AUTH_STORE_UNAVAILABLE', challenge: null, cookies: [], cacheControl: null }
 
-t.test('request.authenticate() with wrong needs is a fault of the application, and lets nobody pass', async (t) => {
+t.test('request.authenticate() throws a TypeError for wrong needs, and sets no user', async (t) => {
   let needs: unknown
   const server = await createApp({
     after: (app) =>
@@ -86,7 +86,7 @@ t.test('request.authenticate() with wrong needs is a fault of the application, a
   }
 })
 
-t.test('needs: all scopes, any one role, of the own issuer', async (t) => {
+t.test('assertSatisfies() requires all scopes, one of the roles and our own issuer', async (t) => {
   const scoped = (scope: string) => ({
     status: 403,
     code: 'AUTH_INSUFFICIENT_SCOPE',
@@ -150,7 +150,7 @@ t.test('needs: all scopes, any one role, of the own issuer', async (t) => {
   }
 })
 
-t.test('app.authenticate is the same as a hook, in a list', async (t) => {
+t.test('app.authenticate does the same as a hook in a list', async (t) => {
   const server = await createApp({
     after(app) {
       app.get('/request', { onRequest: [app.authenticate] }, echoUser)
@@ -165,7 +165,7 @@ t.test('app.authenticate is the same as a hook, in a list', async (t) => {
   }
 })
 
-t.test('request.user and request.auth are null before each attempt', async (t) => {
+t.test('request.authenticate() sets request.user and request.auth to null before each attempt', async (t) => {
   const server = await createApp({
     before: (app) =>
       app.addHook('onRequest', async (request) => {
@@ -188,7 +188,7 @@ t.test('request.user and request.auth are null before each attempt', async (t) =
   ])
 })
 
-t.test('request.auth.user is the same object as request.user, and null goes for both', async (t) => {
+t.test('request.auth.user is request.user, and without a user both are null', async (t) => {
   const server = await createApp({
     after(app) {
       app.get('/same', { config: { auth: true } }, async ({ user, auth }) => ({
@@ -214,7 +214,7 @@ t.test('request.auth.user is the same object as request.user, and null goes for 
   t.strictSame((await server.app.inject('/optional')).json(), { same: true, sub: null })
 })
 
-t.test("with whenStale: 'refuse', a silent feed is 503 for every request that presents a token", async (t) => {
+t.test("with whenStale: 'refuse', a stale revocation log is 503 for every request that presents a token", async (t) => {
   const clock = createClock()
   const memory = memoryStore({ clock })
   let down = false

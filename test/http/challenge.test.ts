@@ -5,13 +5,13 @@ import { createApp, challenges, setCookies, issuer } from '../fixtures/app.ts'
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
-/** Who the handler sees; `undefined` would be nobody's promise. */
+/** Shows the user that the handler sees: `null`, never `undefined`, without one. */
 async function echoUser({ user, auth }: Pick<FastifyRequest, 'user' | 'auth'>) {
   const show = (value: unknown) => (value === undefined ? 'undefined' : value)
   return { user: user?.sub ?? show(user), auth: auth?.source ?? show(auth) }
 }
 
-t.test("a refusal keeps its challenge under the host's own error handlers", async (t) => {
+t.test("a refusal keeps its challenge under the application's own error handlers", async (t) => {
   const handlers: [string, Parameters<FastifyInstance['setErrorHandler']>[0], object][] = [
     [
       'that sends a body of its own',
@@ -29,14 +29,14 @@ t.test("a refusal keeps its challenge under the host's own error handlers", asyn
       { oops: 'Authentication is required' }
     ],
     [
-      'that throws it on',
+      'that throws it again',
       (error) => {
         throw error
       },
       { statusCode: 401, code: 'AUTH_NO_CREDENTIALS', error: 'Unauthorized', message: 'Authentication is required' }
     ],
     [
-      'that sends it on',
+      'that sends it',
       (error, _request, reply) => {
         reply.send(error)
       },
@@ -74,7 +74,7 @@ t.test("a refusal keeps its challenge under the host's own error handlers", asyn
   }
 })
 
-t.test('a host that catches a refusal finds what to answer in it', async (t) => {
+t.test('AuthError.headers has what an application that catches a refusal must send', async (t) => {
   const { app } = await createApp({
     after(app) {
       app.get('/caught', async (request, reply) => {
@@ -100,7 +100,7 @@ t.test('a host that catches a refusal finds what to answer in it', async (t) => 
   )
 })
 
-t.test('the realm is quoted', async (t) => {
+t.test('createChallenge() quotes the realm', async (t) => {
   const { app } = await createApp({ plugin: { realm: 'the "inner" \\ circle' } })
   t.equal((await app.inject('/me')).headers['www-authenticate'], 'Bearer realm="the \\"inner\\" \\\\ circle"')
 })

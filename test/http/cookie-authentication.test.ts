@@ -48,7 +48,7 @@ const accessCleared = clearing('__Host-access')
 
 const bothCleared = [accessCleared, clearing('__Host-refresh')]
 
-/** Two users: bob's token comes in the header, alice's in the cookie; and one whose tokens are of no use any more. */
+/** Bob's token is sent in the header, alice's in the cookie. The tokens of the others are expired or revoked. */
 async function createUsers(server: TestApp) {
   const gone = await server.signIn('cookie', { sub: 'carol' })
   const old = await server.signIn('cookie', { sub: 'dave' })
@@ -59,7 +59,7 @@ async function createUsers(server: TestApp) {
   return { bob: await server.signIn('bearer', { sub: 'bob' }), alice: await server.signIn('cookie'), old, ended, gone }
 }
 
-t.test('request.authenticate() has one answer for every cookie', async (t) => {
+t.test('request.authenticate() has one outcome for every access cookie', async (t) => {
   const server = await createApp()
   const { alice, old, ended, gone } = await createUsers(server)
   const mallory = await server.signIn('cookie', { sub: 'mallory' })
@@ -74,14 +74,14 @@ t.test('request.authenticate() has one answer for every cookie', async (t) => {
   const cleared: ResponseSummary = { ...invalid, cookies: [accessCleared] }
   type Nobody = ResponseSummary & { body: unknown }
   const nobody: Nobody = { ...passed, body: { user: null } }
-  /** The cookie, what comes of it, and what comes of it where a user is optional (if that differs). */
+  /** The cookie, its outcome, and its outcome if a user is optional and that differs. */
   const rows: [string, string, ResponseSummary | 'user', Nobody?][] = [
     ['one access cookie', access(token), 'user'],
     ['others around it, without a space', `a=1;${access(token)};b=2`, 'user'],
     ['spaces around it', `a=1;   ${access(token)}  ; b`, 'user'],
     ['an empty one beside it', `__Host-access=; ${access(token)}`, 'user'],
     ['names that end or begin like it', `x__Host-access=1; __Host-accessx=2; ${access(token)}`, 'user'],
-    // Browsers keep no rules of `__Host-` for it: any subdomain could have set it.
+    // Browsers do not enforce `__Host-` for this name: any subdomain could have set it.
     ['a name that begins with a no-break space', `\xa0${access(token)}`, foreign, nobody],
     ['the same behind another cookie', `a=1; \xa0${access(token)}`, foreign, nobody],
     ['the same beside the real one', `\xa0${access('x')}; ${access(token)}`, 'user'],
@@ -130,19 +130,19 @@ t.test('request.authenticate() has one answer for every cookie', async (t) => {
       { ...nobody, cookies: [accessCleared] }
     ],
     [
-      'the session has ended, its refresh cookie beside it',
+      'the session has ended, with its refresh cookie',
       ended.cookie,
       { ...revoked, cookies: bothCleared },
       { ...nobody, cookies: bothCleared }
     ],
     [
-      "the session has ended, another one's refresh cookie beside it",
+      'the session has ended, with the refresh cookie of another',
       `${access(ended.access)}; __Host-refresh=${alice.refresh}`,
       { ...revoked, cookies: [accessCleared] },
       { ...nobody, cookies: [accessCleared] }
     ],
     [
-      'the session has ended, a malformed refresh cookie beside it',
+      'the session has ended, with a malformed refresh cookie',
       `${access(ended.access)}; __Host-refresh=x`,
       { ...revoked, cookies: [accessCleared] },
       { ...nobody, cookies: [accessCleared] }
@@ -167,11 +167,11 @@ t.test('request.authenticate() has one answer for every cookie', async (t) => {
   t.strictSame(server.warnings(), [])
 
   const twice = await server.app.inject({ url: '/me', headers: { cookie: old.cookie } })
-  t.strictSame(summaryOf(twice), expired, 'an expired cookie is kept: it tells expiry from absence')
+  t.strictSame(summaryOf(twice), expired, 'an expired cookie is kept, so that it differs from an absent one')
   t.equal(
     summaryOf(await server.app.inject({ url: '/me', headers: { cookie: 'a=1' } })).code,
     'AUTH_NO_CREDENTIALS',
-    'after the clearing, the next request heals'
+    'after the clearing, the next request has no credentials'
   )
 })
 
@@ -189,7 +189,7 @@ t.test('with cookies: false, no cookie is read, set or cleared', async (t) => {
 })
 
 t.test(
-  'cookies that are refused are cleared with the attributes they were set with, and at the other paths of the URL',
+  'refused cookies are cleared with the attributes that set them, and at the other paths of the URL',
   async (t) => {
     const variants: [TestOptions['plugin'], string, string[]][] = [
       [
@@ -211,7 +211,7 @@ t.test(
     ]
     for (const [plugin, name, lines] of variants) {
       const { app } = await createApp({ plugin: plugin! })
-      // Browsers keep no other cookie with this prefix.
+      // Browsers accept no other cookie with this prefix.
       const elsewhere = name.startsWith('__Host-') ? [] : [lines[0]!.replace('Path=/', 'Path=/me')]
       for (const cookie of [`${name}=x`, `${name}=x; ${name}=y`]) {
         t.strictSame(
@@ -225,7 +225,7 @@ t.test(
 )
 
 t.test(
-  'an access cookie that was revoked by its jti is cleared, and the refresh cookie of its living session is not',
+  'an access cookie that was revoked by its jti is cleared, but not the refresh cookie of its live session',
   async (t) => {
     const server = await createApp()
     const { access, cookie } = await server.signIn('cookie')

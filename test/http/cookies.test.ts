@@ -10,7 +10,7 @@ import { localSigner } from '../fixtures/tokens.ts'
 
 const tooLarge = { status: 500, code: 'AUTH_TOKEN_TOO_LARGE', challenge: null, cookies: [], cacheControl: null }
 
-t.test("assertFits() knows from a token's length alone whether its cookie fits into 4096 bytes", async (t) => {
+t.test("assertFits() decides from a token's length alone whether its cookie fits into 4096 bytes", async (t) => {
   const serialize = await createCookieSerializer()
   for (const option of [
     {},
@@ -41,7 +41,7 @@ t.test("assertFits() knows from a token's length alone whether its cookie fits i
   }
 })
 
-t.test('a refresh whose cookie browsers would drop is a logged 500, and writes nothing', async (t) => {
+t.test('reply.refresh() is a logged 500 and writes nothing if browsers would drop the new cookie', async (t) => {
   const claims = { permissions: 'x'.repeat(2400) }
   const large: KeyOption = {
     key: generateKeyPairSync('rsa', { modulusLength: 4096 }).privateKey,
@@ -59,7 +59,7 @@ t.test('a refresh whose cookie browsers would drop is a logged 500, and writes n
   const { cookie, sessionId } = await before.signIn('cookie', { claims })
   const rowOf = async () => (await before.store.find(sessionId)).row
   const untouched = await rowOf()
-  // More often than late retries are served: what was rotated in vain would end the session as stolen.
+  // More often than `lateRetries` allows: if a rotation were written without effect, the session would end as stolen.
   for (let attempt = 1; attempt <= 6; attempt++) {
     before.clock.advance(700)
     const requests = { refresh: { method: 'POST', url: '/refresh' }, renewal: { method: 'GET', url: '/me' } } as const
@@ -75,6 +75,6 @@ t.test('a refresh whose cookie browsers would drop is a logged 500, and writes n
     }
   }
   const response = await before.app.inject({ method: 'POST', url: '/refresh', headers: { cookie } })
-  t.equal(response.statusCode, 200, 'the same cookies work with the key that came before')
+  t.equal(response.statusCode, 200, 'the same cookies work with the previous key')
   t.equal(setCookies(response).length, 2)
 })

@@ -43,7 +43,7 @@ const revoked: ResponseSummary = {
 const passed: ResponseSummary = { status: 200, code: null, challenge: null, cookies: [], cacheControl: null }
 const accessCleared = clearing('__Host-access')
 
-/** Two users: bob's token comes in the header, alice's in the cookie; and one whose tokens are of no use any more. */
+/** Bob's token is sent in the header, alice's in the cookie. The tokens of the others are expired or revoked. */
 async function createUsers(server: TestApp) {
   const gone = await server.signIn('cookie', { sub: 'carol' })
   const old = await server.signIn('cookie', { sub: 'dave' })
@@ -71,7 +71,7 @@ t.test('with cookies: false, no cookie is read, whatever its name', async (t) =>
 })
 
 t.test(
-  'request.authenticate() has one answer for every Authorization, over a real socket, with and without a valid cookie',
+  'request.authenticate() has one outcome for every Authorization header, with and without a valid cookie',
   async (t) => {
     const server = await createApp()
     t.teardown(() => server.app.close())
@@ -80,7 +80,7 @@ t.test(
     const { bob, alice, old, ended } = await createUsers(server)
     server.events()
 
-    /** `http.request`, for `fetch` joins what is to come twice. */
+    /** By `http.request`, because `fetch` joins headers of the same name. */
     function get(
       path: string,
       lines: [string, string][]
@@ -112,7 +112,7 @@ t.test(
       ['space around it', as(`   Bearer ${token}   `), 'header'],
       ['the name of the header in any case', [['aUTHORIZATION', `Bearer ${token}`]], 'header'],
 
-      ['a token that is none', as('Bearer x'), invalid],
+      ['a string that is not a token', as('Bearer x'), invalid],
       ['a token with a wrong signature', as(`Bearer ${token.slice(0, -4)}AAAA`), invalid],
       ['a refresh token', as(`Bearer ${bob.refresh}`), invalid],
       ['padding at the end', as(`Bearer ${token}==`), invalid],
@@ -138,7 +138,7 @@ t.test(
       ['two lines, the first ambient', [...as('Basic eDp5'), ...as(`Bearer ${token}`)], malformed],
       ['two lines, the second ambient', [...as(`Bearer ${token}`), ...as('Basic eDp5')], malformed],
       [
-        'two lines, of another case',
+        'two lines, in different case',
         [
           ['authorization', 'DPoP x'],
           ['AUTHORIZATION', `Bearer ${token}`]
@@ -226,22 +226,25 @@ t.test(
         { ...invalid, cookies: [accessCleared] }
       )
     })
-    t.strictSame(server.warnings(), [], 'nothing that a client sends is a complaint')
+    t.strictSame(server.warnings(), [], 'no request of a client logs a warning')
   }
 )
-t.test('an Authorization that a hook of the host made something else than text is of no scheme', async (t) => {
-  let value: unknown
-  const server = await createApp({
-    before: (app) =>
-      app.addHook('onRequest', async ({ raw }) => {
-        raw.headers.authorization = value as never
-      })
-  })
-  for (value of [null, 5, {}, false, ['Bearer x']]) {
-    t.strictSame(summaryOf(await server.app.inject('/me')), foreign, JSON.stringify(value))
+t.test(
+  'readCredentials() treats an Authorization that a hook replaced by a non-string as another scheme',
+  async (t) => {
+    let value: unknown
+    const server = await createApp({
+      before: (app) =>
+        app.addHook('onRequest', async ({ raw }) => {
+          raw.headers.authorization = value as never
+        })
+    })
+    for (value of [null, 5, {}, false, ['Bearer x']]) {
+      t.strictSame(summaryOf(await server.app.inject('/me')), foreign, JSON.stringify(value))
+    }
   }
-})
-t.test('readCredentials() reads what HTTP/2 and inject() offer as a raw request', async (t) => {
+)
+t.test('readCredentials() reads the raw requests of HTTP/2 and inject()', async (t) => {
   const read = (headers: Record<string, string>) =>
     readCredentials({ headers, rawHeaders: Object.entries(headers).flat() }, 'a')
   t.strictSame(read({ authorization: 'Bearer x', cookie: 'a=y' }), { kind: 'header', token: 'x' })
@@ -250,6 +253,6 @@ t.test('readCredentials() reads what HTTP/2 and inject() offer as a raw request'
   t.strictSame(
     read({ name: 'authorization', authorization: 'Bearer x' }),
     { kind: 'header', token: 'x' },
-    'a value is no name'
+    'a value is not a name'
   )
 })

@@ -10,7 +10,7 @@ import { createApp, summaryOf, setCookies, type ResponseSummary, type TestApp } 
 
 const own = { origin: undefined, secFetchSite: undefined, host: 'api.example.com', protocol: 'https' }
 
-t.test('isFromOwnSite() has four rules, of which the first that matches decides', async (t) => {
+t.test('isFromOwnSite() has four rules, and the first that matches decides', async (t) => {
   const trusted = new Set(['https://app.example.com', 'http://localhost:5173'])
   const rows: [string, Partial<Look>, boolean][] = [
     ['1: a trusted origin', { origin: 'https://app.example.com' }, true],
@@ -41,7 +41,7 @@ t.test('isFromOwnSite() has four rules, of which the first that matches decides'
     ['2: an empty value', { secFetchSite: '' }, false],
     ['2: twice', { secFetchSite: 'same-origin, same-origin' }, false],
     [
-      '2: same-origin decides before Origin is looked at',
+      '2: same-origin decides before Origin is read',
       { secFetchSite: 'same-origin', origin: 'https://elsewhere.example' },
       true
     ],
@@ -51,7 +51,7 @@ t.test('isFromOwnSite() has four rules, of which the first that matches decides'
       true
     ],
     [
-      '2: same-site decides before Origin is looked at',
+      '2: same-site decides before Origin is read',
       { secFetchSite: 'same-site', origin: 'https://api.example.com' },
       false
     ],
@@ -88,7 +88,7 @@ t.test('isFromOwnSite() has four rules, of which the first that matches decides'
       false
     ],
     [
-      '3: the default port of the other scheme, uncertain',
+      '3: the default port of the other scheme, scheme unknown',
       { origin: 'http://api.example.com', host: 'api.example.com:443', protocol: null },
       false
     ],
@@ -133,7 +133,7 @@ const refused: ResponseSummary = {
   cacheControl: null
 }
 
-/** What an attacker's page, or our own, makes a browser send. */
+/** The headers of requests that an attacker's page, or our own, makes a browser send. */
 const attackers: [string, Record<string, string>][] = [
   ['another origin', { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' }],
   ['another origin, an old browser', { origin: 'https://evil.example' }],
@@ -153,95 +153,99 @@ const friends: [string, Record<string, string>][] = [
   ['a trusted origin', { origin: 'https://app.example.com', 'sec-fetch-site': 'cross-site' }]
 ]
 
-t.test('a cookie-authenticated request that could act is refused from other sites', async (t) => {
-  const server = await createApp({ plugin: { trustedOrigins: ['https://app.example.com'] } })
-  const { app } = server
-  const { cookie, access } = await server.signIn('cookie')
-  server.events()
-  const methods = ['POST', 'PUT', 'PATCH', 'DELETE'] as const
-  const safe = ['GET', 'HEAD', 'OPTIONS'] as const
-
-  for (const [name, headers] of attackers) {
+t.test(
+  'allowsCookie() refuses a cookie-authenticated request from another site, unless it changes nothing',
+  async (t) => {
+    const server = await createApp({ plugin: { trustedOrigins: ['https://app.example.com'] } })
+    const { app } = server
+    const { cookie, access } = await server.signIn('cookie')
     server.events()
-    for (const method of methods) {
-      const request = { method, url: '/me', headers: { ...headers, cookie } }
-      t.strictSame(summaryOf(await app.inject(request)), refused, `${method} from ${name}`)
-      t.strictSame(
-        server.events(),
-        [{ type: 'cross-site-refused', origin: headers.origin ?? null, host: 'localhost:80' }],
-        'the event tells both'
-      )
-      t.strictSame(
-        summaryOf(
-          await app.inject({
-            ...request,
-            headers: { ...request.headers, 'content-type': 'text/plain' },
-            payload: '{"text":"x"}'
-          })
-        ),
-        refused,
-        `${method} of text/plain from ${name}`
-      )
-      const header = await app.inject({
-        method,
-        url: '/me',
-        headers: { ...headers, authorization: `Bearer ${access}` }
-      })
-      t.equal(header.statusCode, 200, `${method} with the token in the header is not affected`)
-      const both = await app.inject({
-        method,
-        url: '/me',
-        headers: { ...headers, cookie, authorization: `Bearer ${access}` }
-      })
-      t.equal(both.statusCode, 200, 'nor with a cookie beside it')
+    const methods = ['POST', 'PUT', 'PATCH', 'DELETE'] as const
+    const safe = ['GET', 'HEAD', 'OPTIONS'] as const
+
+    for (const [name, headers] of attackers) {
       server.events()
-    }
-    for (const method of safe) {
+      for (const method of methods) {
+        const request = { method, url: '/me', headers: { ...headers, cookie } }
+        t.strictSame(summaryOf(await app.inject(request)), refused, `${method} from ${name}`)
+        t.strictSame(
+          server.events(),
+          [{ type: 'cross-site-refused', origin: headers.origin ?? null, host: 'localhost:80' }],
+          'the event has both'
+        )
+        t.strictSame(
+          summaryOf(
+            await app.inject({
+              ...request,
+              headers: { ...request.headers, 'content-type': 'text/plain' },
+              payload: '{"text":"x"}'
+            })
+          ),
+          refused,
+          `${method} of text/plain from ${name}`
+        )
+        const header = await app.inject({
+          method,
+          url: '/me',
+          headers: { ...headers, authorization: `Bearer ${access}` }
+        })
+        t.equal(header.statusCode, 200, `${method} with the token in the header is not affected`)
+        const both = await app.inject({
+          method,
+          url: '/me',
+          headers: { ...headers, cookie, authorization: `Bearer ${access}` }
+        })
+        t.equal(both.statusCode, 200, 'nor together with a cookie')
+        server.events()
+      }
+      for (const method of safe) {
+        t.equal(
+          (await app.inject({ method, url: '/me', headers: { ...headers, cookie } })).statusCode,
+          200,
+          `${method} from ${name}`
+        )
+      }
+      const upgrade = { url: '/me', headers: { ...headers, connection: 'Upgrade', upgrade: 'websocket', cookie } }
+      t.strictSame(summaryOf(await app.inject(upgrade)), refused, `a WebSocket from ${name}`)
       t.equal(
-        (await app.inject({ method, url: '/me', headers: { ...headers, cookie } })).statusCode,
-        200,
-        `${method} from ${name}`
+        (await app.inject({ ...upgrade, headers: { ...upgrade.headers, authorization: `Bearer ${access}` } }))
+          .statusCode,
+        200
+      )
+      t.strictSame(
+        summaryOf(await app.inject({ method: 'POST', url: '/maybe', headers: { ...headers, cookie } })),
+        refused,
+        `and where a user is optional, from ${name}`
       )
     }
-    const upgrade = { url: '/me', headers: { ...headers, connection: 'Upgrade', upgrade: 'websocket', cookie } }
-    t.strictSame(summaryOf(await app.inject(upgrade)), refused, `a WebSocket from ${name}`)
-    t.equal(
-      (await app.inject({ ...upgrade, headers: { ...upgrade.headers, authorization: `Bearer ${access}` } })).statusCode,
-      200
-    )
-    t.strictSame(
-      summaryOf(await app.inject({ method: 'POST', url: '/maybe', headers: { ...headers, cookie } })),
-      refused,
-      `and where a user is optional, from ${name}`
-    )
-  }
-  for (const [name, headers] of friends) {
-    for (const method of [...methods, ...safe]) {
+    for (const [name, headers] of friends) {
+      for (const method of [...methods, ...safe]) {
+        t.equal(
+          (await app.inject({ method, url: '/me', headers: { ...headers, cookie } })).statusCode,
+          200,
+          `${method} from ${name}`
+        )
+      }
       t.equal(
-        (await app.inject({ method, url: '/me', headers: { ...headers, cookie } })).statusCode,
+        (await app.inject({ url: '/me', headers: { ...headers, connection: 'Upgrade', upgrade: 'websocket', cookie } }))
+          .statusCode,
         200,
-        `${method} from ${name}`
+        `a WebSocket from ${name}`
       )
     }
-    t.equal(
-      (await app.inject({ url: '/me', headers: { ...headers, connection: 'Upgrade', upgrade: 'websocket', cookie } }))
-        .statusCode,
-      200,
-      `a WebSocket from ${name}`
-    )
+    server.events()
+
+    const forged = await app.inject({
+      method: 'POST',
+      url: '/me',
+      headers: { origin: 'https://evil.example', cookie: '__Host-access=x' }
+    })
+    t.equal(summaryOf(forged).code, 'AUTH_INVALID_TOKEN', 'a forged cookie is refused as such')
+    t.strictSame(server.warnings(), [])
   }
-  server.events()
+)
 
-  const forged = await app.inject({
-    method: 'POST',
-    url: '/me',
-    headers: { origin: 'https://evil.example', cookie: '__Host-access=x' }
-  })
-  t.equal(summaryOf(forged).code, 'AUTH_INVALID_TOKEN', 'a forged cookie is refused as such')
-  t.strictSame(server.warnings(), [])
-})
-
-t.test('login, refresh and logout by cookie are refused from other sites, on every method', async (t) => {
+t.test('signIn(), refresh() and signOut() by cookie refuse other sites, for every method', async (t) => {
   const server = await createApp({
     plugin: { trustedOrigins: ['https://app.example.com'] },
     after(app) {
@@ -274,7 +278,7 @@ t.test('login, refresh and logout by cookie are refused from other sites, on eve
       headers: { ...headers, 'content-type': 'text/plain' },
       payload: '{"sub":"mallory","transport":"cookie"}'
     })
-    t.strictSame(setCookies(text), [], 'nor by text/plain, which asks no permission first')
+    t.strictSame(setCookies(text), [], 'nor by text/plain, which needs no preflight (CORS)')
     for (const method of ['GET', 'POST'] as const) {
       t.strictSame(
         summaryOf(await app.inject({ method, url: '/refresh', headers: { ...headers, cookie } })),
@@ -303,7 +307,7 @@ t.test('login, refresh and logout by cookie are refused from other sites, on eve
       ),
       refused
     )
-    t.strictSame(await row(sessionId), before, 'and nothing has happened to the session')
+    t.strictSame(await row(sessionId), before, 'the session is unchanged')
 
     t.equal(
       (await login({ ...headers, cookie }, { sub: 'alice', transport: 'bearer' })).statusCode,
@@ -319,7 +323,7 @@ t.test('login, refresh and logout by cookie are refused from other sites, on eve
     t.equal(
       (await app.inject({ method: 'POST', url: '/logout', headers: { ...headers, cookie: 'a=1' } })).statusCode,
       204,
-      'nor is there anything to end without cookies'
+      'nor is a logout without cookies'
     )
     t.equal(
       (await app.inject({ method: 'POST', url: '/logout', headers, payload: { refresh_token: refresh } })).statusCode,
@@ -345,19 +349,19 @@ t.test('login, refresh and logout by cookie are refused from other sites, on eve
   }
 })
 
-t.test('the scheme counts only where it is certain, the host as Fastify knows it', async (t) => {
+t.test('assertSameSite() compares the scheme only if it is certain, and the host that Fastify knows', async (t) => {
   const post = async (server: TestApp, cookie: string, headers: Record<string, string>) =>
     (await server.app.inject({ method: 'POST', url: '/me', headers: { cookie, ...headers } })).statusCode
   const rows: [string, FastifyServerOptions, Record<string, string>, number][] = [
     [
-      'plain http, nobody declared a proxy: https may be in front',
+      'plain http without a declared proxy: https may be in front',
       {},
       { host: 'api.example.com', origin: 'https://api.example.com' },
       200
     ],
     ['the same, and http', {}, { host: 'api.example.com', origin: 'http://api.example.com' }, 200],
     [
-      'a forwarded host that nobody trusts',
+      'a forwarded host that is not trusted',
       {},
       { host: 'api.example.com', 'x-forwarded-host': 'evil.example', origin: 'https://evil.example' },
       403
@@ -381,7 +385,7 @@ t.test('the scheme counts only where it is certain, the host as Fastify knows it
       403
     ],
     [
-      'a proxy that tells the host',
+      'a proxy that forwards the host',
       { trustProxy: true },
       {
         host: 'inner:3000',
@@ -392,7 +396,7 @@ t.test('the scheme counts only where it is certain, the host as Fastify knows it
       200
     ],
     [
-      'a proxy that tells the host, and another origin',
+      'a proxy that forwards the host, and another origin',
       { trustProxy: true },
       {
         host: 'inner:3000',
@@ -427,8 +431,8 @@ t.test('the scheme counts only where it is certain, the host as Fastify knows it
   }
 })
 
-t.test('over a TLS socket, the scheme is certain', async (t) => {
-  // A key that both sides know, so that no certificate is needed.
+t.test('assertSameSite() is certain of the scheme on a TLS socket', async (t) => {
+  // With a pre-shared key, so that no certificate is needed.
   const psk = randomBytes(32)
   const tls = { ciphers: 'PSK', maxVersion: 'TLSv1.2' } as const
   const server = await createApp({ server: { https: { ...tls, pskCallback: () => psk } } as FastifyServerOptions })
@@ -457,9 +461,9 @@ t.test('over a TLS socket, the scheme is certain', async (t) => {
   t.equal(await status(`https://localhost:${port}`, 'localhost'), 403)
 })
 
-t.test('a real WebSocket upgrade is checked before it is answered', async (t) => {
+t.test('allowsCookie() is asked before a real WebSocket upgrade is accepted', async (t) => {
   const server = await createApp({
-    // As `@fastify/websocket` does: an upgrade goes through the routes like any request.
+    // Like `@fastify/websocket`, which routes an upgrade like any other request.
     after: (app) =>
       app.server.on('upgrade', (request, socket: Socket) => {
         const response = new ServerResponse(request)

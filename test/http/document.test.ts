@@ -5,7 +5,8 @@ import authenticate from '../../plugin/index.ts'
 import { issuer, secret, createApp } from '../fixtures/app.ts'
 
 const noSecurity =
-  'The OpenAPI document shows no security: give app.securitySchemes to @fastify/swagger as openapi.components.securitySchemes, or declare "bearerAuth" in swagger.securityDefinitions'
+  'The OpenAPI document shows no security: give app.securitySchemes to @fastify/swagger as ' +
+  'openapi.components.securitySchemes, or declare "bearerAuth" in swagger.securityDefinitions'
 const both = [{ bearerAuth: [] }, { cookieAuth: [] }]
 const bearerAuth = { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' }
 const cookieAuth = { type: 'apiKey', in: 'cookie', name: '__Host-access' }
@@ -35,7 +36,7 @@ interface Document {
 
 type Build = (app: FastifyInstance) => unknown
 
-/** Starts an application of these parts; `read` makes its document. */
+/** Starts an application with these parts; `read` returns its document. */
 async function start(...parts: Build[]) {
   const warnings: string[] = []
   const logger = {
@@ -98,7 +99,7 @@ const options = { issuer, secret }
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
 t.test(
-  'app.swagger() makes a document in every order of registration, in both formats, whatever schemes are declared, with one warning at most',
+  'app.swagger() makes a document in every order of registration, in both formats, with any declared schemes',
   async (t) => {
     const formats: [string, object, unknown][] = [
       ['OpenAPI 3 with both schemes', { openapi }, both],
@@ -177,7 +178,7 @@ t.test(
   }
 )
 
-t.test('a document of a child context, beside that of the root, shows its routes as protected', async (t) => {
+t.test('the document of a child context shows its routes as protected, as the root document does', async (t) => {
   let child: FastifyInstance | undefined
   const { read } = await start(plugin, swaggerWith({ openapi }), (app) =>
     app.register(async (scope) => {
@@ -199,33 +200,30 @@ t.test('a document of a child context, beside that of the root, shows its routes
   t.strictSame(summary(apart.read(child)), shown(both))
 })
 
-t.test(
-  'two contexts with the plugin in one document: each route shows its own, and one warning is enough',
-  async (t) => {
-    const contexts: Build = (app) => {
-      for (const [prefix, cookies] of [
-        ['/one', false],
-        ['/two', {}]
-      ] as const) {
-        app.register(
-          async (scope) => {
-            await scope.register(authenticate, { issuer, secret, cookies })
-            scope.get('/me', { config: { auth: true } }, async () => 'me')
-          },
-          { prefix }
-        )
-      }
+t.test('two registrations in one document: each route shows its own requirements, with one warning', async (t) => {
+  const contexts: Build = (app) => {
+    for (const [prefix, cookies] of [
+      ['/one', false],
+      ['/two', {}]
+    ] as const) {
+      app.register(
+        async (scope) => {
+          await scope.register(authenticate, { issuer, secret, cookies })
+          scope.get('/me', { config: { auth: true } }, async () => 'me')
+        },
+        { prefix }
+      )
     }
-    const { read, warnings } = await start(swaggerWith({ openapi }), contexts)
-    t.match(summary(read()), { '/one/me': [[{ bearerAuth: [] }], '200 401 403'], '/two/me': [both, '200 401 403'] })
-    t.strictSame(warnings, [])
-    const silent = await start(swaggerWith({ openapi: {} }), contexts)
-    t.match(summary(silent.read()), { '/one/me': [undefined, '200 401 403'], '/two/me': [undefined, '200 401 403'] })
-    t.strictSame(silent.warnings, [noSecurity])
   }
-)
+  const { read, warnings } = await start(swaggerWith({ openapi }), contexts)
+  t.match(summary(read()), { '/one/me': [[{ bearerAuth: [] }], '200 401 403'], '/two/me': [both, '200 401 403'] })
+  t.strictSame(warnings, [])
+  const silent = await start(swaggerWith({ openapi: {} }), contexts)
+  t.match(summary(silent.read()), { '/one/me': [undefined, '200 401 403'], '/two/me': [undefined, '200 401 403'] })
+  t.strictSame(silent.warnings, [noSecurity])
+})
 
-t.test("protect: 'all' and routes with an empty config are documented too", async (t) => {
+t.test("documentRoutes() documents protect: 'all' and routes with an empty config", async (t) => {
   const { read } = await start(
     swaggerWith({ openapi }),
     (app) => {
@@ -239,7 +237,7 @@ t.test("protect: 'all' and routes with an empty config are documented too", asyn
   t.match(summary(read()), { '/early': [both, '200 401 403'], '/exempt': [undefined, '200', undefined] })
 })
 
-t.test('an onReady hook of the application that makes the document gets the whole of it', async (t) => {
+t.test('an onReady hook of the application gets the complete document', async (t) => {
   let early: unknown
   await start(
     swaggerWith({ openapi }),
@@ -254,7 +252,7 @@ t.test('an onReady hook of the application that makes the document gets the whol
   t.strictSame(early, shown(both))
 })
 
-t.test("a static document is the application's, unchanged", async (t) => {
+t.test('a static document of the application stays unchanged', async (t) => {
   const document = { openapi: '3.0.3', paths: { '/me': { get: { security: both, responses: {} } } } }
   const given = structuredClone(document)
   const { read, warnings } = await start(plugin, swaggerWith({ mode: 'static', specification: { document } }), routes)
@@ -263,7 +261,7 @@ t.test("a static document is the application's, unchanged", async (t) => {
 })
 
 t.test(
-  'transform and transformObject of the application see the security and the refusals, and their routes do not',
+  'transform and transformObject of the application see the security and the refusals, routes do not',
   async (t) => {
     const schema = { tags: ['mine'], response: { 200: { type: 'string' } } }
     const seenByTransform: unknown[] = []
@@ -297,7 +295,7 @@ t.test(
   }
 )
 
-t.test('what an application decorates as "swagger" itself is left alone', async (t) => {
+t.test('documentRoutes() leaves a decorator "swagger" of the application alone', async (t) => {
   const own = { of: 'the application' }
   const { app } = await start(
     (app) => {
@@ -341,7 +339,7 @@ function transformOther({ schema, url }: { schema?: Record<string, unknown>; url
 }
 
 t.test(
-  'where another kind of schema is compiled, on the instance or on a route, the application starts, and its document shows all',
+  'with schemas of another kind, on the instance or a route, the application starts and documents all',
   async (t) => {
     const schema = { querystring: new OtherSchema(), response: { 200: new OtherSchema() } }
     const otherRoutes =
@@ -410,34 +408,31 @@ t.test(
     t.throws(
       () => read(),
       { name: 'TypeError' },
-      'a scheme that the application names and does not declare is its own mistake'
+      'a scheme that the application names but does not declare is its own mistake'
     )
     t.strictSame(warnings, [])
   }
 )
 
-t.test(
-  'where the transform for Swagger 2 rejects JSON Schemas, the refusals are in the form of Swagger 2',
-  async (t) => {
-    const { read } = await start(
-      plugin,
-      swaggerWith({
-        swagger: { securityDefinitions: { bearerAuth: { type: 'apiKey', in: 'header', name: 'authorization' } } },
-        transform: transformOther
-      }),
-      (app) => {
-        app.get('/me', { config: { auth: true } }, async () => 'me')
-      }
-    )
-    t.strictSame(read().paths['/me']!.get.responses['401'], {
-      description: 'Authentication is required',
-      schema: refusal
-    })
-  }
-)
+t.test('refusals are in the form of Swagger 2 if its transform rejects JSON Schemas', async (t) => {
+  const { read } = await start(
+    plugin,
+    swaggerWith({
+      swagger: { securityDefinitions: { bearerAuth: { type: 'apiKey', in: 'header', name: 'authorization' } } },
+      transform: transformOther
+    }),
+    (app) => {
+      app.get('/me', { config: { auth: true } }, async () => 'me')
+    }
+  )
+  t.strictSame(read().paths['/me']!.get.responses['401'], {
+    description: 'Authentication is required',
+    schema: refusal
+  })
+})
 
 t.test(
-  "a document that fails for a reason of its own fails with the application's error, and shows the security once the reason is gone",
+  "a document that fails with the application's own error shows the security once that error is gone",
   async (t) => {
     let isBroken = true
     const { read, warnings } = await start(
@@ -520,7 +515,7 @@ t.test('the OpenAPI document', async (t) => {
     return { app: documented, paths, components }
   }
 
-  await t.test('says who may call a route and what is answered', async (t) => {
+  await t.test('says who may call a route, and which refusals it has', async (t) => {
     const warnings: string[] = []
     const { app, paths } = await build({ schemes: { mine: { type: 'http', scheme: 'basic' } }, warnings })
     const both = [{ bearerAuth: [] }, { cookieAuth: [] }]
@@ -548,7 +543,7 @@ t.test('the OpenAPI document', async (t) => {
         '/open': undefined,
         '/exempt': undefined
       },
-      "the key route and others' are as they were"
+      'the key route and routes of others are unchanged'
     )
     t.match(answers('/plain'), { 401: unauthorized, 403: ['The request came from another site', refusal] })
     t.match(answers('/needs'), {
@@ -572,23 +567,23 @@ t.test('the OpenAPI document', async (t) => {
       error: 'Unauthorized',
       message: 'Authentication is required'
     }
-    t.strictSame(await body('/plain'), full, 'the schema strips nothing of the refusal')
+    t.strictSame(await body('/plain'), full, 'the schema removes nothing from the refusal')
     const headers = bearer(await app.accessTokens.sign({ sub: 'alice' }))
     t.strictSame(
       await body('/plain', headers),
       { mine: 'my own', statusCode: 1, other: 'kept' },
-      "nor of the host's own 401"
+      "nor from the application's own 401"
     )
     t.strictSame(await body('/own-401', headers), { mine: 'my own' }, "whose own schema is the host's")
   })
 
-  await t.test('names only the header where cookies are off', async (t) => {
+  await t.test('names only the header if cookies are off', async (t) => {
     const { paths, app } = await build({ cookies: false, schemes: { mine: { type: 'http', scheme: 'basic' } } })
     t.strictSame(paths['/plain']!.get.security, [{ bearerAuth: [] }])
     t.strictSame(app.securitySchemes, { bearerAuth: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } })
   })
 
-  await t.test('is written without security, and a warning logged, where the schemes are not declared', async (t) => {
+  await t.test('has no security, and logs a warning, if the schemes are not declared', async (t) => {
     const warnings: string[] = []
     const { paths, app } = await build({
       declared: false,
@@ -599,13 +594,14 @@ t.test('the OpenAPI document', async (t) => {
     t.strictSame(paths['/own-security']!.get.security, [{ mine: [] }])
     t.strictSame(Object.keys(paths['/plain']!.get.responses), ['200', '401', '403'])
     t.strictSame(warnings, [
-      'The OpenAPI document shows no security: give app.securitySchemes to @fastify/swagger as openapi.components.securitySchemes, or declare "bearerAuth" in swagger.securityDefinitions'
+      'The OpenAPI document shows no security: give app.securitySchemes to @fastify/swagger as ' +
+        'openapi.components.securitySchemes, or declare "bearerAuth" in swagger.securityDefinitions'
     ])
-    t.equal((await app.inject('/plain')).statusCode, 401, 'and the route is protected all the same')
+    t.equal((await app.inject('/plain')).statusCode, 401, 'the route is protected nevertheless')
   })
 
   await t.test(
-    'fails as it would without the plugin where the host names a scheme that it does not declare',
+    'fails as it would without the plugin if the application names a scheme that it does not declare',
     async (t) => {
       const warnings: string[] = []
       await t.rejects(build({ warnings }), {
@@ -616,7 +612,7 @@ t.test('the OpenAPI document', async (t) => {
     }
   )
 
-  await t.test('and without @fastify/swagger, no schema is touched', async (t) => {
+  await t.test('changes no schema without @fastify/swagger', async (t) => {
     const schema = { response: { 200: notes } }
     let seenSchema: unknown
     await createApp({

@@ -9,11 +9,16 @@ const open = async () => 'open'
 const plugin = (scope: FastifyInstance) => scope.register(authenticate, options)
 const outside = (url: string) => ({
   name: 'TypeError',
-  message: `The route ${url} has "config.auth", but it is outside the context in which fastify-authenticate is registered. Register the plugin on the instance that declares the route, or on a parent of it. If another plugin registers it, wrap that plugin in fastify-plugin`
+  message:
+    `The route ${url} has "config.auth", but it is outside the context in which fastify-authenticate is registered. ` +
+    'Register the plugin on the instance that declares the route, or on a parent of it. If another plugin registers ' +
+    'it, wrap that plugin in fastify-plugin'
 })
 const notFound = (prefix: string) => ({
   name: 'TypeError',
-  message: `The not-found handler of ${prefix} has "config.auth", which protects routes only. Give it the hook: app.setNotFoundHandler({ preHandler: [app.authenticate] }, handler)`
+  message:
+    `The not-found handler of ${prefix} has "config.auth", which protects routes only. ` +
+    'Give it the hook: app.setNotFoundHandler({ preHandler: [app.authenticate] }, handler)'
 })
 
 t.test('config.auth on a route that the plugin does not reach stops the start', async (t) => {

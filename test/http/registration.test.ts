@@ -8,13 +8,13 @@ const options = { issuer, secret }
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
-/** Who the handler sees; `undefined` would be nobody's promise. */
+/** Shows the user that the handler sees: `null`, never `undefined`, without one. */
 async function echoUser({ user, auth }: Pick<FastifyRequest, 'user' | 'auth'>) {
   const show = (value: unknown) => (value === undefined ? 'undefined' : value)
   return { user: user?.sub ?? show(user), auth: auth?.source ?? show(auth) }
 }
 
-t.test('two sibling contexts have two issuers', async (t) => {
+t.test('sibling contexts have separate issuers', async (t) => {
   const app = fastify()
   const scopes: FastifyInstance[] = []
   for (const [prefix, name] of [
@@ -64,7 +64,7 @@ t.test('two sibling contexts have two issuers', async (t) => {
   await app.close()
 })
 
-t.test('two contexts of one application never share a cookie name', async (t) => {
+t.test('claimCookieNames() refuses a name that another context of the application uses', async (t) => {
   type Cookies = AuthenticateOptions['cookies']
   const start = async (...contexts: (Cookies | undefined)[]) => {
     const app = fastify()
@@ -80,7 +80,8 @@ t.test('two contexts of one application never share a cookie name', async (t) =>
     await app.close()
   }
   const message = (option: string, name: string) =>
-    `Cannot register fastify-authenticate: "cookies.${option}" must differ from the cookie names of this application's other registrations: "${name}" is taken. Choose another name, or set "cookies" to false in one of them`
+    `Cannot register fastify-authenticate: "cookies.${option}" must differ from the cookie names of this application's ` +
+    `other registrations: "${name}" is taken. Choose another name, or set "cookies" to false in one of them`
   const refused: [Cookies | undefined, Cookies | undefined, string, string][] = [
     [undefined, undefined, 'access', '__Host-access'],
     [{}, { access: 'a' }, 'refresh', '__Host-refresh'],
@@ -101,9 +102,10 @@ t.test('two contexts of one application never share a cookie name', async (t) =>
   await start(undefined)
 })
 
-t.test('registering twice fails, with the remedy', async (t) => {
+t.test('claimContext() refuses a second registration, and says what to do', async (t) => {
   const message =
-    'Cannot register fastify-authenticate: "authenticate" is already decorated in this context or a parent. Register it once, or in sibling contexts (app.register(async (scope) => { … }))'
+    'Cannot register fastify-authenticate: "authenticate" is already decorated in this context or a parent. ' +
+    'Register it once, or in sibling contexts (app.register(async (scope) => { … }))'
   await t.rejects(
     async () => {
       await fastify().register(authenticate, options).register(authenticate, options)
@@ -130,7 +132,7 @@ t.test('registering twice fails, with the remedy', async (t) => {
       await fastify().register(child).register(authenticate, options)
     },
     { message: message.replace('this context or a parent', 'a child of this context') },
-    "in a parent: two issuers would judge the child's routes"
+    "in a parent: two issuers would check the child's routes"
   )
   const decorated = fastify()
   decorated.decorate('authenticate', async () => {})
@@ -139,6 +141,6 @@ t.test('registering twice fails, with the remedy', async (t) => {
       await decorated.register(authenticate, options)
     },
     { message },
-    'beside the habit from @fastify/jwt'
+    'with an authenticate() of the application, as @fastify/jwt suggests'
   )
 })

@@ -93,7 +93,7 @@ t.test('cookies.renew lets authenticate() renew in place', async (t) => {
   const row = async (id: string) => (await memory.find(id)).row!
   const pair = (session: { access: string; refresh: string }) =>
     `__Host-access=${session.access}; __Host-refresh=${session.refresh}`
-  /** That the answer carries both new cookies, and that the row has moved on. */
+  /** The response has both new cookies, and the row has a new generation. */
   async function assertRenewed(t: Test, response: LightMyRequestResponse, id: string, name: string) {
     t.strictSame(
       response.cookies.map((cookie) => cookie.name),
@@ -125,7 +125,7 @@ t.test('cookies.renew lets authenticate() renew in place', async (t) => {
       t,
       await app.inject({ url: '/maybe', headers: { cookie: session.cookie } }),
       session.sessionId,
-      'also where a user is optional'
+      'also if a user is optional'
     )
   })
 
@@ -153,7 +153,7 @@ t.test('cookies.renew lets authenticate() renew in place', async (t) => {
     )
   })
 
-  await t.test('by GET from anywhere: a link leads to it', async (t) => {
+  await t.test('by GET from another site: a link leads to it', async (t) => {
     const session = await fresh()
     await assertRenewed(
       t,
@@ -163,7 +163,7 @@ t.test('cookies.renew lets authenticate() renew in place', async (t) => {
     )
   })
 
-  await t.test('before needs are looked at', async (t) => {
+  await t.test('before the requirements are checked', async (t) => {
     const session = await fresh()
     const response = await app.inject({ url: '/scoped', headers: { cookie: session.cookie } })
     t.equal(summaryOf(response).code, 'AUTH_INSUFFICIENT_SCOPE')
@@ -292,7 +292,7 @@ t.test('cookies.renew lets authenticate() renew in place', async (t) => {
     expired
   )
 
-  await t.test('and its failure shows the code of the refresh', async (t) => {
+  await t.test('a failure has the code of the refresh', async (t) => {
     const refused = { status: 401, challenge: challenges.refresh, cookies: bothCleared, cacheControl: null }
     const session = await fresh()
     const other = await server.signIn('cookie', { sub: 'mallory' })
@@ -308,7 +308,7 @@ t.test('cookies.renew lets authenticate() renew in place', async (t) => {
     t.strictSame(
       { ...summaryOf(nobody), body: nobody.json() },
       { ...passed, cookies: bothCleared, body: { user: null } },
-      'optional: nobody, and the cookies are cleared'
+      'optional: no user, and the cookies are cleared'
     )
 
     down = true
@@ -349,7 +349,7 @@ t.test('cookies.renew lets authenticate() renew in place', async (t) => {
   })
 })
 
-t.test('a hook from before the plugin, whose reply is not known, renews nothing, and the route does', async (t) => {
+t.test('a hook that was added before the plugin does not renew, but the route does', async (t) => {
   const users: unknown[] = []
   const server = await createApp({
     plugin: { cookies: { renew: true } },

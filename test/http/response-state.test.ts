@@ -13,7 +13,7 @@ const event = 'data: hello\n\n'
 
 type Handler = (request: FastifyRequest, reply: FastifyReply) => unknown
 
-/** Every way in which a handler can write a response that Fastify does not send. */
+/** Every way to write a response without Fastify. */
 const ways: Record<string, Handler> = {
   'hijack() and writeHead()'(_request, reply) {
     reply.hijack()
@@ -61,7 +61,7 @@ const ways: Record<string, Handler> = {
 
 const pathOf = (name: string) => `/${name.replace(/\W+/g, '-')}`
 
-/** An application with a protected route for each way, which renews, and one that signs in so. */
+/** An application with a protected route for each way, which renews, and one that signs in the same way. */
 async function createRawApp(options: object = {}) {
   const server = await createApp({
     server: options,
@@ -89,7 +89,7 @@ async function listen(app: FastifyInstance): Promise<string> {
   return `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`
 }
 
-/** A browser that keeps what responses set. */
+/** A browser that keeps the cookies of its responses. */
 function createBrowser({ clock }: TestApp, url: string) {
   const jar = createCookieJar(clock)
   const site = 'https://127.0.0.1'
@@ -109,7 +109,7 @@ function createBrowser({ clock }: TestApp, url: string) {
   }
 }
 
-t.test('a renewal reaches the browser however its response is written', async (t) => {
+t.test('a renewal reaches the browser in every way to write its response', async (t) => {
   const server = await createRawApp()
   t.teardown(() => server.app.close())
   const url = await listen(server.app)
@@ -118,7 +118,7 @@ t.test('a renewal reaches the browser however its response is written', async (t
       await t.test(`${name}${prefix && ', authenticated by request.authenticate()'}`, async (t) => {
         const { jar, visit } = createBrowser(server, url)
         await visit(`/login${pathOf('a payload for Fastify')}`, 'POST')
-        // More often than late retries are served: a lost cookie would end the session as stolen.
+        // More often than `lateRetries` allows: a lost cookie would end the session as stolen.
         for (let reconnect = 1; reconnect <= 6; reconnect++) {
           server.clock.advance(700)
           const response = await visit(`${prefix}${pathOf(name)}`)
@@ -130,13 +130,17 @@ t.test('a renewal reaches the browser however its response is written', async (t
           t.equal(jar.values('__Host-refresh')[0]?.split('.')[2], String(reconnect))
         }
         t.equal((await visit('/me')).status, 200, 'the session is alive')
-        t.strictSame((await visit(`${prefix}${pathOf(name)}`)).names, [], 'and what needs no renewal sets nothing')
+        t.strictSame(
+          (await visit(`${prefix}${pathOf(name)}`)).names,
+          [],
+          'a request that needs no renewal sets nothing'
+        )
       })
     }
   }
 })
 
-t.test('a cookie sign-in and a sign-out reach the browser however the response is written', async (t) => {
+t.test('a cookie sign-in and a sign-out reach the browser in every way to write the response', async (t) => {
   const server = await createRawApp()
   t.teardown(() => server.app.close())
   const { jar, visit } = createBrowser(server, await listen(server.app))
@@ -153,7 +157,7 @@ t.test('a cookie sign-in and a sign-out reach the browser however the response i
   }
 })
 
-t.test('inject() sees the same', async (t) => {
+t.test('inject() returns the same cookies', async (t) => {
   const server = await createRawApp()
   for (const name of Object.keys(ways)) {
     const response = await server.app.inject({ method: 'POST', url: `/login${pathOf(name)}` })
@@ -165,7 +169,7 @@ t.test('inject() sees the same', async (t) => {
   }
 })
 
-t.test('over HTTP/2, too', async (t) => {
+t.test('the cookies reach the browser over HTTP/2', async (t) => {
   const server = await createRawApp({ http2: true })
   t.teardown(() => server.app.close())
   const session = connectHttp2(await listen(server.app))
@@ -184,7 +188,7 @@ t.test('over HTTP/2, too', async (t) => {
   }
 })
 
-t.test("a host's own cookies stay beside ours, once each, in whatever form it gives them", async (t) => {
+t.test("the application's own cookies stay, once each, in every form of writeHead()'s headers", async (t) => {
   const hosts: [string, Handler, string[]][] = [
     ['an object', (_request, { raw }) => raw.writeHead(200, { 'Set-Cookie': 'host=1' }), ['host=1']],
     [
@@ -239,7 +243,7 @@ t.test("a host's own cookies stay beside ours, once each, in whatever form it gi
   }
 })
 
-t.test('the last value of a cookie wins on a raw response too, and nothing is sent twice', async (t) => {
+t.test('the last value of a cookie wins on a raw response too, and no cookie is sent twice', async (t) => {
   const server = await createApp({
     after: (app) =>
       app.post('/again', async (_request, reply) => {
@@ -258,48 +262,45 @@ t.test('the last value of a cookie wins on a raw response too, and nothing is se
   )
 })
 
-t.test(
-  'when the headers have been sent, nothing is written: a sign-in and a refresh throw, and no renewal happens',
-  async (t) => {
-    const outcomes: unknown[] = []
-    const late =
-      (act: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>): Handler =>
-      async (request, reply) => {
-        reply.hijack()
-        reply.raw.writeHead(200, stream)
-        await act(request, reply).then(
-          (value) => outcomes.push(value),
-          (error) => outcomes.push(error)
-        )
-        reply.raw.end(event)
-      }
-    const server = await createApp({
-      plugin: { cookies: { renew: true } },
-      after(app) {
-        app.post('/late-login', late((_request, reply) => reply.signIn({ sub: 'bob', transport: 'cookie' })) as never)
-        app.post('/late-refresh', late((_request, reply) => reply.refresh()) as never)
-        app.get('/late-me', late((request) => request.authenticate()) as never)
-        app.post('/late-logout', late((_request, reply) => reply.signOut()) as never)
-      }
-    })
-    const { cookie, sessionId } = await server.signIn('cookie')
-    server.clock.advance(700)
-    const outcome = async (method: 'GET' | 'POST', url: string) => {
-      t.strictSame(setCookies(await server.app.inject({ method, url, headers: { cookie } })), [])
-      return outcomes.pop()
+t.test('once the headers are sent, sign-in and refresh throw, nothing renews and nothing is written', async (t) => {
+  const outcomes: unknown[] = []
+  const late =
+    (act: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>): Handler =>
+    async (request, reply) => {
+      reply.hijack()
+      reply.raw.writeHead(200, stream)
+      await act(request, reply).then(
+        (value) => outcomes.push(value),
+        (error) => outcomes.push(error)
+      )
+      reply.raw.end(event)
     }
-    t.match(await outcome('POST', '/late-login'), {
-      name: 'TypeError',
-      message: 'signIn() with transport "cookie" must be called before the response\'s headers are sent'
-    })
-    t.match(await outcome('POST', '/late-refresh'), {
-      name: 'TypeError',
-      message: "refresh() by cookie must be called before the response's headers are sent"
-    })
-    t.match(await outcome('GET', '/late-me'), { code: 'AUTH_EXPIRED_TOKEN' })
-    t.strictSame(await server.app.sessions.list('bob'), [])
-    t.match((await server.store.find(sessionId)).row, { generation: 0, revokedAt: null })
-    t.equal(await outcome('POST', '/late-logout'), undefined, 'a sign-out ends the session all the same')
-    t.equal((await server.store.find(sessionId)).row?.revokedAt, server.clock())
+  const server = await createApp({
+    plugin: { cookies: { renew: true } },
+    after(app) {
+      app.post('/late-login', late((_request, reply) => reply.signIn({ sub: 'bob', transport: 'cookie' })) as never)
+      app.post('/late-refresh', late((_request, reply) => reply.refresh()) as never)
+      app.get('/late-me', late((request) => request.authenticate()) as never)
+      app.post('/late-logout', late((_request, reply) => reply.signOut()) as never)
+    }
+  })
+  const { cookie, sessionId } = await server.signIn('cookie')
+  server.clock.advance(700)
+  const outcome = async (method: 'GET' | 'POST', url: string) => {
+    t.strictSame(setCookies(await server.app.inject({ method, url, headers: { cookie } })), [])
+    return outcomes.pop()
   }
-)
+  t.match(await outcome('POST', '/late-login'), {
+    name: 'TypeError',
+    message: 'signIn() with transport "cookie" must be called before the response\'s headers are sent'
+  })
+  t.match(await outcome('POST', '/late-refresh'), {
+    name: 'TypeError',
+    message: "refresh() by cookie must be called before the response's headers are sent"
+  })
+  t.match(await outcome('GET', '/late-me'), { code: 'AUTH_EXPIRED_TOKEN' })
+  t.strictSame(await server.app.sessions.list('bob'), [])
+  t.match((await server.store.find(sessionId)).row, { generation: 0, revokedAt: null })
+  t.equal(await outcome('POST', '/late-logout'), undefined, 'a sign-out ends the session nevertheless')
+  t.equal((await server.store.find(sessionId)).row?.revokedAt, server.clock())
+})

@@ -1,7 +1,7 @@
 import fastify from 'fastify'
 import t from 'tap'
 
-// As fastify-cli and @fastify/autoload do it: the plugin's file is loaded when the server exists.
+// Like fastify-cli and @fastify/autoload, which load the plugin's file when the server exists.
 const [app, late] = [fastify(), fastify()]
 const config = { auth: true }
 const open = async () => 'open'
@@ -10,19 +10,16 @@ app.get('/early', { config }, open)
 const { default: authenticate } = await import('../../plugin/index.ts')
 const options = { issuer: 'https://api.example.com', secret: 'the secret of the tests, of 32 bytes at least' }
 
-t.test(
-  'an application that existed before the plugin was imported is protected: routes, and not-found handlers too',
-  async (t) => {
-    await app.register(authenticate, options)
-    app.get('/late', { config }, open)
-    await app.ready()
-    const status = async (url: string) => (await app.inject(url)).statusCode
-    t.strictSame([await status('/early'), await status('/late'), await status('/nowhere')], [401, 401, 401])
-    await app.close()
-  }
-)
+t.test('routes and not-found handlers are protected in an application that is older than the import', async (t) => {
+  await app.register(authenticate, options)
+  app.get('/late', { config }, open)
+  await app.ready()
+  const status = async (url: string) => (await app.inject(url)).statusCode
+  t.strictSame([await status('/early'), await status('/late'), await status('/nowhere')], [401, 401, 401])
+  await app.close()
+})
 
-t.test('there, what is declared out of reach once the plugin is registered stops the start all the same', async (t) => {
+t.test('a route out of reach that is declared after the registration stops the start there too', async (t) => {
   await late.register(async (scope) => {
     await scope.register(authenticate, options)
   })

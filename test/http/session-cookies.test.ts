@@ -13,7 +13,7 @@ const invalid = { status: 401, code: 'AUTH_INVALID_TOKEN', challenge: challenges
 
 type Cookies = NonNullable<Exclude<AuthenticateOptions['cookies'], false>>
 
-/** An application whose routes are also below /api, and a browser. */
+/** An application with its routes also below /api, and a browser. */
 async function createSite(cookies: Cookies = names, plugin: Partial<AuthenticateOptions> = {}) {
   const server = await createApp({
     plugin: { cookies, ...plugin },
@@ -41,7 +41,7 @@ async function createSite(cookies: Cookies = names, plugin: Partial<Authenticate
   }
 }
 
-/** Tokens of a session, not of this browser's. */
+/** Tokens of a session of another browser. */
 async function sessionOf(server: TestApp, sub: string) {
   const { access_token: access, refresh_token: refresh } = (
     await server.app.inject({ method: 'POST', url: '/login', payload: { sub, transport: 'bearer' } })
@@ -63,7 +63,7 @@ const leftovers: [string, string][] = [
 ]
 
 for (const [name, attributes] of leftovers) {
-  t.test(`a leftover with ${name} does not keep a browser out`, async (t) => {
+  t.test(`a leftover with ${name} does not lock a browser out`, async (t) => {
     await t.test('when it is not ours, beside a good cookie', async (t) => {
       const { jar, signIn, me } = await createSite()
       await signIn()
@@ -147,7 +147,7 @@ for (const [name, attributes] of leftovers) {
   })
 }
 
-t.test('changing the option "domain" keeps no browser out', async (t) => {
+t.test('changing the option "domain" does not lock a browser out', async (t) => {
   const settings: Cookies[] = [{ ...names, domain: 'example.com' }, { ...names, domain: 'api.example.com' }, names]
   for (const before of settings) {
     for (const after of settings) {
@@ -173,7 +173,7 @@ t.test('changing the option "domain" keeps no browser out', async (t) => {
   }
 })
 
-t.test('a browser with more leftovers than one response can clear heals with a few requests', async (t) => {
+t.test('a browser with more leftovers than one response can clear recovers within a few requests', async (t) => {
   const { server, jar, signIn, me } = await createSite()
   const paths = ['/', '/api', '/api/', '/api/v1', '/api/v1/', '/api/v1/maybe']
   const domains = ['', '; Domain=api.example.com', '; Domain=example.com']
@@ -195,7 +195,7 @@ t.test('a browser with more leftovers than one response can clear heals with a f
 })
 
 t.test(
-  'scopesSentTo() has every scope from which a browser sends a cookie, and nothing that could break a header',
+  'scopesSentTo() returns every scope from which a browser sends a cookie, without unsafe characters',
   async (t) => {
     const scopes = (hostname: string, originalUrl: string) =>
       scopesSentTo({ hostname, originalUrl }).map(({ domain, path }) => `${domain ?? '-'} ${path}`)
@@ -235,7 +235,7 @@ t.test(
   }
 )
 
-/** Two applications on one host, with one name of cookies: browsers keep no ports apart. */
+/** Two applications on one host with the same cookie names: cookies do not distinguish ports (RFC 6265 §8.5). */
 async function createNeighbours(cookies: Cookies = names) {
   const one = await createSite(cookies, { issuer: 'http://localhost:3000' })
   const { clock } = one.server
@@ -273,48 +273,45 @@ for (const cookies of [names, { access: '__Host-a', refresh: '__Host-r', renew: 
         t.strictSame(
           { ...summaryOf(optional), body: optional.body },
           { ...nobody, body: 'nobody' },
-          'an optional route has nobody'
+          'an optional route has no user'
         )
         t.strictSame(summaryOf(await visit(one, '/api/me')), noCredentials)
         t.strictSame(summaryOf(await visit(one, '/api/refresh', {})), noCredentials)
         t.strictSame(summaryOf(await visit(one, '/logout', {})), { ...nobody, status: 204 })
         t.equal(jar.header('https://localhost/'), before)
       }
-      t.equal((await visit(two, '/api/refresh', {})).statusCode, 200, 'the session next door lives')
+      t.equal((await visit(two, '/api/refresh', {})).statusCode, 200, 'the session of the neighbour is live')
       t.equal((await visit(two, '/api/me')).body, 'bob')
       await visit(one, '/login', { sub: 'alice', transport: 'cookie' })
-      t.equal((await visit(one, '/api/me')).body, 'alice', 'who signs in here takes the place')
-      t.equal((await two.server.app.sessions.list('bob')).length, 1, 'and ends nothing next door')
+      t.equal((await visit(one, '/api/me')).body, 'alice', 'a sign-in here replaces the cookies')
+      t.equal((await two.server.app.sessions.list('bob')).length, 1, 'and ends no session of the neighbour')
     }
   )
 }
 
-t.test(
-  "a cookie of a parent domain's application does not stand in for ours, nor is it cleared with ours",
-  async (t) => {
-    const { server, jar, signIn, me, refresh } = await createSite()
-    const sso = await createApp({ plugin: { issuer: 'https://sso.example.com', cookies: names, clock: server.clock } })
-    const theirs = await sessionOf(sso, 'bob')
-    const leave = () => {
-      jar.set(`${site}/api/login`, `a=${theirs.access}; Domain=example.com; Path=/; Secure`)
-      jar.set(`${site}/api/login`, `r=${theirs.refresh}; Domain=example.com; Path=/; Secure`)
-    }
-    leave()
-    const kept = ['a .example.com /', 'r .example.com /']
-    await signIn()
-    t.equal((await me()).body, 'alice', 'ours counts beside it')
-    server.clock.advance(700)
-    t.equal(summaryOf(await me()).code, 'AUTH_EXPIRED_TOKEN')
-    t.equal((await refresh()).statusCode, 200)
-    t.equal((await me()).body, 'alice')
-    jar.set(`${site}/`, 'a=forged; Path=/; Secure')
-    t.match(summaryOf(await me()), invalid)
-    t.strictSame(jar.scopes(), [...kept, 'r api.example.com /'].sort(), 'a bad one of ours is cleared alone')
-    await signIn()
-    t.equal((await jar.visit(server.app, `${site}/logout`, { method: 'POST' })).statusCode, 204)
-    t.strictSame(jar.scopes(), kept, 'and so is a good one, at sign-out')
+t.test("a cookie of a parent domain's application does not count as ours, and is not cleared with ours", async (t) => {
+  const { server, jar, signIn, me, refresh } = await createSite()
+  const sso = await createApp({ plugin: { issuer: 'https://sso.example.com', cookies: names, clock: server.clock } })
+  const theirs = await sessionOf(sso, 'bob')
+  const leave = () => {
+    jar.set(`${site}/api/login`, `a=${theirs.access}; Domain=example.com; Path=/; Secure`)
+    jar.set(`${site}/api/login`, `r=${theirs.refresh}; Domain=example.com; Path=/; Secure`)
   }
-)
+  leave()
+  const kept = ['a .example.com /', 'r .example.com /']
+  await signIn()
+  t.equal((await me()).body, 'alice', 'our own cookie counts')
+  server.clock.advance(700)
+  t.equal(summaryOf(await me()).code, 'AUTH_EXPIRED_TOKEN')
+  t.equal((await refresh()).statusCode, 200)
+  t.equal((await me()).body, 'alice')
+  jar.set(`${site}/`, 'a=forged; Path=/; Secure')
+  t.match(summaryOf(await me()), invalid)
+  t.strictSame(jar.scopes(), [...kept, 'r api.example.com /'].sort(), 'only our bad cookie is cleared')
+  await signIn()
+  t.equal((await jar.visit(server.app, `${site}/logout`, { method: 'POST' })).statusCode, 204)
+  t.strictSame(jar.scopes(), kept, 'and so is a good one, at sign-out')
+})
 
 t.test("a token of a trusted issuer in the cookie is not another application's", async (t) => {
   const trustedIssuers = [
@@ -329,33 +326,30 @@ t.test("a token of a trusted issuer in the cookie is not another application's",
   const idp = await createApp({ plugin: { issuer: 'https://idp.example.com', clock: server.clock } })
   jar.set(`${site}/api/login`, `a=${(await sessionOf(idp, 'bob')).access}; Path=/; Secure`)
   t.match(summaryOf(await me()), invalid)
-  t.strictSame(jar.scopes(), [], 'where it is not accepted, it is cleared as it was before')
+  t.strictSame(jar.scopes(), [], 'a route that does not accept it clears it')
 })
 
-t.test(
-  'of the refresh cookies of one session the latest generation counts, and no old one ends the session',
-  async (t) => {
-    const { server, jar, signIn, refresh } = await createSite()
-    await signIn()
-    const old = jar.values('r')[0]!
-    for (let generation = 1; generation <= 3; generation++) {
-      server.clock.advance(60)
-      await refresh()
-    }
-    const [current] = jar.values('r')
-    for (const values of [
-      [old, current],
-      [current, old]
-    ]) {
-      const cookie = values.map((value) => `r=${value}`).join('; ')
-      const response = await server.app.inject({ method: 'POST', url: '/refresh', headers: { cookie } })
-      t.equal(response.statusCode, 200)
-    }
-    t.equal((await server.app.sessions.list('alice')).length, 1)
+t.test('of several refresh cookies of one session the latest counts, and an old one does not end it', async (t) => {
+  const { server, jar, signIn, refresh } = await createSite()
+  await signIn()
+  const old = jar.values('r')[0]!
+  for (let generation = 1; generation <= 3; generation++) {
+    server.clock.advance(60)
+    await refresh()
   }
-)
+  const [current] = jar.values('r')
+  for (const values of [
+    [old, current],
+    [current, old]
+  ]) {
+    const cookie = values.map((value) => `r=${value}`).join('; ')
+    const response = await server.app.inject({ method: 'POST', url: '/refresh', headers: { cookie } })
+    t.equal(response.statusCode, 200)
+  }
+  t.equal((await server.app.sessions.list('alice')).length, 1)
+})
 
-t.test("a refresh cookie of a session that has ended does not count beside a living one's", async (t) => {
+t.test('the refresh cookie of an ended session does not count beside that of a live one', async (t) => {
   const { server, jar, signIn, refresh } = await createSite()
   const other = await sessionOf(server, 'mallory')
   await server.app.sessions.revokeAll('mallory')
@@ -366,7 +360,7 @@ t.test("a refresh cookie of a session that has ended does not count beside a liv
   t.strictSame(jar.scopes(), ['a api.example.com /', 'r api.example.com /'])
 })
 
-t.test('among several access cookies, a key that is not known is loaded, for a token of ours only', async (t) => {
+t.test('with several access cookies, only a token of our own issuer loads an unknown key', async (t) => {
   const [old, young] = ['old', 'young'].map((kid) => ({ key: generateKeyPairSync('ed25519').privateKey, kid })) as [
     KeyOption,
     KeyOption
@@ -403,7 +397,7 @@ t.test('among several access cookies, a key that is not known is loaded, for a t
   t.equal(loads, 2)
 })
 
-t.test("a session cannot be planted beside the victim's: it never counts", async (t) => {
+t.test("a session that is planted beside the victim's never counts", async (t) => {
   const { server, jar, signIn, me, refresh } = await createSite()
   const mallory = await sessionOf(server, 'mallory')
   const plant = () => {

@@ -77,47 +77,44 @@ function createCountingStore(clock: () => number) {
   return { store, calls: () => calls.splice(0) }
 }
 
-t.test(
-  'sign-out by access token needs a good signature, our issuer and a session, whatever else has changed',
-  async (t) => {
-    const changes: [string, Partial<AuthenticateOptions>][] = [
-      ['the schema of the claims', { accessToken: { claims: Type.Object({ tenant: Type.String() }) } }],
-      ['the type', { accessToken: { type: 'JWT' } }],
-      ['the audience', { audience: 'another' }],
-      ['the maximal lifetime', { accessToken: { maxLifetimeSeconds: 300, lifetimeSeconds: 300 } }],
-      ['the active key', { secret: ['the new secret, of 32 bytes at the very least', secret] }],
-      [
-        'the algorithm',
-        {
-          keys: [
-            { key: generateKeyPairSync('ed25519').privateKey, state: 'active' },
-            {
-              key: { kty: 'oct', k: Buffer.from(secret).toString('base64url') },
-              kid: localSigner.kid,
-              state: 'previous'
-            }
-          ]
-        }
-      ]
-    ]
-    for (const [name, plugin] of changes) {
-      for (const headersOf of [bearer, (token: string) => ({ cookie: `__Host-access=${token}` })]) {
-        const before = await createApp()
-        const session = await before.signIn('cookie')
-        const after = await createApp({ plugin: { store: before.store, clock: before.clock, ...plugin } })
-        const headers = headersOf(session.access)
-        t.strictSame(await logout(after, headers), { ...done, cookies: 'cookie' in headers ? cleared : [] }, name)
-        t.notOk(await isLive(before, session.sessionId), `${name}: the session has ended`)
-
-        const next = await before.signIn('cookie')
-        if ('cookie' in headers) await login(after, { cookie: `__Host-access=${next.access}` })
-        t.equal(await isLive(before, next.sessionId), !('cookie' in headers), 'a cookie sign-in ends it too')
+t.test('reply.signOut() by access token needs only a good signature, our issuer and a session', async (t) => {
+  const changes: [string, Partial<AuthenticateOptions>][] = [
+    ['the schema of the claims', { accessToken: { claims: Type.Object({ tenant: Type.String() }) } }],
+    ['the type', { accessToken: { type: 'JWT' } }],
+    ['the audience', { audience: 'another' }],
+    ['the maximal lifetime', { accessToken: { maxLifetimeSeconds: 300, lifetimeSeconds: 300 } }],
+    ['the active key', { secret: ['the new secret, of 32 bytes at the very least', secret] }],
+    [
+      'the algorithm',
+      {
+        keys: [
+          { key: generateKeyPairSync('ed25519').privateKey, state: 'active' },
+          {
+            key: { kty: 'oct', k: Buffer.from(secret).toString('base64url') },
+            kid: localSigner.kid,
+            state: 'previous'
+          }
+        ]
       }
+    ]
+  ]
+  for (const [name, plugin] of changes) {
+    for (const headersOf of [bearer, (token: string) => ({ cookie: `__Host-access=${token}` })]) {
+      const before = await createApp()
+      const session = await before.signIn('cookie')
+      const after = await createApp({ plugin: { store: before.store, clock: before.clock, ...plugin } })
+      const headers = headersOf(session.access)
+      t.strictSame(await logout(after, headers), { ...done, cookies: 'cookie' in headers ? cleared : [] }, name)
+      t.notOk(await isLive(before, session.sessionId), `${name}: the session has ended`)
+
+      const next = await before.signIn('cookie')
+      if ('cookie' in headers) await login(after, { cookie: `__Host-access=${next.access}` })
+      t.equal(await isLive(before, next.sessionId), !('cookie' in headers), 'a cookie sign-in ends it too')
     }
   }
-)
+})
 
-t.test('sign-out by access token reads nothing but the signature, iss, exp and sid', async (t) => {
+t.test('reply.signOut() by access token reads only the signature, iss, exp and sid', async (t) => {
   const server = await createApp()
   const odd: [string, object][] = [
     ['another typ', { header: { typ: 'JWT' } }],
@@ -145,11 +142,11 @@ t.test('sign-out by access token reads nothing but the signature, iss, exp and s
   t.strictSame(
     summaryOf(await server.app.inject({ url: '/me', headers: bearer(other) })),
     invalid,
-    'and a sign-out teaches nothing to authenticate()'
+    'a sign-out puts nothing into the cache of authenticate()'
   )
 })
 
-t.test('sign-out by a header that cannot be read is refused, and ends nothing', async (t) => {
+t.test('reply.signOut() refuses a header that cannot be read, and ends nothing', async (t) => {
   const server = await createApp()
   const { sessionId, access, cookie, refresh } = await server.signIn('cookie')
   const idp = {
@@ -198,41 +195,38 @@ t.test('sign-out by a header that cannot be read is refused, and ends nothing', 
   t.strictSame(server.warnings(), [])
 })
 
-t.test(
-  'sign-out by access token ends its session until maxLifetimeSeconds after its expiry, and not later',
-  async (t) => {
-    const idleSeconds = 30 * 86_400
-    for (const maxLifetimeSeconds of [600, 86_400]) {
-      for (const [late, ends] of [
-        [0, true],
-        [maxLifetimeSeconds, true],
-        [maxLifetimeSeconds + 1, false],
-        [80 * 86_400, false]
-      ] as const) {
-        const server = await createApp({
-          plugin: {
-            accessToken: { maxLifetimeSeconds },
-            refreshToken: { idleSeconds: 4 * idleSeconds, absoluteSeconds: 4 * idleSeconds }
-          }
-        })
-        const { access, sessionId } = await server.signIn('cookie')
-        server.clock.advance(600 + late)
-        t.strictSame(await logout(server, bearer(access)), done, `${late} seconds after its expiry`)
-        t.equal(await isLive(server, sessionId), !ends)
-        t.strictSame(
-          await logout(server, { cookie: `__Host-access=${access}` }),
-          { ...done, cookies: cleared },
-          'by cookie, it is cleared in any case'
-        )
-        t.equal(await isLive(server, sessionId), !ends)
-        await login(server, { cookie: `__Host-access=${access}` })
-        t.equal(await isLive(server, sessionId), !ends, 'nor does a sign-in end it')
-      }
+t.test('reply.signOut() by access token ends its session up to maxLifetimeSeconds after its expiry', async (t) => {
+  const idleSeconds = 30 * 86_400
+  for (const maxLifetimeSeconds of [600, 86_400]) {
+    for (const [late, ends] of [
+      [0, true],
+      [maxLifetimeSeconds, true],
+      [maxLifetimeSeconds + 1, false],
+      [80 * 86_400, false]
+    ] as const) {
+      const server = await createApp({
+        plugin: {
+          accessToken: { maxLifetimeSeconds },
+          refreshToken: { idleSeconds: 4 * idleSeconds, absoluteSeconds: 4 * idleSeconds }
+        }
+      })
+      const { access, sessionId } = await server.signIn('cookie')
+      server.clock.advance(600 + late)
+      t.strictSame(await logout(server, bearer(access)), done, `${late} seconds after its expiry`)
+      t.equal(await isLive(server, sessionId), !ends)
+      t.strictSame(
+        await logout(server, { cookie: `__Host-access=${access}` }),
+        { ...done, cookies: cleared },
+        'by cookie, it is cleared in any case'
+      )
+      t.equal(await isLive(server, sessionId), !ends)
+      await login(server, { cookie: `__Host-access=${access}` })
+      t.equal(await isLive(server, sessionId), !ends, 'nor does a sign-in end it')
     }
   }
-)
+})
 
-t.test('sign-out by a token without a session succeeds, and ends nothing', async (t) => {
+t.test('reply.signOut() by a token without a session succeeds, and ends nothing', async (t) => {
   const server = await createApp()
   const { sessionId } = await server.signIn('cookie')
   const token = await server.app.accessTokens.sign({ sub: 'alice' })
@@ -241,7 +235,7 @@ t.test('sign-out by a token without a session succeeds, and ends nothing', async
   t.ok(await isLive(server, sessionId))
 })
 
-t.test('sign-out by a token whose key this node does not know yet loads the keys again', async (t) => {
+t.test('reply.signOut() by a token with an unknown key loads the keys again', async (t) => {
   const old = { key: generateKeyPairSync('ed25519').privateKey, kid: 'old' }
   const young = { key: generateKeyPairSync('ed25519').privateKey, kid: 'young' }
   const moved: KeyOption[] = [
@@ -281,9 +275,9 @@ t.test('sign-out by a token whose key this node does not know yet loads the keys
       t.strictSame(
         await logout(server, { cookie: session.cookie }),
         { ...unavailable, cookies },
-        'a refresh cookie beside it'
+        'with a refresh cookie'
       )
-      t.notOk(await isLive(server, session.sessionId), 'proves the session all the same')
+      t.notOk(await isLive(server, session.sessionId), 'the refresh cookie proves the session nevertheless')
     }
 
     load = async () => moved
@@ -291,7 +285,7 @@ t.test('sign-out by a token whose key this node does not know yet loads the keys
     t.strictSame(await logout(server, headersOf(next.access)), { ...done, cookies }, `by ${way}`)
     t.notOk(await isLive(server, next.sessionId))
 
-    // Another node, whose first look at an unknown key brings it.
+    // Another node, which loads the key when it first sees it.
     let list: readonly KeyOption[] = [old]
     const third = await createApp({ plugin: { keys: async () => list, store: server.store, clock: server.clock } })
     const last = await ahead.signIn('cookie')
@@ -306,7 +300,7 @@ t.test('sign-out by a token whose key this node does not know yet loads the keys
   }
 })
 
-t.test('a token of another issuer causes no load of the keys', async (t) => {
+t.test('reply.signOut() by a token of another issuer does not load the keys', async (t) => {
   let loads = 0
   const server = await createApp({
     plugin: {
@@ -326,7 +320,7 @@ t.test('a token of another issuer causes no load of the keys', async (t) => {
   t.equal(loads, 1)
 })
 
-t.test('one request ends at most four sessions and reads at most eight values of a cookie', async (t) => {
+t.test('reply.signOut() ends at most four sessions and reads at most eight values of a cookie', async (t) => {
   const clock = createClock()
   const counted = createCountingStore(clock)
   const server = await createApp({ plugin: { store: counted.store, clock } })
@@ -358,12 +352,10 @@ t.test('one request ends at most four sessions and reads at most eight values of
 
   await t.test('four sessions', async (t) => {
     const four = await sessions(4)
-    t.strictSame(
-      await logout(server, {
-        cookie: `${accessOf(four[0]!.access, four[1]!.access).cookie}; ${refreshOf(four[2]!.refresh, four[3]!.refresh).cookie}`
-      }),
-      { ...done, cookies: cleared }
-    )
+    const access = accessOf(four[0]!.access, four[1]!.access)
+    const refresh = refreshOf(four[2]!.refresh, four[3]!.refresh)
+    const cookie = `${access.cookie}; ${refresh.cookie}`
+    t.strictSame(await logout(server, { cookie }), { ...done, cookies: cleared })
     t.equal(await live(four), 0)
   })
 
@@ -371,13 +363,13 @@ t.test('one request ends at most four sessions and reads at most eight values of
     (all: { refresh: string }[]) => refreshOf(...all.map(({ refresh }) => refresh)),
     (all: { access: string }[]) => accessOf(...all.map(({ access }) => access))
   ]) {
-    await t.test('five sessions: four end, and it is no success', async (t) => {
+    await t.test('five sessions: four end, and it is an error', async (t) => {
       const five = await sessions(5)
       counted.calls()
       t.strictSame(await logout(server, headersOf(five)), { ...malformed, cookies: cleared })
       t.ok(counted.calls().length <= 8)
       t.equal(await live(five), 1)
-      t.ok(await isLive(server, five[4]!.sessionId), 'the one that came last')
+      t.ok(await isLive(server, five[4]!.sessionId), 'the last one')
     })
   }
 
@@ -393,7 +385,7 @@ t.test('one request ends at most four sessions and reads at most eight values of
     t.strictSame(
       await logout(server, accessOf(...foreign, one!.access)),
       { ...malformed, cookies: cleared },
-      'of other applications: it cannot be told what else there is'
+      'of other applications: more values may follow'
     )
     t.equal(await live([one!]), 1)
   })
@@ -407,7 +399,7 @@ t.test('one request ends at most four sessions and reads at most eight values of
     counted.calls()
     t.strictSame(await logout(server, refreshOf(...tokens, one!.refresh)), { ...done, cookies: cleared })
     t.ok(counted.calls().length <= 9)
-    t.equal(await live([one!]), 0, 'a token that only the secret makes does not hide the right one')
+    t.equal(await live([one!]), 0, 'a token that was made with the secret alone does not hide the right one')
   })
 
   await t.test('a cookie sign-in beyond these limits is refused, and the next one is not', async (t) => {
@@ -421,7 +413,7 @@ t.test('one request ends at most four sessions and reads at most eight values of
   })
 })
 
-t.test('reply.signOut() ends the session that is named, and succeeds where there is none', async (t) => {
+t.test('reply.signOut() ends the session that is named, and succeeds if there is none', async (t) => {
   const server = await createApp()
   const { app, store } = server
   const logout = (headers: Record<string, string>, payload?: object) =>
@@ -537,7 +529,7 @@ t.test('reply.signOut() ends the session that is named, and succeeds where there
         t.equal((await app.inject({ url: '/me', headers: bearer(access) })).statusCode, ended ? 401 : 200)
       }
     }
-    // What the store has lost may live on in access tokens: the first half of the mac suffices to end it.
+    // Access tokens of a session that the store has lost may be valid: the first half of the mac suffices to end it.
     t.equal(
       server.events().filter(({ type }) => type === 'session-revoked').length,
       name === 'by an unknown session' ? 1 : ends.length,
@@ -560,7 +552,7 @@ t.test('reply.signOut() ends the session that is named, and succeeds where there
     )
   }
   t.equal((await store.find(sessionId)).row?.revokedAt, null)
-  for (let time = 0; time < 3; time++) t.equal((await logout({ cookie })).statusCode, 204, 'again and again')
+  for (let time = 0; time < 3; time++) t.equal((await logout({ cookie })).statusCode, 204, 'again')
   const { revokedAt } = (await store.find(sessionId)).row!
   server.clock.advance(5)
   await logout({ cookie })
@@ -568,7 +560,7 @@ t.test('reply.signOut() ends the session that is named, and succeeds where there
   t.strictSame(server.warnings(), [])
 })
 
-t.test('reply.signOut() ends a session that the store has lost too, here and everywhere', async (t) => {
+t.test('reply.signOut() ends a session that the store has lost, here and everywhere', async (t) => {
   const lost = memoryStore({ clock: createClock() })
   const store = memoryStore({ clock: createClock() })
   const before = await createApp({ plugin: { store: lost } })
@@ -578,21 +570,21 @@ t.test('reply.signOut() ends a session that the store has lost too, here and eve
   t.equal(
     (await here.app.inject({ url: '/me', headers })).statusCode,
     200,
-    'same secret, no rows: an access token needs none'
+    'an access token needs no row, only the same secret'
   )
   t.equal((await here.app.inject({ method: 'POST', url: '/logout', headers: { cookie } })).statusCode, 204)
   t.equal(summaryOf(await here.app.inject({ url: '/me', headers })).code, 'AUTH_REVOKED_TOKEN')
   t.match(
     await store.readRevocations(null, 10),
     { entries: [{ kind: 'session', until: epoch + 86_460_000 }] },
-    'others hear of it'
+    'the revocation log has it'
   )
-  t.equal((await elsewhere.app.inject({ method: 'POST', url: '/logout', headers })).statusCode, 204, 'again and again')
+  t.equal((await elsewhere.app.inject({ method: 'POST', url: '/logout', headers })).statusCode, 204, 'again')
   t.equal((await store.readRevocations(null, 10)).entries.length, 1)
 })
 
 t.test(
-  'reply.signOut() when the store fails is 503: cookies cleared, refused here at once, the revoke retried',
+  'reply.signOut() is 503 if the store fails, clears the cookies, refuses locally and retries the revocation',
   async (t) => {
     mock.timers.enable({ apis: ['setInterval'] })
     t.teardown(() => mock.timers.reset())
@@ -632,21 +624,21 @@ t.test(
       t.equal(
         summaryOf(await server.app.inject({ url: '/me', headers: bearer(session.access) })).code,
         'AUTH_REVOKED_TOKEN',
-        'refused at once'
+        'refused immediately'
       )
       mock.timers.tick(1000)
       await setImmediate()
-      t.equal((await memory.find(session.sessionId)).row?.revokedAt, null, 'the store cannot be told yet')
+      t.equal((await memory.find(session.sessionId)).row?.revokedAt, null, 'the store is still down')
       down = false
       const refreshed = await server.app.inject({
         method: 'POST',
         url: '/refresh',
         payload: { refresh_token: session.refresh }
       })
-      t.equal(summaryOf(refreshed).code, 'AUTH_REFRESH_INVALID', 'its row lives still, and is of no use here')
+      t.equal(summaryOf(refreshed).code, 'AUTH_REFRESH_INVALID', 'its row is still live, but this node refuses it')
       mock.timers.tick(1000)
       await setImmediate()
-      t.equal((await memory.find(session.sessionId)).row?.revokedAt, clock(), 'and is told when it can')
+      t.equal((await memory.find(session.sessionId)).row?.revokedAt, clock(), 'the store has it when it is up again')
     }
     const session = await server.signIn('cookie')
     down = true
@@ -682,7 +674,7 @@ t.test(
         .inject({ method: 'POST', url: '/logout', headers: { cookie: '__Host-access=x' } })
         .then(({ statusCode }) => statusCode),
       204,
-      'nor does a sign-out with nothing to end'
+      'a sign-out with nothing to end needs no store'
     )
     down = false
   }

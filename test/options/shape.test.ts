@@ -15,7 +15,7 @@ async function register(options: unknown) {
   return app
 }
 
-t.test('every option: a wrong, empty, unknown or contradictory value stops the start and is named', async (t) => {
+t.test('register() rejects a wrong, empty, unknown or contradictory value of every option, and names it', async (t) => {
   const { privateKey: key, publicKey } = generateKeyPairSync('ed25519')
   const other = generateKeyPairSync('ed25519').privateKey
   const nonEmpty = 'must be a non-empty string: received'
@@ -30,7 +30,7 @@ t.test('every option: a wrong, empty, unknown or contradictory value stops the s
   const from1 = 'must be a whole number >= 1: received'
   const range = (least: number, most: number) => `must be a whole number between ${least} and ${most}: received`
 
-  /** What is wrong beside a good issuer and secret, the name, and what is said of it. */
+  /** The wrong option beside a good issuer and secret, its name, and the problem. */
   const rows: [Record<string, unknown>, string, string][] = [
     [{ isuer: 'x' }, 'isuer', 'is not an option'],
     [{ accessTokens: {} }, 'accessTokens', 'is not an option'],
@@ -340,11 +340,11 @@ t.test('every option: a wrong, empty, unknown or contradictory value stops the s
       .filter((name) => name !== 'isuer' && name !== 'accessTokens')
       .sort(),
     [...Object.keys(optionsShape.properties), 'store'].sort(),
-    'and no option has been left out'
+    'every option has a row'
   )
 })
 
-t.test('no message has a secret or a key in it', async (t) => {
+t.test('no message contains a secret or a key', async (t) => {
   const { privateKey } = generateKeyPairSync('ed25519')
   const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
   const jwk = privateKey.export({ format: 'jwk' })

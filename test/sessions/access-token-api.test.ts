@@ -6,7 +6,7 @@ import { decode, forge, now, localSigner } from '../fixtures/tokens.ts'
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
-t.test('app.accessTokens signs, checks and revokes tokens without a session', async (t) => {
+t.test('app.accessTokens signs, verifies and revokes tokens without a session', async (t) => {
   const server = await createApp()
   const { app, clock, store } = server
   const { accessTokens } = app

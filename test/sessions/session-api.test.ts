@@ -5,7 +5,7 @@ const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
 const isUndefined = (name: string) => `"${name}" is undefined: give it a value, or leave it out`
 
-t.test('app.sessions refuses a member that is undefined or unknown, and ends nothing then', async (t) => {
+t.test('app.sessions throws for a member that is undefined or unknown, and ends nothing', async (t) => {
   const server = await createApp()
   const { sessionId, access } = await server.signIn('bearer')
   const { list, revoke, revokeAll } = server.app.sessions as unknown as Record<
@@ -40,7 +40,7 @@ t.test('app.sessions refuses a member that is undefined or unknown, and ends not
   ]
   for (const [what, call, message] of rows) await t.rejects(call(), { name: 'TypeError', message }, what)
   t.strictSame(server.events(), [])
-  t.equal((await server.app.inject({ url: '/me', headers: bearer(access) })).statusCode, 200, 'the session lives')
+  t.equal((await server.app.inject({ url: '/me', headers: bearer(access) })).statusCode, 200, 'the session is live')
 
   t.equal(await server.app.sessions.revoke(sessionId, { sub: 'mallory' }), false)
   t.equal(await server.app.sessions.revoke(sessionId, { sub: 'alice' }), true)

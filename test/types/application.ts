@@ -59,12 +59,12 @@ app.get(
 )
 app.get('/optional', { config: { auth: { optional: true } } }, async ({ auth }) => {
   auth satisfies Auth | null
-  // @ts-expect-error -- there may be nobody
+  // @ts-expect-error -- there may be no user
   return auth.sessionId
 })
 app.get('/optional/user', { config: { auth: { optional: true } } }, async ({ auth }) => {
   auth?.user.sub satisfies string | undefined
-  // @ts-expect-error -- there may be nobody
+  // @ts-expect-error -- there may be no user
   return auth.user.sub
 })
 app.get(
@@ -73,19 +73,19 @@ app.get(
   async ({ auth }) => auth.user.sub satisfies string
 )
 app.get('/either', { config: { auth: { optional: isOpen } } }, async ({ auth }) => {
-  // @ts-expect-error -- there may be nobody
+  // @ts-expect-error -- there may be no user
   return auth.user.sub
 })
 app.get('/needs', { config: { auth: someNeeds } }, async ({ auth }) => {
-  // @ts-expect-error -- these needs may be optional
+  // @ts-expect-error -- these needs can be optional
   return auth.user.sub
 })
 app.get('/exempt', { config: { auth: false } }, async ({ auth }) => {
-  // @ts-expect-error -- there may be nobody
+  // @ts-expect-error -- there may be no user
   return auth.sessionId
 })
 app.get('/undeclared', async ({ auth }) => {
-  // @ts-expect-error -- there may be nobody
+  // @ts-expect-error -- there may be no user
   return auth.sessionId
 })
 // @ts-expect-error -- the list is scopes
@@ -94,9 +94,9 @@ app.get('/typo', { config: { auth: { scope: 'notes:read' } } }, async () => {})
 app.get('/typo', { config: { auth: { role: ['admin'] } } }, async () => {})
 // @ts-expect-error -- a list is needed
 app.get('/typo', { config: { auth: { scopes: 'notes:read' } } }, async () => {})
-// @ts-expect-error -- undefined is no need
+// @ts-expect-error -- undefined is not a need
 app.get('/typo', { config: { auth: { roles: undefined } } }, async () => {})
-// @ts-expect-error -- undefined is no declaration
+// @ts-expect-error -- undefined is not a declaration
 app.get('/typo', { config: { auth: undefined } }, async () => {})
 // @ts-expect-error -- undefined would open every route
 app.register(authenticate, { issuer: 'x', secret: 'y', protect: undefined })
@@ -107,11 +107,11 @@ app.get('/explicit', async (request) => {
   const scoped = await request.authenticate({ scopes: ['notes:read'], optional: false })
   scoped.exp satisfies number
   const nobody = await request.authenticate({ optional: true })
-  // @ts-expect-error -- there may be nobody
+  // @ts-expect-error -- there may be no user
   nobody.sub satisfies string
   const needs: Needs = { roles: ['admin'] }
   const someone = await request.authenticate(needs)
-  // @ts-expect-error -- these needs may be optional
+  // @ts-expect-error -- these needs can be optional
   someone.sub satisfies string
   // @ts-expect-error -- the list is scopes
   await request.authenticate({ scope: 'notes:read' })
@@ -119,7 +119,7 @@ app.get('/explicit', async (request) => {
   await request.authenticate({ role: 'admin' })
   // @ts-expect-error -- a list is needed
   await request.authenticate({ scopes: 'notes:read' })
-  // @ts-expect-error -- undefined is no need
+  // @ts-expect-error -- undefined is not a need
   await request.authenticate({ issuers: undefined })
 })
 
@@ -160,13 +160,13 @@ export async function administer(): Promise<SessionSummary[]> {
   ;(await app.sessions.revoke('id', { sub: 'alice' })) satisfies boolean
   ;(await app.sessions.revokeAll('alice', { except: 'id' })) satisfies number
   await app.sessions.revokeAll('alice', { except: null })
-  // @ts-expect-error -- undefined would end anybody's session
+  // @ts-expect-error -- undefined would end a session of any subject
   await app.sessions.revoke('id', { sub: undefined })
   // @ts-expect-error -- undefined would end all
   await app.sessions.revokeAll('alice', { except: undefined })
   // @ts-expect-error -- a typo
   await app.sessions.revoke('id', { subject: 'alice' })
-  // @ts-expect-error -- starting a session is the reply's
+  // @ts-expect-error -- only a reply starts a session
   await app.sessions.start
   const token: string = await app.accessTokens.sign({ sub: 'robot', lifetimeSeconds: 60 })
   const claims: User = await app.accessTokens.verify(token)
@@ -177,7 +177,7 @@ export async function administer(): Promise<SessionSummary[]> {
   } satisfies TokenNeeds)
   // @ts-expect-error -- a token that was given must be valid
   await app.accessTokens.verify(token, { optional: true })
-  // @ts-expect-error -- undefined is no need
+  // @ts-expect-error -- undefined is not a need
   await app.accessTokens.verify(token, { scopes: undefined })
   await app.accessTokens.revoke('jti', claims.exp)
   await app.accessTokens.sign({
