@@ -11,7 +11,7 @@ const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const ed = generateKeyPairSync('ed25519')
 const hmac = randomBytes(64)
-// One server speaks all kinds of algorithms, HMAC among them: nothing fails for want of a key.
+// One server has keys for all kinds of algorithms, so that no attack fails because a key is missing.
 const signers = {
   rs: { alg: 'RS256', key: rsa.privateKey, kid: 'rs' },
   ps: { alg: 'PS256', key: rsa.privateKey, kid: 'ps' },
@@ -33,7 +33,7 @@ interface Answer {
   readonly cookies: string[]
 }
 
-/** Sends requests as raw bytes over one connection, and reads all answers. */
+/** Sends requests as raw bytes over one connection, and reads all responses. */
 async function exchange({ app }: TestApp, requests: readonly string[]): Promise<Answer[]> {
   const socket = connect((app.server.address() as AddressInfo).port, '127.0.0.1')
   socket.setEncoding('latin1')
@@ -78,13 +78,13 @@ const server = await createApp({ plugin: { keys }, server: { http: { maxHeaderSi
 await server.app.listen({ port: 0, host: '127.0.0.1' })
 t.teardown(() => server.app.close())
 
-/** What a forger may hold beside the attack: the victim's browser sends this along with everything. */
+/** The valid cookie that the victim's browser attaches to every request. */
 const honest = await server.app.accessTokens.sign({ sub: 'alice' })
 const cookie = `Cookie: __Host-access=${honest}`
 
 type Row = readonly [name: string, token: string, expected?: Answer]
 
-/** Compares all answers in one assertion, which shows the rows that differ: thousands of them would take tap seconds. */
+/** Compares all outcomes in one assertion that shows the differing rows: thousands of assertions would be slow. */
 function same(
   t: Test,
   what: string,
@@ -99,7 +99,7 @@ function same(
   t.strictSame(server.warnings(), [], `${what}: nothing is logged at level warn or above`)
 }
 
-/** Every row is a name, what stands behind `Authorization: `, and the answer; a valid cookie comes with each. */
+/** Every row is a name, the value of `Authorization`, and the outcome. Each request also has a valid cookie. */
 async function presents(t: Test, rows: readonly Required<Row>[]): Promise<void> {
   const answers = await exchange(
     server,
@@ -114,15 +114,15 @@ async function presents(t: Test, rows: readonly Required<Row>[]): Promise<void> 
   )
 }
 
-/** Tokens that are refused in the header beside a valid cookie, in the cookie, and by verify(). */
+/** Tokens that are refused in the header next to a valid cookie, in the cookie, and by verify(). */
 async function refusesAll(t: Test, rows: readonly Row[]): Promise<void> {
   await presents(
     t,
     rows.map(([name, token, expected = invalid]) => [name, `Bearer ${token}`, expected])
   )
 
-  // A token that has merely expired stays: it tells a session that can be refreshed from none. One that says it is
-  // another application's counts as absent.
+  // The cookie of an expired token is kept, because it shows that the session may be refreshed. A token that claims to
+  // be another application's counts as absent.
   const byCookie = (token: string, expected: Answer) =>
     isForeign(token) ? bare : expected === expired ? expired : { ...invalid, cookies: [clearing('__Host-access')] }
   const answers = await exchange(
@@ -154,7 +154,7 @@ async function refusesAll(t: Test, rows: readonly Row[]): Promise<void> {
   )
 }
 
-/** Whether a token has the shape of one, and a string as `iss` that is not ours. */
+/** Whether a token is well-formed, and its `iss` is a string that is not ours. */
 function isForeign(token: string): boolean {
   const segments = token.split('.')
   try {
@@ -176,7 +176,7 @@ function isForeign(token: string): boolean {
   }
 }
 
-/** A token whose header says one thing, while the bytes of the signature are another's. */
+/** A token whose header names one algorithm, while its signature was made with another. */
 function signedAs(header: Record<string, unknown>, make: (input: string) => string | Buffer): string {
   const input = `${encode({ typ: 'at+jwt', ...header })}.${encode(goodClaims)}`
   const bytes = make(input)
@@ -187,7 +187,7 @@ const bytesOf = (token: string) => Buffer.from(token.split('.')[2]!, 'base64url'
 const withSignature = (token: string, bytes: Buffer | string) =>
   `${token.split('.').slice(0, 2).join('.')}.${Buffer.isBuffer(bytes) ? bytes.toString('base64url') : bytes}`
 
-t.test('the honest tokens of this file are accepted, so that the others fail for what is wrong in them', async (t) => {
+t.test('the honest tokens of this file are accepted, so the others fail because of the attack', async (t) => {
   await presents(t, [
     ...Object.entries(signers).map(([name, signer]) => [name, `Bearer ${forge(signer)}`, passed] as const),
     ...Object.entries(signers).map(
@@ -199,7 +199,7 @@ t.test('the honest tokens of this file are accepted, so that the others fail for
   t.strictSame(await exchange(server, [get(cookie)]), [passed], 'the cookie too')
 })
 
-t.test('alg none, in all spellings, with and without a signature (RFC 8725 §2.1)', async (t) => {
+t.test('alg none in every spelling, with and without a signature (RFC 8725 §2.1)', async (t) => {
   const spellings = [
     'none',
     'None',
@@ -250,7 +250,7 @@ t.test('alg none, in all spellings, with and without a signature (RFC 8725 §2.1
   )
 })
 
-t.test('a public key as HMAC secret, in every form it is published in (RFC 8725 §2.1)', async (t) => {
+t.test('a public key used as HMAC secret, in every published form (RFC 8725 §2.1)', async (t) => {
   const forms = (key: KeyObject) => {
     const pem = key.export({ type: 'spki', format: 'pem' }) as string
     const jwk = key.export({ format: 'jwk' })
@@ -329,7 +329,7 @@ t.test("a good key under another algorithm's name, and another key under a good 
   ])
 })
 
-t.test('keys that a token brings along are never used, nor fetched (RFC 8725 §3.10)', async (t) => {
+t.test('keys in or referenced by a token are neither used nor fetched (RFC 8725 §3.10)', async (t) => {
   let fetched = 0
   const trap = await createApp({
     after: (app) =>
@@ -383,7 +383,7 @@ t.test('keys that a token brings along are never used, nor fetched (RFC 8725 §3
   t.equal(fetched, 0)
 })
 
-t.test('headers that change the meaning of a token (RFC 7515 §4.1.11, RFC 7797, RFC 7516)', async (t) => {
+t.test('header parameters that change the meaning of a token (RFC 7515 §4.1.11, RFC 7797, RFC 7516)', async (t) => {
   const headers: Record<string, unknown>[] = [
     ...[null, [], ['exp'], ['b64'], ['alg'], 'exp', {}, false, 0, ['exp', 'exp'], [null]].map((crit) => ({ crit })),
     { crit: ['exp'], exp: now + 600 },
@@ -414,7 +414,7 @@ t.test('headers that change the meaning of a token (RFC 7515 §4.1.11, RFC 7797,
   )
 })
 
-t.test('signatures that are nearly right', async (t) => {
+t.test('signatures that are almost valid', async (t) => {
   const order = BigInt('0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551')
   const edOrder = 2n ** 252n + 27742317777372353535851937790883648493n
   const word = (value: bigint) => Buffer.from(value.toString(16).padStart(64, '0'), 'hex')
@@ -516,9 +516,9 @@ t.test('signatures that are nearly right', async (t) => {
   ])
 })
 
-t.test('other encodings of a good token: spare bits, padding, alphabet, white space (RFC 7515 §2)', async (t) => {
+t.test('other encodings of a good token: unused bits, padding, alphabet, white space (RFC 7515 §2)', async (t) => {
   const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
-  // Lengths of header, payload and signature that each leave bits over.
+  // Lengths of header, payload and signature that each leave unused bits.
   const token = forge(signers.hs, {
     header: JSON.stringify({ alg: 'HS256', typ: 'at+jwt', kid: 'hs', pad: 'xx' }),
     claims: JSON.stringify({ ...goodClaims, pad: '' })
@@ -643,7 +643,7 @@ t.test('an Authorization of any other shape never falls back to the cookie', asy
   ])
 })
 
-t.test("bytes that HTTP forbids in a header end at Node's parser, quietly", async (t) => {
+t.test("bytes that HTTP forbids in a header are rejected by Node's parser, without a log line", async (t) => {
   for (const forbidden of ['\0', '\x01', '\x0b', '\x1b', '\x7f', '\rX: y', '\nX y']) {
     const [answer, ...more] = await exchange(server, [
       get(cookie, `Authorization: Bearer ${honest}${forbidden}${honest}`)
@@ -655,7 +655,7 @@ t.test("bytes that HTTP forbids in a header end at Node's parser, quietly", asyn
   t.strictSame(server.warnings(), [])
 })
 
-t.test('size: 8 KiB is the most, and a megabyte does no harm', async (t) => {
+t.test('size: more than 8 KiB is rejected, even a megabyte', async (t) => {
   const sized = (length: number) => {
     for (let pad = Math.floor((length * 3) / 4) - 400; ; pad++) {
       const token = forge(signers.hs, { claims: { pad: 'x'.repeat(pad) } })
@@ -689,7 +689,7 @@ t.test('size: 8 KiB is the most, and a megabyte does no harm', async (t) => {
   )
 })
 
-t.test('JSON of every odd kind: depth, duplicates, encodings, types', async (t) => {
+t.test('odd JSON: depth, duplicate members, encodings, types', async (t) => {
   const { ed } = signers
   const head = JSON.stringify({ alg: 'EdDSA', typ: 'at+jwt', kid: 'ed' })
   const good = JSON.stringify(goodClaims)
@@ -791,7 +791,7 @@ t.test('JSON of every odd kind: depth, duplicates, encodings, types', async (t) 
   t.equal(({} as { roles?: unknown }).roles, undefined, 'no prototype was touched')
 })
 
-t.test('claims that are missing or ill-typed, under a right signature', async (t) => {
+t.test('missing or ill-typed claims under a valid signature', async (t) => {
   const { ed } = signers
   const odd: unknown[] = [
     undefined,
@@ -812,7 +812,7 @@ t.test('claims that are missing or ill-typed, under a right signature', async (t
     [[]]
   ]
   const times = [...odd, -now, now + 0.5, String(now + 60), [now + 60], Number.MAX_SAFE_INTEGER, 2 ** 53, 1e300]
-  // Whole numbers in the past are times like any other: a token of those has expired, or lives too long.
+  // Whole numbers in the past are valid times: such a token has expired, or its lifetime is too long.
   const wanted = (name: string, value: unknown) =>
     name === 'exp' && Number.isSafeInteger(value) && (value as number) <= now ? expired : invalid
   await refusesAll(t, [
@@ -862,7 +862,7 @@ t.test('claims that are missing or ill-typed, under a right signature', async (t
   }
 })
 
-/** A random number generator of a fixed seed (mulberry32): the same mutations in every run. */
+/** A random number generator with a fixed seed (mulberry32), so that every run has the same mutations. */
 function createRandom(seed: number) {
   return function below(limit: number): number {
     seed = (seed + 0x6d2b79f5) | 0
@@ -872,11 +872,11 @@ function createRandom(seed: number) {
   }
 }
 
-t.test('no mutation of a good token is a good token', async (t) => {
+t.test('no mutation of a good token is accepted', async (t) => {
   const below = createRandom(20_260_101)
   const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.'
   const letter = () => alphabet[below(alphabet.length)]!
-  // What HTTP allows in a header's value.
+  // The characters that HTTP allows in a header value.
   const byte = () => String.fromCharCode(below(2) === 0 ? 0x21 + below(0x5e) : 0x80 + below(0x80))
   const mutations: ((token: string, at: number) => string)[] = [
     (token, at) => token.slice(0, at) + letter() + token.slice(at + 1),

@@ -1,4 +1,4 @@
-// Vectors that others published, read from where they lie: `../shared/vectors` beside the repository, never copied.
+// Published test vectors. They are read from `../shared/vectors` next to the repository, and never copied.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import t from 'tap'
@@ -18,7 +18,7 @@ const skip = existsSync(root) ? false : `no vectors in ${root}`
 const read = (file: string) => readFileSync(resolve(root, file), 'utf8')
 const json = (file: string) => JSON.parse(read(file))
 
-/** The algorithm that the loader finds, or what it says against the key. */
+/** The algorithm that readKey() chooses, or the problem that it reports. */
 function loaded(key: unknown, alg?: string): string {
   try {
     return readKey({ key: key as KeyOption['key'], alg }, 'key').alg
@@ -27,7 +27,7 @@ function loaded(key: unknown, alg?: string): string {
   }
 }
 
-/** What strict parsing says against a token; `null` when it has nothing to say. */
+/** The problem that strict decoding reports for a token; `null` if there is none. */
 function parsed(token: string): string | null {
   try {
     decodeJws(splitJws(token))
@@ -42,7 +42,7 @@ async function verifies(key: unknown, token: string, alg?: string): Promise<bool
   return jwt.verify(token) !== null
 }
 
-/** What becomes of a token in a server that has the key, and asks for no `typ`. */
+/** The outcome of a token at a server that has the key and accepts any `typ`. */
 async function refused(
   key: unknown,
   token: string,
@@ -121,7 +121,7 @@ t.test('RFC 7520, RFC 7797 and RFC 8037: the cookbook', { skip }, async (t) => {
     'jwk_3_5.symmetric_key_mac_computation.json': 'HS256',
     'jwk_3_6.symmetric_key_encryption.json': unsupported
   }
-  // Their payloads are text, not claims: no JWT, whatever the signature.
+  // Their payloads are text, not claims: not a JWT, even with a valid signature.
   const tokens: Record<string, { alg: string; compact: string | null }> = {
     'curve25519_jws.json': { alg: 'EdDSA', compact: notJson },
     'jws_4_1.rsa_v15_signature.json': { alg: 'RS256', compact: notJson },

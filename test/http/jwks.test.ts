@@ -10,14 +10,14 @@ import { forge, goodClaims, now } from '../fixtures/tokens.ts'
 
 const jwkOf = (key: KeyObject): JsonWebKey => key.export({ format: 'jwk' })
 
-// RSA keys take their time to be found: one is enough.
+// Generating an RSA key is slow: one is enough.
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const p256 = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const p384 = generateKeyPairSync('ec', { namedCurve: 'P-384' })
 const ed25519 = generateKeyPairSync('ed25519')
 const hmac = createSecretKey(randomBytes(64))
 
-t.test('the JWKS route serves the public keys, to anyone', async (t) => {
+t.test('serveJwks() serves the public keys without authentication', async (t) => {
   const keys = [
     { key: rsa.privateKey, state: 'active' as KeyState },
     { key: ed25519.privateKey, state: 'next' as KeyState },
@@ -47,20 +47,20 @@ t.test('the JWKS route serves the public keys, to anyone', async (t) => {
         }
       ]
     },
-    'public halves and nothing else'
+    'the public keys and nothing else'
   )
   t.strictSame(response.json(), app.keys.jwks())
   t.equal((await app.inject({ method: 'HEAD', url: '/.well-known/jwks.json' })).statusCode, 200)
   t.strictSame(
     summaryOf(await app.inject('/me')),
     { status: 401, code: 'AUTH_NO_CREDENTIALS', challenge: challenges.bare, cookies: [], cacheControl: null },
-    'while the rest is protected'
+    'other routes stay protected'
   )
 
   const status = async (plugin: object, url: string) => (await (await createApp({ plugin })).app.inject(url)).statusCode
-  t.equal(await status({}, '/.well-known/jwks.json'), 404, 'there is none over a mere secret')
-  t.equal(await status({ keys, jwks: false }, '/.well-known/jwks.json'), 404, 'nor where it is off')
-  t.equal(await status({ keys, jwks: { path: '/keys' } }, '/keys'), 200, 'its path can be chosen')
+  t.equal(await status({}, '/.well-known/jwks.json'), 404, 'there is no route without public keys')
+  t.equal(await status({ keys, jwks: false }, '/.well-known/jwks.json'), 404, 'nor if it is turned off')
+  t.equal(await status({ keys, jwks: { path: '/keys' } }, '/keys'), 200, 'its path is configurable')
   t.equal(await status({ keys, jwks: { path: '/keys' } }, '/.well-known/jwks.json'), 404)
   t.equal(
     await status({ keys: [{ key: rsa.publicKey }] }, '/.well-known/jwks.json'),
@@ -101,7 +101,7 @@ t.setTimeout(120_000)
 
 const [a, b, c] = [createNamedKey('a'), createNamedKey('b'), createNamedKey('c')]
 
-t.test('with an async source, the JWKS route is there from the start', async (t) => {
+t.test('serveJwks() serves an empty set while an async source has no public key', async (t) => {
   const { use, app } = await createRotating([
     { key: { kty: 'oct', k: Buffer.alloc(32, 'abc').toString('base64url') } as JsonWebKey, state: 'previous' }
   ])
@@ -114,7 +114,7 @@ t.test('with an async source, the JWKS route is there from the start', async (t)
   t.strictSame(await published(), [200, 2])
 })
 
-t.test('a service that has jose alone verifies our tokens from our JWKS route, through a rotation', async (t) => {
+t.test('serveJwks() lets a service that has only jose verify tokens through a rotation', async (t) => {
   const { use, sign, app } = await createRotating([entry(a, 'active'), entry(b, 'next')])
   const url = await app.listen({ port: 0, host: '127.0.0.1' })
   t.teardown(() => app.close())
@@ -131,12 +131,12 @@ t.test('a service that has jose alone verifies our tokens from our JWKS route, t
     ).payload.sub
   t.equal(await verify(await sign()), 'machine')
   await use(entry(a, 'previous'), entry(b, 'active'))
-  t.equal(await verify(await sign()), 'machine', 'next was in the set that it has')
-  t.ok(keySet.coolingDown, 'no fetch in between')
+  t.equal(await verify(await sign()), 'machine', 'the next key was in the cached set')
+  t.ok(keySet.coolingDown, 'without another fetch')
   await t.rejects(verify(forge(signerOf(c))), { code: 'ERR_JWKS_NO_MATCHING_KEY' })
 })
 
-t.test('tokens by jsonwebtoken, jose and node:crypto verify here, and ours there, by a look-up of kid', async (t) => {
+t.test('tokens by jsonwebtoken, jose and node:crypto verify here, and ours verify there by kid', async (t) => {
   const { app } = await createApp({ plugin: { keys: [{ key: rsa.privateKey, kid: 'r' }] } })
   const call = async (token: string) =>
     (await app.inject({ url: '/me', headers: { authorization: `Bearer ${token}` } })).statusCode
@@ -169,12 +169,12 @@ t.test('tokens by jsonwebtoken, jose and node:crypto verify here, and ours there
     )
     t.equal(await call(await make({ aud: 'https://else.example.com' })), 401, `${name}: another audience`)
     t.equal(await call(await make({ exp: now })), 401, `${name}: expired`)
-    t.equal(await call(await make({}, { typ: 'JWT' })), 401, `${name}: no access token`)
+    t.equal(await call(await make({}, { typ: 'JWT' })), 401, `${name}: not an access token`)
     t.equal(await call(await make({}, { kid: 'else' })), 401, `${name}: an unknown kid`)
   }
 
   const ours = await app.accessTokens.sign({ sub: 'machine' })
-  // As PyJWT's PyJWKClient does: the set by kid, a key of it, and the algorithm that the application expects.
+  // As PyJWT's PyJWKClient does: it finds the key by kid, and the application names the algorithm.
   const { keys } = (await app.inject('/.well-known/jwks.json')).json() as { keys: (JsonWebKey & { kid: string })[] }
   const jwk = keys.find(({ kid }) => kid === kidOf(ours))!
   t.strictSame({ kty: jwk.kty, use: jwk.use, alg: jwk.alg }, { kty: 'RSA', use: 'sig', alg: 'RS256' })

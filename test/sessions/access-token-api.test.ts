@@ -83,7 +83,7 @@ t.test('app.accessTokens signs, verifies and revokes tokens without a session', 
   await t.rejects(accessTokens.verify(token), { code: 'AUTH_EXPIRED_TOKEN' })
 })
 
-t.test('app.accessTokens.sign() refuses what it could not stand for', async (t) => {
+t.test('app.accessTokens.sign() rejects wrong input and names the member', async (t) => {
   const tier = Type.Object({ tier: Type.Optional(Type.String()) })
   const { app } = await createApp({ plugin: { accessToken: { claims: tier, maxLifetimeSeconds: 3600 } } })
   const sign = app.accessTokens.sign as (input: unknown) => Promise<string>
@@ -136,7 +136,7 @@ t.test('app.accessTokens.sign() refuses what it could not stand for', async (t) 
   t.match(decode(await sign({ sub: 'robot', lifetimeSeconds: 1 }), 1), { exp: now + 1 }, 'and the shortest')
 })
 
-t.test('app.accessTokens.verify() takes nothing but text', async (t) => {
+t.test('app.accessTokens.verify() rejects a token that is not a string', async (t) => {
   const { app } = await createApp()
   const token = await app.accessTokens.sign({ sub: 'robot' })
   for (const value of [undefined, null, 7, Buffer.from(token), [token], { token }, Object(token)]) {
@@ -148,7 +148,7 @@ t.test('app.accessTokens.verify() takes nothing but text', async (t) => {
   }
 })
 
-t.test('app.accessTokens.revoke() ends one token by its jti, until its exp', async (t) => {
+t.test('app.accessTokens.revoke() revokes one token by its jti until its exp', async (t) => {
   const { app, clock } = await createApp()
   const token = await app.accessTokens.sign({ sub: 'robot' })
   const other = await app.accessTokens.sign({ sub: 'robot' })

@@ -5,36 +5,43 @@ import { forge, goodClaims, localSigner } from '../fixtures/tokens.ts'
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
-t.test('verify() gives optional members their types: jti, sid, scope, roles', async (t) => {
-  const { tokens } = await createLocalTokens()
-  const wrong = refused('jti and sid must be strings')
-  const rows: [Record<string, unknown>, Outcome][] = [
-    [{ jti: '', sid: '' }, 'accepted'],
-    ...['jti', 'sid'].flatMap((name) =>
-      [null, 7, ['x'], {}, true].map((value): [Record<string, unknown>, Outcome] => [{ [name]: value }, wrong])
-    )
-  ]
-  for (const [claims, expected] of rows) {
-    t.strictSame(await outcomeOf(() => tokens.verify(forge(localSigner, { claims }))), expected, JSON.stringify(claims))
-  }
+t.test(
+  'verify() checks the types of jti and sid, and reads scopes and roles only if they are well-typed',
+  async (t) => {
+    const { tokens } = await createLocalTokens()
+    const wrong = refused('jti and sid must be strings')
+    const rows: [Record<string, unknown>, Outcome][] = [
+      [{ jti: '', sid: '' }, 'accepted'],
+      ...['jti', 'sid'].flatMap((name) =>
+        [null, 7, ['x'], {}, true].map((value): [Record<string, unknown>, Outcome] => [{ [name]: value }, wrong])
+      )
+    ]
+    for (const [claims, expected] of rows) {
+      t.strictSame(
+        await outcomeOf(() => tokens.verify(forge(localSigner, { claims }))),
+        expected,
+        JSON.stringify(claims)
+      )
+    }
 
-  const grants: [Record<string, unknown>, string[], string[]][] = [
-    [{}, [], []],
-    [{ scope: 'a b', roles: ['admin', 'x'] }, ['a', 'b'], ['admin', 'x']],
-    [{ scope: ' a  b ' }, ['a', 'b'], []],
-    [{ scope: '' }, [], []],
-    [{ scope: ['a'], roles: 'admin' }, [], []],
-    [{ scope: 7, roles: ['admin', 7] }, [], []],
-    [{ scope: null, roles: null }, [], []],
-    [{ roles: { 0: 'admin', length: 1 } }, [], []]
-  ]
-  for (const [claims, scopes, roles] of grants) {
-    const verified = await tokens.verify(forge(localSigner, { claims }))
-    t.strictSame([verified.scopes, verified.roles], [scopes, roles], JSON.stringify(claims))
+    const grants: [Record<string, unknown>, string[], string[]][] = [
+      [{}, [], []],
+      [{ scope: 'a b', roles: ['admin', 'x'] }, ['a', 'b'], ['admin', 'x']],
+      [{ scope: ' a  b ' }, ['a', 'b'], []],
+      [{ scope: '' }, [], []],
+      [{ scope: ['a'], roles: 'admin' }, [], []],
+      [{ scope: 7, roles: ['admin', 7] }, [], []],
+      [{ scope: null, roles: null }, [], []],
+      [{ roles: { 0: 'admin', length: 1 } }, [], []]
+    ]
+    for (const [claims, scopes, roles] of grants) {
+      const verified = await tokens.verify(forge(localSigner, { claims }))
+      t.strictSame([verified.scopes, verified.roles], [scopes, roles], JSON.stringify(claims))
+    }
   }
-})
+)
 
-t.test('verify() freezes what it found, to any depth', async (t) => {
+t.test('localAccessToken() freezes the claims at every depth, and the scopes and roles', async (t) => {
   const { tokens } = await createLocalTokens({ accessToken: { maxLifetimeSeconds: 86_400 } })
   const claims = { scope: 'a b', roles: ['admin'], tree: { list: [{ leaf: 1 }], none: null } }
   const first = await tokens.verify(forge(localSigner, { claims }))
@@ -64,20 +71,20 @@ t.test('verify() freezes what it found, to any depth', async (t) => {
   t.strictSame(
     [depth, Object.isFrozen(level)],
     [2900, true],
-    'a nest as deep as 8 KiB allow is frozen to its last list'
+    'the deepest nesting that fits 8 KiB is frozen to its last list'
   )
 
   const odd = await tokens.verify(
     forge(localSigner, { claims: JSON.stringify(goodClaims).replace('{', '{"constructor":{"x":1},') })
   )
-  t.ok(Object.isFrozen(odd.claims.constructor), 'a member "constructor" is one like any other')
+  t.ok(Object.isFrozen(odd.claims.constructor), 'a member "constructor" is not special')
   for (const list of [first.scopes, first.roles]) {
-    t.throws(() => (list as string[]).push('root'), TypeError, 'what counts')
+    t.throws(() => (list as string[]).push('root'), TypeError, 'scopes and roles')
   }
 })
 
 t.test(
-  'a presented token with a claim that is named __proto__ is refused, whoever signed it, and known or not',
+  'deepFreeze() rejects a token with a claim named __proto__, even with a valid signature, each time',
   async (t) => {
     const { app, events } = await createApp()
     const spellings: [string, string][] = [
@@ -101,6 +108,6 @@ t.test(
     const text = await app.accessTokens.verify(
       forge(localSigner, { claims: { sub: '__proto__', text: '"__proto__":1' } })
     )
-    t.equal(text.sub, '__proto__', 'a value is not a name')
+    t.equal(text.sub, '__proto__', 'a value may be __proto__')
   }
 )

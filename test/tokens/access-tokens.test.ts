@@ -7,7 +7,7 @@ import { encode, forge, goodClaims, now, localSigner, signature } from '../fixtu
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
-/** A token in the making. Each fault changes one place of it; what another fault changes stays as it is. */
+/** A token being written. Each fault changes one part of it and leaves every other part alone. */
 interface Draft {
   header: Record<string, unknown>
   claims: Record<string, unknown>
@@ -36,7 +36,8 @@ function write(change: (draft: Draft) => void): string {
   change(draft)
   const header = draft.headerText(encode(draft.headerBytes(Buffer.from(JSON.stringify(draft.header)))))
   const claims = draft.claimsText(encode(draft.claimsBytes(Buffer.from(JSON.stringify(draft.claims)))))
-  return `${header}.${claims}.${draft.signatureText(signature({ alg: 'HS256', key: draft.key }, `${header}.${claims}`))}${draft.more}`
+  const signed = signature({ alg: 'HS256', key: draft.key }, `${header}.${claims}`)
+  return `${header}.${claims}.${draft.signatureText(signed)}${draft.more}`
 }
 
 const append = (byte: string) => (json: Buffer) => Buffer.concat([json, Buffer.from(byte, 'latin1')])
@@ -44,7 +45,7 @@ const inList = (json: Buffer) => Buffer.from(`[${json}]`)
 const misspelt = (text: string) => `${text}+`
 const padded = (text: string) => `${text}=`
 
-/** In the order of the checks: what is wrong, where it is (faults of one place exclude each other), and what is said of it. */
+/** In the order of the checks: the fault, its part (faults in one part exclude each other) and the detail. */
 const faults: {
   name: string
   at: string
@@ -69,7 +70,7 @@ const faults: {
     detail: 'the token does not have three segments'
   },
   {
-    name: 'a header with a + in it',
+    name: 'a header with a +',
     at: 'headerText',
     change: (draft) => {
       draft.headerText = misspelt
@@ -77,7 +78,7 @@ const faults: {
     detail: 'the header is not canonical base64url'
   },
   {
-    name: 'a header of wrong UTF-8',
+    name: 'a header that is not UTF-8',
     at: 'headerBytes',
     change: (draft) => {
       draft.headerBytes = append('\xff')
@@ -85,7 +86,7 @@ const faults: {
     detail: 'the header is not UTF-8'
   },
   {
-    name: 'a header of wrong JSON',
+    name: 'a header that is not JSON',
     at: 'headerBytes',
     change: (draft) => {
       draft.headerBytes = append('}')
@@ -101,7 +102,7 @@ const faults: {
     detail: 'the header is not an object'
   },
   {
-    name: 'a payload with a + in it',
+    name: 'a payload with a +',
     at: 'claimsText',
     change: (draft) => {
       draft.claimsText = misspelt
@@ -109,7 +110,7 @@ const faults: {
     detail: 'the payload is not canonical base64url'
   },
   {
-    name: 'a payload of wrong UTF-8',
+    name: 'a payload that is not UTF-8',
     at: 'claimsBytes',
     change: (draft) => {
       draft.claimsBytes = append('\xc3')
@@ -117,7 +118,7 @@ const faults: {
     detail: 'the payload is not UTF-8'
   },
   {
-    name: 'a payload of wrong JSON',
+    name: 'a payload that is not JSON',
     at: 'claimsBytes',
     change: (draft) => {
       draft.claimsBytes = append(',')
@@ -278,7 +279,7 @@ const faults: {
     detail: 'iat is in the future'
   },
   {
-    name: 'living too long',
+    name: 'a long lifetime',
     at: 'iat',
     change: ({ claims }) => {
       claims.iat = now - 86_400
@@ -310,7 +311,7 @@ const faults: {
     detail: 'jti and sid must be strings'
   },
   {
-    name: 'an unfit claim',
+    name: 'a claim against the schema',
     at: 'tier',
     change: ({ claims }) => {
       claims.tier = 'tin'
@@ -346,7 +347,7 @@ t.test('verify() checks a token in order: size, shape, header, signature, claims
 
   for (const { name, change, detail, code = 'AUTH_INVALID_TOKEN' } of faults) {
     const token = write(change)
-    await t.rejects(app.accessTokens.verify(token), { constructor: AuthError, code, detail }, `${name}: by itself`)
+    await t.rejects(app.accessTokens.verify(token), { constructor: AuthError, code, detail }, `${name}: alone`)
     events()
     const response = await app.inject({ url: '/me', headers: bearer(token) })
     const tooLarge = name === 'over 8 KiB'
@@ -361,11 +362,11 @@ t.test('verify() checks a token in order: size, shape, header, signature, claims
       },
       `${name}: in a request`
     )
-    t.notMatch(response.body, detail, `${name}: the client is not told what exactly`)
+    t.notMatch(response.body, detail, `${name}: the response does not contain the detail`)
     t.match(
       events(),
       [{ type: 'token-refused', code: tooLarge ? 'AUTH_MALFORMED_CREDENTIALS' : code, detail, source: 'header' }],
-      `${name}: the event says it`
+      `${name}: the event contains the detail`
     )
   }
 
@@ -384,29 +385,33 @@ t.test('verify() checks a token in order: size, shape, header, signature, claims
     )
     if (error?.detail !== first.detail) disorder.push(`${first.name}, then ${second.name}: ${error?.detail}`)
   }
-  t.strictSame(disorder, [], `of two faults the first is reported (${pairs.length} pairs)`)
+  t.strictSame(disorder, [], `the first of two faults is reported (${pairs.length} pairs)`)
 })
 
 t.test(
-  'verify() of a token that is known asks the time, not the key, and hands out the same frozen claims',
+  'verify() of a cached token reads the clock but checks no signature, and returns the same frozen claims',
   async (t) => {
     const { tokens, clock, counts } = await createLocalTokens()
     const token = forge(localSigner, { claims: { nbf: now, list: [1] } })
     const first = await tokens.verify(token)
     const before = counts.clockReads
-    t.throws(() => (first.claims.list as number[]).push(2), TypeError, 'one request cannot change')
-    t.strictSame((await tokens.verify(token)).claims, { ...goodClaims, nbf: now, list: [1] }, 'what the next one gets')
+    t.throws(() => (first.claims.list as number[]).push(2), TypeError, 'a request cannot change the claims')
+    t.strictSame(
+      (await tokens.verify(token)).claims,
+      { ...goodClaims, nbf: now, list: [1] },
+      'the next request gets the same claims'
+    )
     t.strictSame(
       [counts.signatureChecks, counts.clockReads - before],
       [1, 1],
-      'a hit costs no signature, and asks the clock once'
+      'a hit checks no signature and reads the clock once'
     )
 
     clock.advance(-6)
     t.strictSame(
       await outcomeOf(() => tokens.verify(token)),
       refused('iat is in the future'),
-      'iat counts on a hit, where the clock was set back: the token is checked as if it were new'
+      'a hit compares iat: if the clock was set back, the token is verified again'
     )
     clock.advance(6)
     const postdated = forge(localSigner, { claims: { iat: now - 100, nbf: now } })
@@ -415,22 +420,22 @@ t.test(
     t.strictSame(
       await outcomeOf(() => tokens.verify(postdated)),
       refused('nbf is in the future'),
-      'nbf counts where it is later than iat'
+      'a hit compares nbf if it is later than iat'
     )
     clock.advance(6)
     const undated = forge(localSigner, { claims: { nbf: undefined } })
     t.strictSame(await outcomeOf(() => tokens.verify(undated)), 'accepted')
     clock.advance(-6)
-    t.strictSame(await outcomeOf(() => tokens.verify(undated)), refused('iat is in the future'), 'and without nbf')
+    t.strictSame(await outcomeOf(() => tokens.verify(undated)), refused('iat is in the future'), 'without nbf too')
     clock.advance(6)
     counts.signatureChecks = 2
     clock.set((now + 600) * 1000 - 1)
     t.strictSame(await outcomeOf(() => tokens.verify(token)), 'accepted')
-    t.equal(counts.signatureChecks, 2, 'and was kept')
+    t.equal(counts.signatureChecks, 2, 'the token is still cached')
     clock.set((now + 600) * 1000)
-    t.strictSame(await outcomeOf(() => tokens.verify(token)), expired, 'exp counts on a hit')
+    t.strictSame(await outcomeOf(() => tokens.verify(token)), expired, 'a hit compares exp')
     t.strictSame(await outcomeOf(() => tokens.verify(token)), expired)
-    t.equal(counts.signatureChecks, 4, 'and the token is forgotten')
+    t.equal(counts.signatureChecks, 4, 'the expired token is not cached')
 
     for (const refusedToken of [
       forge(stranger, { header: { kid: localSigner.kid } }),
@@ -440,18 +445,18 @@ t.test(
       const count = counts.signatureChecks
       await outcomeOf(() => tokens.verify(refusedToken))
       await outcomeOf(() => tokens.verify(refusedToken))
-      t.equal(counts.signatureChecks, count + 2, 'a refused token is never kept')
+      t.equal(counts.signatureChecks, count + 2, 'a refused token is never cached')
     }
     const sessionEnded = forge(localSigner, { claims: { exp: now + 700 } })
     const count = counts.signatureChecks
     tokens.verifyIgnoringExpiry(tokens.parse(sessionEnded))
     tokens.verifyIgnoringExpiry(tokens.parse(sessionEnded))
     await tokens.verify(sessionEnded)
-    t.equal(counts.signatureChecks, count + 3, 'verifyExpired() neither reads nor fills the cache')
+    t.equal(counts.signatureChecks, count + 3, 'verifyIgnoringExpiry() neither reads nor fills the cache')
   }
 )
 
-t.test('verify() leaves Error.stackTraceLimit as it was, after a good token and after a bad one', async (t) => {
+t.test('Signer.verify() restores Error.stackTraceLimit, after a good token and after a bad one', async (t) => {
   const { tokens } = await createLocalTokens({ accessToken: { cacheSize: 0 } })
   const limit = Error.stackTraceLimit
   t.teardown(() => {
@@ -467,7 +472,7 @@ t.test('verify() leaves Error.stackTraceLimit as it was, after a good token and 
   }
 })
 
-t.test('a cacheSize of 0 keeps no token', async (t) => {
+t.test('createVerifiedTokens() with a cacheSize of 0 keeps no token', async (t) => {
   const { tokens, counts } = await createLocalTokens({ accessToken: { cacheSize: 0 } })
   const token = forge()
   await tokens.verify(token)

@@ -5,7 +5,7 @@ import { createLocalTokens, expired, outcomeOf, refused, type Outcome } from '..
 import { issuer } from '../fixtures/app.ts'
 import { forge, goodClaims, now, localSigner } from '../fixtures/tokens.ts'
 
-t.test('verify() judges exp, iat and nbf to the second', async (t) => {
+t.test('checkClaims() compares exp, iat and nbf to the second', async (t) => {
   const noInteger = refused('exp and iat must be whole seconds since the epoch')
   const early = refused('iat is in the future')
   const long = refused('the lifetime (exp - iat) exceeds maxLifetimeSeconds')
@@ -82,12 +82,12 @@ t.test('verify() judges exp, iat and nbf to the second', async (t) => {
     t.strictSame(
       await outcomeOf(() => tokens.verifyIgnoringExpiry(tokens.parse(token))),
       again,
-      'verifyExpired() differs in exp alone'
+      'verifyIgnoringExpiry() differs in exp only'
     )
   }
 })
 
-t.test('hasPassed() compares a time that has a fraction to the millisecond, in any year', async (t) => {
+t.test('hasPassed() compares a time with a fraction to the millisecond, in any year', async (t) => {
   const wrong: string[] = []
   for (const year of [1970, 2004, 2026, 2030, 2039, 2100, 2999]) {
     const seconds = Date.UTC(year, 5, 1) / 1000
@@ -100,28 +100,31 @@ t.test('hasPassed() compares a time that has a fraction to the millisecond, in a
   t.strictSame(wrong, [])
 })
 
-t.test("checkClaims() takes other issuers' times with a fraction, and no number that is no time", async (t) => {
-  const policy = { issuer, audience: [issuer], clockToleranceSeconds: 5, maxLifetimeSeconds: 86_400, fractions: true }
-  const check = (claims: object) =>
-    checkClaims({ ...goodClaims, ...claims }, { policy, now: now * 1000, allowExpired: false })
-  check({ exp: now + 0.5, iat: now - 0.5, nbf: 0.5 })
-  for (const value of [NaN, Infinity, -Infinity, -1, -0.001, 2 ** 53, 1e300, `${now}`, null, [now], true]) {
-    for (const name of ['exp', 'iat']) {
+t.test(
+  'checkClaims() accepts fractional times of external issuers, and rejects numbers that are not times',
+  async (t) => {
+    const policy = { issuer, audience: [issuer], clockToleranceSeconds: 5, maxLifetimeSeconds: 86_400, fractions: true }
+    const check = (claims: object) =>
+      checkClaims({ ...goodClaims, ...claims }, { policy, now: now * 1000, allowExpired: false })
+    check({ exp: now + 0.5, iat: now - 0.5, nbf: 0.5 })
+    for (const value of [NaN, Infinity, -Infinity, -1, -0.001, 2 ** 53, 1e300, `${now}`, null, [now], true]) {
+      for (const name of ['exp', 'iat']) {
+        t.throws(
+          () => check({ [name]: value }),
+          { code: 'AUTH_INVALID_TOKEN', detail: 'exp and iat must be seconds since the epoch' },
+          `${name} ${value}`
+        )
+      }
       t.throws(
-        () => check({ [name]: value }),
-        { code: 'AUTH_INVALID_TOKEN', detail: 'exp and iat must be seconds since the epoch' },
-        `${name} ${value}`
+        () => check({ nbf: value }),
+        { code: 'AUTH_INVALID_TOKEN', detail: 'nbf must be seconds since the epoch' },
+        `nbf ${value}`
       )
     }
-    t.throws(
-      () => check({ nbf: value }),
-      { code: 'AUTH_INVALID_TOKEN', detail: 'nbf must be seconds since the epoch' },
-      `nbf ${value}`
-    )
   }
-})
+)
 
-t.test('verify() compares iss, aud and sub exactly', async (t) => {
+t.test('checkClaims() compares iss, aud and sub exactly', async (t) => {
   const iss = refused('iss is not the issuer')
   const aud = refused('aud does not name this audience')
   const sub = refused('sub must be a non-empty string')

@@ -2,13 +2,13 @@ import t from 'tap'
 import { audience, createVerifier, json, makeKey, startIssuer, text, tokenOf, type Answer } from '../fixtures/issuer.ts'
 import { accepted, present, trusting, unavailable } from '../fixtures/trusting-app.ts'
 
-// Some hundred small servers need more time on a busy machine.
+// Many small servers need more time on a busy machine.
 t.setTimeout(120_000)
 
 const rsa = makeKey('RS256', 'rsa')
 const ec = makeKey('ES256', 'ec')
 
-t.test("a discovery document that is not the issuer's own, or leads elsewhere, is 503", async (t) => {
+t.test('discoverJwksUri() rejects a document of another issuer or with an unsafe jwks_uri with 503', async (t) => {
   const rows: [string, (url: string) => Answer, RegExp][] = [
     ["another issuer's", (url) => json({ issuer: `${url}/other`, jwks_uri: `${url}/jwks` }), /names another issuer/],
     ['with a slash more', (url) => json({ issuer: `${url}/`, jwks_uri: `${url}/jwks` }), /names another issuer/],
@@ -59,7 +59,7 @@ t.test("a discovery document that is not the issuer's own, or leads elsewhere, i
   t.strictSame(idp.fetches, { discovery: 1, jwks: 1, elsewhere: 0 })
 })
 
-t.test('an issuer elsewhere cannot send us to this machine', async (t) => {
+t.test('discoverJwksUri() does not let a remote issuer point to this machine', async (t) => {
   const url = 'https://idp.example.com'
   const asked: string[] = []
   const fetchNothing = async (what: string) => {
@@ -72,7 +72,7 @@ t.test('an issuer elsewhere cannot send us to this machine', async (t) => {
   t.strictSame(asked, [`${url}/.well-known/openid-configuration`])
 })
 
-t.test('discovered keys may move: after a failure they are looked for again', async (t) => {
+t.test('RemoteKeys discovers the location of the keys again after a failure', async (t) => {
   const [idp, elsewhere] = [await startIssuer(t, [rsa.jwk]), await startIssuer(t, [ec.jwk])]
   const { outcome, advance } = await createVerifier([trusting(idp, { jwksUri: undefined })])
   t.equal(await outcome(tokenOf(idp.url, rsa)), 'accepted')

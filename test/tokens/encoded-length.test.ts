@@ -6,7 +6,7 @@ import { readKey } from '../../plugin/tokens/key.ts'
 
 const modulusLengths = [2048, 2056, 3072]
 
-/** Keys of every size that an algorithm takes. */
+/** Keys of every size that an algorithm allows. */
 function keysFor(alg: Algorithm): KeyObject[] {
   const { kty, curve } = keyRequirement(alg)
   if (kty === 'oct') return [64, 100].map((bytes) => createSecretKey(randomBytes(bytes)))
@@ -30,7 +30,7 @@ const claimSets: Record<string, Record<string, unknown>> = {
 }
 
 for (const alg of Object.keys(algorithms) as Algorithm[]) {
-  t.test(`encodedLength() is the exact length of what sign() returns: ${alg}`, async (t) => {
+  t.test(`encodedLength() is the exact length of the token that sign() returns: ${alg}`, async (t) => {
     for (const key of keysFor(alg)) {
       for (const [kid, type] of [
         ['k', 'at+jwt'],

@@ -5,7 +5,7 @@ import { createLocalTokens, outcomeOf, refused, stranger, type Outcome } from '.
 import { secret } from '../fixtures/app.ts'
 import { encode, forge, localSigner } from '../fixtures/tokens.ts'
 
-t.test('verify() compares typ as a media type, RFC 7515 §4.1.9', async (t) => {
+t.test('checkHeader() compares typ as a media type (RFC 7515 §4.1.9)', async (t) => {
   const wrong = refused('typ is not an accepted type')
   const rows: { type?: string | string[] | false; typ: unknown; expected: Outcome }[] = [
     ...['at+jwt', 'AT+JWT', 'application/at+jwt', 'Application/AT+jwt'].map((typ) => ({
@@ -46,12 +46,12 @@ t.test('verify() compares typ as a media type, RFC 7515 §4.1.9', async (t) => {
     t.strictSame(
       await outcomeOf(() => tokens.verify(forge(localSigner, { header: { typ } }))),
       expected,
-      `${JSON.stringify(typ)} where ${JSON.stringify(type)} is asked`
+      `${JSON.stringify(typ)} where ${JSON.stringify(type)} is accepted`
     )
   }
 })
 
-t.test('verify() takes a token without kid, but none whose kid is not a configured one', async (t) => {
+t.test('readKeyHint() accepts a token without kid, but not one with an unknown kid', async (t) => {
   const illTyped = refused('kid must be a string of 1 to 256 characters')
   const unknown = refused('no key matches alg and kid')
   const long = 'k'.repeat(256)
@@ -90,11 +90,11 @@ t.test('verify() takes a token without kid, but none whose kid is not a configur
   t.strictSame(
     await outcomeOf(() => tokens.verify(forge(stranger, { header: { kid: undefined } }))),
     refused('the signature is wrong'),
-    'without kid, a key of ours must have signed it all the same'
+    'without kid, one of our keys must still have signed it'
   )
 })
 
-t.test('createHeaders() remembers the last four headers of tokens that verified, and no more', async (t) => {
+t.test('createHeaders() remembers the headers of the last four verified tokens', async (t) => {
   const headers = createHeaders()
   const tokenOf = (kid: string) => new UnverifiedToken(forge({ ...localSigner, kid }))
   const read = (kid: string) => headers.read(tokenOf(kid))

@@ -21,7 +21,7 @@ t.setTimeout(120_000)
 
 const [a, b, c] = [createNamedKey('a'), createNamedKey('b'), createNamedKey('c')]
 
-/** The source and the checks without a server: `monotonic` is told the time, and the option `keys` may hang. */
+/** A key source and access tokens without a server. The test moves `monotonic`, and the option `keys` may hang. */
 async function createSource(keys: () => unknown, timeoutMs?: number) {
   const events: AuthEvent[] = []
   const monotonic = createClock(0)
@@ -50,7 +50,7 @@ async function createSource(keys: () => unknown, timeoutMs?: number) {
 }
 
 t.test(
-  'a key is next, active, previous and gone, and its tokens, cached ones too, live as long as it does',
+  'KeySource rotates a key through its states; its tokens, even cached ones, are valid until it is removed',
   async (t) => {
     const { use, sign, me, app, events } = await createRotating([entry(a, 'active')])
     const ofA = [await sign(), await sign()]
@@ -60,9 +60,9 @@ t.test(
       ['b is next', [entry(a, 'active'), entry(b, 'next')], 'a', ['a', 'b'], 200, 200],
       ['b is active', [entry(a, 'previous'), entry(b, 'active'), entry(c, 'next')], 'b', ['a', 'b', 'c'], 200, 200],
       ['a is public only', [{ key: a.publicKey, kid: 'a' }, entry(b, 'active')], 'b', ['a', 'b'], 200, 200],
-      ['a is gone', [entry(b, 'active')], 'b', ['b'], 401, 200],
+      ['a is removed', [entry(b, 'active')], 'b', ['b'], 401, 200],
       ['b is previous', [entry(b, 'previous'), entry(c, 'active')], 'c', ['b', 'c'], 401, 200],
-      ['b is gone', [entry(c, 'active')], 'c', ['c'], 401, 401]
+      ['b is removed', [entry(c, 'active')], 'c', ['c'], 401, 401]
     ]
     for (const [what, list, signs, published, a, b] of steps) {
       events()
@@ -80,7 +80,7 @@ t.test(
   }
 )
 
-t.test('all remembered tokens of a retired key are refused, those of the older half too', async (t) => {
+t.test('KeySource.onRetire() clears the whole cache, so that no token of a removed key is accepted', async (t) => {
   const list = { current: [entry(a, 'active')] }
   const { app } = await createApp({ plugin: { keys: async () => list.current, accessToken: { cacheSize: 4 } } })
   const tokens = await Promise.all(Array.from({ length: 4 }, () => app.accessTokens.sign({ sub: 'machine' })))
@@ -96,67 +96,64 @@ t.test('all remembered tokens of a retired key are refused, those of the older h
   t.strictSame(await statuses(), [401, 401, 401, 401])
 })
 
-t.test(
-  'keys rotate under load: no request is refused that should not be, none is accepted after retirement',
-  async (t) => {
-    const { use, sign, me, app } = await createRotating([entry(a, 'active'), entry(b, 'next')])
-    const url = await app.listen({ port: 0, host: '127.0.0.1' })
-    t.teardown(() => app.close())
-    const names = new Map([
-      [a.kid, a],
-      [b.kid, b]
-    ])
-    const keys = [a, b, ...Array.from({ length: 6 }, (_, index) => createNamedKey(`k${index}`))]
-    const call = async (token: string) =>
-      (await fetch(`${url}/me`, { headers: { authorization: `Bearer ${token}` } })).status
-    const refused: unknown[] = []
-    const late: unknown[] = []
-    const retired: string[] = []
-    const run = { calls: 0, done: false }
-    const rounds = Array.from({ length: 16 }, () => 0)
+t.test('KeySource rotates under load: valid tokens are accepted, tokens of a removed key are not', async (t) => {
+  const { use, sign, me, app } = await createRotating([entry(a, 'active'), entry(b, 'next')])
+  const url = await app.listen({ port: 0, host: '127.0.0.1' })
+  t.teardown(() => app.close())
+  const names = new Map([
+    [a.kid, a],
+    [b.kid, b]
+  ])
+  const keys = [a, b, ...Array.from({ length: 6 }, (_, index) => createNamedKey(`k${index}`))]
+  const call = async (token: string) =>
+    (await fetch(`${url}/me`, { headers: { authorization: `Bearer ${token}` } })).status
+  const refused: unknown[] = []
+  const late: unknown[] = []
+  const retired: string[] = []
+  const run = { calls: 0, done: false }
+  const rounds = Array.from({ length: 16 }, () => 0)
 
-    async function client(_: unknown, index: number): Promise<void> {
-      while (!run.done) {
-        const token = await sign()
-        const status = await call(token)
-        if (status !== 200) refused.push([kidOf(token), status])
-        // Whatever was gone before the request began stays refused.
-        const gone = retired.at(-1)
-        if (gone !== undefined && (await call(gone)) !== 401) late.push(kidOf(gone))
-        run.calls++
-        rounds[index]!++
-      }
+  async function client(_: unknown, index: number): Promise<void> {
+    while (!run.done) {
+      const token = await sign()
+      const status = await call(token)
+      if (status !== 200) refused.push([kidOf(token), status])
+      // A token whose key was removed before the request began must be refused.
+      const removed = retired.at(-1)
+      if (removed !== undefined && (await call(removed)) !== 401) late.push(kidOf(removed))
+      run.calls++
+      rounds[index]!++
     }
-    const clients = Array.from(rounds, client)
-    // Whoever has a token that was signed before now has presented it when this resolves: on a slow machine too.
-    const past = async () => {
-      const goals = rounds.map((round) => round + 1)
-      while (rounds.some((round, index) => round < goals[index]!)) await call(await sign())
-    }
-
-    for (let index = 1; index < keys.length - 1; index++) {
-      const [previous, active, next] = keys.slice(index - 1, index + 2) as [NamedKey, NamedKey, NamedKey]
-      const old = await sign()
-      t.equal(await call(old), 200)
-      await use(entry(previous, 'previous'), entry(active, 'active'), entry(next, 'next'))
-      t.equal(await call(old), 200, `${previous.kid} only verifies`)
-      await past()
-      await use(entry(active, 'active'), entry(next, 'next'))
-      t.equal(await call(old), 401, `${previous.kid} is gone`)
-      t.equal(await me(old), 401)
-      retired.push(old)
-      names.delete(previous.kid)
-      await past()
-    }
-    run.done = true
-    await Promise.all(clients)
-    t.strictSame(refused, [])
-    t.strictSame(late, [])
-    t.ok(run.calls > 150, `${run.calls} calls, ${retired.length} rotations`)
   }
-)
+  const clients = Array.from(rounds, client)
+  // Resolves when every client has presented the tokens that were signed before now, on a slow machine too.
+  const allClientsHavePassed = async () => {
+    const goals = rounds.map((round) => round + 1)
+    while (rounds.some((round, index) => round < goals[index]!)) await call(await sign())
+  }
 
-t.test('lists that are wrong leave the keys in force, with an event that shows no key material', async (t) => {
+  for (let index = 1; index < keys.length - 1; index++) {
+    const [previous, active, next] = keys.slice(index - 1, index + 2) as [NamedKey, NamedKey, NamedKey]
+    const old = await sign()
+    t.equal(await call(old), 200)
+    await use(entry(previous, 'previous'), entry(active, 'active'), entry(next, 'next'))
+    t.equal(await call(old), 200, `${previous.kid} only verifies`)
+    await allClientsHavePassed()
+    await use(entry(active, 'active'), entry(next, 'next'))
+    t.equal(await call(old), 401, `${previous.kid} is removed`)
+    t.equal(await me(old), 401)
+    retired.push(old)
+    names.delete(previous.kid)
+    await allClientsHavePassed()
+  }
+  run.done = true
+  await Promise.all(clients)
+  t.strictSame(refused, [])
+  t.strictSame(late, [])
+  t.ok(run.calls > 150, `${run.calls} calls, ${retired.length} rotations`)
+})
+
+t.test('reload() with a wrong list keeps the current keys and emits an event without key material', async (t) => {
   const { source, me, sign, use, app, events } = await createRotating([entry(a, 'active')])
   const token = await sign()
   const pem = b.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
@@ -168,21 +165,21 @@ t.test('lists that are wrong leave the keys in force, with an event that shows n
     'hunter2'
   ]
   const shape = '"keys" must be a non-empty list of { key, kid?, alg?, state? }'
-  // Node's own code differs from release to release.
+  // Node's error code differs between releases.
   const unreadable =
     /^"keys.1.key" cannot be read as a key \(ERR_\w+\): expected unencrypted PEM, a JWK or a KeyObject$/
   const fails = (error: unknown) => async () => {
     throw error
   }
   const rows: [string, unknown, string | RegExp][] = [
-    ['no list', { keys: [entry(a, 'active')] }, `${shape}: received an object`],
+    ['an object', { keys: [entry(a, 'active')] }, `${shape}: received an object`],
     ['nothing', undefined, `${shape}: received undefined`],
     ['an empty list', [], `${shape}: received a list`],
     ['PEM alone', pem, `${shape}: received a string`],
     ['a list of PEM', [pem], '"keys.0" must be an object: received a string'],
     ['a list of null', [null], '"keys.0" must be an object: received null'],
     ['a list of JWKs', [jwk], '"keys.0.key" is missing'],
-    ['a part of a JWK beside the key', [{ ...entry(a, 'active'), d: jwk.d }], '"keys.0.d" is not an option'],
+    ['a member of a JWK next to the key', [{ ...entry(a, 'active'), d: jwk.d }], '"keys.0.d" is not an option'],
     [
       'an unknown state',
       [{ ...entry(a, 'active'), state: 'retired' }],
@@ -219,7 +216,7 @@ t.test('lists that are wrong leave the keys in force, with an event that shows n
       '"keys" must have exactly one active private key: received several'
     ],
     [
-      'none that is active',
+      'no active key',
       [entry(a, 'previous'), entry(b, 'next')],
       '"keys" must have exactly one active private key: received none'
     ],
@@ -229,8 +226,8 @@ t.test('lists that are wrong leave the keys in force, with an event that shows n
       '"keys" must not repeat a kid: received "a" twice'
     ],
     ['PEM that is cut', [entry(a, 'active'), { key: pem.slice(0, 60) }], unreadable],
-    ['a JWK without its public half', [entry(a, 'active'), { key: { ...jwk, x: undefined } }], unreadable],
-    ['a key that is no key', [{ key: 7 }], '"keys.0.key" must be PEM text, a JWK or a KeyObject'],
+    ['a JWK without its public part', [entry(a, 'active'), { key: { ...jwk, x: undefined } }], unreadable],
+    ['a key that is a number', [{ key: 7 }], '"keys.0.key" must be PEM text, a JWK or a KeyObject'],
     ['an Error', fails(new Error(`cannot read ${pem}`)), 'the function threw Error'],
     [
       'an Error with a code',
@@ -242,18 +239,14 @@ t.test('lists that are wrong leave the keys in force, with an event that shows n
       fails(Object.assign(new Error('x'), { code: pem })),
       'the function threw Error'
     ],
-    [
-      'JSON that cannot be read',
-      async () => JSON.parse(JSON.stringify(jwk).slice(0, -1)),
-      'the function threw SyntaxError'
-    ],
+    ['broken JSON', async () => JSON.parse(JSON.stringify(jwk).slice(0, -1)), 'the function threw SyntaxError'],
     ['a TypeError of its own', fails(new TypeError(`password=hunter2 ${pem}`)), 'the function threw TypeError'],
     ['null', fails(null), 'the function threw a value that is not an Error'],
     ['text', fails(pem), 'the function threw a value that is not an Error']
   ]
   for (const [what, list, reason] of rows) {
     source.list = list
-    // The source of createRotating() returns the list; one that is a function is called.
+    // The source of createRotating() returns the list; a row that is a function is the source itself.
     const failing = typeof list === 'function' ? await createSource(flaky(list as () => unknown)) : null
     const taken = failing ? await failing.source.reload() : await app.keys.reload()
     const seen = failing ? failing.events() : events()
@@ -267,13 +260,13 @@ t.test('lists that are wrong leave the keys in force, with an event that shows n
       words.find((word) => JSON.stringify(seen).includes(word)),
       `${what}: no key material in it`
     )
-    t.strictSame([await me(token), kidOf(await sign())], [200, 'a'], `${what}: the keys in force stay`)
+    t.strictSame([await me(token), kidOf(await sign())], [200, 'a'], `${what}: the current keys stay`)
   }
-  t.equal(await use(entry(b, 'active'), entry(a, 'previous')), true, 'and a good list is taken again')
+  t.equal(await use(entry(b, 'active'), entry(a, 'previous')), true, 'a good list is used again')
   t.equal(kidOf(await sign()), 'b')
 })
 
-/** Gives a good list at the start, and does something else afterwards. */
+/** Returns a good list first, and then calls `then`. */
 function flaky(then: () => unknown): () => unknown {
   let first = true
   return () => {
@@ -283,17 +276,19 @@ function flaky(then: () => unknown): () => unknown {
   }
 }
 
-t.test('at the start, a source that fails stops it', async (t) => {
+t.test('createKeySource() rejects when the first load fails', async (t) => {
+  const prefix = 'Cannot register fastify-authenticate: '
   const rows: [string, () => unknown, string][] = [
     [
       'an empty list',
       async () => [],
-      'Cannot register fastify-authenticate: "keys" must be a non-empty list of { key, kid?, alg?, state? }: received a list'
+      `${prefix}"keys" must be a non-empty list of { key, kid?, alg?, state? }: received a list`
     ],
     [
       'a wrong key',
       async () => [{ key: 'x' }],
-      'Cannot register fastify-authenticate: "keys.0.key" cannot be read as a key (ERR_OSSL_UNSUPPORTED): expected unencrypted PEM, a JWK or a KeyObject'
+      prefix +
+        '"keys.0.key" cannot be read as a key (ERR_OSSL_UNSUPPORTED): expected unencrypted PEM, a JWK or a KeyObject'
     ],
     [
       'its own error',
@@ -302,33 +297,29 @@ t.test('at the start, a source that fails stops it', async (t) => {
       },
       'the vault is sealed'
     ],
-    [
-      'hanging',
-      () => new Promise(() => {}),
-      'Cannot register fastify-authenticate: "keys" did not return a list within 20 ms'
-    ]
+    ['hanging', () => new Promise(() => {}), `${prefix}"keys" did not return a list within 20 ms`]
   ]
   for (const [what, keys, message] of rows) await t.rejects(createSource(keys, 20), { message }, what)
 })
 
-t.test('a source that hangs is given up, and nobody waits longer; what it brings later is nothing', async (t) => {
-  let bring = (_list: unknown): void => {}
+t.test('reload() gives up on a source that hangs, releases all requests and ignores a late list', async (t) => {
+  let resolveLate = (_list: unknown): void => {}
   let hangs = true
   const { source, events, outcome } = await createSource(
     flaky(() =>
       hangs
         ? new Promise((resolve) => {
-            bring = resolve
+            resolveLate = resolve
           })
         : [entry(c, 'active')]
     ),
     50
   )
   const unknown = Promise.all(Array.from({ length: 100 }, () => outcome(forge(signerOf(b)))))
-  t.equal(await outcome(forge(signerOf(a))), 'accepted', 'a known key waits for nothing')
-  t.strictSame([...new Set(await unknown)], ['AUTH_KEYS_UNAVAILABLE'], 'nobody can say that these are not ours')
+  t.equal(await outcome(forge(signerOf(a))), 'accepted', 'a known key does not wait')
+  t.strictSame([...new Set(await unknown)], ['AUTH_KEYS_UNAVAILABLE'], 'these may be local tokens')
   t.strictSame(events(), [{ type: 'keys-reload-failed', reason: '"keys" did not return a list within 50 ms' }])
-  bring([entry(b, 'active')])
+  resolveLate([entry(b, 'active')])
   await Promise.resolve()
   t.strictSame(source.current().kids, ['a'])
   hangs = false
@@ -337,12 +328,12 @@ t.test('a source that hangs is given up, and nobody waits longer; what it brings
 })
 
 t.test(
-  'while `keys` cannot be loaded, a token of ours by a key that this node does not know is 503, and its cookie stays',
+  'while `keys` cannot be loaded, a local token with an unknown key yields 503 and keeps its cookie',
   async (t) => {
     let isDown = false
     let list = [entry(a, 'active')]
     const keys = async () => {
-      if (isDown) throw new Error('the key server is away')
+      if (isDown) throw new Error('the key server is unavailable')
       return list
     }
     const [{ app: old }, { app: rotated }] = [
@@ -364,7 +355,7 @@ t.test(
   }
 )
 
-t.test('reloads that come while one runs share the one after it, which sees what they have seen', async (t) => {
+t.test('reload() during a load shares the next load, which sees every change made before the call', async (t) => {
   const loads: ((list: KeyOption[]) => void)[] = []
   let list = [entry(a, 'active')]
   const { source } = await createSource(
@@ -390,7 +381,7 @@ t.test('reloads that come while one runs share the one after it, which sees what
   t.equal(loads.length, 2)
 })
 
-t.test('an unknown kid of our own causes one reload, with a cooldown', async (t) => {
+t.test('reloadForUnknownKid() reloads once for an unknown kid, and again only after a cooldown', async (t) => {
   let loads = 0
   let list = [entry(a, 'active')]
   const { outcome, monotonic } = await createSource(async () => {
@@ -401,7 +392,7 @@ t.test('an unknown kid of our own causes one reload, with a cooldown', async (t)
   const all = async () => [...new Set(await Promise.all(strangers.map(outcome)))]
   t.equal(loads, 1)
   t.strictSame(await all(), ['AUTH_INVALID_TOKEN'])
-  t.equal(loads, 2, 'a thousand at once')
+  t.equal(loads, 2, 'a thousand concurrent requests')
   list = [entry(a, 'previous'), entry(b, 'active')]
   t.equal(await outcome(forge(signerOf(b))), 'AUTH_INVALID_TOKEN', 'within the cooldown')
   monotonic.advance(29.9)
@@ -411,16 +402,16 @@ t.test('an unknown kid of our own causes one reload, with a cooldown', async (t)
   t.strictSame(
     await Promise.all(Array.from({ length: 20 }, () => outcome(forge(signerOf(b))))),
     Array(20).fill('accepted'),
-    'all that wait get what one has found'
+    'all waiting requests share one reload'
   )
   t.equal(loads, 3)
   t.equal(await outcome(forge(signerOf(a))), 'accepted')
 
   const fixed = await createApp({ plugin: { keys: [entry(a, 'active')] } })
-  t.equal(await fixed.app.keys.reload(), true, 'a list that is written down has nothing to reload')
+  t.equal(await fixed.app.keys.reload(), true, 'a fixed list has nothing to reload')
 })
 
-t.test('a reload that retires no key forgets no token; a kid that comes to mean another key retires one', async (t) => {
+t.test('onRetire() is called when a key is removed or its kid names another key, and not otherwise', async (t) => {
   let list: KeyOption[] = [entry(a, 'active')]
   const { source } = await createSource(async () => list)
   let forgotten = 0
@@ -429,12 +420,12 @@ t.test('a reload that retires no key forgets no token; a kid that comes to mean 
     ['the same list', [entry(a, 'active')], 0],
     ['one more', [entry(a, 'active'), entry(b, 'next')], 0],
     ['other states', [entry(a, 'previous'), entry(b, 'active')], 0],
-    ['a public half', [{ key: a.publicKey, kid: 'a' }, entry(b, 'active')], 0],
+    ['the public key only', [{ key: a.publicKey, kid: 'a' }, entry(b, 'active')], 0],
     ['one less', [entry(b, 'active')], 1],
     ['another key of that kid', [{ ...entry(c, 'active'), kid: 'b' }], 1],
     ['another name of that key', [entry(c, 'active')], 1],
     ['the secret signs', [{ key: c.publicKey, kid: 'c' }], 0],
-    ['the secret is put down', [entry(c, 'active')], 1]
+    ['the secret is disabled', [entry(c, 'active')], 1]
   ]
   for (const [what, next, times] of rows) {
     forgotten = 0
@@ -444,7 +435,7 @@ t.test('a reload that retires no key forgets no token; a kid that comes to mean 
   }
 })
 
-t.test('a list that only verifies lets the secret sign; one with an active key puts the secret down', async (t) => {
+t.test('reload() lets the secret sign while no key is active, and disables it with an active key', async (t) => {
   const { use, sign, me } = await createRotating([{ key: a.publicKey, kid: 'a' }])
   const bySecret = await sign()
   t.equal(kidOf(bySecret), localSigner.kid)
@@ -465,7 +456,7 @@ t.test('a list that only verifies lets the secret sign; one with an active key p
   }
 })
 
-t.test('the keys are asked for again every keysReloadSeconds', async (t) => {
+t.test('createKeySource() loads the keys again every keysReloadSeconds', async (t) => {
   const intervals: [() => void, number][] = []
   t.intercept(globalThis, 'setInterval', {
     value: (run: () => void, ms: number) => {

@@ -10,7 +10,7 @@ import { decode, forge, goodClaims, localSigner } from '../fixtures/tokens.ts'
 type Pair = { privateKey: KeyObject; publicKey: KeyObject }
 const jwkOf = (key: KeyObject): JsonWebKey => key.export({ format: 'jwk' })
 
-// RSA keys take their time to be found: one is enough.
+// Generating an RSA key is slow: one is enough.
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const p256 = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const p384 = generateKeyPairSync('ec', { namedCurve: 'P-384' })
@@ -27,7 +27,7 @@ function pairOf(alg: Algorithm): Pair | KeyObject {
   return { ES256: p256, ES384: p384, ES512: p521 }[alg as string] ?? rsa
 }
 
-/** What each kind of key signs with, when nobody says. */
+/** The default algorithm of each type of key. */
 const usual: Partial<Record<Algorithm, true>> = {
   HS256: true,
   RS256: true,
@@ -37,7 +37,7 @@ const usual: Partial<Record<Algorithm, true>> = {
   EdDSA: true
 }
 
-t.test('all algorithms sign and verify, with keys as PEM, JWK and KeyObject, and jose agrees', async (t) => {
+t.test('readKey() reads PEM, JWK and KeyObject for every algorithm, and jose verifies the tokens', async (t) => {
   t.equal(Object.keys(algorithms).length, 13)
   for (const alg of Object.keys(algorithms) as Algorithm[]) {
     const pair = pairOf(alg)
@@ -109,28 +109,33 @@ const nine = Array.from({ length: 9 }, (_, index) => ({
   kid: `key ${index}`
 }))
 
-/** P-256 by `x` and the sign of `y`. */
+/** A P-256 key in compressed form: `x` and the sign of `y`. */
 const point = der(p256.publicKey).subarray(-65)
-const compressed = `-----BEGIN PUBLIC KEY-----\n${Buffer.concat([Buffer.from('3039301306072a8648ce3d020106082a8648ce3d030107032200', 'hex'), Buffer.from([2 + (point[64]! % 2)]), point.subarray(1, 33)]).toString('base64')}\n-----END PUBLIC KEY-----`
+const compressedDer = Buffer.concat([
+  Buffer.from('3039301306072a8648ce3d020106082a8648ce3d030107032200', 'hex'),
+  Buffer.from([2 + (point[64]! % 2)]),
+  point.subarray(1, 33)
+])
+const compressed = `-----BEGIN PUBLIC KEY-----\n${compressedDer.toString('base64')}\n-----END PUBLIC KEY-----`
 const integer = (text: string) => BigInt(`0x${Buffer.from(text, 'base64url').toString('hex')}`)
 const base64url = (value: bigint, bytes = Math.ceil(value.toString(16).length / 2)) =>
   Buffer.from(value.toString(16).padStart(2 * bytes, '0'), 'hex').toString('base64url')
 
 const modulus = integer(jwkOf(rsa.publicKey).n!)
 
-/** An odd number of so many bytes, and no fewer bits. */
+/** An odd number of exactly that many bytes. */
 const odd = (bytes: number) => Buffer.from([0x80, ...randomBytes(bytes - 2), 1]).toString('base64url')
 const publicWords = 'must be secret: this looks like a public key or a certificate'
 
-/** Node's own code differs from release to release. */
+/** Node's error code differs between releases. */
 const unreadable = /^cannot be read as a key \(ERR_\w+\): expected unencrypted PEM, a JWK or a KeyObject$/
 
-/** From Node 26 on, it looks at some parts itself. */
+/** Node 26 and later check some parts themselves. */
 const orUnreadable = (problem: string) => new RegExp(`^${problem}$|${unreadable.source}`)
 const mismatched = orUnreadable('has a private key that does not match its public key')
 const foreign = (member: string) => `has a "${member}" that is not canonical base64url or does not belong to this key`
 
-t.test('a key that is not fit stops the start, and is named', async (t) => {
+t.test('readKey() rejects an unusable key at start and names it', async (t) => {
   const ed = jwkOf(ed25519.privateKey)
   const rows: [string, unknown, string, string | RegExp][] = [
     ['no key', [{}], 'keys.0.key', 'is missing'],
@@ -554,7 +559,7 @@ t.test('readKey() rejects a huge key before it computes with it', async (t) => {
   }
 })
 
-t.test('kid is the RFC 7638 thumbprint, where none is given', async (t) => {
+t.test('readKey() uses the RFC 7638 thumbprint as kid if none is given', async (t) => {
   for (const pair of [rsa, p256, p384, p521, ed25519]) {
     const { app } = await createApp({ plugin: { keys: [{ key: pair.privateKey }] } })
     const expected = await calculateJwkThumbprint(jwkOf(pair.publicKey) as JWK)

@@ -10,7 +10,7 @@ type State = NonNullable<KeyOption['state']>
 const p256 = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const ed25519 = generateKeyPairSync('ed25519')
 
-t.test('the states of a key: next and previous verify, active signs too', async (t) => {
+t.test('createKeyring() verifies with next, active and previous keys, and signs with the active one', async (t) => {
   const { privateKey } = generateKeyPairSync('ed25519')
   const retired = generateKeyPairSync('ed25519')
   const keys = [
@@ -56,7 +56,7 @@ t.test('the states of a key: next and previous verify, active signs too', async 
   }
 })
 
-t.test('with an active key, the secret neither signs nor verifies access tokens', async (t) => {
+t.test('createKeyring() ignores the secret if there is an active key', async (t) => {
   const { app } = await createApp({ plugin: { keys: [{ key: ed25519.privateKey }] } })
   for (const kid of [localSigner.kid, undefined]) {
     await t.rejects(app.accessTokens.verify(forge({ ...localSigner, kid })), {
@@ -66,7 +66,7 @@ t.test('with an active key, the secret neither signs nor verifies access tokens'
   }
 })
 
-t.test('createKeyring() needs somebody who signs', async (t) => {
+t.test('createKeyring() rejects a list without a key that can sign', async (t) => {
   const nobody = {
     constructor: TypeError,
     message: 'Cannot register fastify-authenticate: "secret" is missing: no key can sign'
@@ -79,7 +79,7 @@ t.test('createKeyring() needs somebody who signs', async (t) => {
   )
 })
 
-t.test('of several secrets the first signs and all verify', async (t) => {
+t.test('createKeyring() signs with the first secret and verifies with all of them', async (t) => {
   const second = 'the secret of last year, of 32 bytes at least'
   const { app } = await createApp({ plugin: { secret: [secret, second, Buffer.from(`${second}, as bytes`)] } })
   t.equal(decode(await app.accessTokens.sign({ sub: 'alice' }), 0).kid, localSigner.kid)

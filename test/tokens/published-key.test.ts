@@ -2,7 +2,7 @@ import t from 'tap'
 import { makeKey, startIssuer, tokenOf } from '../fixtures/issuer.ts'
 import { accepted, invalid, present, trusting } from '../fixtures/trusting-app.ts'
 
-// Some hundred small servers need more time on a busy machine.
+// Many small servers need more time on a busy machine.
 t.setTimeout(120_000)
 
 const rsa = makeKey('RS256', 'rsa')
@@ -10,7 +10,7 @@ const other = makeKey('RS256', 'rsa')
 const ec = makeKey('ES256', 'ec')
 const nameless = makeKey('ES256', undefined)
 
-t.test('of a published set, only keys that are fit for their use verify', async (t) => {
+t.test('readPublishedKey() verifies only with usable keys of a published set', async (t) => {
   const rsa512 = makeKey('RS256', 'rsa', 512)
   const rsa1024 = makeKey('RS256', 'rsa', 1024)
   const { alg: _alg, use: _use, ...bare } = rsa.jwk

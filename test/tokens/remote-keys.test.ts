@@ -4,7 +4,7 @@ import { createVerifier, json, jwks, makeKey, startIssuer, text, tokenOf, type A
 import { now } from '../fixtures/tokens.ts'
 import { present, trusting, unavailable } from '../fixtures/trusting-app.ts'
 
-// Some hundred small servers need more time on a busy machine.
+// Many small servers need more time on a busy machine.
 t.setTimeout(120_000)
 
 const rsa = makeKey('RS256', 'rsa')
@@ -23,23 +23,23 @@ const broken: Answer = (response) => {
   response.write('{"keys":', () => response.destroy())
 }
 
-t.test('a key endpoint that gives no JWK Set is 503, with the reason in the event', async (t) => {
+t.test('fetchBounded() and RemoteKeys reject a response that is not a JWK Set with 503 and a reason', async (t) => {
   const rows: [string, Answer, RegExp][] = [
     ['500', json({ keys: [rsa.jwk] }, 500), /unexpected status 500/],
     ['404', text('', 404), /unexpected status 404/],
     ['201', json({ keys: [rsa.jwk] }, 201), /unexpected status 201/],
     ['204', text('', 204), /unexpected status 204/],
-    ['a redirect, to a good set even', text('', 302, { location: '/good' }), /unexpected status 302/],
+    ['a redirect to a good set', text('', 302, { location: '/good' }), /unexpected status 302/],
     ['another redirect', text('', 308, { location: 'http://169.254.169.254/' }), /unexpected status 308/],
     ['nothing', text(''), /as JSON/],
     ['a page', text('<html>', 200, { 'content-type': 'text/html' }), /as JSON/],
     ['half a set', text('{"keys":['), /as JSON/],
-    ['an answer that breaks off', broken, /terminated|cannot fetch/],
-    ['no set', json({ rsa: rsa.jwk }), /malformed/],
+    ['a response that breaks off', broken, /terminated|cannot fetch/],
+    ['an object without keys', json({ rsa: rsa.jwk }), /malformed/],
     ['a key alone', json(rsa.jwk), /malformed/],
     ['a list', json([rsa.jwk]), /malformed/],
     ['null', json(null), /malformed/],
-    ['keys that are no list', json({ keys: { rsa: rsa.jwk } }), /malformed/],
+    ['keys that are not a list', json({ keys: { rsa: rsa.jwk } }), /malformed/],
     ['a key that is null', jwks(rsa.jwk, null), /malformed/],
     ['a set that is nested deep', text(`{"keys":[${'{"x":['.repeat(80_000)}${']}'.repeat(80_000)}]}`), /cannot fetch/],
     ['over 512 KiB', text(JSON.stringify({ keys: [rsa.jwk] }).padEnd(512 * 1024 + 1)), /exceeds 524288 bytes/],
@@ -81,7 +81,7 @@ function interceptDeadlines(t: Test) {
   return deadlines
 }
 
-/** Never ends its response. `reached` resolves when it has been called. */
+/** A response that never ends. `reached` resolves when the request has arrived. */
 function hanging(start: Answer = () => {}) {
   let called = (): void => {}
   const reached = new Promise<void>((resolve) => {
@@ -119,48 +119,45 @@ t.test('RemoteKeys.get() has one deadline for discovery and keys, and all reques
   }
 })
 
-t.test(
-  'concurrent fetches are joined, and 1,000 requests with random kids cause at most one fetch a cooldown',
-  async (t) => {
-    const idp = await startIssuer(t, [ec.jwk])
-    const { outcome, advance } = await createVerifier([trusting(idp)])
-    const thousand = (make: () => string) => Array.from({ length: 1000 }, make)
-    const good = thousand(() => tokenOf(idp.url, ec, { claims: { jti: randomUUID() } }))
-    const random = thousand(() => tokenOf(idp.url, { ...ec, kid: randomUUID() }))
-    const all = async (tokens: string[]) => [...new Set(await Promise.all(tokens.map(outcome)))]
+t.test('RemoteKeys joins concurrent fetches; 1,000 random kids cause at most one fetch per cooldown', async (t) => {
+  const idp = await startIssuer(t, [ec.jwk])
+  const { outcome, advance } = await createVerifier([trusting(idp)])
+  const thousand = (make: () => string) => Array.from({ length: 1000 }, make)
+  const good = thousand(() => tokenOf(idp.url, ec, { claims: { jti: randomUUID() } }))
+  const random = thousand(() => tokenOf(idp.url, { ...ec, kid: randomUUID() }))
+  const all = async (tokens: string[]) => [...new Set(await Promise.all(tokens.map(outcome)))]
 
-    t.strictSame(await all(good), ['accepted'])
-    t.equal(idp.fetches.jwks, 1, 'a thousand first requests')
-    t.strictSame(await all(random), ['AUTH_INVALID_TOKEN'])
-    t.equal(idp.fetches.jwks, 1, 'the set is new')
-    advance(29.9)
-    t.strictSame(await all(random), ['AUTH_INVALID_TOKEN'])
-    t.equal(idp.fetches.jwks, 1, 'before the cooldown')
-    advance(0.1)
-    t.strictSame(await all(random), ['AUTH_INVALID_TOKEN'])
-    t.equal(idp.fetches.jwks, 2, 'after the cooldown')
-    for (const token of random) await outcome(token)
-    t.equal(idp.fetches.jwks, 2, 'one by one')
+  t.strictSame(await all(good), ['accepted'])
+  t.equal(idp.fetches.jwks, 1, 'a thousand first requests share a fetch')
+  t.strictSame(await all(random), ['AUTH_INVALID_TOKEN'])
+  t.equal(idp.fetches.jwks, 1, 'the set is new')
+  advance(29.9)
+  t.strictSame(await all(random), ['AUTH_INVALID_TOKEN'])
+  t.equal(idp.fetches.jwks, 1, 'before the cooldown')
+  advance(0.1)
+  t.strictSame(await all(random), ['AUTH_INVALID_TOKEN'])
+  t.equal(idp.fetches.jwks, 2, 'after the cooldown')
+  for (const token of random) await outcome(token)
+  t.equal(idp.fetches.jwks, 2, 'one by one')
 
-    idp.answers.jwks = jwks(rsa.jwk, ec.jwk)
-    t.equal(await outcome(tokenOf(idp.url, rsa)), 'AUTH_INVALID_TOKEN', 'a new key, within the cooldown')
-    advance(30)
-    t.equal(await outcome(tokenOf(idp.url, rsa)), 'accepted', 'and after it')
-    t.equal(idp.fetches.jwks, 3)
+  idp.answers.jwks = jwks(rsa.jwk, ec.jwk)
+  t.equal(await outcome(tokenOf(idp.url, rsa)), 'AUTH_INVALID_TOKEN', 'a new key, within the cooldown')
+  advance(30)
+  t.equal(await outcome(tokenOf(idp.url, rsa)), 'accepted', 'a new key, after the cooldown')
+  t.equal(idp.fetches.jwks, 3)
 
-    idp.answers.jwks = text('', 500)
-    advance(30)
-    t.strictSame(await all(random), ['AUTH_KEYS_UNAVAILABLE'], 'whether there is such a key, nobody knows')
-    t.strictSame(await all(good), ['accepted'], 'what is known goes on')
-    t.strictSame(await all(random), ['AUTH_KEYS_UNAVAILABLE'])
-    t.equal(idp.fetches.jwks, 4, 'a failure has a cooldown')
-    advance(5)
-    await all(random)
-    t.equal(idp.fetches.jwks, 5, 'of five seconds')
-  }
-)
+  idp.answers.jwks = text('', 500)
+  advance(30)
+  t.strictSame(await all(random), ['AUTH_KEYS_UNAVAILABLE'], 'the key may exist')
+  t.strictSame(await all(good), ['accepted'], 'cached tokens are still accepted')
+  t.strictSame(await all(random), ['AUTH_KEYS_UNAVAILABLE'])
+  t.equal(idp.fetches.jwks, 4, 'a failure has a cooldown')
+  advance(5)
+  await all(random)
+  t.equal(idp.fetches.jwks, 5, 'the cooldown is five seconds')
+})
 
-t.test('without a set, failures have a cooldown, and the first good answer ends them', async (t) => {
+t.test('RemoteKeys retries a failed first fetch after a cooldown, until one succeeds', async (t) => {
   const idp = await startIssuer(t, [rsa.jwk])
   const good = idp.answers.jwks
   idp.answers.jwks = text('', 500)
@@ -182,7 +179,7 @@ t.test('without a set, failures have a cooldown, and the first good answer ends 
   t.equal(await outcome(tokenOf(idp.url, rsa)), 'accepted')
 })
 
-t.test('a set at hand serves while it is fetched anew, and on when the endpoint goes away: for a day', async (t) => {
+t.test('RemoteKeys uses a cached set during a refetch, and for a day while the endpoint is unreachable', async (t) => {
   const idp = await startIssuer(t, [rsa.jwk])
   const good = idp.answers.jwks
   const { outcome, advance } = await createVerifier([trusting(idp, { maxLifetimeSeconds: 2 * 86_400 })], 500)
@@ -191,7 +188,7 @@ t.test('a set at hand serves while it is fetched anew, and on when the endpoint 
   t.equal(await call(), 'accepted')
   advance(3 * minute - 1)
   t.equal(await call(), 'accepted')
-  t.equal(idp.fetches.jwks, 1, 'it is young')
+  t.equal(idp.fetches.jwks, 1, 'the set is fresh')
 
   let release = (): void => {}
   const fetched = new Promise<void>((resolve) => {
@@ -201,23 +198,23 @@ t.test('a set at hand serves while it is fetched anew, and on when the endpoint 
     }
   })
   advance(1)
-  t.equal(await call(), 'accepted', 'nobody waits for the new one')
+  t.equal(await call(), 'accepted', 'the request does not wait for the new set')
   await fetched
   t.equal(await call(), 'accepted')
-  t.equal(idp.fetches.jwks, 2, 'which is fetched once')
+  t.equal(idp.fetches.jwks, 2, 'the new set is fetched once')
   release()
   t.equal(
     await outcome(tokenOf(idp.url, { ...rsa, kid: 'unknown' })),
     'AUTH_INVALID_TOKEN',
-    'who needs the new one waits for it'
+    'a token that needs the new set waits for it'
   )
   t.equal(idp.fetches.jwks, 2)
 
   idp.close()
   advance(1)
-  t.equal(await call(), 'accepted', 'the endpoint is gone')
+  t.equal(await call(), 'accepted', 'the endpoint is unreachable')
   advance(10 * minute)
-  t.equal(await call(), 'accepted', 'an old set was waited for, in vain')
+  t.equal(await call(), 'accepted', 'the old set is used after a failed fetch')
   for (let hour = 0; hour < 23; hour++) {
     advance(60 * minute)
     t.equal(await call(), 'accepted', `after ${hour + 1} hours`)
@@ -251,28 +248,25 @@ t.test('RemoteKeys.get() uses a cached set without waiting again while the endpo
   t.equal(idp.fetches.jwks, 3)
 })
 
-t.test(
-  'a key that left the set is refused 10 minutes later at most, in cached tokens too, also after a silence',
-  async (t) => {
-    const idp = await startIssuer(t, [rsa.jwk, ec.jwk])
-    const { outcome, advance, now: elapsed } = await createVerifier([trusting(idp)])
-    const tokens = [{}, { jti: 'other' }].map((claims) =>
-      tokenOf(idp.url, rsa, { claims: { ...claims, exp: now + 86_400 } })
-    )
-    t.equal(await outcome(tokens[0]!), 'accepted')
-    idp.answers.jwks = jwks(ec.jwk)
-    let last = 0
-    while (elapsed() < 20 * minute) {
-      advance(10)
-      for (const token of tokens) if ((await outcome(token)) === 'accepted') last = elapsed()
-    }
-    t.ok(last > 0 && last < 10 * minute, `accepted for the last time after ${last} s`)
-
-    idp.answers.jwks = jwks(rsa.jwk, ec.jwk)
-    advance(10 * minute)
-    t.equal(await outcome(tokens[0]!), 'accepted')
-    idp.answers.jwks = jwks(ec.jwk)
-    advance(60 * minute)
-    t.equal(await outcome(tokens[0]!), 'AUTH_INVALID_TOKEN', 'the old set is not asked first')
+t.test('RemoteKeys drops a withdrawn key within 10 minutes, for cached tokens and after idle time too', async (t) => {
+  const idp = await startIssuer(t, [rsa.jwk, ec.jwk])
+  const { outcome, advance, now: elapsed } = await createVerifier([trusting(idp)])
+  const tokens = [{}, { jti: 'other' }].map((claims) =>
+    tokenOf(idp.url, rsa, { claims: { ...claims, exp: now + 86_400 } })
+  )
+  t.equal(await outcome(tokens[0]!), 'accepted')
+  idp.answers.jwks = jwks(ec.jwk)
+  let last = 0
+  while (elapsed() < 20 * minute) {
+    advance(10)
+    for (const token of tokens) if ((await outcome(token)) === 'accepted') last = elapsed()
   }
-)
+  t.ok(last > 0 && last < 10 * minute, `accepted for the last time after ${last} s`)
+
+  idp.answers.jwks = jwks(rsa.jwk, ec.jwk)
+  advance(10 * minute)
+  t.equal(await outcome(tokens[0]!), 'accepted')
+  idp.answers.jwks = jwks(ec.jwk)
+  advance(60 * minute)
+  t.equal(await outcome(tokens[0]!), 'AUTH_INVALID_TOKEN', 'the old set is not used first')
+})

@@ -7,7 +7,7 @@ import { createTrusting, invalid, trusting, type TrustedIssuer } from '../fixtur
 const rsa = makeKey('RS256', 'rsa')
 
 t.test(
-  'request.user has scope and roles as map() gave them, request.auth the claims as signed and what counts',
+  'request.user has the mapped scope and roles, request.auth also has the claims as they were signed',
   async (t) => {
     const idp = await startIssuer(t, [rsa.jwk])
     const signed = { scope: 'root', roles: ['admin'], scp: 'notes:read', groups: ['editors'] }
@@ -86,7 +86,7 @@ t.test(
   }
 )
 
-t.test('map() cannot change the claims: they are frozen before it sees them', async (t) => {
+t.test('mapRights() passes frozen claims, so that `map` cannot change them', async (t) => {
   const idp = await startIssuer(t, [rsa.jwk])
   const map = (claims: Record<string, unknown>) => {
     ;(claims.groups as string[]).push('root')
@@ -97,7 +97,7 @@ t.test('map() cannot change the claims: they are frozen before it sees them', as
   t.match(events(), [{ type: 'token-refused', detail: '"map" threw TypeError' }])
 })
 
-t.test("map() alone says what an issuer's claims count for; what it throws refuses the token", async (t) => {
+t.test('mapRights() grants only what `map` returns, and rejects the token if `map` throws', async (t) => {
   const idp = await startIssuer(t, [rsa.jwk])
   const theirs = { scope: 'notes:read', roles: ['admin'], realm_access: { roles: ['editor'] }, scp: 'notes:read' }
   const rows: [string, TrustedIssuer['map'] | (() => unknown), Record<string, unknown>, number, number][] = [

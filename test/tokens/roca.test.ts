@@ -9,14 +9,14 @@ const primorial = primesBelow(702)
   .reduce((product, prime) => product * prime)
 const random = (bits: number) => generatePrimeSync(bits, { bigint: true })
 
-/** `k * primorial + 65537^a`, as the paper has it; whether it is prime makes no difference to its fingerprint. */
+/** `k * primorial + 65537^a`, as in the paper. It need not be prime to have the fingerprint. */
 function weakFactor(a: number): bigint {
   let power = 1n
   for (let exponent = 0; exponent < a; exponent++) power = (power * 65537n) % primorial
   return random(60) * primorial + power
 }
 
-t.test('isRoca() knows a modulus of the weak kind, and readKey() refuses it', async (t) => {
+t.test('isRoca() recognizes a weak modulus, and readKey() rejects it', async (t) => {
   for (const [one, other] of [
     [1, 2],
     [17, 4711],
@@ -36,18 +36,19 @@ t.test('isRoca() knows a modulus of the weak kind, and readKey() refuses it', as
   }
   t.throws(() => readKey({ key }, 'key'), {
     message:
-      'Cannot register fastify-authenticate: "key.key" has a modulus whose primes can be computed (ROCA, CVE-2017-15361)'
+      'Cannot register fastify-authenticate: ' +
+      '"key.key" has a modulus whose primes can be computed (ROCA, CVE-2017-15361)'
   })
 })
 
-t.test('isRoca() finds nothing in moduli of random primes', async (t) => {
+t.test('isRoca() accepts moduli of random primes', async (t) => {
   const primes = Array.from({ length: 80 }, () => random(512))
   const moduli = primes.flatMap((one, index) => primes.slice(index + 1).map((other) => one * other))
   t.ok(moduli.length > 3000)
   t.strictSame(moduli.filter(isRoca), [])
 })
 
-t.test('primesBelow() gives the primes', async (t) => {
+t.test('primesBelow() returns the primes in ascending order', async (t) => {
   t.strictSame(primesBelow(30), [2, 3, 5, 7, 11, 13, 17, 19, 23, 29])
   t.equal(primesBelow(702).length, 126)
 })

@@ -7,7 +7,7 @@ import { decode } from '../fixtures/tokens.ts'
 
 const jwkOf = (key: KeyObject): JsonWebKey => key.export({ format: 'jwk' })
 
-// RSA keys take their time to be found: one is enough.
+// Generating an RSA key is slow: one is enough.
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const p256 = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const ed25519 = generateKeyPairSync('ed25519')
@@ -16,7 +16,7 @@ const kty = 'oct'
 const der = (key: KeyObject) => key.export({ type: 'spki', format: 'der' })
 const oneWord = 'AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBEmKSENjQEezOmxkZMy7opKgwFB9nkt5YRrYMjNuG5N8'
 
-/** A self-signed certificate: public, like a key. */
+/** A self-signed certificate, which is as public as a public key. */
 const certificate = `-----BEGIN CERTIFICATE-----
 MIIBdTCCARugAwIBAgIUedO2Zpx6H8tkSy8Mh7uUFipVYYUwCgYIKoZIzj0EAwIw
 DzENMAsGA1UEAwwEdGVzdDAgFw0yNjExMjMyMjA3MzJaGA8yMTI2MTAzMDIyMDcz
@@ -30,7 +30,7 @@ AQH/MAoGCCqGSM49BAMCA0gAMEUCIQDZJ+TPAjPQ71OIgZ2Y/NxB3d9L+sFfiW+e
 
 const publicWords = 'must be secret: this looks like a public key or a certificate'
 
-t.test('a secret that is not fit stops the start, and is named', async (t) => {
+t.test('readSecrets() rejects an unusable secret at start and names it', async (t) => {
   const rows: [string, unknown, string, string][] = [
     ['undefined', undefined, 'secret', 'is missing: is the environment variable set?'],
     ['null', null, 'secret', 'is missing: is the environment variable set?'],
@@ -90,7 +90,7 @@ t.test('a secret that is not fit stops the start, and is named', async (t) => {
   }
 })
 
-t.test('the kid of a secret is derived: it confirms no guess by a mere hash', async (t) => {
+t.test('secretKey() derives a kid that a plain hash of a guessed secret cannot confirm', async (t) => {
   const { app } = await createApp()
   const kid = decode(await app.accessTokens.sign({ sub: 'alice' }), 0).kid as string
   t.match(kid, /^[\w-]{12}$/)

@@ -3,8 +3,8 @@ import { createTokenCache } from '../../plugin/tokens/token-cache.ts'
 import { createLocalTokens, outcomeOf, refused } from '../fixtures/local-tokens.ts'
 import { encode, forge, goodClaims, localSigner } from '../fixtures/tokens.ts'
 
-t.test('createTokenCache() keeps at most `size` entries, those that were asked for last', async (t) => {
-  /** How many of the first `count` entries are still there; each is asked for in a cache of its own, as asking moves it. */
+t.test('createTokenCache() keeps at most `size` entries, the most recently used ones', async (t) => {
+  /** How many of the first `count` entries are still cached. Each look-up has its own cache: it moves the entry. */
   function kept(size: number, count: number): number {
     return Array.from({ length: count }, (_, entry) => entry).filter((entry) => {
       const cache = createTokenCache<number>(size)
@@ -19,7 +19,7 @@ t.test('createTokenCache() keeps at most `size` entries, those that were asked f
   const cache = createTokenCache<number>(4)
   for (let entry = 0; entry < 40; entry++) {
     cache.set(`${entry}`, entry)
-    t.equal(cache.get('0'), 0, 'what is asked for stays')
+    t.equal(cache.get('0'), 0, 'an entry in use stays')
   }
   cache.delete('0')
   t.equal(cache.get('0'), undefined)
@@ -37,7 +37,7 @@ t.test('createTokenCache() keeps at most `size` entries, those that were asked f
   )
 })
 
-t.test('createTokenCache() keeps to its size under a million tokens', async (t) => {
+t.test('createTokenCache() does not exceed its size with a million tokens', async (t) => {
   const size = 1000
   const cache = createTokenCache<number>(size)
   for (let token = 0; token < 1_000_000; token++) cache.set(`header.payload.${token}`, token)
@@ -46,13 +46,14 @@ t.test('createTokenCache() keeps to its size under a million tokens', async (t) 
   t.ok(kept > 0 && kept <= size, `${kept} are kept`)
 })
 
-t.test('a token that ends like one that is kept is not taken for it', async (t) => {
+t.test('createTokenCache() does not confuse two tokens that end with the same signature', async (t) => {
   const { tokens } = await createLocalTokens()
   const good = forge()
   await tokens.verify(good)
   const [, , signature] = good.split('.')
-  const admin = `${encode({ alg: 'HS256', typ: 'at+jwt', kid: localSigner.kid })}.${encode({ ...goodClaims, roles: ['admin'] })}.${signature}`
+  const header = encode({ alg: 'HS256', typ: 'at+jwt', kid: localSigner.kid })
+  const admin = `${header}.${encode({ ...goodClaims, roles: ['admin'] })}.${signature}`
   t.equal(tokens.fromCache(admin), null)
   t.strictSame(await outcomeOf(() => tokens.verify(admin)), refused('the signature is wrong'))
-  t.equal(tokens.fromCache(good)?.claims.sub, 'alice', 'which stays')
+  t.equal(tokens.fromCache(good)?.claims.sub, 'alice', 'the good token stays cached')
 })

@@ -11,7 +11,7 @@ const rsa = makeKey('RS256', 'rsa')
 const other = makeKey('RS256', 'rsa')
 const ec = makeKey('ES256', 'ec')
 
-t.test("a trusted issuer's token is checked as our own, and by its own policy", async (t) => {
+t.test("createTrustedIssuers() checks a token like a local one, by the issuer's own policy", async (t) => {
   const idp = await startIssuer(t, [rsa.jwk])
   const rows: [string, Partial<TrustedIssuer>, Parameters<typeof tokenOf>[2], number, string | null][] = [
     ['a good one', {}, {}, 200, null],
@@ -46,7 +46,7 @@ t.test("a trusted issuer's token is checked as our own, and by its own policy", 
   t.equal(idp.fetches.discovery, 0, 'nothing is discovered where `jwksUri` says where the keys are')
 })
 
-t.test("no issuer's key signs for another, and routes that do not name an issuer refuse its tokens", async (t) => {
+t.test('no issuer can sign for another, and routes reject tokens of issuers that they do not name', async (t) => {
   const [one, two] = [await startIssuer(t, [rsa.jwk]), await startIssuer(t, [ec.jwk])]
   const { app, signIn } = await createApp({
     plugin: { trustedIssuers: [trusting(one), trusting(two)] },
@@ -91,7 +91,7 @@ t.test("no issuer's key signs for another, and routes that do not name an issuer
   }
 })
 
-t.test('what one caller asked of a token, another did not: issuers and needs are compared on every look', async (t) => {
+t.test('verify() checks the issuers and requirements of each caller, also for a cached token', async (t) => {
   const idp = await startIssuer(t, [rsa.jwk])
   const option = trusting(idp, { map: ({ scp }) => ({ scope: scp as string }) })
   const { app, call } = await createTrusting(t, option)
@@ -163,7 +163,7 @@ t.test('what one caller asked of a token, another did not: issuers and needs are
   }
 })
 
-t.test('verify() refuses needs that are wrong, optional or undefined, before it looks at the token', async (t) => {
+t.test('verify() rejects wrong, optional or undefined requirements before it reads the token', async (t) => {
   const { app } = await createApp()
   const verify = app.accessTokens.verify as (...given: unknown[]) => Promise<unknown>
   const token = await app.accessTokens.sign({ sub: 'robot' })
@@ -185,7 +185,7 @@ t.test('verify() refuses needs that are wrong, optional or undefined, before it 
   for (const needs of [[], [true], [{}]]) t.match(await verify(token, ...needs), { sub: 'robot' })
 })
 
-t.test("a trusted issuer's claim that is named __proto__ refuses the token, and map() is not asked", async (t) => {
+t.test('externalAccessToken() rejects a claim named __proto__ before it calls `map`', async (t) => {
   const idp = await startIssuer(t, [rsa.jwk])
   let asked = 0
   const { call, events } = await createTrusting(
@@ -205,81 +205,78 @@ t.test("a trusted issuer's claim that is named __proto__ refuses the token, and 
   t.equal(asked, 0)
 })
 
-t.test(
-  'exp, iat and nbf of a trusted issuer may have a fraction (RFC 7519 §2) and are compared to the millisecond',
-  async (t) => {
-    const set = { keys: [rsa.jwk] as JsonWebKey[] }
-    const url = 'https://idp.example.com'
-    const option = { issuer: url, audience, jwks: set, algorithms: ['RS256'] }
-    const raw = (name: string, literal: string) =>
-      JSON.stringify({ ...goodClaims, iss: url, aud: audience, [name]: 'literal' }).replace('"literal"', literal)
-    const rows: [string, Record<string, unknown> | string, number, string][] = [
-      ['exp to come', { exp: now + 1.123 }, 1122, 'accepted'],
-      ['exp reached', { exp: now + 1.123 }, 1123, 'AUTH_EXPIRED_TOKEN'],
-      ['iat, at the end of the tolerance', { iat: now + 5.007 }, 7, 'accepted'],
-      ['iat, beyond it', { iat: now + 5.007 }, 6, 'AUTH_INVALID_TOKEN'],
-      ['nbf, at the end of the tolerance', { nbf: now + 5.007 }, 7, 'accepted'],
-      ['nbf, beyond it', { nbf: now + 5.007 }, 6, 'AUTH_INVALID_TOKEN'],
-      ['all three', { iat: now - 0.1, nbf: now - 0.1, exp: now + 0.9 }, 0, 'accepted'],
-      ['the longest lifetime', { iat: now + 0.1, exp: now + 86_400.1 }, 0, 'accepted'],
-      ['a longer one', { iat: now + 0.1, exp: now + 86_400.101 }, 0, 'AUTH_INVALID_TOKEN'],
-      ['no lifetime', { iat: now + 1.5, exp: now + 1.5 }, 0, 'AUTH_INVALID_TOKEN'],
-      ['nbf 0', { nbf: 0 }, 0, 'accepted'],
-      ...['exp', 'iat', 'nbf'].flatMap((name): typeof rows => [
-        ...[null, 'x', `${now}.5`, [now], {}, true, 2 ** 53, 1e300].map((value): (typeof rows)[0] => [
-          `${name} ${JSON.stringify(value)}`,
-          { [name]: value },
-          0,
-          'AUTH_INVALID_TOKEN'
-        ]),
-        ...['1e400', '-1e400', '-0.5', '-1', '9007199254740993.5'].map((literal): (typeof rows)[0] => [
-          `${name} ${literal}`,
-          raw(name, literal),
-          0,
-          'AUTH_INVALID_TOKEN'
-        ])
+t.test('exp, iat and nbf of an external issuer may have a fraction and are compared to the millisecond', async (t) => {
+  const set = { keys: [rsa.jwk] as JsonWebKey[] }
+  const url = 'https://idp.example.com'
+  const option = { issuer: url, audience, jwks: set, algorithms: ['RS256'] }
+  const raw = (name: string, literal: string) =>
+    JSON.stringify({ ...goodClaims, iss: url, aud: audience, [name]: 'literal' }).replace('"literal"', literal)
+  const rows: [string, Record<string, unknown> | string, number, string][] = [
+    ['exp to come', { exp: now + 1.123 }, 1122, 'accepted'],
+    ['exp reached', { exp: now + 1.123 }, 1123, 'AUTH_EXPIRED_TOKEN'],
+    ['iat, at the end of the tolerance', { iat: now + 5.007 }, 7, 'accepted'],
+    ['iat, beyond it', { iat: now + 5.007 }, 6, 'AUTH_INVALID_TOKEN'],
+    ['nbf, at the end of the tolerance', { nbf: now + 5.007 }, 7, 'accepted'],
+    ['nbf, beyond it', { nbf: now + 5.007 }, 6, 'AUTH_INVALID_TOKEN'],
+    ['all three', { iat: now - 0.1, nbf: now - 0.1, exp: now + 0.9 }, 0, 'accepted'],
+    ['the longest lifetime', { iat: now + 0.1, exp: now + 86_400.1 }, 0, 'accepted'],
+    ['a longer one', { iat: now + 0.1, exp: now + 86_400.101 }, 0, 'AUTH_INVALID_TOKEN'],
+    ['no lifetime', { iat: now + 1.5, exp: now + 1.5 }, 0, 'AUTH_INVALID_TOKEN'],
+    ['nbf 0', { nbf: 0 }, 0, 'accepted'],
+    ...['exp', 'iat', 'nbf'].flatMap((name): typeof rows => [
+      ...[null, 'x', `${now}.5`, [now], {}, true, 2 ** 53, 1e300].map((value): (typeof rows)[0] => [
+        `${name} ${JSON.stringify(value)}`,
+        { [name]: value },
+        0,
+        'AUTH_INVALID_TOKEN'
+      ]),
+      ...['1e400', '-1e400', '-0.5', '-1', '9007199254740993.5'].map((literal): (typeof rows)[0] => [
+        `${name} ${literal}`,
+        raw(name, literal),
+        0,
+        'AUTH_INVALID_TOKEN'
       ])
-    ]
-    for (const [what, claims, ms, expected] of rows) {
-      const { outcome, advance } = await createVerifier([option])
-      advance(ms / 1000)
-      const token = typeof claims === 'string' ? forge(rsa, { claims }) : tokenOf(url, rsa, { claims })
-      t.equal(await outcome(token), expected, `${what}, at ${ms} ms`)
-      t.equal(await outcome(token), expected, `${what}, at ${ms} ms, again`)
-    }
-
-    // Each token is asked about more than once: what memory says of it is what the token itself says.
-    const wrong: unknown[] = []
+    ])
+  ]
+  for (const [what, claims, ms, expected] of rows) {
     const { outcome, advance } = await createVerifier([option])
-    for (let ms = 1; ms < 1000; ms += 7) {
-      const token = tokenOf(url, rsa, {
-        claims: { iat: now - 1, exp: Number(`${now + 9}.${String(ms).padStart(3, '0')}`) }
-      })
-      const early = tokenOf(url, rsa, {
-        claims: { iat: Number(`${now + 5}.${String(ms).padStart(3, '0')}`), exp: now + 600 }
-      })
-      const steps: [number, string, string][] = [
-        [ms - 1, early, 'AUTH_INVALID_TOKEN'],
-        [ms, early, 'accepted'],
-        [ms - 1, early, 'AUTH_INVALID_TOKEN'],
-        [9000 + ms - 1, token, 'accepted'],
-        [9000 + ms - 1, token, 'accepted'],
-        [9000 + ms, token, 'AUTH_EXPIRED_TOKEN']
-      ]
-      let at = 0
-      for (const [then, text, expected] of steps) {
-        advance((then - at) / 1000)
-        at = then
-        const found = await outcome(text)
-        if (found !== expected) wrong.push([ms, then, found])
-      }
-      advance(-at / 1000)
-    }
-    t.strictSame(wrong, [], 'every seventh millisecond')
+    advance(ms / 1000)
+    const token = typeof claims === 'string' ? forge(rsa, { claims }) : tokenOf(url, rsa, { claims })
+    t.equal(await outcome(token), expected, `${what}, at ${ms} ms`)
+    t.equal(await outcome(token), expected, `${what}, at ${ms} ms, again`)
   }
-)
 
-t.test("a trusted issuer's token that expires while its keys are fetched is refused", async (t) => {
+  // Each token is verified more than once, so that a cached one must have the same outcome.
+  const wrong: unknown[] = []
+  const { outcome, advance } = await createVerifier([option])
+  for (let ms = 1; ms < 1000; ms += 7) {
+    const token = tokenOf(url, rsa, {
+      claims: { iat: now - 1, exp: Number(`${now + 9}.${String(ms).padStart(3, '0')}`) }
+    })
+    const early = tokenOf(url, rsa, {
+      claims: { iat: Number(`${now + 5}.${String(ms).padStart(3, '0')}`), exp: now + 600 }
+    })
+    const steps: [number, string, string][] = [
+      [ms - 1, early, 'AUTH_INVALID_TOKEN'],
+      [ms, early, 'accepted'],
+      [ms - 1, early, 'AUTH_INVALID_TOKEN'],
+      [9000 + ms - 1, token, 'accepted'],
+      [9000 + ms - 1, token, 'accepted'],
+      [9000 + ms, token, 'AUTH_EXPIRED_TOKEN']
+    ]
+    let at = 0
+    for (const [then, text, expected] of steps) {
+      advance((then - at) / 1000)
+      at = then
+      const found = await outcome(text)
+      if (found !== expected) wrong.push([ms, then, found])
+    }
+    advance(-at / 1000)
+  }
+  t.strictSame(wrong, [], 'every seventh millisecond')
+})
+
+t.test("check() rejects a token that expires while its issuer's keys are fetched", async (t) => {
   const idp = await startIssuer(t, [rsa.jwk])
   const answer = idp.answers.jwks
   const { outcome, advance } = await createVerifier([trusting(idp)])
@@ -291,7 +288,7 @@ t.test("a trusted issuer's token that expires while its keys are fetched is refu
   t.equal(await outcome(tokenOf(idp.url, rsa, { claims: { exp: now + 2 } })), 'accepted')
 })
 
-t.test('a configured set needs no network', async (t) => {
+t.test('createTrustedIssuers() needs no network for a configured key set', async (t) => {
   const url = 'https://idp.example.com'
   const { outcome } = await createVerifier([
     {
@@ -306,7 +303,7 @@ t.test('a configured set needs no network', async (t) => {
   t.equal(await outcome(tokenOf(url, { ...ec, kid: 'else' })), 'AUTH_INVALID_TOKEN')
 })
 
-t.test('a wrong trusted issuer stops the start, and is named', async (t) => {
+t.test('createTrustedIssuers() rejects a wrong option at start and names it', async (t) => {
   const url = 'https://idp.example.com'
   const good = { issuer: url, audience, algorithms: ['RS256'] }
   const set = { keys: [rsa.jwk] }
@@ -372,7 +369,8 @@ t.test('a wrong trusted issuer stops the start, and is named', async (t) => {
         name,
         [{ ...good, issuer: name }],
         'trustedIssuers.0.issuer',
-        'must be an https URL without query or fragment, so that its keys can be discovered, unless "jwks" or "jwksUri" is given'
+        'must be an https URL without query or fragment, so that its keys can be discovered, ' +
+          'unless "jwks" or "jwksUri" is given'
       ]
     ),
     ['the own issuer', [{ ...good, issuer }], 'trustedIssuers.0.issuer', 'must be unique and differ from "issuer"'],

@@ -5,7 +5,7 @@ import { epoch } from '../../fixtures/app.ts'
 
 const { privateKey } = generateKeyPairSync('ed25519')
 
-t.test('rotate() takes one step at a time, and none before everybody knows the next key', async (t) => {
+t.test('rotate() takes one step at a time, and waits until every service knows the next key', async (t) => {
   const key = 'unread'
   const at = (seconds: number) => new Date(epoch + seconds * 1000).toISOString()
   const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
