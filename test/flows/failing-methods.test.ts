@@ -35,7 +35,7 @@ for (const method of storeMethods) {
 async function surviveFault(t: Test, { method, fault }: { method: StoreMethod; fault: MethodFault }): Promise<void> {
   const clock = createClock()
   const inner = memoryStore({ clock })
-  const { store, state } = createFaultyStore(inner, method, fault)
+  const { store, state } = createFaultyStore(inner, { method, fault })
   // The plugin subscribes at the start only.
   state.isFaulty = method === 'subscribe'
   const plugin = { clock, refreshToken: { retrySeconds: 1 } }

@@ -3,7 +3,7 @@ import t from 'tap'
 import { postgresStore } from '../../plugin/stores/postgres.ts'
 import type { PostgresPool } from '../../plugin/stores/postgres.ts'
 
-t.test('postgresStore() throws a TypeError that says what to pass, for what is not a pool', async (t) => {
+t.test('postgresStore() throws a TypeError for anything that is not a pool', async (t) => {
   const needed =
     'Cannot create a postgresStore: "pool" must be a Pool of pg, made by new Pool({ connectionString }): received'
   const wrong: [unknown, string][] = [
@@ -23,7 +23,7 @@ t.test('postgresStore() throws a TypeError that says what to pass, for what is n
   }
 })
 
-t.test('postgresStore() refuses names of schemas that would have to be quoted', async (t) => {
+t.test('postgresStore() throws a TypeError for a schema that would need quotes', async (t) => {
   const pool = { connect: () => Promise.reject(new Error('no')), on: () => {}, removeListener: () => {} }
   for (const schema of ['', 'a b', 'a"b', "a'", 'ä', 'a'.repeat(41)]) {
     t.throws(

@@ -53,7 +53,7 @@ export interface Lending {
  */
 export async function withClient<T>(lending: Lending, work: (client: PostgresClient) => Promise<T>): Promise<T> {
   const client = await borrowClient(lending)
-  // A connection that breaks emits this besides rejecting, and would end the process.
+  // A connection that breaks also emits this, which would end the process without a listener.
   client.on('error', ignore)
   try {
     const result = await Promise.race([work(client), lending.timedOut])

@@ -80,7 +80,7 @@ export function adaptClient(client: RedisClient): ClientAdapter {
   return isIoredis(client) ? adaptIoredis(client) : adaptNodeRedis(client)
 }
 
-/** The states of an ioredis client that has no connection but is about to connect, or connects when it is asked to. */
+/** The states of an ioredis client that has no connection but will connect, by itself or by `connect()`. */
 const queueingStates = new Set(['wait', 'connecting', 'connect', 'reconnecting', 'disconnecting', 'close'])
 
 function adaptIoredis(client: IoredisClient): ClientAdapter {

@@ -60,7 +60,7 @@ export function createDriver(client: RedisClient, { timeoutMs }: { timeoutMs: nu
     { keys, args = [], isTooLate }: Command & { isTooLate: () => boolean }
   ): Promise<unknown> {
     const command = { keys, args: args.map(String) }
-    // The client would carry out what is in its queue even after the caller was told that the call failed.
+    // The client would carry out what is in its queue even after the call has rejected.
     while (isQueueing()) {
       if (isIoredis(client) && client.status === 'wait') client.connect().catch(() => {})
       await untilReady()

@@ -9,7 +9,7 @@ export function pathOf(database: SqliteDatabase): string {
 }
 
 /**
- * A deleted or replaced file stays open in the processes that had it open, and nobody else sees what they revoke. So
+ * A deleted or replaced file stays open in the processes that had it open, and no other sees what they revoke. So
  * every call checks the path first. A file that was put back is used again.
  */
 export function createFileCheck(path: string): () => void {

@@ -19,7 +19,7 @@ async function createFaulty(t: Test, fault: MethodFault) {
   let faults = { isFaulty: false }
   const { app } = await createInjected(t, {
     wrapStore(sound) {
-      const { store, state } = createFaultyStore(sound, 'insert', fault)
+      const { store, state } = createFaultyStore(sound, { method: 'insert', fault })
       faults = state
       return store
     }

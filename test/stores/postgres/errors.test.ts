@@ -1,7 +1,7 @@
 import t from 'tap'
 import { toUnusable } from '../../../plugin/stores/postgres/errors.ts'
 
-t.test('toUnusable() tells what can pass by itself from what somebody has to change', async (t) => {
+t.test('toUnusable() returns an error only if waiting cannot help', async (t) => {
   for (const code of ['28000', '28P01', '3D000', '3F000', '42501', '42P01', '42883', '0A000']) {
     t.match(
       toUnusable(Object.assign(new Error('its reason'), { code })),

@@ -1,10 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
-import { storeContract } from '../../../plugin/stores/contract.ts'
-import type { OpenStore } from '../../../plugin/stores/contract.ts'
 import type { NewSession, RevokedSession, SessionStore } from '../../../plugin/stores/session-store.ts'
-import { createPostgresStore } from '../../../plugin/stores/postgres/store.ts'
 import { skip } from '../../fixtures/postgres-server.ts'
 import { startPostgresStores, waitsForLock } from '../../fixtures/postgres-store.ts'
 import {
@@ -24,29 +21,6 @@ const pick = <T>(items: readonly T[]) => items[Math.floor(Math.random() * items.
 
 t.test('createPostgresStore()', { skip }, async (t) => {
   const { pool, otherPool, newPool, newSchema, newStore } = await startPostgresStores(t)
-
-  await t.test('createPostgresStore() keeps the contract', async (t) => {
-    /** A store takes about 0.1 s to create its schema. */
-    const emptySchemas: string[] = []
-    async function open(): Promise<OpenStore> {
-      const schema = emptySchemas.pop() ?? newSchema()
-      const opened = [createPostgresStore(pool, { schema })]
-      return {
-        store: opened[0]!,
-        another: async () => {
-          opened[1] = createPostgresStore(otherPool, { schema })
-          return opened[1]
-        },
-        async close() {
-          for (const store of opened) await store.close()
-          const tables = ['auth_sessions', 'auth_subjects', 'auth_feed'].map((table) => `${schema}.${table}`)
-          await pool.query(`TRUNCATE ${tables.join()} RESTART IDENTITY`)
-          emptySchemas.push(schema)
-        }
-      }
-    }
-    for (const { name, run } of storeContract(open)) await t.resolves(run(), name)
-  })
 
   await t.test('rotate() is applied once among 100 concurrent calls, and all return the same row', async (t) => {
     const store = newStore(pool, { schema: newSchema() })
@@ -286,13 +260,13 @@ t.test('createPostgresStore()', { skip }, async (t) => {
     const store = newStore(pool, { schema: newSchema() })
     await store.find('a')
     const client = await pool.connect()
-    let asked = 0
-    const waiting = store.insert(newSession(), { ...inserting, authenticatedAge: () => ++asked })
+    let reads = 0
+    const waiting = store.insert(newSession(), { ...inserting, authenticatedAge: () => ++reads })
     while (pool.waitingCount === 0) await setImmediate()
-    t.equal(asked, 0)
+    t.equal(reads, 0)
     client.release()
     await waiting
-    t.equal(asked, 1)
+    t.equal(reads, 1)
   })
 
   await t.test('insert() is refused once if the revokeAll() time is ahead of the clock', async (t) => {

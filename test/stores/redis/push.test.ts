@@ -5,13 +5,9 @@ import t from 'tap'
 import type { SessionStore } from '../../../plugin/stores/session-store.ts'
 import { skipWithoutRedis } from '../../fixtures/redis-server.ts'
 import { kinds, serve } from '../../fixtures/redis-store.ts'
-import { ending, inserting, newSession } from '../../fixtures/store-values.ts'
+import { ending, inserting, newSession, revokedTokens } from '../../fixtures/store-values.ts'
 
-const append = (store: SessionStore, ...ids: string[]) =>
-  store.appendRevocations(
-    ids.map((id) => ({ kind: 'token', id, until: 1e15 })),
-    ending
-  )
+const append = (store: SessionStore, ...ids: string[]) => store.appendRevocations(revokedTokens(...ids), ending)
 
 function createWake() {
   const bell = new EventEmitter()

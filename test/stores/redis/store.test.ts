@@ -1,41 +1,27 @@
 import { rename } from 'node:fs/promises'
 import { Redis } from 'ioredis'
 import t from 'tap'
-import { storeContract } from '../../../plugin/stores/contract.ts'
 import { ownerName } from '../../../plugin/stores/redis/keys.ts'
 import { redisStore } from '../../../plugin/stores/redis.ts'
 import type { SessionStore } from '../../../plugin/stores/session-store.ts'
 import { skipWithoutRedis } from '../../fixtures/redis-server.ts'
 import { kinds, serve } from '../../fixtures/redis-store.ts'
-import { ending, hourMs, inserting, issuer, newSession, rotation, user } from '../../fixtures/store-values.ts'
+import {
+  ending,
+  hourMs,
+  inserting,
+  issuer,
+  newSession,
+  revokedTokens,
+  rotation,
+  user
+} from '../../fixtures/store-values.ts'
 
 const retry = { generation: 1, retries: [], keepRetries: [], idleMs: hourMs, accessLifetimeSeconds: 600 }
 const list = async (store: SessionStore) => (await store.list(user, { limit: 100 })).rows
-const append = (store: SessionStore, ...ids: string[]) =>
-  store.appendRevocations(
-    ids.map((id) => ({ kind: 'token', id, until: 1e15 })),
-    ending
-  )
+const append = (store: SessionStore, ...ids: string[]) => store.appendRevocations(revokedTokens(...ids), ending)
 
 for (const kind of kinds) {
-  t.test(`redisStore() keeps the contract over ${kind}`, skipWithoutRedis, async (t) => {
-    const { connectClient } = await serve(t)
-    const [client, anotherClient] = [await connectClient(kind), await connectClient(kind)]
-    let opened = 0
-    const open = async () => {
-      const prefix = `contract ${++opened}`
-      const [store, another] = [redisStore(client, { prefix }), redisStore(anotherClient, { prefix })]
-      return {
-        store,
-        another: async () => another,
-        async close() {
-          await Promise.all([store.close(), another.close()])
-        }
-      }
-    }
-    for (const { name, run } of storeContract(open)) await t.resolves(run(), name)
-  })
-
   t.test(`redisStore() over ${kind} survives SCRIPT FLUSH`, skipWithoutRedis, async (t) => {
     const { admin, connect } = await serve(t)
     const store = await connect(kind)
@@ -59,25 +45,6 @@ for (const kind of kinds) {
     await store.rotate('session', rotation)
     t.match(await admin.info('commandstats'), /cmdstat_evalsha:calls=1,/, 'rotate() is one round trip')
   })
-
-  t.test(
-    `readRevocations() over ${kind} does not resume after FLUSHALL or from an invalid cursor`,
-    skipWithoutRedis,
-    async (t) => {
-      const { admin, connect } = await serve(t)
-      const store = await connect(kind)
-      await append(store, 'lost')
-      const { cursor } = await store.readRevocations(null, 10)
-      t.match(await store.readRevocations(cursor, 10), { resumed: true, entries: [] })
-      await admin.flushall()
-      t.match(await store.readRevocations(cursor, 10), { resumed: false, entries: [] })
-      await append(store, 'with the same number')
-      t.match(await store.readRevocations(cursor, 10), { resumed: false, entries: [{ id: 'with the same number' }] })
-      for (const nonsense of ['', '.', '1', '1.', 'x.y', '-1.x', '-inf.', '0.x', '1e0.x', '(1.x', "1.' OR 1"]) {
-        t.equal((await store.readRevocations(nonsense, 10)).resumed, false, nonsense)
-      }
-    }
-  )
 
   t.test(
     `redisStore() over ${kind} loses no resolved call when the server is killed and started again`,

@@ -10,9 +10,12 @@ export const settings = `SET search_path FROM CURRENT SET lock_timeout = '1500ms
     SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off LANGUAGE plpgsql`
 
 /** Selects the rows of a subject of one issuer, by the index of hashes. */
-const belongs = (row: string, issuer: string, sub: string) =>
+const belongs = (row: string, { issuer, sub }: Record<'issuer' | 'sub', string>) =>
   `${hashOf(row)} = hashtextextended(${sub}, hashtextextended(${issuer}, 0))
       AND ${row}.sub = ${sub} AND ${row}.issuer = ${issuer}`
+
+const given = { issuer: '_issuer', sub: '_sub' }
+const ofSession = { issuer: '(_session).issuer', sub: '(_session).sub' }
 
 /** The counter of a subject: rows behind it are revoked. */
 export const subjects = `
@@ -22,13 +25,13 @@ export const subjects = `
 
   CREATE FUNCTION auth_counter (_issuer text, _sub text) RETURNS bigint STABLE LANGUAGE sql AS $$
     SELECT coalesce(max(subject.counter), 0) FROM auth_subjects AS subject
-    WHERE ${belongs('subject', '_issuer', '_sub')}
+    WHERE ${belongs('subject', given)}
   $$;
 
   -- A row behind the counter of its subject was revoked when the counter was raised.
   CREATE FUNCTION auth_revoked_at (_session auth_sessions) RETURNS bigint STABLE LANGUAGE sql AS $$
     SELECT coalesce(_session.revoked_at, (SELECT max(subject.at) FROM auth_subjects AS subject
-      WHERE ${belongs('subject', '(_session).issuer', '(_session).sub')} AND subject.counter > _session.counter))
+      WHERE ${belongs('subject', ofSession)} AND subject.counter > _session.counter))
   $$;
 
   CREATE FUNCTION auth_session (_id text) RETURNS auth_sessions LANGUAGE plpgsql AS $$
@@ -47,7 +50,7 @@ export const subjects = `
   BEGIN
     FOREACH _issuer IN ARRAY ARRAY(SELECT DISTINCT unnest(_issuers)) LOOP
       UPDATE auth_subjects AS subject SET counter = greatest(counter + 1, _now), at = _now, sweep_at = _now + 86400000
-        WHERE ${belongs('subject', '_issuer', '_sub')};
+        WHERE ${belongs('subject', given)};
       IF NOT FOUND THEN
         INSERT INTO auth_subjects (issuer, sub, counter, at, sweep_at)
           VALUES (_issuer, _sub, greatest(_now, 1), _now, _now + 86400000);

@@ -2,14 +2,9 @@ import t from 'tap'
 import type { SessionStore } from '../../../../plugin/stores/session-store.ts'
 import { skipWithoutRedis } from '../../../fixtures/redis-server.ts'
 import { serve } from '../../../fixtures/redis-store.ts'
-import { ending } from '../../../fixtures/store-values.ts'
+import { ending, idsOf, revokedTokens } from '../../../fixtures/store-values.ts'
 
-const idsOf = (items: readonly { id: string }[]) => items.map(({ id }) => id)
-const append = (store: SessionStore, ...ids: string[]) =>
-  store.appendRevocations(
-    ids.map((id) => ({ kind: 'token', id, until: 1e15 })),
-    ending
-  )
+const append = (store: SessionStore, ...ids: string[]) => store.appendRevocations(revokedTokens(...ids), ending)
 t.test('appendRevocations() writes 100,000 entries in batches, one script for each', skipWithoutRedis, async (t) => {
   const { admin, connect } = await serve(t)
   const store = await connect('ioredis')
@@ -44,6 +39,21 @@ t.test('readRevocations() resumes at an entry that was raised meanwhile', skipWi
     ]
   )
   t.strictSame(idsOf((await store.readRevocations(null, 10)).entries), ['a', 'c', 'b'])
+})
+
+t.test('readRevocations() does not resume after FLUSHALL or from an invalid cursor', skipWithoutRedis, async (t) => {
+  const { admin, connect } = await serve(t)
+  const store = await connect('node-redis')
+  await append(store, 'lost')
+  const { cursor } = await store.readRevocations(null, 10)
+  t.match(await store.readRevocations(cursor, 10), { resumed: true, entries: [] })
+  await admin.flushall()
+  t.match(await store.readRevocations(cursor, 10), { resumed: false, entries: [] })
+  await append(store, 'with the same number')
+  t.match(await store.readRevocations(cursor, 10), { resumed: false, entries: [{ id: 'with the same number' }] })
+  for (const nonsense of ['', '.', '1', '1.', 'x.y', '-1.x', '-inf.', '0.x', '1e0.x', '(1.x', "1.' OR 1"]) {
+    t.equal((await store.readRevocations(nonsense, 10)).resumed, false, nonsense)
+  }
 })
 
 t.test('sweep() removes expired log entries, but never the newest', skipWithoutRedis, async (t) => {

@@ -4,10 +4,19 @@ import { maxBatch } from '../../../../plugin/stores/session-store.ts'
 import type { SessionStore } from '../../../../plugin/stores/session-store.ts'
 import { skipWithoutRedis } from '../../../fixtures/redis-server.ts'
 import { serve } from '../../../fixtures/redis-store.ts'
-import { dayMs, ending, hourMs, inserting, issuer, newSession, rotation, user } from '../../../fixtures/store-values.ts'
+import {
+  dayMs,
+  ending,
+  hourMs,
+  idsOf,
+  inserting,
+  issuer,
+  newSession,
+  rotation,
+  user
+} from '../../../fixtures/store-values.ts'
 
 const retry = { generation: 1, retries: [], keepRetries: [], idleMs: hourMs, accessLifetimeSeconds: 600 }
-const idsOf = (items: readonly { id: string }[]) => items.map(({ id }) => id)
 const list = async (store: SessionStore, limit = 100) => (await store.list(user, { limit })).rows
 const pexpiretime = async (admin: Redis, key: string) => Number(await admin.call('PEXPIRETIME', key))
 const owner = `${issuer.length}:${issuer}:user`
