@@ -2,8 +2,6 @@ import { setTimeout } from 'node:timers/promises'
 import type { RevokedSession, Subject } from '../stores/session-store.ts'
 import type { TimedStore } from './timed-store.ts'
 
-const retryMs = 1000
-
 export interface TrimmerParts {
   readonly store: Pick<TimedStore, 'trim'>
   readonly maxSessions: number
@@ -11,6 +9,8 @@ export interface TrimmerParts {
   readonly accessLifetime: () => number
   /** Receives the sessions of each batch. */
   readonly onRevoked: (sessions: readonly RevokedSession[]) => void
+  /** How long to wait after a failure of the store. Default 1000. */
+  readonly retryMs?: number | undefined
 }
 
 /**
@@ -49,7 +49,7 @@ export class Trimmer {
   }
 
   async #run(subject: Subject, key: string): Promise<number> {
-    const { store, maxSessions, accessLifetime, onRevoked } = this.#parts
+    const { store, maxSessions, accessLifetime, onRevoked, retryMs = 1000 } = this.#parts
     let total = 0
     // `add()` must register the run first.
     await null

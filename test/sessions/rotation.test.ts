@@ -1,42 +1,43 @@
 import t from 'tap'
-import { decide, type RotationPolicy, type Verdict } from '../../plugin/sessions/rotation.ts'
+import { decide, isRotatable, type RotationPolicy, type Verdict } from '../../plugin/sessions/rotation.ts'
 import type { SessionRow } from '../../plugin/stores/session-store.ts'
 import { issuer } from '../fixtures/app.ts'
 
 const day = 86_400
 const retryMs = 10_000
 
+const row: SessionRow = {
+  id: 'session',
+  issuer,
+  sub: 'alice',
+  sessionKey: 'sessionKey',
+  generation: 5,
+  repeatedGeneration: null,
+  repeatStreak: 0,
+  createdAt: 0,
+  rotatedAt: 1_000_000,
+  retries: [],
+  idleExpiresAt: 500_000_000,
+  absoluteExpiresAt: 500_000_000,
+  accessLifetimeSeconds: 600,
+  revokedAt: null,
+  device: null,
+  scope: null,
+  claims: {}
+}
+const usual: RotationPolicy = { retryMs, lateRetries: 2 }
+const strict: RotationPolicy = { retryMs: 0, lateRetries: 0 }
+
 t.test('decide() returns one verdict for every combination of token and row', async (t) => {
-  const row: SessionRow = {
-    id: 'session',
-    issuer,
-    sub: 'alice',
-    sessionKey: 'sessionKey',
-    generation: 5,
-    repeatedGeneration: null,
-    repeatStreak: 0,
-    createdAt: 0,
-    rotatedAt: 1_000_000,
-    retries: [],
-    idleExpiresAt: 500_000_000,
-    absoluteExpiresAt: 500_000_000,
-    accessLifetimeSeconds: 600,
-    revokedAt: null,
-    device: null,
-    scope: null,
-    claims: {}
-  }
   const at = row.rotatedAt
-  const usual: RotationPolicy = { retryMs, lateRetries: 2 }
-  const strict: RotationPolicy = { retryMs: 0, lateRetries: 0 }
   const dayMs = day * 1000
   const late = at + 3 * dayMs
   const cases: [string, Partial<SessionRow>, number, number, RotationPolicy, Verdict][] = [
     ['revoked, current', { revokedAt: at }, 5, at + retryMs, usual, 'invalid'],
     ['revoked, within G', { revokedAt: at }, 4, at + 1, usual, 'invalid'],
-    ['revoked, old: what has ended is not ended again', { revokedAt: at }, 1, at + dayMs, usual, 'invalid'],
+    ['revoked, old: it is not revoked again', { revokedAt: at }, 1, at + dayMs, usual, 'invalid'],
     ['revoked, newer than the row', { revokedAt: at }, 6, at, usual, 'invalid'],
-    ['expired this very millisecond', {}, 5, row.idleExpiresAt, usual, 'invalid'],
+    ['in the millisecond of the expiry', {}, 5, row.idleExpiresAt, usual, 'invalid'],
     ['one millisecond before the expiry', {}, 5, row.idleExpiresAt - 1, usual, 'rotate'],
     ['expired, old', {}, 2, row.idleExpiresAt, usual, 'invalid'],
     ['d = 0 at the rotation itself', {}, 5, at, usual, 'return-current'],
@@ -94,3 +95,26 @@ t.test('decide() returns one verdict for every combination of token and row', as
     t.equal(decide({ ...row, ...changes }, { generation, storeTime: now, ...policy }), verdict, name)
   }
 })
+
+t.test(
+  'decide() returns `rotate` exactly when isRotatable() is true, as the store decides in one round trip',
+  async (t) => {
+    const { rotatedAt, idleExpiresAt } = row
+    const states: Partial<SessionRow>[] = [{}, { revokedAt: rotatedAt }, { retries: [rotatedAt + 1] }]
+    const distances = [0, 1, retryMs - 1, retryMs, retryMs + 1, day * 1000]
+    const times = [...distances.flatMap((ms) => [rotatedAt + ms, rotatedAt - ms]), idleExpiresAt - 1, idleExpiresAt]
+    for (const [state, policy] of states.flatMap((state) => [[state, usual] as const, [state, strict] as const])) {
+      for (const generation of [3, 4, 5, 6, 7]) {
+        for (const storeTime of times) {
+          const changed = { ...row, ...state }
+          const isRotate = decide(changed, { generation, storeTime, ...policy }) === 'rotate'
+          const { retryMs: minAgeMs } = policy
+          if (isRotate !== isRotatable(changed, { from: generation, minAgeMs, storeTime })) {
+            t.fail('they differ', { state, policy, generation, storeTime })
+          }
+        }
+      }
+    }
+    t.equal(isRotatable(row, { from: 5, minAgeMs: retryMs, storeTime: rotatedAt + retryMs }), true)
+  }
+)

@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { Sweeper } from '../../plugin/sessions/sweeper.ts'
 
-t.test('Sweeper calls sweep() every ten minutes, logs its failures and goes on until it is closed', async (t) => {
+t.test('Sweeper calls sweep() every ten minutes, logs its failures, and continues until it is closed', async (t) => {
   mock.timers.enable({ apis: ['setInterval'] })
   t.teardown(() => mock.timers.reset())
   const warnings: unknown[][] = []

@@ -1,28 +1,42 @@
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import type { SessionStore } from '../../plugin/index.ts'
+import { Trimmer } from '../../plugin/sessions/trimmer.ts'
 import { memoryStore } from '../../plugin/stores/memory.ts'
 import { createApp, createClock, issuer } from '../fixtures/app.ts'
 import { hourMs, me } from '../fixtures/signed-in.ts'
 
+/** Keeps the process alive, as a listening server does: the trimmer's timer is unreferenced. */
+const listening = setInterval(() => {}, 60_000)
+t.teardown(() => clearInterval(listening))
+
+/** Inserts sessions of alice: `old-0`, `old-1` and so on. */
+async function insertMany(
+  store: SessionStore,
+  { count, prefix = 'old', issuer: iss = issuer }: { count: number; prefix?: string; issuer?: string }
+): Promise<void> {
+  for (let index = 0; index < count; index++) {
+    const session = {
+      id: `${prefix}-${index}`,
+      issuer: iss,
+      sub: 'alice',
+      sessionKey: 'x',
+      device: null,
+      scope: null,
+      claims: {},
+      accessLifetimeSeconds: 600,
+      idleMs: hourMs,
+      absoluteMs: hourMs
+    }
+    const options = { issuers: [issuer, ''], revoke: [], maxSessions: 1e9, lifetimeSeconds: 600 }
+    await store.insert(session, options)
+  }
+}
+
 t.test('signIn() does not wait while sessions beyond a lowered `maxSessions` are revoked in batches', async (t) => {
   const clock = createClock()
   const store = memoryStore({ clock })
-  const session = (index: number) => ({
-    id: `old-${index}`,
-    issuer: '',
-    sub: 'alice',
-    sessionKey: 'x',
-    device: null,
-    scope: null,
-    claims: {},
-    accessLifetimeSeconds: 600,
-    idleMs: hourMs,
-    absoluteMs: hourMs
-  })
-  for (let index = 0; index < 2100; index++) {
-    await store.insert(session(index), { issuers: [issuer, ''], revoke: [], maxSessions: 1e9, lifetimeSeconds: 600 })
-  }
+  await insertMany(store, { count: 2100, issuer: '' })
   clock.advance(1)
   const server = await createApp({ plugin: { store, clock, refreshToken: { maxSessions: 2 } } })
   const { sessionId } = await server.signIn('bearer')
@@ -39,18 +53,6 @@ t.test('signIn() does not wait while sessions beyond a lowered `maxSessions` are
 t.test('app.sessions.revokeAll() revokes thousands of sessions, and then refuses their access tokens', async (t) => {
   const clock = createClock()
   const store = memoryStore({ clock })
-  const session = (index: number) => ({
-    id: `old-${index}`,
-    issuer,
-    sub: 'alice',
-    sessionKey: 'x',
-    device: null,
-    scope: null,
-    claims: {},
-    accessLifetimeSeconds: 600,
-    idleMs: hourMs,
-    absoluteMs: hourMs
-  })
   let calls = 0
   const counting: SessionStore = {
     ...store,
@@ -61,9 +63,7 @@ t.test('app.sessions.revokeAll() revokes thousands of sessions, and then refuses
   }
   const server = await createApp({ plugin: { store: counting, clock } })
   const first = await server.signIn('bearer')
-  for (let index = 0; index < 2500; index++) {
-    await store.insert(session(index), { issuers: [issuer], revoke: [], maxSessions: 1e9, lifetimeSeconds: 600 })
-  }
+  await insertMany(store, { count: 2500 })
   const last = await (
     await createApp({ plugin: { store, clock, refreshToken: { maxSessions: 10_000 } } })
   ).signIn('bearer')
@@ -79,38 +79,29 @@ t.test('app.sessions.revokeAll() revokes thousands of sessions, and then refuses
   t.ok(events.every((event) => event.type === 'session-revoked'))
 })
 
-t.test('app.sessions.revokeAll() logs the rest of the sessions although the store fails meanwhile', async (t) => {
+t.test('add() logs the rest of the sessions although the store fails meanwhile', async (t) => {
   const clock = createClock()
   const store = memoryStore({ clock })
-  const session = (index: number) => ({
-    id: `old-${index}`,
-    issuer,
-    sub: 'alice',
-    sessionKey: 'x',
-    device: null,
-    scope: null,
-    claims: {},
-    accessLifetimeSeconds: 600,
-    idleMs: hourMs,
-    absoluteMs: hourMs
+  const alice = { issuers: [issuer], sub: 'alice' }
+  await insertMany(store, { count: 1001 })
+  const { revoked, more } = await store.revokeAll(alice, { lifetimeSeconds: 600 })
+  t.strictSame([revoked.length, more], [1000, true])
+  let failures = 2
+  const rest: string[] = []
+  const trimmer = new Trimmer({
+    store: {
+      trim: async (...args) => {
+        if (failures-- > 0) throw new Error('down')
+        return await store.trim(...args)
+      }
+    },
+    maxSessions: 100,
+    accessLifetime: () => 600,
+    onRevoked: (sessions) => rest.push(...sessions.map(({ id }) => id)),
+    retryMs: 1
   })
-  for (let index = 0; index < 1001; index++) {
-    await store.insert(session(index), { issuers: [issuer], revoke: [], maxSessions: 1e9, lifetimeSeconds: 600 })
-  }
-  let failures = 1
-  const failing: SessionStore = {
-    ...store,
-    trim: async (...args) => {
-      if (failures-- > 0) throw new Error('down')
-      return await store.trim(...args)
-    }
-  }
-  const server = await createApp({ plugin: { store: failing, clock } })
-  t.equal(
-    await server.app.sessions.revokeAll('alice'),
-    1001,
-    'the call waits for the rest, within the time limit of a request'
-  )
+  t.equal(await trimmer.add(alice), 1)
+  t.equal(new Set([...rest, ...revoked.map(({ id }) => id)]).size, 1001)
   const { entries } = await store.readRevocations(null, 10_000)
   t.equal(new Set(entries.map(({ id }) => id)).size, 1001)
 })
@@ -118,23 +109,6 @@ t.test('app.sessions.revokeAll() logs the rest of the sessions although the stor
 t.test('app.sessions.revokeAll() logs all sessions even if it is called again while the first call runs', async (t) => {
   const clock = createClock()
   const store = memoryStore({ clock })
-  const insert = async (prefix: string, count: number) => {
-    const session = (index: number) => ({
-      id: `${prefix}-${index}`,
-      issuer,
-      sub: 'alice',
-      sessionKey: 'x',
-      device: null,
-      scope: null,
-      claims: {},
-      accessLifetimeSeconds: 600,
-      idleMs: hourMs,
-      absoluteMs: hourMs
-    })
-    for (let index = 0; index < count; index++) {
-      await store.insert(session(index), { issuers: [issuer], revoke: [], maxSessions: 1e9, lifetimeSeconds: 600 })
-    }
-  }
   const gate: { open?: () => void } = {}
   // A response that arrives after the next call was sent.
   const slow: SessionStore = {
@@ -150,10 +124,10 @@ t.test('app.sessions.revokeAll() logs all sessions even if it is called again wh
     }
   }
   const server = await createApp({ plugin: { store: slow, clock } })
-  await insert('first', 1001)
+  await insertMany(store, { prefix: 'first', count: 1001 })
   const first = server.app.sessions.revokeAll('alice')
   while (gate.open === undefined) await setImmediate()
-  await insert('second', 1001)
+  await insertMany(store, { prefix: 'second', count: 1001 })
   const second = server.app.sessions.revokeAll('alice')
   for (let turn = 0; turn < 5; turn++) await setImmediate()
   gate.open()
