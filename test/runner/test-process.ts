@@ -12,6 +12,7 @@ export interface TestResult {
   readonly skips: readonly string[]
 }
 
+const loader = new URL('typescript.js', import.meta.url).href
 const running = new Set<ChildProcess>()
 
 /** Ends every test that runs, with the processes it has started. */
@@ -25,7 +26,7 @@ export async function runFile(
   { timeoutMs, env = {} }: { timeoutMs: number; env?: Record<string, string> }
 ): Promise<TestResult> {
   const started = performance.now()
-  const child = spawn(process.execPath, ['--import', 'tsx', file], {
+  const child = spawn(process.execPath, ['--import', loader, file], {
     // A process group of its own, so that all processes below it can be ended.
     detached: process.platform !== 'win32',
     // `timeoutMs` ends a test that hangs. tap's own limit of 30 s would fail on a busy machine.
