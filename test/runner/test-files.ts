@@ -13,11 +13,11 @@ const longest = [
   'test/flows/faults.test.ts',
   'test/browser/workshop.test.ts',
   'test/example-server/cluster.test.ts',
-  'test/stores/postgres.test.ts',
+  'test/stores/postgres/contract.test.ts',
   'test/types.test.ts',
   'test/histories/histories.test.ts',
   'test/flows/redis-failover.test.ts',
-  'test/stores/redis/driver.test.ts',
+  'test/stores/redis/contract.test.ts',
   'test/flows/keys-rotate.test.ts'
 ]
 
