@@ -4,7 +4,7 @@ import type { Emit } from '../events.ts'
 import type { Revocations } from '../sessions/revocations.ts'
 import type { AccessToken } from '../tokens/access-token.ts'
 import type { AccessTokens } from '../tokens/access-tokens.ts'
-import { assertSatisfies, satisfies, type Requirements } from '../tokens/requirements.ts'
+import { createRequirementCheck, type Requirements } from '../tokens/requirements.ts'
 import type { User } from '../tokens/user.ts'
 import type { Auth } from './auth.ts'
 import type { Challenge } from './challenge.ts'
@@ -33,6 +33,7 @@ export type Authenticate = (request: FastifyRequest, requirements: Requirements)
 
 export function createAuthenticate(parts: AuthenticatorParts): Authenticate {
   const { issuer, accessCookie, accessTokens, revocations, crossSite, byCookie, challenge, emit } = parts
+  const { satisfies, assertSatisfies } = createRequirementCheck(issuer)
 
   return function authenticate(request, requirements) {
     const slots = request as Slots
@@ -48,7 +49,7 @@ export function createAuthenticate(parts: AuthenticatorParts): Authenticate {
           cached !== null &&
           revocations.isValid(cached) &&
           (credentials.kind === 'header' || crossSite.allowsCookie(request)) &&
-          satisfies(cached, requirements, issuer)
+          satisfies(cached, requirements)
         ) {
           setUser(request, credentials, cached)
           return null
@@ -66,7 +67,7 @@ export function createAuthenticate(parts: AuthenticatorParts): Authenticate {
     try {
       const verified = await verify(request, attempt)
       if (verified === null) return null
-      assertSatisfies(verified, requirements, issuer)
+      assertSatisfies(verified, requirements)
       return setUser(request, credentials, verified)
     } catch (error) {
       if (error instanceof AuthError && error.code !== 'AUTH_CROSS_SITE') {

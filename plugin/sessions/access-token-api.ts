@@ -3,7 +3,7 @@ import { refusal } from '../errors.ts'
 import { tokenRevocationId } from '../tokens/access-token.ts'
 import type { AccessTokens } from '../tokens/access-tokens.ts'
 import { checkAppClaims, checkScope } from '../tokens/app-claims.ts'
-import { assertSatisfies, readTokenRequirements, type TokenNeeds } from '../tokens/requirements.ts'
+import { createRequirementCheck, readTokenRequirements, type TokenNeeds } from '../tokens/requirements.ts'
 import type { ClaimsInput, User } from '../tokens/user.ts'
 import type { Revocations } from './revocations.ts'
 import { isStorable } from './sign-in-input.ts'
@@ -21,6 +21,7 @@ export interface AccessTokenApiParts {
 
 /** `app.accessTokens`: access tokens without a session, and access tokens that do not come with a request. */
 export function createAccessTokenApi({ issuer, accessToken, clock, accessTokens, revocations }: AccessTokenApiParts) {
+  const { assertSatisfies } = createRequirementCheck(issuer)
   const { maxLifetimeSeconds } = accessToken
 
   return {
@@ -70,7 +71,7 @@ export function createAccessTokenApi({ issuer, accessToken, clock, accessTokens,
       const requirements = readTokenRequirements(given)
       if (typeof token !== 'string') throw refusal('AUTH_INVALID_TOKEN', 'the token must be a string')
       const verified = revocations.assertNotRevoked(await accessTokens.verify(token, requirements.issuers))
-      assertSatisfies(verified, requirements, issuer)
+      assertSatisfies(verified, requirements)
       return verified.user as User
     },
 

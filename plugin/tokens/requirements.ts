@@ -84,29 +84,33 @@ function checkList(name: List, list: unknown): void {
   }
 }
 
-export function satisfies(token: AccessToken, requirements: Requirements, ownIssuer: string): boolean {
-  return isOfIssuer(token, requirements, ownIssuer) && hasScopes(token, requirements) && hasRole(token, requirements)
-}
+/** Compares tokens with requirements. Requirements without `issuers` accept only tokens of `issuer`, this server. */
+export function createRequirementCheck(issuer: string) {
+  function hasIssuer({ claims: { iss } }: AccessToken, { issuers }: Requirements): boolean {
+    return issuers === null ? iss === issuer : issuers.includes(iss)
+  }
 
-/**
- * Refuses a token that does not satisfy the requirements, and says what it lacks.
- * @throws AuthError AUTH_INVALID_TOKEN (another issuer), AUTH_INSUFFICIENT_SCOPE, AUTH_INSUFFICIENT_ROLE
- */
-export function assertSatisfies(token: AccessToken, requirements: Requirements, ownIssuer: string): void {
-  const { scopes, roles } = requirements
-  if (!isOfIssuer(token, requirements, ownIssuer)) {
-    throw refusal('AUTH_INVALID_TOKEN', 'tokens of this issuer are not accepted here')
-  }
-  if (!hasScopes(token, requirements)) {
-    throw refusal('AUTH_INSUFFICIENT_SCOPE', `the scopes ${scopes.join(' ')} are required`)
-  }
-  if (!hasRole(token, requirements)) {
-    throw refusal('AUTH_INSUFFICIENT_ROLE', `one of the roles ${roles.join(' ')} is required`)
-  }
-}
+  return {
+    satisfies: (token: AccessToken, requirements: Requirements): boolean =>
+      hasIssuer(token, requirements) && hasScopes(token, requirements) && hasRole(token, requirements),
 
-function isOfIssuer({ claims }: AccessToken, { issuers }: Requirements, ownIssuer: string): boolean {
-  return issuers === null ? claims.iss === ownIssuer : issuers.includes(claims.iss)
+    /**
+     * Refuses a token that does not satisfy the requirements, and says what it lacks.
+     * @throws AuthError AUTH_INVALID_TOKEN (another issuer), AUTH_INSUFFICIENT_SCOPE, AUTH_INSUFFICIENT_ROLE
+     */
+    assertSatisfies(token: AccessToken, requirements: Requirements): void {
+      const { scopes, roles } = requirements
+      if (!hasIssuer(token, requirements)) {
+        throw refusal('AUTH_INVALID_TOKEN', 'tokens of this issuer are not accepted here')
+      }
+      if (!hasScopes(token, requirements)) {
+        throw refusal('AUTH_INSUFFICIENT_SCOPE', `the scopes ${scopes.join(' ')} are required`)
+      }
+      if (!hasRole(token, requirements)) {
+        throw refusal('AUTH_INSUFFICIENT_ROLE', `one of the roles ${roles.join(' ')} is required`)
+      }
+    }
+  }
 }
 
 function hasScopes(token: AccessToken, { scopes }: Requirements): boolean {
