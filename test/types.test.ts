@@ -4,6 +4,7 @@ import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import ts from 'typescript'
+import { docsBlocks } from './fixtures/docs-blocks.ts'
 import { importsOf } from './fixtures/sources.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -89,7 +90,9 @@ const exampleContext = `
 /** `@types/node` of the oldest supported version does not have it. */
 const sqliteTypes = "declare module 'node:sqlite' { export const DatabaseSync: new (file: string) => never }"
 
-t.test('the types survive in the package as it is published, and the examples in doc comments compile', async (t) => {
+t.test('the types survive in the package as it is published; examples in doc comments and docs compile', async (t) => {
+  const docs = docsBlocks()
+  t.ok(Object.keys(docs).length > 15)
   const application = readFileSync(join(root, 'test/types/application.ts'), 'utf8')
   const compilerOptions = {
     target: 'es2023',
@@ -109,8 +112,9 @@ t.test('the types survive in the package as it is published, and the examples in
     }),
     'tsconfig.application.json': JSON.stringify({
       compilerOptions: { ...compilerOptions, skipLibCheck: true },
-      files: ['application.ts', 'examples.ts', 'sqlite.d.ts']
+      files: ['application.ts', 'examples.ts', 'sqlite.d.ts', ...Object.keys(docs)]
     }),
+    ...docs,
     'examples.ts': exampleProgram(),
     'sqlite.d.ts': sqliteTypes,
     'application.ts': application.replace('../../plugin/index.ts', 'fastify-authenticate'),
