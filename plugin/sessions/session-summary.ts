@@ -10,8 +10,8 @@ export interface SessionSummary {
   readonly device: string | null
   readonly createdAt: Date
   /**
-   * The last refresh, rounded down to the hour, but not before `createdAt`. From an exact time, a thief could learn when
-   * a stolen refresh token can be used without being detected.
+   * The last refresh, rounded down to the hour, but not before `createdAt`. From an exact time, a thief could learn
+   * when a stolen refresh token can be used without being detected.
    */
   readonly lastUsedAt: Date
   /** When the session expires unless it is refreshed. */

@@ -11,10 +11,12 @@ const prepareMs = 5000
 const subscribeMs = 1500
 
 export interface StoreStartParts {
-  readonly store: SessionStore
-  readonly storeClock: StoreClock
-  readonly revocations: Revocations
+  readonly store: Pick<SessionStore, 'prepare' | 'subscribe'>
+  readonly storeClock: Pick<StoreClock, 'observe' | 'excessMs'>
+  readonly revocations: Pick<Revocations, 'poll' | 'wake' | 'startServing'>
+  /** This node's own clock. */
   readonly clock: () => number
+  /** Seconds between two readings of the log, and between two attempts to reach a store that is down. */
   readonly pollSeconds: number
   readonly whenStale: 'accept' | 'refuse'
   readonly log: { info(message: string): void; warn(message: string): void }

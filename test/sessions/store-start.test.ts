@@ -2,7 +2,7 @@ import { EventEmitter, once } from 'node:events'
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { UnusableStoreError, type SessionStore } from '../../plugin/index.ts'
-import { createStoreStart, type StoreStartParts } from '../../plugin/sessions/store-start.ts'
+import { createStoreStart } from '../../plugin/sessions/store-start.ts'
 import { memoryStore } from '../../plugin/stores/memory.ts'
 import { createApp, createClock, epoch } from '../fixtures/app.ts'
 import { hourMs } from '../fixtures/signed-in.ts'
@@ -39,7 +39,7 @@ function create(methods: Partial<SessionStore>) {
     pollSeconds: 0.001,
     whenStale: 'accept',
     log: { info: log('info'), warn: log('warn') }
-  } as unknown as StoreStartParts)
+  })
   return { storeStart, logged, lines, order }
 }
 
