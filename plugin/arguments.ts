@@ -22,7 +22,7 @@ export function assertKnown(given: object, allowed: readonly string[]): void {
 }
 
 /** The message about a member that does not exist. */
-export function unknownMember(name: string, allowed: readonly string[]): string {
+function unknownMember(name: string, allowed: readonly string[]): string {
   const others = allowed.slice(0, -1).join(', ')
   return `unknown member "${name}": expected ${others === '' ? '' : `${others} or `}${allowed.at(-1)}`
 }

@@ -28,19 +28,10 @@ import { createSignIn } from './http/sign-in.ts'
 import { createSignOut } from './http/sign-out.ts'
 import { resolveOptions, type Options } from './options/options.ts'
 import { createAccessTokenApi } from './sessions/access-token-api.ts'
-import { createKnownSessions } from './sessions/known-sessions.ts'
-import { createRefresh } from './sessions/refresh.ts'
-import { Revocations } from './sessions/revocations.ts'
 import { createSessionApi } from './sessions/session-api.ts'
-import { createSessionStart } from './sessions/session-start.ts'
-import { createSessions } from './sessions/sessions.ts'
+import { createSessionLayer } from './sessions/session-layer.ts'
 import { createSkewReport } from './sessions/skew-report.ts'
 import { StoreClock } from './sessions/store-clock.ts'
-import { createStoreStart } from './sessions/store-start.ts'
-import { Sweeper } from './sessions/sweeper.ts'
-import { TimedStore } from './sessions/timed-store.ts'
-import { createTokenIssuer } from './sessions/token-issuer.ts'
-import { Trimmer } from './sessions/trimmer.ts'
 import { resolveStore, type StoreOption } from './stores/store-option.ts'
 import { createAccessTokens } from './tokens/access-tokens.ts'
 import { createKeySource, type KeySource } from './tokens/key-source.ts'
@@ -63,15 +54,15 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
   const store = resolveStore({ store: givenStore }, { clock: nodeClock, log: app.log })
   const emit = createEmit(resolved.onEvent, (error) => app.log.warn(error, 'onEvent failed'))
 
-  const { lifetimeSeconds } = resolved.accessToken
-  const onSkew = createSkewReport({ emit, log: app.log })
-  const storeClock = new StoreClock({ clock: nodeClock, lifetimeMs: lifetimeSeconds * 1000, onSkew })
-  const accessLifetime = () => lifetimeSeconds + Math.ceil(storeClock.aheadMs / 1000)
+  const storeClock = new StoreClock({
+    clock: nodeClock,
+    lifetimeMs: resolved.accessToken.lifetimeSeconds * 1000,
+    onSkew: createSkewReport({ emit, log: app.log })
+  })
   const settings = Object.freeze({ ...resolved, clock: storeClock.now })
-  const timedStore = new TimedStore({ store, storeClock, clock: nodeClock })
-
   const { issuer, audience, accessToken, keysReloadSeconds, trustedIssuers, clock } = settings
   const { types, clockToleranceSeconds } = accessToken
+
   const keys = await createKeySource({ keys: options.keys, secrets, keysReloadSeconds, types, emit })
   const accessTokens = createAccessTokens({
     issuer,
@@ -83,62 +74,17 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
     nodeClock
   })
   const refreshTokens = createRefreshTokens({ issuer, secrets })
-
-  const revocations = new Revocations({
+  const layer = createSessionLayer({
     settings,
-    store: timedStore,
-    now: storeClock.now,
-    storeNow: storeClock.storeNow,
-    accessLifetime,
-    emit
-  })
-  const trimmer = new Trimmer({
-    store: timedStore,
-    maxSessions: settings.refreshToken.maxSessions,
-    accessLifetime,
-    onRevoked: (sessions) => revocations.markRevoked(sessions)
-  })
-  const knownSessions = createKnownSessions()
-  const tokenIssuer = createTokenIssuer({ accessTokens, refreshTokens, clock: storeClock.now, lifetimeSeconds })
-  const startSession = createSessionStart({
-    settings,
-    store: timedStore,
-    accessLifetime,
-    nodeClock,
-    tokenIssuer,
-    knownSessions,
-    revocations,
-    trimmer,
-    emit
-  })
-  const sessions = createSessions({
-    settings,
-    store: timedStore,
-    accessLifetime,
-    refreshTokens,
-    knownSessions,
-    revocations,
-    trimmer
-  })
-  const refresh = createRefresh({
-    settings,
-    store: timedStore,
-    accessLifetime,
-    refreshTokens,
-    tokenIssuer,
-    knownSessions,
-    revocations,
-    signOut: sessions.signOut,
-    emit
-  })
-  const storeStart = createStoreStart({
     store,
     storeClock,
-    revocations,
-    clock: nodeClock,
-    log: app.log,
-    ...settings.revocation
+    nodeClock,
+    accessTokens,
+    refreshTokens,
+    emit,
+    log: app.log
   })
+  const { startSession, sessions, refresh, revocations } = layer
 
   const challenge = createChallenge(settings.realm)
   const crossSite = createCrossSite({ trustedOrigins: settings.trustedOrigins, emit })
@@ -186,19 +132,14 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
   documentRoutes(app, { requirementsOfRoute, securitySchemes })
   if (settings.jwks && keys.hasPublicKeys()) serveJwks(app, { path: settings.jwks.path, keys })
 
-  const sweeper = new Sweeper({ store, log: app.log })
   app.addHook('onReady', async function startAuthenticate() {
     // Not earlier: the application's own `@fastify/jwt` may decorate `user` after this plugin.
     if (!app.hasRequestDecorator('user')) app.decorateRequest('user', null as never)
-    await storeStart.start()
+    await layer.start()
   })
   app.addHook('onClose', async function closeAuthenticate() {
-    sweeper.close()
     keys.close()
-    await storeStart.close()
-    await trimmer.close()
-    await revocations.close()
-    await store.close()
+    await layer.close()
   })
 }
 

@@ -67,6 +67,7 @@ export const withoutOwnTest: Record<string, string> = {
   'plugin/sessions/known-sessions.ts': 'test/sessions/refresh.test.ts: every case runs with a known session too',
   'plugin/sessions/own-issuers.ts': 'test/sessions/sessions.test.ts: sessions of two issuers in one store',
   'plugin/sessions/revocation-list.ts': 'test/sessions/revocations.test.ts: what is refused, and for how long',
+  'plugin/sessions/session-layer.ts': 'connects the parts: every test of test/http and test/flows runs it',
   'plugin/sessions/session-summary.ts': 'test/sessions/sessions.test.ts: list() rounds the last use',
   'plugin/sessions/sign-in-input.ts': 'test/http/sign-in.test.ts: every wrong member',
   'plugin/sessions/staleness.ts': 'test/sessions/revocations.test.ts: while the log cannot be read',

@@ -2,8 +2,8 @@ import type { KeyObject, JsonWebKey } from 'node:crypto'
 import { Type } from '@sinclair/typebox'
 import { checkShape, fn, object, oneOf, text, whole } from './shape.ts'
 
-export const keyStates = ['next', 'active', 'previous'] as const
-/** Where a key is in its life: `next` verifies and is published, `active` signs, `previous` only verifies. */
+const keyStates = ['next', 'active', 'previous'] as const
+/** A key's stage: `next` verifies and is published, `active` signs, `previous` only verifies. */
 export type KeyState = (typeof keyStates)[number]
 
 /** A key for access tokens. Private keys sign and verify, public keys only verify. */

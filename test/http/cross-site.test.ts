@@ -461,7 +461,7 @@ t.test('assertSameSite() is certain of the scheme on a TLS socket', async (t) =>
   t.equal(await status(`https://localhost:${port}`, 'localhost'), 403)
 })
 
-t.test('allowsCookie() is asked before a real WebSocket upgrade is accepted', async (t) => {
+t.test('allowsCookie() decides before a real WebSocket upgrade is accepted', async (t) => {
   const server = await createApp({
     // Like `@fastify/websocket`, which routes an upgrade like any other request.
     after: (app) =>

@@ -59,12 +59,12 @@ app.get(
 )
 app.get('/optional', { config: { auth: { optional: true } } }, async ({ auth }) => {
   auth satisfies Auth | null
-  // @ts-expect-error -- there may be no user
+  // @ts-expect-error -- the user can be null
   return auth.sessionId
 })
 app.get('/optional/user', { config: { auth: { optional: true } } }, async ({ auth }) => {
   auth?.user.sub satisfies string | undefined
-  // @ts-expect-error -- there may be no user
+  // @ts-expect-error -- the user can be null
   return auth.user.sub
 })
 app.get(
@@ -73,7 +73,7 @@ app.get(
   async ({ auth }) => auth.user.sub satisfies string
 )
 app.get('/either', { config: { auth: { optional: isOpen } } }, async ({ auth }) => {
-  // @ts-expect-error -- there may be no user
+  // @ts-expect-error -- the user can be null
   return auth.user.sub
 })
 app.get('/needs', { config: { auth: someNeeds } }, async ({ auth }) => {
@@ -81,11 +81,11 @@ app.get('/needs', { config: { auth: someNeeds } }, async ({ auth }) => {
   return auth.user.sub
 })
 app.get('/exempt', { config: { auth: false } }, async ({ auth }) => {
-  // @ts-expect-error -- there may be no user
+  // @ts-expect-error -- the user can be null
   return auth.sessionId
 })
 app.get('/undeclared', async ({ auth }) => {
-  // @ts-expect-error -- there may be no user
+  // @ts-expect-error -- the user can be null
   return auth.sessionId
 })
 // @ts-expect-error -- the list is scopes
@@ -107,7 +107,7 @@ app.get('/explicit', async (request) => {
   const scoped = await request.authenticate({ scopes: ['notes:read'], optional: false })
   scoped.exp satisfies number
   const nobody = await request.authenticate({ optional: true })
-  // @ts-expect-error -- there may be no user
+  // @ts-expect-error -- the user can be null
   nobody.sub satisfies string
   const needs: Needs = { roles: ['admin'] }
   const someone = await request.authenticate(needs)
