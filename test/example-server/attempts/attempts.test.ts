@@ -14,6 +14,12 @@ const day = 24 * 3600
 
 const from = (ip: string) => ({ ip, routeOptions: { config: {} } }) as FastifyRequest
 
+interface Try<Account> {
+  readonly account: Account
+  /** Whether the password is right. Default: false. */
+  readonly isRight?: boolean
+}
+
 /** Only the limits, over SQLite: passwords count as right or wrong without being hashed. */
 async function createTries(t: Test, wait: (ms: number) => Promise<unknown> = async () => {}) {
   const app = Fastify()
@@ -26,7 +32,8 @@ async function createTries(t: Test, wait: (ms: number) => Promise<unknown> = asy
   const clock = createClock()
   const attempt = createAttempts(app, { knownAddresses, clock, wait })
 
-  async function tryOut(ip: string, account: string, isRight = false): Promise<string> {
+  /** Resolves to `right`, `wrong`, or the code of the refusal. */
+  async function tryOut(ip: string, { account, isRight = false }: Try<string>): Promise<string> {
     try {
       return (await attempt(from(ip), { account, check: async () => isRight || null })) === null ? 'wrong' : 'right'
     } catch (error) {
@@ -37,13 +44,12 @@ async function createTries(t: Test, wait: (ms: number) => Promise<unknown> = asy
   /** Counts the outcomes of one attempt from each address. */
   async function tryAll(
     ips: Iterable<string>,
-    account: (index: number) => string,
-    isRight = false
+    { account, isRight = false }: Try<(index: number) => string>
   ): Promise<Record<string, number>> {
     const outcomes: Record<string, number> = {}
     let index = 0
     for (const ip of ips) {
-      const outcome = await tryOut(ip, account(index++), isRight)
+      const outcome = await tryOut(ip, { account: account(index++), isRight })
       outcomes[outcome] = (outcomes[outcome] ?? 0) + 1
     }
     return outcomes
@@ -63,20 +69,23 @@ const strangers = (count: number, first = 0) =>
 
 t.test('attempt() also limits right passwords: 1000 in five minutes of an address, 3000 of a site', async (t) => {
   const { tryOut, tryAll } = await createTries(t)
-  t.strictSame(await tryAll(Array(1010).fill('192.0.2.1'), () => 'bob', true), { right: 1000, TOO_MANY_ATTEMPTS: 10 })
-  t.equal(await tryOut('192.0.2.2', 'bob', true), 'right')
+  t.strictSame(await tryAll(Array(1010).fill('192.0.2.1'), { account: () => 'bob', isRight: true }), {
+    right: 1000,
+    TOO_MANY_ATTEMPTS: 10
+  })
+  t.equal(await tryOut('192.0.2.2', { account: 'bob', isRight: true }), 'right')
   const site = networksOfOneSite(4).flatMap((ip) => Array<string>(800).fill(ip))
-  t.strictSame(await tryAll(site, () => 'carol', true), { right: 3000, TOO_MANY_ATTEMPTS: 200 })
+  t.strictSame(await tryAll(site, { account: () => 'carol', isRight: true }), { right: 3000, TOO_MANY_ATTEMPTS: 200 })
 })
 
 t.test('attempt() limits all networks of a /48 together: 60 failures for one account, 600 for all', async (t) => {
   const { tryOut, tryAll } = await createTries(t)
-  t.strictSame(await tryAll(networksOfOneSite(256), () => 'bob'), { wrong: 60, TOO_MANY_ATTEMPTS: 196 })
-  t.strictSame(await tryAll(networksOfOneSite(1000), (index) => `user ${index}`), {
+  t.strictSame(await tryAll(networksOfOneSite(256), { account: () => 'bob' }), { wrong: 60, TOO_MANY_ATTEMPTS: 196 })
+  t.strictSame(await tryAll(networksOfOneSite(1000), { account: (index) => `user ${index}` }), {
     wrong: 540,
     TOO_MANY_ATTEMPTS: 460
   })
-  t.equal(await tryOut('2001:db8:8::1', 'bob'), 'wrong', 'another site')
+  t.equal(await tryOut('2001:db8:8::1', { account: 'bob' }), 'wrong', 'another site')
 })
 
 t.test(
@@ -86,16 +95,20 @@ t.test(
     const { tryOut, tryAll } = await createTries(t, async (ms) => {
       waits.push(ms)
     })
-    t.strictSame(await tryAll(strangers(10), () => 'bob'), { wrong: 10 })
+    t.strictSame(await tryAll(strangers(10), { account: () => 'bob' }), { wrong: 10 })
     t.strictSame(waits, [])
-    t.strictSame(await tryAll(strangers(50, 10), () => 'bob'), { wrong: 50 })
+    t.strictSame(await tryAll(strangers(50, 10), { account: () => 'bob' }), { wrong: 50 })
     t.strictSame(waits, Array.from({ length: 50 }, (_, index) => Math.min(2000, index * 100)).slice(1))
     waits.length = 0
-    t.equal(await tryOut('203.0.113.1', 'BOB', true), 'right', 'the owner can sign in after the delay')
+    t.equal(
+      await tryOut('203.0.113.1', { account: 'BOB', isRight: true }),
+      'right',
+      'the owner can sign in after the delay'
+    )
     t.strictSame(waits, [2000])
-    t.equal(await tryOut('203.0.113.1', 'carol', true), 'right')
+    t.equal(await tryOut('203.0.113.1', { account: 'carol', isRight: true }), 'right')
     t.strictSame(waits, [2000], 'another account is not delayed')
-    t.strictSame(await tryAll(strangers(12), () => 'nobody'), { wrong: 12 })
+    t.strictSame(await tryAll(strangers(12), { account: () => 'nobody' }), { wrong: 12 })
     t.strictSame(waits, [2000, 100], 'an unknown account is delayed like any other')
   }
 )
@@ -106,25 +119,25 @@ t.test('attempt() does not delay an address (or /64 network) that signed in with
     waits.push(ms)
   })
   const homes = ['203.0.113.1', '2001:db8:9::1']
-  for (const home of homes) t.equal(await tryOut(home, 'bob', true), 'right')
-  t.strictSame(await tryAll(strangers(40), () => 'bob'), { wrong: 40 })
+  for (const home of homes) t.equal(await tryOut(home, { account: 'bob', isRight: true }), 'right')
+  t.strictSame(await tryAll(strangers(40), { account: () => 'bob' }), { wrong: 40 })
   t.equal(waits.length, 29)
   waits.length = 0
   clock.advance(30 * day - 1)
-  t.equal(await tryOut('203.0.113.1', 'Bob', true), 'right')
-  t.equal(await tryOut('2001:db8:9::ffff', 'bob'), 'wrong')
+  t.equal(await tryOut('203.0.113.1', { account: 'Bob', isRight: true }), 'right')
+  t.equal(await tryOut('2001:db8:9::ffff', { account: 'bob' }), 'wrong')
   t.strictSame(waits, [])
   for (const [ip, account] of [
     ['203.0.113.2', 'bob'],
     ['2001:db8:9:1::1', 'bob']
   ] as const) {
-    await tryOut(ip, account)
+    await tryOut(ip, { account })
   }
   t.strictSame(waits, [2000, 2000], 'an unknown address and an unknown network')
   clock.advance(2)
-  await tryOut('2001:db8:9::1', 'bob')
+  await tryOut('2001:db8:9::1', { account: 'bob' })
   t.strictSame(waits, [2000, 2000, 2000], 'after 30 days')
-  await tryOut('203.0.113.1', 'bob', true)
+  await tryOut('203.0.113.1', { account: 'bob', isRight: true })
   t.equal(waits.length, 3, 'the 30 days count from the last sign-in')
 })
 
@@ -134,15 +147,15 @@ t.test('attempt() delays at most 100 attempts at a time, 10 of one site, and no 
     release = resolve
   })
   const { tryOut, tryAll } = await createTries(t, async () => await held)
-  t.strictSame(await tryAll(strangers(11), () => 'bob'), { wrong: 11 })
-  const ofSite = networksOfOneSite(10).map((ip) => tryOut(ip, 'bob'))
-  t.equal(await tryOut('2001:db8:7:ff::1', 'bob'), 'BUSY', 'the eleventh attempt of a site')
-  const others = strangers(90, 100).map((ip) => tryOut(ip, 'bob'))
-  t.equal(await tryOut('203.0.113.1', 'bob'), 'BUSY', 'the hundred and first attempt')
-  t.equal(await tryOut('203.0.113.1', 'carol', true), 'right')
+  t.strictSame(await tryAll(strangers(11), { account: () => 'bob' }), { wrong: 11 })
+  const ofSite = networksOfOneSite(10).map((ip) => tryOut(ip, { account: 'bob' }))
+  t.equal(await tryOut('2001:db8:7:ff::1', { account: 'bob' }), 'BUSY', 'the eleventh attempt of a site')
+  const others = strangers(90, 100).map((ip) => tryOut(ip, { account: 'bob' }))
+  t.equal(await tryOut('203.0.113.1', { account: 'bob' }), 'BUSY', 'the hundred and first attempt')
+  t.equal(await tryOut('203.0.113.1', { account: 'carol', isRight: true }), 'right')
   release()
   t.strictSame(await Promise.all([...ofSite, ...others]), Array(100).fill('wrong'))
-  t.equal(await tryOut('203.0.113.1', 'bob', true), 'right')
+  t.equal(await tryOut('203.0.113.1', { account: 'bob', isRight: true }), 'right')
 })
 
 t.test('a delayed sign-in does not occupy a place in the hash queue', async (t) => {

@@ -46,21 +46,23 @@ async function refusedUpgrade(host: string, headers: Headers): Promise<[number, 
 async function startNode(t: Test, env: Headers = {}) {
   const node = await createInjected(t, { env })
   const host = await listen(node.app)
-  const post = async (path: string, body?: object, headers: Headers = {}) =>
+  const post = async (path: string, { body, headers = {} }: { body?: object; headers?: Headers }) =>
     await fetch(`http://${host}${path}`, {
       method: 'POST',
       headers: { ...(body && { 'content-type': 'application/json' }), ...headers },
       body: body ? JSON.stringify(body) : null
     })
-  await post('/auth/register', { username: 'bob', password })
+  await post('/auth/register', { body: { username: 'bob', password } })
 
   async function byHeader() {
-    const tokens = (await (await post('/auth/login', { username: 'bob', password })).json()) as { access_token: string }
+    const tokens = (await (await post('/auth/login', { body: { username: 'bob', password } })).json()) as {
+      access_token: string
+    }
     return { authorization: `Bearer ${tokens.access_token}` }
   }
 
   async function byCookie() {
-    const response = await post('/auth/login', { username: 'bob', password, transport: 'cookie' })
+    const response = await post('/auth/login', { body: { username: 'bob', password, transport: 'cookie' } })
     return {
       cookie: response.headers
         .getSetCookie()
@@ -81,7 +83,7 @@ t.test('/live sends session and expiry, by header and by cookie, and closes when
     const signedIn = await first()
     t.match(signedIn, { type: 'signed-in', sessionId: /^[\w-]{20,}$/ })
     t.ok(signedIn.expiresAt >= earliest && signedIn.expiresAt <= Date.now() + 600_000)
-    t.equal((await post('/auth/logout', undefined, headers)).status, 204)
+    t.equal((await post('/auth/logout', { headers })).status, 204)
     t.strictSame(await closed, [signedIn, { type: 'session-ended' }, [4401, 'session-ended']])
     t.match(await refusedUpgrade(host, headers), [401, /error="invalid_token"/, 'AUTH_REVOKED_TOKEN'])
   }
@@ -93,7 +95,7 @@ t.test('/live closes when the session ends on another node; other sessions stay 
   const [ending, staying] = [await one.byHeader(), await one.byHeader()]
   const [ended, stays] = [open(t, one.host, ending), open(t, one.host, staying)]
   await Promise.all([ended.first(), stays.first()])
-  t.equal((await two.post('/auth/logout', undefined, ending)).status, 204)
+  t.equal((await two.post('/auth/logout', { headers: ending })).status, 204)
   t.match(await ended.closed, [{ type: 'signed-in' }, { type: 'session-ended' }, [4401, 'session-ended']])
   t.equal(stays.socket.readyState, WebSocket.OPEN)
 })
@@ -188,8 +190,10 @@ t.test("/live refuses a user's 51st socket, but not another user's first", async
   const opened = Array.from({ length: 50 }, () => open(t, host, headers))
   await Promise.all(opened.map(({ first }) => first()))
   t.strictSame(await open(t, host, headers).closed, [[1013, 'too-many-sockets']])
-  await post('/auth/register', { username: 'carol', password })
-  const { access_token: token } = (await (await post('/auth/login', { username: 'carol', password })).json()) as {
+  await post('/auth/register', { body: { username: 'carol', password } })
+  const { access_token: token } = (await (
+    await post('/auth/login', { body: { username: 'carol', password } })
+  ).json()) as {
     access_token: string
   }
   t.match(await open(t, host, { authorization: `Bearer ${token}` }).first(), { type: 'signed-in' })
