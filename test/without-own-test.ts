@@ -79,7 +79,6 @@ export const withoutOwnTest: Record<string, string> = {
   'plugin/stores/postgres/time-limits.ts': 'constants',
   'plugin/stores/redis/client.ts':
     'test/stores/redis.test.ts and redis/driver.test.ts: wrong and both kinds of clients',
-  'plugin/stores/redis/errors.ts': 'test/stores/redis/driver.test.ts and redis/schema.test.ts: each permanent error',
   'plugin/stores/redis/keys.ts': 'constants; test/stores/redis/scripts/session-index.test.ts lists the keys',
   'plugin/stores/redis/rows.ts': 'test/stores/redis/store.test.ts: claims of any size',
   'plugin/stores/redis/scripts/prelude.ts': 'test/stores/redis/store.test.ts: the store contract',

@@ -10,7 +10,7 @@ const times = <T>(count: number, call: (index: number) => T) => Array.from({ len
 t.test('withClient()', { skip }, async (t) => {
   const { server, pool, otherPool, newPool, newSchema, newStore } = await startPostgresStores(t)
 
-  await t.test('a call that the database does not finish rejects, and returns its client to the pool', async (t) => {
+  await t.test('withTimeLimit() rejects a call that the database does not finish, and frees its client', async (t) => {
     const [rowLocked, tableLocked] = [newSchema(), newSchema()]
     const small = newPool({ max: 2 })
     const writer = newStore(otherPool, { schema: rowLocked, limits: { callMs: 60_000 } })
@@ -36,7 +36,7 @@ t.test('withClient()', { skip }, async (t) => {
   })
 
   await t.test(
-    'calls reject while the server is down, and resume by themselves without losing a resolved one',
+    'postgresStore() rejects while the server is down, resumes by itself, and loses no resolved call',
     async (t) => {
       const limits = { pushRetryMs: { first: 50, longest: 100 } }
       const store = newStore(pool, { schema: newSchema(), limits })
@@ -76,7 +76,7 @@ t.test('withClient()', { skip }, async (t) => {
     }
   )
 
-  await t.test('every call rejects on a replica', async (t) => {
+  await t.test('postgresStore() rejects every call on a replica', async (t) => {
     const schema = newSchema()
     const store = newStore(pool, { schema })
     await store.insert(newSession({ id: 'a' }), inserting)

@@ -13,7 +13,7 @@ const newSession = (given: Partial<NewSession> = {}) => makeSession({ id: random
 const subject = (sub: string) => ({ issuers: [issuer], sub })
 const times = <T>(count: number, call: (index: number) => T) => Array.from({ length: count }, (_, index) => call(index))
 
-t.test('published steps of the schema never change', async (t) => {
+t.test('steps: a published step never changes', async (t) => {
   t.strictSame(
     Object.entries(steps).map(([name, { usableFrom, statements }]) => [name, usableFrom, fingerprint(statements)]),
     [
@@ -61,7 +61,7 @@ t.test('migrate()', { skip }, async (t) => {
     await t.rejects(newStore(newPool({ user: 'application' }), { schema: newSchema() }).find('a'), { code: '42501' })
   })
 
-  await t.test('a call creates the tables if the first one could not', async (t) => {
+  await t.test('migrate() is repeated by the next call if it failed', async (t) => {
     const config = { user: 'nobody here' }
     const pool = newPool(config)
     const store = newStore(pool, { schema: newSchema() })

@@ -83,66 +83,73 @@ t.test('createPostgresStore()', { skip }, async (t) => {
     t.equal((await store.find(row!.id)).row?.device, device)
   })
 
-  await t.test('concurrent calls of all kinds do not deadlock, and no revoked session is live', async (t) => {
-    const schema = newSchema()
-    const nodes = [newStore(pool, { schema }), newStore(otherPool, { schema })]
-    const subs = ['a', 'b', 'c']
-    const ids = times(12, (): string => randomUUID())
-    const ended = new Set<string>()
-    const add = (sessions: readonly RevokedSession[]) => {
-      for (const { id } of sessions) ended.add(id)
-    }
-    const operations: ((store: SessionStore) => Promise<unknown>)[] = [
-      async (store) => {
-        const session = newSession({ sub: pick(subs) })
-        const revokeOthers = Math.random() < 0.2
-        const inserted = await store.insert(session, {
-          ...inserting,
-          revokeOthers,
-          maxSessions: 3,
-          revoke: times(4, () => pick(ids))
-        })
-        if (inserted.row !== null) add([...inserted.revoked, ...inserted.evicted])
-        ids[Math.floor(Math.random() * ids.length)] = session.id
-      },
-      async (store) => {
-        const id = pick(ids)
-        const { row } = await store.find(id)
-        await store.rotate(id, { ...rotation, from: row?.generation ?? 0, to: (row?.generation ?? 0) + 1 })
-      },
-      (store) =>
-        store.countRetry(pick(ids), {
-          generation: 0,
-          retries: [],
-          keepRetries: [],
-          idleMs: hourMs,
-          accessLifetimeSeconds: 600
-        }),
-      (store) => store.countRepeat(pick(ids), { generation: 1, repeated: 0, streak: 1 }),
-      async (store) => add([(await store.revoke(pick(ids), ending)).revoked].filter((one) => one !== null)),
-      async (store) => add((await store.revokeAll(subject(pick(subs)), { ...ending, except: pick(ids) })).revoked),
-      async (store) => add((await store.trim(subject(pick(subs)), { ...ending, maxSessions: 2 })).revoked),
-      (store) =>
-        store.appendRevocations(
-          times(3, () => ({ kind: 'session', id: pick(ids), until: Math.floor(Date.now() + Math.random() * 20 - 10) })),
-          ending
-        ),
-      (store) => store.sweep()
-    ]
-    await t.resolves(
-      Promise.all(
-        times(16, async (worker) => {
-          for (let count = 0; count < 40; count++) await pick(operations)(nodes[worker % 2]!)
-        })
+  await t.test(
+    'postgresStore() does not deadlock under concurrent calls, and no revoked session is live',
+    async (t) => {
+      const schema = newSchema()
+      const nodes = [newStore(pool, { schema }), newStore(otherPool, { schema })]
+      const subs = ['a', 'b', 'c']
+      const ids = times(12, (): string => randomUUID())
+      const ended = new Set<string>()
+      const add = (sessions: readonly RevokedSession[]) => {
+        for (const { id } of sessions) ended.add(id)
+      }
+      const operations: ((store: SessionStore) => Promise<unknown>)[] = [
+        async (store) => {
+          const session = newSession({ sub: pick(subs) })
+          const revokeOthers = Math.random() < 0.2
+          const inserted = await store.insert(session, {
+            ...inserting,
+            revokeOthers,
+            maxSessions: 3,
+            revoke: times(4, () => pick(ids))
+          })
+          if (inserted.row !== null) add([...inserted.revoked, ...inserted.evicted])
+          ids[Math.floor(Math.random() * ids.length)] = session.id
+        },
+        async (store) => {
+          const id = pick(ids)
+          const { row } = await store.find(id)
+          await store.rotate(id, { ...rotation, from: row?.generation ?? 0, to: (row?.generation ?? 0) + 1 })
+        },
+        (store) =>
+          store.countRetry(pick(ids), {
+            generation: 0,
+            retries: [],
+            keepRetries: [],
+            idleMs: hourMs,
+            accessLifetimeSeconds: 600
+          }),
+        (store) => store.countRepeat(pick(ids), { generation: 1, repeated: 0, streak: 1 }),
+        async (store) => add([(await store.revoke(pick(ids), ending)).revoked].filter((one) => one !== null)),
+        async (store) => add((await store.revokeAll(subject(pick(subs)), { ...ending, except: pick(ids) })).revoked),
+        async (store) => add((await store.trim(subject(pick(subs)), { ...ending, maxSessions: 2 })).revoked),
+        (store) =>
+          store.appendRevocations(
+            times(3, () => ({
+              kind: 'session',
+              id: pick(ids),
+              until: Math.floor(Date.now() + Math.random() * 20 - 10)
+            })),
+            ending
+          ),
+        (store) => store.sweep()
+      ]
+      await t.resolves(
+        Promise.all(
+          times(16, async (worker) => {
+            for (let count = 0; count < 40; count++) await pick(operations)(nodes[worker % 2]!)
+          })
+        )
       )
-    )
-    const { rows } = await pool.query(`SELECT id FROM ${schema}.auth_sessions WHERE revoked_at IS NULL`)
-    t.strictSame(
-      rows.filter(({ id }) => ended.has(id)),
-      []
-    )
-    t.ok(ended.size > 0)
-  })
+      const { rows } = await pool.query(`SELECT id FROM ${schema}.auth_sessions WHERE revoked_at IS NULL`)
+      t.strictSame(
+        rows.filter(({ id }) => ended.has(id)),
+        []
+      )
+      t.ok(ended.size > 0)
+    }
+  )
 
   await t.test('readRevocations() misses no entry that is committed later', async (t) => {
     const schema = newSchema()
@@ -213,7 +220,7 @@ t.test('createPostgresStore()', { skip }, async (t) => {
     }
   )
 
-  await t.test('a call is durable when it resolves, also under synchronous_commit = off', async (t) => {
+  await t.test('rotate() is durable when it resolves, also under synchronous_commit = off', async (t) => {
     const schema = newSchema()
     const pool = newPool({ options: '-c synchronous_commit=off' })
     await newStore(pool, { schema }).find('a')
@@ -225,8 +232,6 @@ t.test('createPostgresStore()', { skip }, async (t) => {
     t.strictSame((await client.query('SHOW synchronous_commit')).rows, [{ synchronous_commit: 'off' }])
     client.release()
   })
-
-  /** What a call costs in rows read, whatever the machine's pace is: counted by the server. */
 
   await t.test('appendRevocations() writes 10,000 entries in batches, and a repetition writes none', async (t) => {
     const store = newStore(pool, { schema: newSchema() })

@@ -41,7 +41,7 @@ t.test('close() resolves after the writes that were called before', async (t) =>
   t.equal((await writing).row?.id, 'session')
 })
 
-t.test('calls in progress and later calls reject when the client is closed', async (t) => {
+t.test('sqliteStore() rejects calls in progress and later calls when the client is closed', async (t) => {
   const database = new DatabaseSync(newFile())
   const store = sqliteStore(database)
   const calls = [store.insert(newSession(), inserting), store.revokeAll(user, ending)]
@@ -67,7 +67,7 @@ t.test('sqliteStore() rejects and changes nothing while the application has a tr
   t.equal((await store.revoke('session', ending)).revoked?.id, 'session')
 })
 
-t.test('calls that wait for another process are carried out in order', async (t) => {
+t.test('createWriteQueue() carries out calls that wait for another process in order', async (t) => {
   const file = newFile()
   const store = sqliteStore(new DatabaseSync(file))
   const writer = new DatabaseSync(file)
@@ -82,7 +82,7 @@ t.test('calls that wait for another process are carried out in order', async (t)
   t.strictSame(idsOf((await store.readRevocations(null, 1000)).entries), ids)
 })
 
-t.test('a failed call does not affect the calls that share its commit', async (t) => {
+t.test('createWriteQueue() undoes a failed call without the calls that share its commit', async (t) => {
   const store = sqliteStore(new DatabaseSync(newFile()))
   const insert = (id: string) => store.insert(newSession({ id }), inserting)
   const results = await Promise.allSettled(['a', 'b', 'a', 'c'].map(insert))
@@ -103,7 +103,7 @@ t.test('a failed call does not affect the calls that share its commit', async (t
   t.strictSame(idsOf((await store.readRevocations(null, 10)).entries), ['b', 'c'])
 })
 
-t.test('a call that waits too long for another process rejects, and is not carried out later', async (t) => {
+t.test('createWriteQueue() rejects a call that waits too long, and does not carry it out later', async (t) => {
   const file = newFile()
   const database = new DatabaseSync(file)
   const store = createSqliteStore(database, { prefix: 'auth', clock: Date.now, timeoutMs: 30 })
@@ -142,7 +142,7 @@ async function runTogether<T>(fixture: string, args: readonly string[]): Promise
   return await Promise.all(children.map(async (child) => JSON.parse(await text(child.stdout)) as T))
 }
 
-t.test('600 callers in three processes over one file all get their turns', async (t) => {
+t.test('createWriteQueue() lets 600 callers in three processes over one file take turns', async (t) => {
   const reports = await runTogether<WriterReport>('sqlite-writers.ts', [newFile(), '200', '0.5', '60000'])
   t.strictSame(
     reports.flatMap(({ failures }) => failures),

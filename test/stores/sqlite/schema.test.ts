@@ -13,7 +13,7 @@ const directory = t.testdir()
 let files = 0
 const newFile = () => join(directory, `${++files}.db`)
 
-t.test('published steps of the schema never change', async (t) => {
+t.test('steps: a published step never changes', async (t) => {
   t.strictSame(
     steps.map(({ name, usableFrom, sql }) => [name, usableFrom, fingerprint(sql)]),
     [

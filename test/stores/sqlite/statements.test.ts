@@ -3,7 +3,7 @@ import { sqliteStore } from '../../../plugin/stores/sqlite.ts'
 import type { SqliteDatabase } from '../../../plugin/stores/sqlite.ts'
 import { DatabaseSync } from '../../fixtures/sqlite.ts'
 
-t.test('no statement reads a whole table', async (t) => {
+t.test('prepareStatements() prepares no statement that reads a whole table', async (t) => {
   const database = new DatabaseSync(':memory:')
   const prepared: string[] = []
   sqliteStore({

@@ -52,7 +52,7 @@ t.test('readRevocations() does not resume after a backup was restored, or from a
   }
 })
 
-t.test('a call is not affected by what its caller does with the arguments meanwhile', async (t) => {
+t.test('sqliteStore() copies the arguments of a call before it waits', async (t) => {
   const store = sqliteStore(new DatabaseSync(newFile()))
   const claims = { roles: ['user'] }
   const entries = revokedTokens('meant')
