@@ -28,7 +28,7 @@ export function externalAccessToken(claims: TokenClaims, issuer: Pick<TrustedIss
   return accessToken({ claims, user: Object.freeze({ ...others, ...issuer.map(claims) }), sessionId: null })
 }
 
-/** Scopes and roles are read from the user, so that the application sees the ones that count. */
+/** Scopes and roles are read from the user, so that the application sees the ones that routes check. */
 function accessToken({ claims, user, sessionId }: Pick<AccessToken, 'claims' | 'user' | 'sessionId'>): AccessToken {
   const scopes = Object.freeze(scopesOf(user.scope))
   const roles = Object.freeze(rolesOf(user.roles))

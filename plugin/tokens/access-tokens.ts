@@ -48,7 +48,7 @@ export function createAccessTokens(parts: AccessTokensParts) {
     verifyUncached,
 
     /**
-     * Verifies a token that the caller has not looked up with {@link fromCache}.
+     * {@link fromCache}, or else {@link verifyUncached}: for a caller that has not looked the token up.
      * @throws as `verifyUncached()`
      */
     async verify(text: string, issuers: readonly string[] | null = null): Promise<AccessToken> {
@@ -82,7 +82,8 @@ export function createAccessTokens(parts: AccessTokensParts) {
     },
 
     /**
-     * The session of a local token, for signing out; `null` if it has no session, or expired too long ago to matter.
+     * The session of a local token, for signing out; `null` if it has no session, or expired so long ago that the
+     * session has no valid access token.
      * @throws AuthError AUTH_INVALID_TOKEN when the token is malformed, another issuer's or has a wrong signature;
      * AUTH_KEYS_UNAVAILABLE while it is unknown whether its key is one of ours
      */

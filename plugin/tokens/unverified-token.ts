@@ -1,6 +1,6 @@
 import { decodeJws, splitJws, type DecodedJws, type Segments } from './jws.ts'
 
-/** A token of which nothing has been verified yet. It is split, and decoded, when that is first needed: once each. */
+/** A token of which nothing has been verified yet. It is split and decoded on first use, and only once. */
 export class UnverifiedToken {
   readonly text: string
   #segments: Segments | undefined

@@ -26,7 +26,7 @@ const keys = Object.values(signers).map(({ alg, key, kid }) => ({
   state: kid === 'rs' ? ('active' as const) : ('previous' as const)
 }))
 
-interface Answer {
+interface Outcome {
   readonly status: number
   readonly code: string | null
   readonly challenge: string | null
@@ -34,12 +34,12 @@ interface Answer {
 }
 
 /** Sends requests as raw bytes over one connection, and reads all responses. */
-async function exchange({ app }: TestApp, requests: readonly string[]): Promise<Answer[]> {
+async function exchange({ app }: TestApp, requests: readonly string[]): Promise<Outcome[]> {
   const socket = connect((app.server.address() as AddressInfo).port, '127.0.0.1')
   socket.setEncoding('latin1')
   await once(socket, 'connect')
   socket.end(requests.join(''), 'latin1')
-  const answers: Answer[] = []
+  const responses: Outcome[] = []
   for (let rest = await text(socket); rest !== '';) {
     const end = rest.indexOf('\r\n\r\n') + 4
     const head = rest.slice(0, end).split('\r\n')
@@ -47,7 +47,7 @@ async function exchange({ app }: TestApp, requests: readonly string[]): Promise<
       head.filter((line) => line.toLowerCase().startsWith(`${name}: `)).map((line) => line.slice(name.length + 2))
     const bodyEnd = end + Number(all('content-length')[0] ?? 0)
     const body = all('content-type')[0]?.startsWith('application/json') ? JSON.parse(rest.slice(end, bodyEnd)) : {}
-    answers.push({
+    responses.push({
       status: Number(head[0]!.split(' ')[1]),
       code: body.code ?? null,
       challenge: all('www-authenticate')[0] ?? null,
@@ -55,24 +55,24 @@ async function exchange({ app }: TestApp, requests: readonly string[]): Promise<
     })
     rest = rest.slice(bodyEnd)
   }
-  return answers
+  return responses
 }
 
 function get(...lines: string[]): string {
   return ['GET /me HTTP/1.1', 'Host: api.example.com', ...lines, '', ''].join('\r\n')
 }
 
-const invalid: Answer = { status: 401, code: 'AUTH_INVALID_TOKEN', challenge: challenges.invalid, cookies: [] }
-const expired: Answer = { status: 401, code: 'AUTH_EXPIRED_TOKEN', challenge: challenges.expired, cookies: [] }
-const revoked: Answer = { status: 401, code: 'AUTH_REVOKED_TOKEN', challenge: challenges.revoked, cookies: [] }
-const malformed: Answer = {
+const invalid: Outcome = { status: 401, code: 'AUTH_INVALID_TOKEN', challenge: challenges.invalid, cookies: [] }
+const expired: Outcome = { status: 401, code: 'AUTH_EXPIRED_TOKEN', challenge: challenges.expired, cookies: [] }
+const revoked: Outcome = { status: 401, code: 'AUTH_REVOKED_TOKEN', challenge: challenges.revoked, cookies: [] }
+const malformed: Outcome = {
   status: 400,
   code: 'AUTH_MALFORMED_CREDENTIALS',
   challenge: challenges.malformed,
   cookies: []
 }
-const bare: Answer = { status: 401, code: 'AUTH_NO_CREDENTIALS', challenge: challenges.bare, cookies: [] }
-const passed: Answer = { status: 200, code: null, challenge: null, cookies: [] }
+const bare: Outcome = { status: 401, code: 'AUTH_NO_CREDENTIALS', challenge: challenges.bare, cookies: [] }
+const passed: Outcome = { status: 200, code: null, challenge: null, cookies: [] }
 
 const server = await createApp({ plugin: { keys }, server: { http: { maxHeaderSize: 4 << 20 } } as object })
 await server.app.listen({ port: 0, host: '127.0.0.1' })
@@ -82,7 +82,7 @@ t.teardown(() => server.app.close())
 const honest = await server.app.accessTokens.sign({ sub: 'alice' })
 const cookie = `Cookie: __Host-access=${honest}`
 
-type Row = readonly [name: string, token: string, expected?: Answer]
+type Row = readonly [name: string, token: string, expected?: Outcome]
 
 /** Compares all outcomes in one assertion that shows the differing rows: thousands of assertions would be slow. */
 function same(
@@ -92,7 +92,7 @@ function same(
   actual: readonly unknown[],
   expected: readonly unknown[]
 ): void {
-  t.equal(actual.length, expected.length, `${what}: each of ${expected.length} is answered`)
+  t.equal(actual.length, expected.length, `${what}: each of ${expected.length} has a response`)
   const differing = names.map((_, index) => index).filter((index) => !isDeepStrictEqual(actual[index], expected[index]))
   const named = (values: readonly unknown[]) => differing.map((index) => [names[index], values[index]])
   t.strictSame(named(actual), named(expected), `${what}: each as expected`)
@@ -101,7 +101,7 @@ function same(
 
 /** Every row is a name, the value of `Authorization`, and the outcome. Each request also has a valid cookie. */
 async function presents(t: Test, rows: readonly Required<Row>[]): Promise<void> {
-  const answers = await exchange(
+  const responses = await exchange(
     server,
     rows.map(([, authorization]) => get(cookie, `Authorization: ${authorization}`))
   )
@@ -109,7 +109,7 @@ async function presents(t: Test, rows: readonly Required<Row>[]): Promise<void> 
     t,
     'in the header',
     rows.map(([name]) => name),
-    answers,
+    responses,
     rows.map(([, , expected]) => expected)
   )
 }
@@ -123,9 +123,9 @@ async function refusesAll(t: Test, rows: readonly Row[]): Promise<void> {
 
   // The cookie of an expired token is kept, because it shows that the session may be refreshed. A token that claims to
   // be another application's counts as absent.
-  const byCookie = (token: string, expected: Answer) =>
+  const byCookie = (token: string, expected: Outcome) =>
     isForeign(token) ? bare : expected === expired ? expired : { ...invalid, cookies: [clearing('__Host-access')] }
-  const answers = await exchange(
+  const responses = await exchange(
     server,
     rows.map(([, token]) => get(`Cookie: __Host-access=${token}`))
   )
@@ -133,7 +133,7 @@ async function refusesAll(t: Test, rows: readonly Row[]): Promise<void> {
     t,
     'in the cookie',
     rows.map(([name]) => name),
-    answers,
+    responses,
     rows.map(([, token, expected = invalid]) => byCookie(token, expected))
   )
 
@@ -645,13 +645,13 @@ t.test('an Authorization of any other shape never falls back to the cookie', asy
 
 t.test("bytes that HTTP forbids in a header are rejected by Node's parser, without a log line", async (t) => {
   for (const forbidden of ['\0', '\x01', '\x0b', '\x1b', '\x7f', '\rX: y', '\nX y']) {
-    const [answer, ...more] = await exchange(server, [
+    const [first, ...more] = await exchange(server, [
       get(cookie, `Authorization: Bearer ${honest}${forbidden}${honest}`)
     ])
-    t.strictSame([answer?.status, more.length], [400, 0], JSON.stringify(forbidden))
+    t.strictSame([first?.status, more.length], [400, 0], JSON.stringify(forbidden))
   }
   const smuggled = await exchange(server, [get('Authorization: Bearer x\r\nX-Evil: y', cookie)])
-  t.strictSame(smuggled, [invalid], 'a line break makes another header, never a part of the answer')
+  t.strictSame(smuggled, [invalid], 'a line break makes another header, never a part of the response')
   t.strictSame(server.warnings(), [])
 })
 
@@ -685,7 +685,7 @@ t.test('size: more than 8 KiB is rejected, even a megabyte', async (t) => {
   t.strictSame(
     [refused.map(({ status }) => status), usual.warnings()],
     [[431], []],
-    "Node's own limit comes first, with its own answer"
+    "Node's own limit comes first, with its own response"
   )
 })
 
@@ -904,18 +904,18 @@ t.test('no mutation of a good token is accepted', async (t) => {
   }).filter((mutant) => !honestOnes.includes(mutant))
   t.ok(mutants.length > 3500, `${mutants.length} mutants`)
 
-  const answers = await exchange(
+  const responses = await exchange(
     server,
     mutants.map((mutant) => get(cookie, `Authorization: Bearer ${mutant}`))
   )
-  t.equal(answers.length, mutants.length)
-  const known = [invalid, malformed].map((answer) => JSON.stringify(answer))
+  t.equal(responses.length, mutants.length)
+  const known = [invalid, malformed].map((outcome) => JSON.stringify(outcome))
   t.strictSame(
-    mutants.filter((_, index) => !known.includes(JSON.stringify(answers[index]))),
+    mutants.filter((_, index) => !known.includes(JSON.stringify(responses[index]))),
     [],
     'each is refused, with 400 or 401, and its challenge'
   )
-  t.ok(answers.some(({ status }) => status === 400) && answers.some(({ status }) => status === 401))
+  t.ok(responses.some(({ status }) => status === 400) && responses.some(({ status }) => status === 401))
   t.strictSame(server.warnings(), [])
   t.strictSame(decode(honest, 1).sub, 'alice')
   t.strictSame(

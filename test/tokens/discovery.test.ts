@@ -1,5 +1,14 @@
 import t from 'tap'
-import { audience, createVerifier, json, makeKey, startIssuer, text, tokenOf, type Answer } from '../fixtures/issuer.ts'
+import {
+  audience,
+  createVerifier,
+  json,
+  makeKey,
+  startIssuer,
+  text,
+  tokenOf,
+  type Respond
+} from '../fixtures/issuer.ts'
 import { accepted, present, trusting, unavailable } from '../fixtures/trusting-app.ts'
 
 // Many small servers need more time on a busy machine.
@@ -9,7 +18,7 @@ const rsa = makeKey('RS256', 'rsa')
 const ec = makeKey('ES256', 'ec')
 
 t.test('discoverJwksUri() rejects a document of another issuer or with an unsafe jwks_uri with 503', async (t) => {
-  const rows: [string, (url: string) => Answer, RegExp][] = [
+  const rows: [string, (url: string) => Respond, RegExp][] = [
     ["another issuer's", (url) => json({ issuer: `${url}/other`, jwks_uri: `${url}/jwks` }), /names another issuer/],
     ['with a slash more', (url) => json({ issuer: `${url}/`, jwks_uri: `${url}/jwks` }), /names another issuer/],
     ['without an issuer', (url) => json({ jwks_uri: `${url}/jwks` }), /names another issuer/],
@@ -37,9 +46,9 @@ t.test('discoverJwksUri() rejects a document of another issuer or with an unsafe
     ],
     ['a jwks_uri that is no text', (url) => json({ issuer: url, jwks_uri: [`${url}/jwks`] }), /not an https URL/]
   ]
-  for (const [what, answer, detail] of rows) {
+  for (const [what, respond, detail] of rows) {
     const idp = await startIssuer(t, [rsa.jwk])
-    idp.answers.discovery = answer(idp.url)
+    idp.responses.discovery = respond(idp.url)
     await present(t, idp, {
       option: trusting(idp, { jwksUri: undefined }),
       token: tokenOf(idp.url, rsa),
@@ -76,8 +85,8 @@ t.test('RemoteKeys discovers the location of the keys again after a failure', as
   const [idp, elsewhere] = [await startIssuer(t, [rsa.jwk]), await startIssuer(t, [ec.jwk])]
   const { outcome, advance } = await createVerifier([trusting(idp, { jwksUri: undefined })])
   t.equal(await outcome(tokenOf(idp.url, rsa)), 'accepted')
-  idp.answers.discovery = json({ issuer: idp.url, jwks_uri: `${elsewhere.url}/jwks` })
-  idp.answers.jwks = text('', 410)
+  idp.responses.discovery = json({ issuer: idp.url, jwks_uri: `${elsewhere.url}/jwks` })
+  idp.responses.jwks = text('', 410)
   advance(30)
   t.equal(await outcome(tokenOf(idp.url, ec)), 'AUTH_KEYS_UNAVAILABLE')
   advance(5)

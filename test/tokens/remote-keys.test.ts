@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import t, { type Test } from 'tap'
-import { createVerifier, json, jwks, makeKey, startIssuer, text, tokenOf, type Answer } from '../fixtures/issuer.ts'
+import { createVerifier, json, jwks, makeKey, startIssuer, text, tokenOf, type Respond } from '../fixtures/issuer.ts'
 import { now } from '../fixtures/tokens.ts'
 import { present, trusting, unavailable } from '../fixtures/trusting-app.ts'
 
@@ -10,7 +10,7 @@ t.setTimeout(120_000)
 const rsa = makeKey('RS256', 'rsa')
 const ec = makeKey('ES256', 'ec')
 const minute = 60
-const endless: Answer = (response) => {
+const endless: Respond = (response) => {
   const more = () => {
     while (response.writable && response.write('{"keys":['.padEnd(65_536)));
   }
@@ -18,13 +18,13 @@ const endless: Answer = (response) => {
   more()
 }
 
-const broken: Answer = (response) => {
+const broken: Respond = (response) => {
   response.writeHead(200, { 'content-length': 1000 })
   response.write('{"keys":', () => response.destroy())
 }
 
 t.test('fetchBounded() and RemoteKeys reject a response that is not a JWK Set with 503 and a reason', async (t) => {
-  const rows: [string, Answer, RegExp][] = [
+  const rows: [string, Respond, RegExp][] = [
     ['500', json({ keys: [rsa.jwk] }, 500), /unexpected status 500/],
     ['404', text('', 404), /unexpected status 404/],
     ['201', json({ keys: [rsa.jwk] }, 201), /unexpected status 201/],
@@ -45,9 +45,9 @@ t.test('fetchBounded() and RemoteKeys reject a response that is not a JWK Set wi
     ['over 512 KiB', text(JSON.stringify({ keys: [rsa.jwk] }).padEnd(512 * 1024 + 1)), /exceeds 524288 bytes/],
     ['without end', endless, /exceeds 524288 bytes/]
   ]
-  for (const [what, answer, detail] of rows) {
+  for (const [what, respond, detail] of rows) {
     const idp = await startIssuer(t, [rsa.jwk])
-    idp.answers.jwks = answer
+    idp.responses.jwks = respond
     await present(t, idp, {
       option: trusting(idp),
       token: tokenOf(idp.url, rsa),
@@ -82,23 +82,23 @@ function interceptDeadlines(t: Test) {
 }
 
 /** A response that never ends. `reached` resolves when the request has arrived. */
-function hanging(start: Answer = () => {}) {
+function hanging(start: Respond = () => {}) {
   let called = (): void => {}
   const reached = new Promise<void>((resolve) => {
     called = resolve
   })
-  const answer: Answer = (response) => {
+  const respond: Respond = (response) => {
     start(response)
     called()
   }
-  return { answer, reached }
+  return { respond, reached }
 }
 
 t.test('RemoteKeys.get() has one deadline for discovery and keys, and all requests share it', async (t) => {
-  const half: Answer = (response) => {
+  const half: Respond = (response) => {
     response.writeHead(200).write('{"keys":[')
   }
-  const rows: [string, 'discovery' | 'jwks', Answer | undefined, number][] = [
+  const rows: [string, 'discovery' | 'jwks', Respond | undefined, number][] = [
     ['silent keys', 'jwks', undefined, 1],
     ['keys that break off', 'jwks', half, 1],
     ['silent discovery', 'discovery', undefined, 0]
@@ -106,8 +106,8 @@ t.test('RemoteKeys.get() has one deadline for discovery and keys, and all reques
   const deadlines = interceptDeadlines(t)
   for (const [what, kind, start, keyFetches] of rows) {
     const idp = await startIssuer(t, [rsa.jwk])
-    const { answer, reached } = hanging(start)
-    idp.answers[kind] = answer
+    const { respond, reached } = hanging(start)
+    idp.responses[kind] = respond
     const { outcome } = await createVerifier([trusting(idp, { jwksUri: undefined })], 500)
     deadlines.length = 0
     const outcomes = Promise.all(Array.from({ length: 50 }, () => outcome(tokenOf(idp.url, rsa))))
@@ -140,13 +140,13 @@ t.test('RemoteKeys joins concurrent fetches; 1,000 random kids cause at most one
   for (const token of random) await outcome(token)
   t.equal(idp.fetches.jwks, 2, 'one by one')
 
-  idp.answers.jwks = jwks(rsa.jwk, ec.jwk)
+  idp.responses.jwks = jwks(rsa.jwk, ec.jwk)
   t.equal(await outcome(tokenOf(idp.url, rsa)), 'AUTH_INVALID_TOKEN', 'a new key, within the cooldown')
   advance(30)
   t.equal(await outcome(tokenOf(idp.url, rsa)), 'accepted', 'a new key, after the cooldown')
   t.equal(idp.fetches.jwks, 3)
 
-  idp.answers.jwks = text('', 500)
+  idp.responses.jwks = text('', 500)
   advance(30)
   t.strictSame(await all(random), ['AUTH_KEYS_UNAVAILABLE'], 'the key may exist')
   t.strictSame(await all(good), ['accepted'], 'cached tokens are still accepted')
@@ -159,8 +159,8 @@ t.test('RemoteKeys joins concurrent fetches; 1,000 random kids cause at most one
 
 t.test('RemoteKeys retries a failed first fetch after a cooldown, until one succeeds', async (t) => {
   const idp = await startIssuer(t, [rsa.jwk])
-  const good = idp.answers.jwks
-  idp.answers.jwks = text('', 500)
+  const good = idp.responses.jwks
+  idp.responses.jwks = text('', 500)
   const { outcome, advance } = await createVerifier([trusting(idp)])
   for (const [after, fetches] of [
     [0, 1],
@@ -173,7 +173,7 @@ t.test('RemoteKeys retries a failed first fetch after a cooldown, until one succ
     t.equal(await outcome(tokenOf(idp.url, rsa)), 'AUTH_KEYS_UNAVAILABLE')
     t.equal(idp.fetches.jwks, fetches)
   }
-  idp.answers.jwks = good
+  idp.responses.jwks = good
   t.equal(await outcome(tokenOf(idp.url, rsa)), 'AUTH_KEYS_UNAVAILABLE', 'within the cooldown')
   advance(5)
   t.equal(await outcome(tokenOf(idp.url, rsa)), 'accepted')
@@ -181,7 +181,7 @@ t.test('RemoteKeys retries a failed first fetch after a cooldown, until one succ
 
 t.test('RemoteKeys uses a cached set during a refetch, and for a day while the endpoint is unreachable', async (t) => {
   const idp = await startIssuer(t, [rsa.jwk])
-  const good = idp.answers.jwks
+  const good = idp.responses.jwks
   const { outcome, advance } = await createVerifier([trusting(idp, { maxLifetimeSeconds: 2 * 86_400 })], 500)
   let jti = 0
   const call = () => outcome(tokenOf(idp.url, rsa, { claims: { jti: String(jti++), exp: now + 2 * 86_400 } }))
@@ -192,7 +192,7 @@ t.test('RemoteKeys uses a cached set during a refetch, and for a day while the e
 
   let release = (): void => {}
   const fetched = new Promise<void>((resolve) => {
-    idp.answers.jwks = (response) => {
+    idp.responses.jwks = (response) => {
       release = () => good(response)
       resolve()
     }
@@ -234,14 +234,14 @@ t.test('RemoteKeys.get() uses a cached set without waiting again while the endpo
   await call()
   deadlines.length = 0
   const first = hanging()
-  idp.answers.jwks = first.answer
+  idp.responses.jwks = first.respond
   advance(6 * minute)
   const waiting = call()
   await first.reached
   deadlines[0]?.pass()
   t.equal(await waiting, 'accepted', 'the first request after a long silence waits until the deadline')
   const second = hanging()
-  idp.answers.jwks = second.answer
+  idp.responses.jwks = second.respond
   advance(5)
   t.equal(await call(), 'accepted', 'the next one does not wait for the fetch, whose deadline never passes')
   await second.reached
@@ -255,7 +255,7 @@ t.test('RemoteKeys drops a withdrawn key within 10 minutes, for cached tokens an
     tokenOf(idp.url, rsa, { claims: { ...claims, exp: now + 86_400 } })
   )
   t.equal(await outcome(tokens[0]!), 'accepted')
-  idp.answers.jwks = jwks(ec.jwk)
+  idp.responses.jwks = jwks(ec.jwk)
   let last = 0
   while (elapsed() < 20 * minute) {
     advance(10)
@@ -263,10 +263,10 @@ t.test('RemoteKeys drops a withdrawn key within 10 minutes, for cached tokens an
   }
   t.ok(last > 0 && last < 10 * minute, `accepted for the last time after ${last} s`)
 
-  idp.answers.jwks = jwks(rsa.jwk, ec.jwk)
+  idp.responses.jwks = jwks(rsa.jwk, ec.jwk)
   advance(10 * minute)
   t.equal(await outcome(tokens[0]!), 'accepted')
-  idp.answers.jwks = jwks(ec.jwk)
+  idp.responses.jwks = jwks(ec.jwk)
   advance(60 * minute)
   t.equal(await outcome(tokens[0]!), 'AUTH_INVALID_TOKEN', 'the old set is not used first')
 })

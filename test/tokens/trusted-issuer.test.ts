@@ -278,11 +278,11 @@ t.test('exp, iat and nbf of an external issuer may have a fraction and are compa
 
 t.test("check() rejects a token that expires while its issuer's keys are fetched", async (t) => {
   const idp = await startIssuer(t, [rsa.jwk])
-  const answer = idp.answers.jwks
+  const respond = idp.responses.jwks
   const { outcome, advance } = await createVerifier([trusting(idp)])
-  idp.answers.jwks = (response) => {
+  idp.responses.jwks = (response) => {
     advance(1)
-    answer(response)
+    respond(response)
   }
   t.equal(await outcome(tokenOf(idp.url, rsa, { claims: { exp: now + 1 } })), 'AUTH_EXPIRED_TOKEN')
   t.equal(await outcome(tokenOf(idp.url, rsa, { claims: { exp: now + 2 } })), 'accepted')
