@@ -14,7 +14,7 @@ export interface Command {
 /** Runs a command line program: prints its lines, or one error message with exit code 1. */
 export async function runCommand({ url, purpose, run }: Command): Promise<void> {
   const [, program = '', ...args] = process.argv
-  if (realpathSync(program) !== fileURLToPath(url)) return
+  if (program === '' || realpathSync(program) !== fileURLToPath(url)) return
   try {
     for (const line of await run(args)) console.log(line)
   } catch (error) {

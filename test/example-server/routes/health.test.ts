@@ -26,7 +26,7 @@ t.test('/health/live does not depend on the database, /health/ready does', async
 t.test('/health/ready fails when the SQLite file was removed, not while another process writes to it', async (t) => {
   const { app, config } = await createInjected(t, { env: { DEMO_PASSWORD: password } })
   const path = join(config.dataDir, 'example.db')
-  const carol = { username: 'carol', password: 'a long passphrase' }
+  const carol = { username: 'carol', password: 'a long password' }
   await app.inject({ method: 'POST', url: '/auth/register', payload: carol })
   const signedIn = await app.inject({ method: 'POST', url: '/auth/login', payload: carol })
   const headers = { authorization: `Bearer ${signedIn.json().access_token}` }
