@@ -72,7 +72,6 @@ export const withoutOwnTest: Record<string, string> = {
   'plugin/sessions/sign-in-input.ts': 'test/http/sign-in.test.ts: every wrong member',
   'plugin/sessions/staleness.ts': 'test/sessions/revocations.test.ts: while the log cannot be read',
   'plugin/sessions/store-results.ts': 'test/sessions/timed-store.test.ts: every invalid result of a custom store',
-  'plugin/sessions/token-issuer.ts': 'test/sessions/refresh.test.ts: the tokens of every case',
   'plugin/stores/call-timeout.ts': 'test/stores/sqlite/driver.test.ts compares it with the time limit of a request',
   'plugin/stores/postgres/rows.ts': 'test/stores/postgres/store.test.ts: the store contract compares every member',
   'plugin/stores/postgres/steps/': 'test/stores/postgres/schema.test.ts: their digests, and a migration from the first',

@@ -47,6 +47,7 @@ const sessions = [
   'sessions/rotation',
   'sessions/sessions',
   'sessions/session-start',
+  'sessions/token-issuer',
   'sessions/revocations',
   'sessions/pending-revocations',
   'sessions/revocation-follower',

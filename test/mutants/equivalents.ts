@@ -55,6 +55,12 @@ export const equivalents: readonly Equivalent[] = [
     reason: '0 ms ahead is 0 ms behind.'
   },
   {
+    file: 'plugin/sessions/revocation-follower.ts',
+    original: '#reading = 0',
+    mutated: '#reading = 1',
+    reason: 'Numbers of readings are only compared with each other.'
+  },
+  {
     file: 'plugin/stores/memory/revocation-log.ts',
     original:
       'if (this.#order.length > 2 * this.#items.size + 1000) this.#order = this.#order.filter((item) => this.#holds(item))',
