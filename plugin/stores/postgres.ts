@@ -10,7 +10,7 @@ export interface PostgresStoreOptions {
   /**
    * The schema of the tables: 1 to 40 letters, digits or underscores. The store creates it if it is missing. Default:
    * `'public'`, which exists in every database, so that the store needs no permission to create schemas. The tables'
-   * names begin with `auth_`, which keeps them apart from others.
+   * names begin with `auth_`, which keeps them apart from others. Anything else throws a TypeError.
    */
   schema?: string | undefined
 }

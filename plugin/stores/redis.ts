@@ -10,7 +10,7 @@ export interface RedisStoreOptions {
   /**
    * All keys begin with it, in braces and with a colon after it: `{auth}:`. Stores with different prefixes share a
    * server and nothing else. A non-empty string without braces, because more braces would put the keys on different
-   * nodes of a cluster. Default: `'auth'`.
+   * nodes of a cluster. Default: `'auth'`. Anything else throws a TypeError.
    */
   prefix?: string | undefined
 }

@@ -10,7 +10,8 @@ export type { SqliteDatabase } from './sqlite/driver.ts'
 export interface SqliteStoreOptions {
   /**
    * The names of the tables and indexes begin with it and an underscore. Applications that share a file each need their
-   * own. 1 to 41 lower-case letters, digits and underscores; the first is a letter. Default: `'auth'`.
+   * own. 1 to 41 lower-case letters, digits and underscores; the first is a letter. Default: `'auth'`. Anything else
+   * throws a TypeError.
    */
   prefix?: string | undefined
   /** Returns milliseconds since the epoch: the store's time. Only tests replace it. Default: `Date.now`. */
