@@ -194,7 +194,7 @@ t.test('the honest tokens of this file are accepted, so the others fail because 
       ([name, signer]) => [`${name} without kid`, `Bearer ${forge({ ...signer, kid: undefined })}`, passed] as const
     ),
     ['any case and many spaces', `bEARER    ${honest}`, passed],
-    ['the cookie beside an ambient scheme', 'Basic YTpi', passed]
+    ['the cookie next to an ambient scheme', 'Basic YTpi', passed]
   ])
   t.strictSame(await exchange(server, [get(cookie)]), [passed], 'the cookie too')
 })
@@ -375,7 +375,7 @@ t.test('keys in or referenced by a token are neither used nor fetched (RFC 8725 
   )
   await presents(t, [
     [
-      'and beside a good signature they mean nothing',
+      'next to a good signature they are ignored',
       `Bearer ${forge(signers.ed, { header: { jku: url, x5u: url, jwk, x5c: ['x'] } })}`,
       passed
     ]
@@ -774,7 +774,7 @@ t.test('odd JSON: depth, duplicate members, encodings, types', async (t) => {
     ['alg by way of __proto__', forge(ed, { header: '{"__proto__":{"alg":"EdDSA","typ":"at+jwt","kid":"ed"}}' })],
     ['claims by way of __proto__', forge(ed, { claims: `{"__proto__":${good}}` })],
     ['claims by way of constructor', forge(ed, { claims: `{"constructor":{"prototype":${good}}}` })],
-    ['__proto__ beside good claims', before('"__proto__":{"sub":"mallory","roles":["admin"]}')],
+    ['__proto__ next to good claims', before('"__proto__":{"sub":"mallory","roles":["admin"]}')],
     ['__proto__ deep in a claim', before('"deep":[{"__proto__":{"roles":["admin"]}}]')],
     ['a nested token', forge(ed, { header: { cty: 'JWT' }, claims: honest })],
     ['a token in a string', forge(ed, { header: { cty: 'JWT' }, claims: JSON.stringify(honest) })]

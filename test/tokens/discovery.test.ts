@@ -44,7 +44,7 @@ t.test('discoverJwksUri() rejects a document of another issuer or with an unsafe
       (url) => json({ issuer: url, jwks_uri: 'https://user:hunter2@keys.example.com/' }),
       /not an https URL/
     ],
-    ['a jwks_uri that is no text', (url) => json({ issuer: url, jwks_uri: [`${url}/jwks`] }), /not an https URL/]
+    ['a jwks_uri that is not a string', (url) => json({ issuer: url, jwks_uri: [`${url}/jwks`] }), /not an https URL/]
   ]
   for (const [what, respond, detail] of rows) {
     const idp = await startIssuer(t, [rsa.jwk])

@@ -143,7 +143,7 @@ t.test('readKey() rejects an unusable key at start and names it', async (t) => {
     ['a number', [{ key: 7 }], 'keys.0.key', 'must be PEM text, a JWK or a KeyObject'],
     ['a Buffer', [{ key: randomBytes(64) }], 'keys.0.key', 'must be PEM text, a JWK or a KeyObject'],
     ['an empty object', [{ key: {} }], 'keys.0.key', unreadable],
-    ['text that is no key', [{ key: 'a secret that was put into the wrong place' }], 'keys.0.key', unreadable],
+    ['text that is not a key', [{ key: 'a secret that was put into the wrong place' }], 'keys.0.key', unreadable],
     ['broken PEM', [{ key: pemOf(rsa.privateKey).replace('MII', 'AAA') }], 'keys.0.key', unreadable],
     ['the second key', [{ key: ed25519.privateKey }, { key: {} }], 'keys.1.key', unreadable],
 
@@ -355,13 +355,13 @@ t.test('readKey() rejects an unusable key at start and names it', async (t) => {
       mismatched
     ],
     [
-      'EC with 0 for a private half',
+      'EC with 0 as private key',
       [{ key: { ...jwkOf(p256.privateKey), d: base64url(0n, 32) } }],
       'keys.0.key',
       mismatched
     ],
     [
-      'Ed25519 beside its curve',
+      'Ed25519 off its curve',
       [{ key: { kty: 'OKP', crv: 'Ed25519', x: base64url(7n << 248n) } }],
       'keys.0.key',
       'is not a valid Ed25519 key (not on the curve, or of small order)'
@@ -373,7 +373,7 @@ t.test('readKey() rejects an unusable key at start and names it', async (t) => {
       orUnreadable(foreign('x'))
     ],
     [
-      'EC beside its curve',
+      'EC off its curve',
       [{ key: { ...jwkOf(p256.publicKey), x: jwkOf(other256.publicKey).x } }],
       'keys.0.key',
       unreadable
@@ -394,7 +394,7 @@ t.test('readKey() rejects an unusable key at start and names it', async (t) => {
       foreign('k')
     ],
     ['no k', [{ key: { kty } }], 'keys.0.key', foreign('k')],
-    ['k that is no text', [{ key: { kty, k: 7 } }], 'keys.0.key', unreadable],
+    ['k that is not a string', [{ key: { kty, k: 7 } }], 'keys.0.key', unreadable],
     ['a short k', [{ key: { kty, k: 'c2hvcnQ' } }], 'keys.0.key', 'must be at least 32 bytes: received 5'],
     [
       "a k under its hash's size",
@@ -417,7 +417,7 @@ t.test('readKey() rejects an unusable key at start and names it', async (t) => {
     ['k that is public', [{ key: createSecretKey(Buffer.from(pemOf(rsa.publicKey))) }], 'keys.0.key', publicWords],
 
     [
-      'kid that is no text in a JWK',
+      'kid that is not a string in a JWK',
       [{ key: { ...ed, kid: 7 } }],
       'keys.0.kid',
       'must be a string of 1 to 256 characters'

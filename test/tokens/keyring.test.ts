@@ -30,7 +30,7 @@ t.test('createKeyring() verifies with next, active and previous keys, and signs 
       { kid: 'old', alg: 'EdDSA', use: 'sig', d: undefined },
       { kid: 'older', alg: 'EdDSA', use: 'sig', d: undefined }
     ],
-    'all public halves are published, no secret is'
+    'all public keys are published, and no secret'
   )
   const before = JSON.stringify(app.keys.jwks())
   app.keys.jwks().keys.pop()

@@ -32,7 +32,7 @@ t.test('readPublishedKey() verifies only with usable keys of a published set', a
     ['another key of that kid', [other.jwk], '', invalid],
     ['a private key', [rsa.privateJwk], '', invalid],
     ['a private key without d', [{ ...rsa.jwk, p: rsa.privateJwk.p }], '', invalid],
-    ['a private key beside the public one', [rsa.privateJwk, rsa.jwk], '', accepted],
+    ['a private key next to the public one', [rsa.privateJwk, rsa.jwk], '', accepted],
     ['duplicate kids, the good one first', [rsa.jwk, other.jwk], '', accepted],
     ['duplicate kids, the good one last', [other.jwk, rsa.jwk], '', accepted],
     ['duplicate kids of two algorithms', [{ ...ec.jwk, kid: 'rsa' }, rsa.jwk], '', accepted],
@@ -61,20 +61,20 @@ t.test('readPublishedKey() verifies only with usable keys of a published set', a
     ['a key whose key_ops forbid it', [{ ...rsa.jwk, key_ops: ['encrypt'] }], '', invalid],
     ['an unknown alg', [{ ...rsa.jwk, alg: 'RS1' }], '', invalid],
     ['an alg of encryption', [{ ...rsa.jwk, alg: 'RSA-OAEP' }], '', invalid],
-    ['an alg that is no text', [{ ...rsa.jwk, alg: 7 }], '', invalid],
+    ['an alg that is not a string', [{ ...rsa.jwk, alg: 7 }], '', invalid],
     ["another alg than the token's", [{ ...rsa.jwk, alg: 'PS256' }], '', invalid],
     ['an alg that is not pinned', [rsa.jwk], (url) => tokenOf(url, { ...rsa, alg: 'RS512' }), invalid],
     ['an unknown kty', [{ ...rsa.jwk, kty: 'AKP' }], '', invalid],
     ['no kty', [{ ...rsa.jwk, kty: undefined }], '', invalid],
-    ['a modulus that is no base64url', [{ ...rsa.jwk, n: `${rsa.jwk.n}==` }], '', invalid],
+    ['a modulus that is not base64url', [{ ...rsa.jwk, n: `${rsa.jwk.n}==` }], '', invalid],
     [
-      'a key that cannot be read beside a good one',
+      'a key that cannot be read next to a good one',
       [{ kty: 'RSA', kid: 'rsa' }, { kty: 'RSA', kid: 'rsa', n: 7, e: {} }, rsa.jwk],
       '',
       accepted
     ],
     [
-      'kids that are no text',
+      'kids that are not strings',
       [
         { ...rsa.jwk, kid: 7 },
         { ...rsa.jwk, kid: ['rsa'] }

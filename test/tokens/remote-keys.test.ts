@@ -33,7 +33,7 @@ t.test('fetchBounded() and RemoteKeys reject a response that is not a JWK Set wi
     ['another redirect', text('', 308, { location: 'http://169.254.169.254/' }), /unexpected status 308/],
     ['nothing', text(''), /as JSON/],
     ['a page', text('<html>', 200, { 'content-type': 'text/html' }), /as JSON/],
-    ['half a set', text('{"keys":['), /as JSON/],
+    ['a truncated set', text('{"keys":['), /as JSON/],
     ['a response that breaks off', broken, /terminated|cannot fetch/],
     ['an object without keys', json({ rsa: rsa.jwk }), /malformed/],
     ['a key alone', json(rsa.jwk), /malformed/],

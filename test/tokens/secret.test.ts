@@ -86,7 +86,7 @@ t.test('readSecrets() rejects an unusable secret at start and names it', async (
     randomBytes(32).toString('base64'),
     'é'.repeat(19) + 'e'
   ]) {
-    await t.resolves(createApp({ plugin: { secret: good } }), 'a secret that only looks odd is taken')
+    await t.resolves(createApp({ plugin: { secret: good } }), 'a secret that only looks odd is accepted')
   }
 })
 

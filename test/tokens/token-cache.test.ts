@@ -33,7 +33,7 @@ t.test('createTokenCache() keeps at most `size` entries, the most recently used 
   t.strictSame(
     all.map((text) => full.get(text)),
     [undefined, undefined, undefined, undefined],
-    'clear() empties the older half too'
+    'clear() empties the older generation too'
   )
 })
 

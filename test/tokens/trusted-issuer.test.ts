@@ -27,8 +27,8 @@ t.test("createTrustedIssuers() checks a token like a local one, by the issuer's 
     ['longer', {}, { claims: { exp: now + 86_401 } }, 401, 'AUTH_INVALID_TOKEN'],
     ['longer than it is allowed', { maxLifetimeSeconds: 599 }, {}, 401, 'AUTH_INVALID_TOKEN'],
     ['typ JWT', {}, { header: { typ: 'JWT' } }, 401, 'AUTH_INVALID_TOKEN'],
-    ['typ JWT, where it is taken', { type: ['at+jwt', 'JWT'] }, { header: { typ: 'JWT' } }, 200, null],
-    ['no typ, where any is taken', { type: false }, { header: { typ: undefined } }, 200, null],
+    ['typ JWT, if it is accepted', { type: ['at+jwt', 'JWT'] }, { header: { typ: 'JWT' } }, 200, null],
+    ['no typ, if any is accepted', { type: false }, { header: { typ: undefined } }, 200, null],
     ['typ of a logout token', { type: 'JWT' }, { header: { typ: 'logout+jwt' } }, 401, 'AUTH_INVALID_TOKEN'],
     ['crit', {}, { header: { crit: ['b64'], b64: true } }, 401, 'AUTH_INVALID_TOKEN'],
     ['a key of its own', {}, { header: { jwk: other.jwk, jku: 'https://evil.example.com' } }, 200, null],
@@ -342,7 +342,7 @@ t.test('createTrustedIssuers() rejects a wrong option at start and names it', as
     ),
     ['an unknown member', [{ ...good, jwksUrl: url }], 'trustedIssuers.0.jwksUrl', 'is not an option'],
     [
-      'jwks beside jwksUri',
+      'jwks together with jwksUri',
       [{ ...good, jwks: set, jwksUri: `${url}/jwks` }],
       'trustedIssuers.0.jwksUri',
       'must not be set together with "jwks"'
@@ -381,7 +381,7 @@ t.test('createTrustedIssuers() rejects a wrong option at start and names it', as
       'must be unique and differ from "issuer"'
     ],
     [
-      'jwks that is no set',
+      'jwks that is not a set',
       [{ ...good, jwks: [rsa.jwk] }],
       'trustedIssuers.0.jwks',
       'must be a JWK Set: received a list'
@@ -441,9 +441,9 @@ t.test('createTrustedIssuers() rejects a wrong option at start and names it', as
   }
   for (const [what, trustedIssuers] of [
     ['discovery', [good]],
-    ['an issuer that is no URL, with its keys', [{ ...good, issuer: 'accounts', jwks: set }]],
+    ['an issuer that is not a URL, with its keys', [{ ...good, issuer: 'accounts', jwks: set }]],
     [
-      'an issuer that is no URL, with the address of its keys',
+      'an issuer that is not a URL, with the address of its keys',
       [{ ...good, issuer: 'accounts', jwksUri: `${url}/jwks` }]
     ],
     [
