@@ -36,9 +36,6 @@ export function createAuthenticate(parts: AuthenticatorParts): Authenticate {
   const { satisfies, assertSatisfies } = createRequirementCheck(issuer)
 
   return function authenticate(request, requirements) {
-    const slots = request as Slots
-    slots.user = null
-    slots.auth = null
     let credentials: Credentials
     let cached: AccessToken | null = null
     try {
@@ -56,8 +53,10 @@ export function createAuthenticate(parts: AuthenticatorParts): Authenticate {
         }
       }
     } catch (error) {
+      clearUser(request)
       return rejection(error)
     }
+    clearUser(request)
     return authenticateFully(request, { credentials, cached, requirements })
   }
 
@@ -111,6 +110,12 @@ async function rejection(error: unknown): Promise<never> {
 interface Slots {
   user: User | null
   auth: Auth | null
+}
+
+function clearUser(request: FastifyRequest): void {
+  const slots = request as Slots
+  slots.user = null
+  slots.auth = null
 }
 
 function setUser(request: FastifyRequest, credentials: Credentials, verified: AccessToken): User {
