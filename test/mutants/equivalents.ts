@@ -23,7 +23,7 @@ export const equivalents: readonly Equivalent[] = [
     reason: 'Every value of a list of one is equal to the first: the length is only compared sooner.'
   },
   {
-    file: 'plugin/http/outgoing.ts',
+    file: 'plugin/http/response-state.ts',
     original: 'for (let index = 0; index < flat.length; index += 2) {',
     mutated: 'for (let index = 0; index <= flat.length; index += 2) {',
     reason: 'Past the end there is no value, and Node sends no line for a header without values.'

@@ -40,9 +40,8 @@ export class SessionTable {
     const kept = this.#kept.get(id)
     if (kept === undefined) return null
     const { row, owner } = kept
-    return row.revokedAt === null && kept.counter < owner.counter
-      ? Object.freeze({ ...row, revokedAt: owner.revokedAllAt })
-      : row
+    const isBehind = row.revokedAt === null && kept.counter < owner.counter
+    return isBehind ? { ...row, revokedAt: owner.revokedAllAt } : row
   }
 
   /** What `revoke()` returned for a session before, `null` if it is not logged as revoked. */
