@@ -3,6 +3,7 @@ import t from 'tap'
 import { steps } from '../../../plugin/stores/postgres/schema.ts'
 import { sessionTables } from '../../../plugin/stores/postgres/steps/001-sessions.ts'
 import { functions as firstFunctions } from '../../../plugin/stores/postgres/steps/002-functions.ts'
+import { revocationMarginMs, revokeAllRememberedMs } from '../../../plugin/stores/session-store.ts'
 import type { NewSession } from '../../../plugin/stores/session-store.ts'
 import { skip } from '../../fixtures/postgres-server.ts'
 import { startPostgresStores } from '../../fixtures/postgres-store.ts'
@@ -22,6 +23,16 @@ t.test('steps: a published step never changes', async (t) => {
       ['003-subjects', '004-functions', '91d2ebac8c7c0745'],
       ['004-functions', '004-functions', '1fcd0a8663149ebe']
     ]
+  )
+})
+
+t.test('steps: the last functions have the limits of all stores', async (t) => {
+  const { statements } = steps['004-functions']!
+  const constants = [...statements.matchAll(/\b(\d{4,})\b/g)].map(([number]) => Number(number))
+  t.strictSame(
+    [...new Set(constants)].sort((a, b) => a - b),
+    [1000, revocationMarginMs, revokeAllRememberedMs],
+    'a limit that changes needs a new step'
   )
 })
 
