@@ -114,7 +114,7 @@ t.test('the rules find what breaks them', async (t) => {
     t.equal(violations(importsOf(file, text), rules[name]!).length, 1, `${name}: ${file} with ${text}`)
   }
   const fine: [string, string][] = [
-    ['plugin/index.ts', 'import { memoryStore } from "./stores/memory.ts"; export * from "./http/user.ts"'],
+    ['plugin/index.ts', 'import { memoryStore } from "./stores/memory.ts"; export * from "./tokens/user.ts"'],
     [
       'plugin/http/x.ts',
       'import type {} from "@fastify/jwt"; import { type A } from "@fastify/cookie"; import { TimedStore } from "../sessions/timed-store.ts"'
