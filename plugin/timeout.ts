@@ -1,5 +1,5 @@
 /**
- * Waits at most `ms` for the work and then rejects with `timeoutError()`. The work goes on running, but receives a
+ * Waits at most `ms` for the work and then rejects with `timeoutError()`. The work continues, but receives a
  * promise that rejects with the same error, so that it can release what it holds.
  */
 export async function withTimeout<T>(

@@ -26,8 +26,7 @@ t.test('each rule finds its bad examples and passes its good ones', async (t) =>
 
 t.test('prose, comments, messages and the names of tests are in plain language', async (t) => {
   t.ok(prose.length > 5000, 'there is something to read')
-  const found = findPhrases()
-  t.comment(`${found.length} phrases${found.map((phrase) => `\n  ${phrase}`).join('')}`)
+  t.strictSame(findPhrases(), [])
 })
 
 t.test('each allowed passage is needed', async (t) => {

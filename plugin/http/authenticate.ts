@@ -48,7 +48,7 @@ export function createAuthenticate(parts: AuthenticatorParts): Authenticate {
           (credentials.kind === 'header' || crossSite.allowsCookie(request)) &&
           satisfies(cached, requirements)
         ) {
-          setUser(request, credentials, cached)
+          setUser(request, authOf(credentials, cached))
           return null
         }
       }
@@ -67,7 +67,7 @@ export function createAuthenticate(parts: AuthenticatorParts): Authenticate {
       const verified = await verify(request, attempt)
       if (verified === null) return null
       assertSatisfies(verified, requirements)
-      return setUser(request, credentials, verified)
+      return setUser(request, authOf(credentials, verified))
     } catch (error) {
       if (error instanceof AuthError && error.code !== 'AUTH_CROSS_SITE') {
         emit({ type: 'token-refused', code: error.code, detail: error.detail, source: sourceOf(credentials) })
@@ -118,14 +118,18 @@ function clearUser(request: FastifyRequest): void {
   slots.auth = null
 }
 
-function setUser(request: FastifyRequest, credentials: Credentials, verified: AccessToken): User {
+function setUser(request: FastifyRequest, auth: Auth): User {
+  const slots = request as Slots
+  slots.auth = auth
+  slots.user = auth.user
+  return auth.user
+}
+
+function authOf(credentials: Credentials, verified: AccessToken): Auth {
   const { sessionId, scopes, roles } = verified
   const claims = verified.claims as User
   const user = verified.user as User
-  const slots = request as Slots
-  slots.auth = { source: sourceOf(credentials) ?? 'cookie', sessionId, issuer: claims.iss, claims, user, scopes, roles }
-  slots.user = user
-  return user
+  return { source: sourceOf(credentials) ?? 'cookie', sessionId, issuer: claims.iss, claims, user, scopes, roles }
 }
 
 function sourceOf(credentials: Credentials): Auth['source'] | null {

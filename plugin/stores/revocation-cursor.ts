@@ -2,7 +2,7 @@
 export interface RevocationCursor {
   /** 0 before the first entry. */
   readonly number: number
-  /** Random for each entry: tells it from another one that got its number after the store lost writes. */
+  /** Random for each entry: distinguishes it from an entry that got the same number after the store lost writes. */
   readonly nonce: string
 }
 

@@ -1,11 +1,11 @@
 import type { SessionStore } from './session-store.ts'
 import { checkDatabase } from './sqlite/driver.ts'
-import type { SqliteDatabase } from './sqlite/driver.ts'
+import type { SqliteDatabase } from './sqlite/database.ts'
 import { checkPrefix } from './sqlite/prefix.ts'
 import { createSqliteStore } from './sqlite/store.ts'
 import { checkClock, checkOptionNames } from './factory-options.ts'
 
-export type { SqliteDatabase } from './sqlite/driver.ts'
+export type { SqliteDatabase } from './sqlite/database.ts'
 
 export interface SqliteStoreOptions {
   /**

@@ -8,7 +8,7 @@ t.setTimeout(120_000)
 
 type Provider = Awaited<ReturnType<typeof startIdentityProvider>>
 
-/** An API that trusts the provider on some routes: by its issuer alone, the rest is discovered. */
+/** An API that trusts the provider on some routes. Only its issuer is configured, the rest is discovered. */
 async function createApi(provider: Provider, type: 'at+jwt' | false = 'at+jwt') {
   const issuers = [provider.url]
   const made = await createApp({
@@ -43,7 +43,7 @@ async function createApi(provider: Provider, type: 'at+jwt' | false = 'at+jwt') 
   return { ...made, get, status: async (url: string, token: string) => (await get(url, token)).statusCode }
 }
 
-t.test("a real provider's access tokens pass the routes that name it, and nothing else of it does", async (t) => {
+t.test("a real provider's access tokens, and no others of its tokens, pass the routes that name it", async (t) => {
   const provider = await startIdentityProvider(t, [makeSigningKey('one')])
   const { get, status } = await createApi(provider)
   const token = await provider.accessToken()
@@ -77,7 +77,7 @@ t.test("a real provider's access tokens pass the routes that name it, and nothin
   t.strictSame([other.statusCode, other.json().code], [401, 'AUTH_INVALID_TOKEN'], 'a token for another audience')
 })
 
-t.test("a real provider's ID tokens are refused: by typ, and by audience where any typ is taken", async (t) => {
+t.test("a real provider's ID tokens are refused: by typ, and by audience if any typ is accepted", async (t) => {
   const provider = await startIdentityProvider(t, [makeSigningKey('one')])
   const { status, events } = await createApi(provider)
   const [ofMachine, ofApi] = [await provider.idToken(), await provider.idToken(notes)]
@@ -93,7 +93,7 @@ t.test("a real provider's ID tokens are refused: by typ, and by audience where a
   t.match(lenient.events(), [{ type: 'token-refused', detail: 'aud does not name this audience' }])
 })
 
-t.test("a real provider's token cannot sign out, nor end or outlive a session of ours", async (t) => {
+t.test("a real provider's token cannot sign out, and does not affect our sessions", async (t) => {
   const provider = await startIdentityProvider(t, [makeSigningKey('one')])
   const { app, signIn, status } = await createApi(provider)
   const [ours, token] = [await signIn('bearer'), await provider.accessToken()]

@@ -6,7 +6,7 @@ import { createApp } from '../fixtures/app.ts'
 import { becomes } from '../fixtures/fault-client.ts'
 import { skip, startPostgres } from '../fixtures/postgres-server.ts'
 
-/** Without `subscribe()`, a node reads the log when it is told to. */
+/** Without `subscribe()`, a node reads the log only when the test calls `poll()`. */
 const withoutPush = ({ subscribe: _, ...store }: SessionStore): SessionStore => store
 
 t.test(

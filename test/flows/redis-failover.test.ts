@@ -11,7 +11,7 @@ import { skipWithoutRedis } from '../fixtures/redis-server.ts'
 
 const retrySeconds = 1
 
-/** `fail()` puts the replica where the primary was. */
+/** `fail()` replaces the primary by the replica. */
 async function startPair(t: Test) {
   const { server, part, fail } = await startRedisPair()
   t.teardown(server.stop)
@@ -127,7 +127,7 @@ t.test(
       // Loses what is on its way to the node.
       await proxy.cut()
       await pair.fail()
-      await proxy.mend()
+      await proxy.restore()
 
       const client = new Redis(pair.path)
       t.teardown(() => client.disconnect())

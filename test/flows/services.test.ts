@@ -30,7 +30,7 @@ t.test(
     const verify = startPyJwt(t)
     let active: Name = 'EdDSA'
     const keys = async () => names.map((name) => entry(name, name === active ? 'active' : 'next'))
-    // PyJWT goes by the machine's clock.
+    // PyJWT uses the machine's clock.
     const { app } = await createApp({ plugin: { keys, clock: Date.now } })
     const url = `${await app.listen({ port: 0, host: '127.0.0.1' })}/.well-known/jwks.json`
     t.teardown(() => app.close())
@@ -58,7 +58,7 @@ t.test(
   }
 )
 
-t.test('a key that our JWKS route does not publish is none for PyJWT', skipWithoutPyJwt, async (t) => {
+t.test('PyJWT refuses a key that our JWKS route does not publish', skipWithoutPyJwt, async (t) => {
   const verify = startPyJwt(t)
   const { app } = await createApp({ plugin: { keys: [entry('ES256', 'active')], clock: Date.now } })
   const url = `${await app.listen({ port: 0, host: '127.0.0.1' })}/.well-known/jwks.json`

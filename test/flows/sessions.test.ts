@@ -17,77 +17,84 @@ const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
 const cleared = [clearing('__Host-access'), clearing('__Host-refresh')]
 
-t.test("a cookie sign-in ends the session that the cookies named, whoever's it was (session fixation)", async (t) => {
-  const server = await createApp()
-  const { app, store } = server
-  const revokedAt = async ({ sessionId }: SignedIn) => (await store.find(sessionId)).row?.revokedAt
-  const forged = await (
-    await createApp({ plugin: { secret: 'some other secret, of 32 bytes at least' } })
-  ).signIn('cookie')
-  type Sessions = Record<'one' | 'two', SignedIn>
-  const rows: [string, (sessions: Sessions) => string, ('one' | 'two')[]][] = [
-    ['both cookies of one session', ({ one }) => one.cookie, ['one']],
-    ['only the access cookie', ({ one }) => `__Host-access=${one.access}`, ['one']],
-    ['only the refresh cookie', ({ one }) => `__Host-refresh=${one.refresh}`, ['one']],
-    [
-      'cookies of two sessions',
-      ({ one, two }) => `__Host-access=${one.access}; __Host-refresh=${two.refresh}`,
-      ['one', 'two']
-    ],
-    [
-      "a cookie twice: the attacker's and the victim's",
-      ({ one, two }) => `__Host-refresh=${one.refresh}; __Host-refresh=${two.refresh}`,
-      ['one', 'two']
-    ],
-    [
-      'an access cookie that has expired',
-      ({ one }) => {
-        server.clock.advance(3600)
-        return `__Host-access=${one.access}`
-      },
-      ['one']
-    ],
-    ['no cookies', () => 'other=1', []],
-    ['forged cookies', () => forged.cookie, []],
-    ['a refresh cookie with a bad mac', ({ one }) => `__Host-refresh=${one.refresh.slice(0, -4)}AAAA`, []],
-    ['an access cookie with a bad signature', ({ one }) => `__Host-access=${one.access.slice(0, -4)}AAAA`, []]
-  ]
-  for (const [name, cookieOf, ends] of rows) {
-    const sessions: Sessions = {
-      one: await server.signIn('cookie', { sub: 'mallory' }),
-      two: await server.signIn('cookie', { sub: 'alice' })
+t.test(
+  "a cookie sign-in ends the session that the cookies named, even another user's (session fixation)",
+  async (t) => {
+    const server = await createApp()
+    const { app, store } = server
+    const revokedAt = async ({ sessionId }: SignedIn) => (await store.find(sessionId)).row?.revokedAt
+    const forged = await (
+      await createApp({ plugin: { secret: 'some other secret, of 32 bytes at least' } })
+    ).signIn('cookie')
+    type Sessions = Record<'one' | 'two', SignedIn>
+    const rows: [string, (sessions: Sessions) => string, ('one' | 'two')[]][] = [
+      ['both cookies of one session', ({ one }) => one.cookie, ['one']],
+      ['only the access cookie', ({ one }) => `__Host-access=${one.access}`, ['one']],
+      ['only the refresh cookie', ({ one }) => `__Host-refresh=${one.refresh}`, ['one']],
+      [
+        'cookies of two sessions',
+        ({ one, two }) => `__Host-access=${one.access}; __Host-refresh=${two.refresh}`,
+        ['one', 'two']
+      ],
+      [
+        "a cookie twice: the attacker's and the victim's",
+        ({ one, two }) => `__Host-refresh=${one.refresh}; __Host-refresh=${two.refresh}`,
+        ['one', 'two']
+      ],
+      [
+        'an access cookie that has expired',
+        ({ one }) => {
+          server.clock.advance(3600)
+          return `__Host-access=${one.access}`
+        },
+        ['one']
+      ],
+      ['no cookies', () => 'other=1', []],
+      ['forged cookies', () => forged.cookie, []],
+      ['a refresh cookie with a bad mac', ({ one }) => `__Host-refresh=${one.refresh.slice(0, -4)}AAAA`, []],
+      ['an access cookie with a bad signature', ({ one }) => `__Host-access=${one.access.slice(0, -4)}AAAA`, []]
+    ]
+    for (const [name, cookieOf, ends] of rows) {
+      const sessions: Sessions = {
+        one: await server.signIn('cookie', { sub: 'mallory' }),
+        two: await server.signIn('cookie', { sub: 'alice' })
+      }
+      const cookie = cookieOf(sessions)
+      const response = await app.inject({
+        method: 'POST',
+        url: '/login',
+        headers: { cookie },
+        payload: { sub: 'alice', transport: 'cookie' }
+      })
+      t.equal(response.statusCode, 200, name)
+      for (const [which, session] of Object.entries(sessions)) {
+        t.equal(
+          await revokedAt(session),
+          (ends as string[]).includes(which) ? server.clock() : null,
+          `${name}: ${which}`
+        )
+      }
+      t.strictSame(
+        server.events().map(({ type }) => type),
+        [...ends.map(() => 'session-revoked'), 'session-started']
+      )
+      for (const end of ends) {
+        t.not((await app.inject({ url: '/me', headers: bearer(sessions[end].access) })).statusCode, 200)
+      }
+      t.equal((await app.inject({ url: '/me', headers: { cookie: cookieHeader(response) } })).json().sub, 'alice')
     }
-    const cookie = cookieOf(sessions)
-    const response = await app.inject({
+
+    const { cookie, sessionId } = await server.signIn('cookie')
+    await app.inject({
       method: 'POST',
       url: '/login',
       headers: { cookie },
-      payload: { sub: 'alice', transport: 'cookie' }
+      payload: { sub: 'alice', transport: 'bearer' }
     })
-    t.equal(response.statusCode, 200, name)
-    for (const [which, session] of Object.entries(sessions)) {
-      t.equal(await revokedAt(session), (ends as string[]).includes(which) ? server.clock() : null, `${name}: ${which}`)
-    }
-    t.strictSame(
-      server.events().map(({ type }) => type),
-      [...ends.map(() => 'session-revoked'), 'session-started']
-    )
-    for (const end of ends) {
-      t.not((await app.inject({ url: '/me', headers: bearer(sessions[end].access) })).statusCode, 200)
-    }
-    t.equal((await app.inject({ url: '/me', headers: { cookie: cookieHeader(response) } })).json().sub, 'alice')
+    await app.inject({ method: 'POST', url: '/login', headers: { cookie }, payload: { sub: '', transport: 'cookie' } })
+    t.equal((await store.find(sessionId)).row?.revokedAt, null, 'by bearer, and when it fails, nothing ends')
   }
-
-  const { cookie, sessionId } = await server.signIn('cookie')
-  await app.inject({
-    method: 'POST',
-    url: '/login',
-    headers: { cookie },
-    payload: { sub: 'alice', transport: 'bearer' }
-  })
-  await app.inject({ method: 'POST', url: '/login', headers: { cookie }, payload: { sub: '', transport: 'cookie' } })
-  t.equal((await store.find(sessionId)).row?.revokedAt, null, 'by bearer, and when it fails, nothing ends')
-})
+)
 
 t.test("signIn({ authenticatedAt }) is refused if all the subject's sessions were ended since", async (t) => {
   const server = await createApp()
@@ -188,24 +195,27 @@ t.test("app.sessions lists and ends a subject's logins", async (t) => {
   t.equal((await store.find(bobs.sessionId)).row?.revokedAt, null)
 })
 
-t.test('what one process revokes, another over the same store refuses after its next look at the feed', async (t) => {
-  mock.timers.enable({ apis: ['setInterval'] })
-  t.teardown(() => mock.timers.reset())
-  const server = await createApp()
-  const session = await server.signIn('cookie')
-  const late = await createApp({ plugin: { store: server.store, clock: server.clock } })
-  const me = async ({ app }: typeof server) =>
-    (await app.inject({ url: '/me', headers: { cookie: session.cookie } })).statusCode
-  t.strictSame([await me(server), await me(late)], [200, 200])
-  await server.app.sessions.revoke(session.sessionId)
-  t.strictSame([await me(server), await me(late)], [401, 200], 'at once here, and not yet there')
-  mock.timers.tick(1000)
-  await setImmediate()
-  t.equal(await me(late), 401, 'a second later')
-  const started = await createApp({ plugin: { store: server.store, clock: server.clock } })
-  t.equal(await me(started), 401, 'a process that starts loads what is revoked before its first request')
-  t.equal(setCookies(await started.app.inject({ url: '/me', headers: { cookie: session.cookie } })).length, 2)
-})
+t.test(
+  'what one process revokes, another over the same store refuses after it has read the revocation log again',
+  async (t) => {
+    mock.timers.enable({ apis: ['setInterval'] })
+    t.teardown(() => mock.timers.reset())
+    const server = await createApp()
+    const session = await server.signIn('cookie')
+    const late = await createApp({ plugin: { store: server.store, clock: server.clock } })
+    const me = async ({ app }: typeof server) =>
+      (await app.inject({ url: '/me', headers: { cookie: session.cookie } })).statusCode
+    t.strictSame([await me(server), await me(late)], [200, 200])
+    await server.app.sessions.revoke(session.sessionId)
+    t.strictSame([await me(server), await me(late)], [401, 200], 'at once here, and not yet there')
+    mock.timers.tick(1000)
+    await setImmediate()
+    t.equal(await me(late), 401, 'a second later')
+    const started = await createApp({ plugin: { store: server.store, clock: server.clock } })
+    t.equal(await me(started), 401, 'a process that starts loads what is revoked before its first request')
+    t.equal(setCookies(await started.app.inject({ url: '/me', headers: { cookie: session.cookie } })).length, 2)
+  }
+)
 
 t.test("a browser's cookie jar signs in, calls, refreshes, signs out and is refused", async (t) => {
   const server = await createApp({

@@ -32,35 +32,42 @@ async function startApi(t: Test, { certificates, issuers }: { certificates: stri
   }
 }
 
-t.test("an issuer's keys are fetched over TLS, and an untrusted certificate is 503", skipWithoutOpenssl, async (t) => {
-  const folder = t.testdir()
-  const key = makeKey('ES256', 'one')
-  const loopback = 'IP:127.0.0.1'
-  const certified = {
-    good: certify(folder, 'good', loopback),
-    other: certify(folder, 'other', 'DNS:idp.example.com'),
-    untrusted: certify(folder, 'untrusted', loopback)
-  }
-  const certificates = join(folder, 'trusted.pem')
-  writeFileSync(certificates, certified.good.cert + certified.other.cert)
+t.test(
+  "an issuer's keys are fetched over TLS, and an untrusted certificate is a 503",
+  skipWithoutOpenssl,
+  async (t) => {
+    const folder = t.testdir()
+    const key = makeKey('ES256', 'one')
+    const loopback = 'IP:127.0.0.1'
+    const certified = {
+      good: certify(folder, 'good', loopback),
+      other: certify(folder, 'other', 'DNS:idp.example.com'),
+      untrusted: certify(folder, 'untrusted', loopback)
+    }
+    const certificates = join(folder, 'trusted.pem')
+    writeFileSync(certificates, certified.good.cert + certified.other.cert)
 
-  const rows: [keyof typeof certified, { status: number; result: string; retryAfter: string | null }, RegExp | null][] =
-    [
+    const rows: [
+      keyof typeof certified,
+      { status: number; result: string; retryAfter: string | null },
+      RegExp | null
+    ][] = [
       ['good', { status: 200, result: 'theirs', retryAfter: null }, null],
       ['other', { status: 503, result: 'AUTH_KEYS_UNAVAILABLE', retryAfter: '2' }, /ERR_TLS_CERT_ALTNAME_INVALID/],
       ['untrusted', { status: 503, result: 'AUTH_KEYS_UNAVAILABLE', retryAfter: '2' }, /DEPTH_ZERO_SELF_SIGNED_CERT/]
     ]
-  const idps = Object.fromEntries(
-    await Promise.all(rows.map(async ([name]) => [name, await startIssuer(t, [key.jwk], certified[name])] as const))
-  )
-  const { call, details } = await startApi(t, { certificates, issuers: Object.values(idps).map(({ url }) => url) })
-  for (const [name, expected, detail] of rows) {
-    const { url, fetches } = idps[name]!
-    t.match(url, /^https:/)
-    t.strictSame(await call(tokenOf(url, key)), expected, name)
-    const reported = await details()
-    if (detail === null) {
-      t.strictSame([reported, fetches], [[], { discovery: 1, jwks: 1, elsewhere: 0 }], `${name}: discovery and fetch`)
-    } else t.match([reported, fetches], [[detail], { discovery: 0, jwks: 0 }], `${name}: no request was sent`)
+    const idps = Object.fromEntries(
+      await Promise.all(rows.map(async ([name]) => [name, await startIssuer(t, [key.jwk], certified[name])] as const))
+    )
+    const { call, details } = await startApi(t, { certificates, issuers: Object.values(idps).map(({ url }) => url) })
+    for (const [name, expected, detail] of rows) {
+      const { url, fetches } = idps[name]!
+      t.match(url, /^https:/)
+      t.strictSame(await call(tokenOf(url, key)), expected, name)
+      const reported = await details()
+      if (detail === null) {
+        t.strictSame([reported, fetches], [[], { discovery: 1, jwks: 1, elsewhere: 0 }], `${name}: discovery and fetch`)
+      } else t.match([reported, fetches], [[detail], { discovery: 0, jwks: 0 }], `${name}: no request was sent`)
+    }
   }
-})
+)

@@ -31,7 +31,7 @@ t.test(
     })
     const addresses = await Promise.all(processes.map(async ({ stdout }) => String((await once(stdout, 'data'))[0])))
 
-    /** The distinct answers of fifty requests, half to each process. */
+    /** The distinct responses to fifty requests, half to each process. */
     async function race(refreshToken: string) {
       const answers = await Promise.all(
         Array.from({ length: 50 }, async (_, index) => {

@@ -4,20 +4,20 @@ import { pause } from './faults.ts'
 import type { Random } from './random.ts'
 import type { Recorder } from './recorder.ts'
 
-/** What a client holds of a session: every token that it was ever given, so that old ones can come back. */
+/** What a client keeps of a session: every token it has received, so that it can present old ones. */
 export interface Held {
   readonly id: string
   readonly sub: string
   readonly transport: 'bearer' | 'cookie'
   readonly refresh: string[]
   readonly access: string[]
-  /** Nobody needs to go on with it. */
+  /** The client does not use it any more. */
   isOver: boolean
 }
 
 export type Client = ReturnType<typeof createClient>
 
-/** Asks nodes, waits as people do, and keeps what it is given. */
+/** Sends requests to nodes, pauses as people do, and keeps the tokens it receives. */
 export function createClient({
   name,
   idleMs,
@@ -28,18 +28,18 @@ export function createClient({
   signal
 }: {
   name: string
-  /** A session expires after so long. */
+  /** A session expires after this time. */
   idleMs: number
   nodes: readonly Node[]
   random: Random
   recorder: Recorder
-  /** Of all clients, for what is asked at the end. */
+  /** The sessions of all clients, to be checked at the end. */
   held: Held[]
   signal: AbortSignal
 }) {
   let subjects = 0
 
-  /** One that is up, if there is one. */
+  /** A node that is up, if there is one. */
   function anyNode(): Node {
     const up = nodes.filter((node) => node.isUp())
     return (up.length > 0 ? up : nodes)[random.below(up.length || nodes.length)]!
@@ -53,7 +53,7 @@ export function createClient({
       transport?: Held['transport']
       readAt?: number
       revokeOthers?: true
-      /** The session that the browser has so far. */
+      /** The session that the browser's cookies name. */
       instead?: Held
     } = {}
   ): Promise<Held | null> {
@@ -67,7 +67,7 @@ export function createClient({
     return session
   }
 
-  /** Presents a token; what comes back is kept, if it is newer. */
+  /** Presents a token, and keeps the returned one if it is newer. */
   async function refresh(
     session: Held,
     given: {
@@ -97,7 +97,7 @@ export function createClient({
     newSubject: () => `${name} ${++subjects}`,
     wait: (least: number, most: number) => pause(random.between(least, most), signal),
 
-    /** As an honest client does: the same token again until there is a response. */
+    /** As an honest client does: repeats the same token until there is a response. */
     async refreshPatiently(session: Held): Promise<void> {
       while (!signal.aborted) {
         const outcome = await refresh(session)
@@ -107,12 +107,12 @@ export function createClient({
       }
     },
 
-    /** Presents one of the access tokens that were given out. */
+    /** Presents one of the access tokens that the client has received. */
     async use(session: Held, node?: Node): Promise<void> {
       await ask({ do: 'use', access: session.access[random.below(session.access.length)]! }, node)
     },
 
-    /** Everything that was ever given out, at every node: of a session that has ended, nothing may work. */
+    /** Presents every token of the session at every node: if it has ended, none may work. */
     async tryAll(session: Held): Promise<void> {
       session.isOver = true
       await Promise.all(

@@ -17,13 +17,13 @@ import type { Random } from './random.ts'
 export const databaseNames = ['memory', 'sqlite', 'redis', 'redis-failover', 'postgres'] as const
 export type DatabaseName = (typeof databaseNames)[number]
 
-/** Something that goes wrong for a while, for one node (by its number) or for all. */
+/** A temporary fault, of one node (by its number) or of all. */
 export interface Outage {
   readonly kind: string
   readonly node: number | 'all'
   readonly begin: () => Promise<unknown>
   readonly end: () => Promise<unknown>
-  /** What was written from the beginning on may be lost. */
+  /** What was written since its beginning may be lost. */
   readonly loses?: boolean
 }
 
@@ -32,7 +32,7 @@ export interface Database {
   readonly places: readonly Place[] | null
   readonly store?: SessionStore
   readonly outages: readonly ((random: Random) => Outage)[]
-  /** Comes before them, and once. */
+  /** Happens before the others, once. */
   readonly first?: () => Outage
   readonly stop: () => Promise<void>
 }
@@ -78,7 +78,7 @@ async function startSqlite(nodes: number): Promise<Database> {
   }
 }
 
-/** A process begins to write, and is killed before it comes to the end. */
+/** A process begins to write, and is killed before it commits. */
 function lockedBy(file: string): Outage {
   const writer = fileURLToPath(new URL('../fixtures/fault-writer.ts', import.meta.url))
   let child: ChildProcess | undefined
@@ -114,7 +114,7 @@ function redisPlace(folder: string, node: number): Place {
   return { store: 'redis', path: join(folder, 'redis.sock'), client: node % 2 === 0 ? 'ioredis' : 'node-redis' }
 }
 
-/** A server, and a proxy of its own for each node. */
+/** A server, with one proxy per node. */
 async function startServer(
   server: Server,
   {
@@ -146,7 +146,7 @@ async function startServer(
           Promise.all(
             chosen.map(async (proxy) => {
               await end?.(proxy)
-              await proxy.mend()
+              await proxy.restore()
             })
           )
       }
@@ -180,7 +180,7 @@ async function startServer(
   }
 }
 
-/** The replica hears no more, the primary goes on for a while and is lost, the replica takes its place. */
+/** The replica is cut off, the primary works for a while longer and is lost, the replica replaces it. */
 function failoverOf({ part, fail }: Failover, proxies: readonly Proxy[]): Outage {
   return {
     kind: 'failover that loses writes',

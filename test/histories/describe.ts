@@ -5,7 +5,7 @@ import type { Call, Cookies, Operation } from './history.ts'
 
 const shown = 14
 
-/** The operation, what it contradicts, and what else was done to that session before it. */
+/** The operation, the operations it contradicts, and the earlier operations on that session. */
 export function describe({ operation, because = [] }: Finding, { operations, history: { faults } }: Facts): string {
   if (operation === undefined) return ''
   const zero = operations[0]?.start ?? 0
@@ -20,7 +20,7 @@ export function describe({ operation, because = [] }: Finding, { operations, his
   return [...lines, ...during].join('\n')
 }
 
-/** The session that an operation is about, if it is about one. */
+/** The session that an operation concerns, if any. */
 function subjectOf({ call, outcome }: Operation): string | null {
   switch (call.do) {
     case 'sign-in':
@@ -56,7 +56,7 @@ function parts({ do: name, ...rest }: Call): string {
 
 const isCookies = (value: unknown): value is Cookies => typeof value === 'object' && value !== null
 
-/** Tokens by session and generation. */
+/** Names tokens by session and generation. */
 function brief(value: string): string {
   if (value.startsWith('rt1.')) return value.split('.').slice(1, 3).join('.')
   return value.startsWith('eyJ') ? `access of ${sessionOf(value)}` : value

@@ -3,8 +3,8 @@ import type { Did, Operation } from './history.ts'
 import type { Rotations } from './rotations.ts'
 
 /**
- * `done`: the session has ended by `end`, everywhere. `here`: the store could not be told; the node that was asked
- * refuses the session from `end` on, and tells the others later. `perhaps`: at any time from `start` on, or never.
+ * `done`: the session has ended by `end`, everywhere. `here`: the write failed; the node that received it refuses the
+ * session from `end` on, and repeats the write. `perhaps`: at any time from `start` on, or never.
  */
 export interface Ending {
   readonly kind: 'done' | 'here' | 'perhaps'
@@ -14,10 +14,10 @@ export interface Ending {
   readonly by: Operation
 }
 
-/** Both times were read by clocks that count in milliseconds. */
+/** Both clocks count in milliseconds. */
 const roundingMs = 20
 
-/** Whatever may have ended a session. */
+/** Every operation that may have ended a session. */
 export function endingsOf({
   id,
   sub,
@@ -46,7 +46,7 @@ export function endingsOf({
     const done = isDone(operation) ? { kind: 'done' as const } : perhaps
     switch (call.do) {
       case 'sign-out':
-        // An access token is not recognized by a node whose clock is wrong.
+        // A node whose clock is wrong does not recognize an access token.
         if (!call.token.startsWith('rt1.') && isClockUncertain(operation)) return { kind: 'perhaps' }
         return outcome?.status === 503 ? { kind: 'here' } : done
       case 'revoke':
@@ -66,12 +66,12 @@ export function endingsOf({
     }
   }
 
-  /** Of a step that ends all sessions of the subject: this one was there before, or has to be refused after. */
+  /** For an operation that ends all sessions of the subject: this one existed before, or must be refused afterwards. */
   function ofAll({ start, end }: Operation, kind: 'done' | 'perhaps'): { kind: Ending['kind']; end?: number } | null {
     if (kind === 'perhaps') return { kind }
     const { readAt } = signIn.call
     const isBefore = signIn.end < start || (readAt !== undefined && readAt < start - roundingMs)
-    // What the database has lost is nobody's session any more.
+    // The database has lost this session.
     if (isBefore && mayBeLost(signIn)) return { kind: 'perhaps' }
     if (isBefore) return { kind, end: Math.max(end, signIn.end) }
     return signIn.start <= end ? { kind: 'perhaps' } : null

@@ -6,12 +6,12 @@ import type { Call, Did, Fault, History, Operation } from './history.ts'
 import { createRotations } from './rotations.ts'
 import type { Rotations } from './rotations.ts'
 
-/** All that is known of a session. */
+/** Everything known about a session. */
 export interface SessionFacts {
   readonly id: string
   readonly sub: string
   readonly signIn: Did<'sign-in'>
-  /** With tokens that a node has given out, in the order of their start. */
+  /** Operations with tokens that a node has issued, in the order of their start. */
   readonly refreshes: readonly Did<'refresh'>[]
   readonly endings: readonly Ending[]
   readonly rotations: Rotations
@@ -22,11 +22,11 @@ export type Facts = ReturnType<typeof gatherFacts>
 const sessionOfRefresh = (token: string) => token.split('.')[1]!
 export const sessionOf = (token: string) => (token.startsWith('rt1.') ? sessionOfRefresh(token) : payloadOf(token).sid)
 
-/** What can be said of a whole history, before anything in it is judged. */
+/** Facts about a whole history, gathered before the rules are applied. */
 export function gatherFacts(history: History) {
   const { losses, faults, policy } = history
   const operations = [...history.operations].sort((a, b) => a.start - b.start)
-  /** By which operation each token was given out first. */
+  /** The operation that first returned each token. */
   const givenBy = new Map<string, Operation>()
   for (const operation of operations) {
     for (const token of [operation.outcome?.access, operation.outcome?.refresh]) {
@@ -41,23 +41,23 @@ export function gatherFacts(history: History) {
   const writtenOf = groupBy(writtenIds, ({ id }) => id)
   const clockFaults = faults.filter(({ kind }) => kind === 'clock set')
 
-  /** The node has read the log to its end, beginning and ending between the two moments. */
+  /** Whether the node has read the log to its end, from start to finish between the two moments. */
   function hasRead(node: string, { after, before }: { after: number; before: number }): boolean {
     const next = firstAfter(readings.get(node) ?? [], after)
     return next !== undefined && next.end < before
   }
 
-  /** The node has not yet learned from the store how wrong its own clock is. */
+  /** Whether the node has not yet learned the offset of its clock from the store. */
   function isClockUncertain({ node, start, end }: Operation): boolean {
     const set = clockFaults.filter((fault) => fault.start <= end && touches(fault, node)).map((fault) => fault.end)
     return !hasRead(node, { after: Math.max(-Infinity, ...set), before: start })
   }
 
   const allOverAt = Math.max(0, ...faults.filter(({ kind }) => kind !== 'busy machine').map(({ end }) => end))
-  /** This life of a node has seen the end of all faults. */
+  /** Whether this life of a node lasted until all faults were over. */
   const livesOn = (node: string): boolean => (readings.get(node)?.at(-1)?.start ?? 0) > allOverAt
 
-  /** It may have been written to a database that is not in use any more, and nowhere else. */
+  /** Whether it may have been written only to a database that is no longer used. */
   const mayBeLost = ({ start, end }: { start: number; end: number }): boolean =>
     losses.some((loss) => start <= loss.end && end >= loss.start)
 
@@ -96,7 +96,7 @@ export function gatherFacts(history: History) {
   }
 }
 
-/** The session that a call names by a token that a node has given out, or by its id. */
+/** The session that a call names, by a token that a node has issued or by its id. */
 function namedIn(call: Call, givenBy: ReadonlyMap<string, unknown>): string | null {
   switch (call.do) {
     case 'revoke':
@@ -114,7 +114,7 @@ export function touches({ nodes }: Fault, node: string): boolean {
   return nodes === 'all' || nodes.includes(node)
 }
 
-/** By halving: the first that started after a moment. One node reads once at a time, so it is the first to end, too. */
+/** Binary search: the first that started after a moment. A node has one reading at a time, so it ends first too. */
 export function firstAfter<T extends { readonly start: number }>(sorted: readonly T[], moment: number): T | undefined {
   let [low, high] = [0, sorted.length]
   while (low < high) {

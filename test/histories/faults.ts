@@ -13,12 +13,12 @@ interface Disturbed {
   readonly nodes: readonly Node[]
   readonly random: Random
   readonly recorder: Recorder
-  /** `all`, or one that comes again and again. */
+  /** `all`, or the name of one that is repeated. */
   readonly kind: string
   readonly signal: AbortSignal
 }
 
-/** One fault after the other, every kind in turn, with quiet times between; resolves when the last is over. */
+/** Causes one fault after the other, each kind in turn, with pauses; resolves when the last is over. */
 export async function disturb({ database, nodes, random, recorder, kind, signal }: Disturbed): Promise<void> {
   const kinds = kindsOf(database, nodes).filter((outageOf) => kind === 'all' || outageOf(random).kind === kind)
   let next: typeof kinds = database.first ? [database.first] : []
@@ -33,7 +33,7 @@ export async function disturb({ database, nodes, random, recorder, kind, signal 
     await pause(random.between(200, 2500), signal)
     await outage.end()
     const end = monotonicMs()
-    // What a fault did to one life matters to the next.
+    // What a fault did to one life affects the next.
     const ids = [...new Set([...lives, ...affected.map(({ id }) => id())])]
     recorder.fault({ kind: outage.kind, nodes: outage.node === 'all' ? 'all' : ids, start, end })
     if (outage.loses) recorder.loss({ start, end })
@@ -44,7 +44,7 @@ export async function disturb({ database, nodes, random, recorder, kind, signal 
 function kindsOf(database: Database, nodes: readonly Node[]): ((random: Random) => Outage)[] {
   return [
     ...database.outages,
-    // Where there is no connection to disturb, the calls are.
+    // Without a connection that could be disturbed, the calls fail instead.
     ...(database.outages.length > 1 ? [] : storeFaults.map((fault) => storeFault(nodes, fault))),
     (random) => killed(nodes, random),
     (random) => clockSet(nodes, random)
@@ -67,7 +67,7 @@ function killed(nodes: readonly Node[], random: Random): Outage {
 
 const attempts = 3
 
-/** As whatever watches over a process does. */
+/** As a process manager does. */
 async function startPatiently(node: Node): Promise<void> {
   for (let left = attempts; ; left--) {
     try {
@@ -84,7 +84,7 @@ function clockSet(nodes: readonly Node[], random: Random): Outage {
   return { kind: 'clock set', node, begin: () => nodes[node]!.control({ skewMs }), async end() {} }
 }
 
-/** Ends early when it is time to stop. */
+/** Ends early when the run is over. */
 export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await setTimeout(ms, undefined, { signal }).catch(() => {})
 }

@@ -14,10 +14,10 @@ t.jobs = 3
 
 const seed = Number(process.env.HISTORY_SEED ?? Date.now() % 1_000_000)
 
-// For what was started here: a signal alone does not stop it.
+// The servers end when this process exits; a signal alone does not run the exit handlers.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 
-/** Says what was found, with the operations around it. */
+/** Reports each violation, with the operations around it. */
 function assertAsPromised(t: Test, history: History): void {
   const violations = check(history)
   for (const { sentence, excerpt } of violations.slice(0, 5)) t.comment(`${sentence}\n${excerpt}`)
@@ -40,7 +40,7 @@ for (const store of databaseNames.filter((name) => name !== 'redis-failover')) {
 
 // Each store's own rules for expiry are in its contract; `npm run test:histories -- --expiring` runs this over all.
 t.test(
-  'sessions that are refreshed and swept as they expire are alive or gone, nothing between',
+  'a session that is refreshed and swept as it expires is either alive or gone',
   { skip: skips.sqlite, buffered: true },
   async (t) => {
     const expiring = { ...expiringOptions, seconds: 6, operations: 160, seed, inProcesses: false }
@@ -88,10 +88,10 @@ const noticed: Record<BrokenStore, Noticed> = {
 
 /** A busy machine can miss the moment at which it would show. */
 const rounds = 8
-/** Side by side, so that nobody idles while sessions become old enough to be rotated. */
+/** In parallel, because most of the time is spent waiting for sessions to become old enough. */
 const lanes = 8
 
-t.test('the checker notices a store that', { buffered: true }, async (t) => {
+t.test('check() finds the fault of each broken store', { buffered: true }, async (t) => {
   t.strictSame(Object.keys(noticed).sort(), Object.keys(brokenStores).sort())
   const left = Object.entries(noticed)
   await Promise.all(

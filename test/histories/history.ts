@@ -1,14 +1,14 @@
-// What a run leaves behind: plain values, so that a history can be written to a file and checked again later.
+// The record of a run, in plain values: it can be written to a file and checked again.
 
-/** What a client asks of a node. */
+/** A request of a client to a node. */
 export type Call =
   | {
       readonly do: 'sign-in'
       readonly sub: string
       readonly transport: 'bearer' | 'cookie'
-      /** When the password was read, by {@link monotonicMs}: the node passes it on as `authenticatedAt`. */
+      /** When the password was read, by {@link monotonicMs}; passed to `signIn()` as `authenticatedAt`. */
       readonly readAt?: number | undefined
-      /** Cookies that the browser still has: the session that they name ends. */
+      /** Cookies that the browser still has; the session they name ends. */
       readonly cookies?: Cookies | undefined
       readonly revokeOthers?: boolean | undefined
     }
@@ -36,36 +36,36 @@ export interface Outcome {
   readonly found?: boolean | undefined
   /** Of `list`: the ids of the live sessions. */
   readonly sessions?: readonly string[] | undefined
-  /** Whether the response took the refresh cookie away. */
+  /** Whether the response cleared the refresh cookie. */
   readonly cleared: boolean
   readonly retryAfter: boolean
 }
 
-/** Times are of {@link monotonicMs}: before the call was sent, and after its response arrived. */
+/** Times by {@link monotonicMs}: before the call was sent, and after its response arrived. */
 export interface Operation {
   readonly id: number
-  /** Which node, and which of its lives: `b.2`. */
+  /** The node and its life: `b.2`. */
   readonly node: string
   readonly call: Call
   readonly start: number
   readonly end: number
-  /** `null` where no response came: nobody knows whether it was carried out, or whether it will be. */
+  /** `null` without a response: it may have taken effect, or may still do so. */
   readonly outcome: Outcome | null
 }
 
-/** A node has read the revocation log to its end. */
+/** A reading of the revocation log to its end. */
 export interface Reading {
   readonly node: string
   readonly start: number
   readonly end: number
 }
 
-/** A node has written revocations that it could not write before. */
+/** A node wrote revocations that it could not write before. */
 export interface Written extends Reading {
   readonly ids: readonly string[]
 }
 
-/** Something was wrong for a while with these nodes, or with all of them. */
+/** A fault of these nodes, or of all. */
 export interface Fault {
   readonly kind: string
   readonly nodes: readonly string[] | 'all'
@@ -89,13 +89,13 @@ export interface History {
   readonly readings: readonly Reading[]
   readonly written: readonly Written[]
   readonly faults: readonly Fault[]
-  /** When a database was in use that may have lost what was written last. */
+  /** When a database was in use that may have lost its last writes. */
   readonly losses: readonly { readonly start: number; readonly end: number }[]
-  /** When every fault was over, and every node had read the log twice since; `null` where that did not come. */
+  /** When every fault was over and every node had read the log twice since; `null` if that did not happen. */
   readonly recoveredAt: number | null
 }
 
-/** Of the machine, so that times of several processes can be compared. */
+/** The machine's monotonic clock, which several processes share. */
 export const monotonicMs = () => Number(process.hrtime.bigint()) / 1e6
 
 /** An operation of one kind. */
@@ -107,5 +107,5 @@ export const did =
 
 export const isDone = <O extends Operation>(operation: O): operation is O & { readonly outcome: Outcome } =>
   operation.outcome !== null && operation.outcome.status < 300
-/** Nobody knows whether it was carried out, or whether it still will be. */
+/** It may have taken effect, or may still do so. */
 export const isUncertain = ({ outcome }: Operation): boolean => outcome === null || outcome.status === 503

@@ -11,22 +11,22 @@ import type { Call, Outcome } from './history.ts'
 
 const entry = fileURLToPath(new URL('../fixtures/history-node.ts', import.meta.url))
 
-/** Far longer than any call may take. */
+/** Far longer than a call may take. */
 const patienceMs = 20_000
 
 /** One life of a node. */
 interface Life {
-  /** `null` where no response came. */
+  /** `null` without a response. */
   readonly act: (call: Call) => Promise<Outcome | null>
   readonly control: (control: Control) => Promise<void>
   readonly stop: () => Promise<void>
-  /** At once, without a word to anybody. */
+  /** Ends it immediately, without a graceful shutdown. */
   readonly kill: () => Promise<void>
 }
 
 export interface Node {
   readonly name: string
-  /** Name and number of the life: what one life knows, the next has to read. */
+  /** Name and number of the life: a new life has to read what the previous one knew. */
   readonly id: () => string
   readonly isUp: () => boolean
   readonly act: Life['act']
@@ -38,7 +38,7 @@ export interface Node {
 
 export type Witness = (node: string, seen: Seen) => void
 
-/** A node that can be killed and started again: a process, or a plugin with a client of its own in this process. */
+/** A node that can be killed and restarted: a process, or a plugin with its own client in this process. */
 export function createNode(
   name: string,
   {

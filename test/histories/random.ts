@@ -1,6 +1,6 @@
 export type Random = ReturnType<typeof createRandom>
 
-/** Numbers that look random and come again for the same seed (mulberry32). */
+/** Pseudorandom numbers, the same for the same seed (mulberry32). */
 export function createRandom(seed: number) {
   function next(): number {
     seed = (seed + 0x6d2b79f5) | 0

@@ -29,19 +29,19 @@ const defaultPolicy: Policy = {
   lifetimeSeconds: 7200,
   maxSessions: 100
 }
-/** The clocks of nodes are wrong by up to this. */
+/** The largest error of a node's clock. */
 const longestSkewMs = 2_000_000
 
-/** But those for sessions that live for seconds. */
+/** All except those for sessions that live for seconds. */
 const everyStory = (Object.keys(stories) as Story[]).filter((story) => story !== 'expiring')
 
-/** One client does about so many operations in a second, pauses included. */
+/** Operations of one client in a second, pauses included. */
 const operationsOfClient = 4
 /** Far longer than a node needs to connect again, and to write what it could not write. */
 const patienceMs = 20_000
 /** How long clients of a busy machine work at most after their time. */
 const longestMs = 60_000
-/** Of the sessions that were started, so many are looked at again at the end. */
+/** How many of the started sessions are checked again at the end. */
 const lookedAt = 200
 
 export interface RecordOptions {
@@ -68,7 +68,7 @@ export const expiringOptions = {
   policy: { idleSeconds: 4, lifetimeSeconds: 2 }
 } as const satisfies Partial<RecordOptions>
 
-/** Lets clients work with three nodes over one database that fails, and resolves to all that they saw. */
+/** Runs clients against three nodes over one failing database, and resolves to everything they saw. */
 export async function recordHistory(store: DatabaseName, options: RecordOptions): Promise<History> {
   const {
     seconds,
@@ -157,7 +157,7 @@ async function live(
   }
 }
 
-/** Every node has read the log twice, and has written what it could not write: resolves to when that was so. */
+/** Waits until every node has read the log twice and written its pending revocations; resolves to that moment. */
 async function recovery(nodes: readonly Node[], recorder: Recorder): Promise<number | null> {
   const since = monotonicMs()
   const { operations, written } = recorder.history()
@@ -175,13 +175,13 @@ async function recovery(nodes: readonly Node[], recorder: Recorder): Promise<num
   const haveRead = (moment: number) => nodes.every((node) => recorder.readingsOf(node.id(), moment) >= 2)
 
   if (!(await within(patienceMs, () => haveRead(since)))) return null
-  // Whoever is not told by then will be found by the checker.
+  // The checker finds what has not been written by then.
   await within(patienceMs, isTold)
   const told = monotonicMs()
   return untold.length === 0 || (await within(patienceMs, () => haveRead(told))) ? monotonicMs() : null
 }
 
-/** The end of what the log has to say about a call that revokes, even if the store is away. */
+/** The end of the log entry's id for a call that revokes, even if the store is down. */
 function idToLog(call: Call): string | null {
   if (call.do === 'sign-out') return sessionOf(call.token)
   return call.do === 'revoke-token' ? payloadOf(call.access).jti : null
@@ -195,7 +195,7 @@ async function within(ms: number, isSo: () => boolean): Promise<boolean> {
   return false
 }
 
-/** What has become of the sessions, at every node. */
+/** Checks what became of the sessions, at every node. */
 async function lookAgain(client: Client, held: readonly Held[]): Promise<void> {
   const chosen = client.random.shuffle(held).slice(0, lookedAt)
   for (const session of chosen) {

@@ -4,7 +4,7 @@ import type { Node, Witness } from './nodes.ts'
 
 export type Recorder = ReturnType<typeof createRecorder>
 
-/** Collects what happens, in no order: every entry has its times. */
+/** Collects entries in any order: each has its times. */
 export function createRecorder() {
   const operations: Operation[] = []
   const readings: Reading[] = []
@@ -15,7 +15,7 @@ export function createRecorder() {
   const witness: Witness = (node, seen) => {
     if ('reading' in seen) readings.push({ node, ...seen.reading })
     if ('written' in seen) written.push({ node, ...seen.written })
-    // One process that was not run shows that the machine was busy: others and the database may have been late too.
+    // A stalled process shows that the machine was busy: other processes and the database may have been late too.
     if ('stall' in seen) faults.push({ kind: 'busy machine', nodes: 'all', ...seen.stall })
   }
 

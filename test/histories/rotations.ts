@@ -9,8 +9,8 @@ export const generationIn = (token: string) => Number(token.split('.')[2])
 export const slackMs = 20
 
 /**
- * What the operations of one session say about its generation: at each moment one that it has certainly reached, one
- * that it cannot have passed, and the earliest and latest time of each rotation.
+ * What the operations of one session reveal about its generation: at each moment one that it has certainly reached, one
+ it cannot have passed, and the earliest and latest time of each rotation.
  */
 export function createRotations({
   signIn,
@@ -30,11 +30,11 @@ export function createRotations({
   const uncertain = presented.filter(isUncertain)
   const known = given.filter((refresh) => !mayBeLost(refresh))
 
-  /** Reached before the moment, for certain. */
+  /** Certainly reached before the moment. */
   const reachedBy = (moment: number): number =>
     Math.max(0, ...known.filter(({ end }) => end < moment).map(({ to }) => to))
 
-  /** Not passed by the moment, for certain: what was not answered may be carried out. */
+  /** Certainly not passed by the moment. A call without a response may have taken effect. */
   const limitAt = (moment: number): number =>
     Math.max(
       0,
@@ -70,7 +70,7 @@ export function createRotations({
     /** The token that is presented may be an old one. */
     isPast: ({ call, end }: Pick<Did<'refresh'>, 'call' | 'end'>): boolean => generationIn(call.token) < limitAt(end),
 
-    /** No more late retries than this can have been counted by the moment. */
+    /** The largest number of late retries that can have been counted by the moment. */
     mostRetriesAt: (moment: number): number =>
       given.filter(({ from, to, start }) => to === from + 1 && start <= moment).length +
       uncertain.filter(({ start }) => start <= moment).length,

@@ -3,7 +3,7 @@ import { firstAfter, sessionOf, touches } from './facts.ts'
 import type { Facts } from './facts.ts'
 import type { Call, Operation } from './history.ts'
 
-/** What may come, whatever is asked. */
+/** The expected outcomes of each call. */
 const statuses: Record<Call['do'], readonly number[]> = {
   'sign-in': [200, 401, 503],
   refresh: [200, 401, 503],
@@ -16,10 +16,10 @@ const statuses: Record<Call['do'], readonly number[]> = {
   sweep: [200, 503]
 }
 
-/** Clients of databases wait before they connect again, and longer each time. */
+/** Database clients wait before they reconnect, longer each time. */
 const recoveryMs = 6000
 
-/** Every call gets a response of the catalogue, and the store is unavailable only while something is wrong with it. */
+/** Every call gets a response from the catalogue, and the store is unavailable only during its faults. */
 export function* availabilityRules(facts: Facts): Generator<Finding> {
   const {
     operations,
@@ -38,7 +38,7 @@ export function* availabilityRules(facts: Facts): Generator<Finding> {
       continue
     }
     if (!statuses[call.do].includes(outcome.status)) {
-      yield wrong(`${call.do} is answered with ${outcome.status} ${outcome.code}`)
+      yield wrong(`${call.do} gets the response ${outcome.status} ${outcome.code}`)
     }
     if (outcome.status !== 503) continue
     if (!outcome.retryAfter) yield wrong('a 503 has no Retry-After')
@@ -49,10 +49,10 @@ export function* availabilityRules(facts: Facts): Generator<Finding> {
   }
 }
 
-/** No call takes this long, unless something is wrong with its database or the machine has too much to do. */
+/** Only a fault of the database or a busy machine makes a call take this long. */
 const slowMs = 400
 
-/** Calls of others that had nothing to do with it were late too: a machine with too much to do is nobody's fault. */
+/** Unrelated calls were late too, so the machine was busy. */
 function isMachineBusy({ call, start, end }: Operation, { operations }: Facts): boolean {
   return (
     end - start > slowMs &&
@@ -71,11 +71,11 @@ function isAboutTheSame(one: Call, other: Call): boolean {
   return one.do === other.do && 'token' in one && 'token' in other && sessionOf(one.token) === sessionOf(other.token)
 }
 
-/** During a fault of the node, and after it until it has read the log twice, and had time to connect again. */
+/** During a fault of the node, and after it until the node has read the log twice and had time to reconnect. */
 function mayBeUnavailable({ node, start, end }: Operation, { history: { faults }, readings }: Facts): boolean {
   return faults.some((fault) => {
     if (!touches(fault, node) || fault.start > end) return false
-    // Calls that were under way while nothing was run are late; those that come after are not.
+    // Calls that were pending while the process was stalled are late; later calls are not.
     if (fault.kind === 'busy machine') return start < fault.end
     const first = firstAfter(readings.get(node) ?? [], fault.end)
     const second = first && firstAfter(readings.get(node)!, first.start)

@@ -6,7 +6,7 @@ import { did, isDone, isUncertain } from './history.ts'
 import type { Did, Outcome } from './history.ts'
 import { generationIn, slackMs } from './rotations.ts'
 
-/** Which tokens a refresh token may be exchanged for, and when it may be refused. */
+/** Which tokens a refresh may return, and when it may be refused. */
 export function* refreshRules(facts: Facts): Generator<Finding> {
   yield* oneTokenForEach(facts)
   for (const session of facts.sessions.values()) {
@@ -79,7 +79,7 @@ function* exchanged(
   }
 }
 
-/** What the store lost, or could not be told, is made up for by the node that knows it, if that lives on. */
+/** A node that survives writes again what the store has lost or could not accept. */
 export function isCarriedOut(ending: Pick<Ending, 'kind' | 'node' | 'end'>, moment: number, facts: Facts): boolean {
   const { kind, node, end } = ending
   const {
@@ -129,7 +129,7 @@ function* refused(operation: Did<'refresh'>, session: SessionFacts, facts: Facts
   }
 }
 
-/** Rotations are not too early, and late retries not too many. */
+/** Rotations are not too early, and late retries are not too many. */
 function* inTime({ rotations, refreshes }: SessionFacts, { history: { policy } }: Facts): Generator<Finding> {
   for (const { from, to, ...operation } of rotations.given) {
     const isRotation = to === from + 1 && operation.end === rotations.latest(to)

@@ -5,7 +5,7 @@ import { did, isDone } from './history.ts'
 import type { Did, Operation } from './history.ts'
 import { isCarriedOut } from './rules-refresh.ts'
 
-/** Where the access tokens of a session that has ended are refused, and that no others are. */
+/** Which nodes must refuse the access tokens of an ended session; no other token may be refused. */
 export function* revocationRules(facts: Facts): Generator<Finding> {
   const revokedTokens = facts.operations.filter(did('revoke-token'))
   for (const use of facts.operations.filter(did('use'))) {
@@ -42,14 +42,14 @@ function* accepted(use: Did<'use'>, revocations: readonly Did<'revoke-token'>[],
     if (isHere || isRead || isMadeUpFor) yield wrong('an access token is accepted although it was revoked', by)
   }
 
-  /** When the node has written what the store could not be told, or had lost. */
+  /** When the node has written what the store could not accept, or had lost. */
   function wasWritten(by: string, { id, after }: { id: string; after: number }): number {
     const all = facts.writtenOf.get(id)?.filter(({ node, start }) => node === by && start > after) ?? []
     return all.find((written) => !facts.mayBeLost(written))?.end ?? Infinity
   }
 }
 
-/** Clocks are read in whole seconds, and compared with what the store's responses allow to know. */
+/** Clocks are read in whole seconds, and corrected by what the store's responses reveal. */
 const expiryMarginMs = 5000
 
 function* refused(use: Did<'use'>, revocations: readonly Did<'revoke-token'>[], facts: Facts): Generator<Finding> {

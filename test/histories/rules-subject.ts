@@ -5,7 +5,7 @@ import type { Did, Operation, Outcome } from './history.ts'
 
 const roundingMs = 20
 
-/** What ends all sessions of a subject ends those that are being started; what is listed is what is alive. */
+/** Ending all sessions of a subject includes those that are being started; `list()` shows the live ones. */
 export function* subjectRules(facts: Facts): Generator<Finding> {
   for (const operation of facts.operations) {
     if (did('sign-in')(operation)) yield* signedIn(operation, facts)

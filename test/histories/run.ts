@@ -9,7 +9,7 @@ import type { DatabaseName } from './databases.ts'
 import type { History } from './history.ts'
 import { expiringOptions, recordHistory } from './record.ts'
 
-/** Of violations of one kind. */
+/** How many violations of one kind are printed. */
 const shown = 2
 
 const { values } = parseArgs({
@@ -26,7 +26,7 @@ const { values } = parseArgs({
   }
 })
 
-// Servers and processes are stopped at the exit, which a signal alone does not bring about.
+// Servers and processes are stopped when this process exits, and a signal alone does not run the exit handlers.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1))
 
 if (values.check !== undefined) judge(JSON.parse(readFileSync(values.check, 'utf8')) as History)

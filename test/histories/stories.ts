@@ -1,9 +1,9 @@
 import { monotonicMs } from './history.ts'
 import type { Client, Held } from './client.ts'
 
-/** What clients do, each with subjects of its own. Pauses are in milliseconds; a token can be rotated after 1000. */
+/** What a client does, with its own subjects. Pauses are in milliseconds; a token can be rotated after 1000. */
 export const stories = {
-  /** One device that keeps to the rules, and has to be signed in until it signs out. */
+  /** One honest device, which must stay signed in until it signs out. */
   async honest(client: Client) {
     const session = await client.signIn(client.newSubject())
     if (session === null) return
@@ -19,7 +19,7 @@ export const stories = {
     await client.tryAll(session)
   },
 
-  /** Signed in and out again, while the first token is too young to be exchanged. */
+  /** Signs in and out while the first token is too young to be exchanged. */
   async brief(client: Client) {
     const session = await client.signIn(client.newSubject())
     if (session === null) return
@@ -30,7 +30,7 @@ export const stories = {
     await client.tryAll(session)
   },
 
-  /** Several tabs that refresh at once with the token that they share; one of them is slow. */
+  /** Several tabs refresh at the same time with the token that they share; one of them is slow. */
   async tabs(client: Client) {
     const session = await client.signIn(client.newSubject())
     if (session === null) return
@@ -46,7 +46,7 @@ export const stories = {
     }
   },
 
-  /** The response is lost, or a second device has a copy: the token before the current one comes back, late. */
+  /** The response is lost, or a second device has a copy: the token before the current one is presented late. */
   async 'late retries'(client: Client) {
     const session = await client.signIn(client.newSubject())
     if (session === null) return
@@ -59,7 +59,7 @@ export const stories = {
     await client.tryAll(session)
   },
 
-  /** An old token comes back from a thief: the session ends, for both. */
+  /** A thief presents an old token: the session ends for both. */
   async thief(client: Client) {
     const session = await client.signIn(client.newSubject())
     if (session === null) return
@@ -74,7 +74,7 @@ export const stories = {
     else await client.refreshPatiently(session)
   },
 
-  /** A sign-out and refreshes at the same time, by any token that names the session. */
+  /** A sign-out and refreshes at the same time, with any token of the session. */
   async 'sign-out in a race'(client: Client) {
     const session = await client.signIn(client.newSubject())
     if (session === null) return
@@ -96,7 +96,7 @@ export const stories = {
     await client.tryAll(session)
   },
 
-  /** Several devices of one subject; one or all are ended, while others sign in. */
+  /** Several devices of one subject: one or all are signed out while others sign in. */
   async 'several devices'(client: Client) {
     const sub = client.newSubject()
     const signedIn = await inParallel(2 + client.random.below(3), () => client.signIn(sub))
@@ -116,7 +116,7 @@ export const stories = {
     await Promise.all(spared.map((session) => client.use(session)))
   },
 
-  /** Refreshed at the moment of its expiry, while expired sessions are removed. For sessions that live for seconds. */
+  /** Refreshes at the moment of expiry, while expired sessions are removed. For sessions that live for seconds. */
   async expiring(client: Client) {
     const session = await client.signIn(client.newSubject())
     if (session === null) return
@@ -135,7 +135,7 @@ export const stories = {
     await client.ask({ do: 'list', sub: session.sub })
   },
 
-  /** What is not a token of ours, or not the caller's, ends nothing; one access token ends alone. */
+  /** Foreign or forged tokens end nothing; revoking one access token leaves its session alive. */
   async odd(client: Client) {
     const session = await client.signIn(client.newSubject())
     if (session === null) return
@@ -157,7 +157,7 @@ export const stories = {
 
 export type Story = keyof typeof stories
 
-/** Resolves to the sessions that are over now, if what was asked was done. */
+/** Resolves to the sessions that have ended if the call took effect. */
 async function endSome(
   client: Client,
   {
@@ -191,7 +191,7 @@ async function endSome(
       await client.ask({ do: 'revoke-all', sub })
       return sessions
     default: {
-      // The passwords are read before all sessions are ended, whenever the sign-ins come to their end.
+      // The passwords are read before all sessions are ended, however late the sign-ins finish.
       const readAt = monotonicMs()
       await client.wait(20, 40)
       const [, ...started] = await Promise.all([

@@ -81,7 +81,8 @@ t.test('claimCookieNames() refuses a name that another context of the applicatio
   }
   const message = (option: string, name: string) =>
     `Cannot register fastify-authenticate: "cookies.${option}" must differ from the cookie names of this ` +
-    `application's other registrations: "${name}" is taken. Choose another name, or set "cookies" to false in one of them`
+    `application's other registrations: "${name}" is taken. Choose another name, or set "cookies" to false in ` +
+    'one of them'
   const refused: [Cookies | undefined, Cookies | undefined, string, string][] = [
     [undefined, undefined, 'access', '__Host-access'],
     [{}, { access: 'a' }, 'refresh', '__Host-refresh'],

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import ts from 'typescript'
 
-/** Type-checks single files of the plugin with a text that is not on disk. */
+/** Type-checks single files of the plugin with a text that differs from the file. */
 export function createCompiler(root: string) {
   const configFile = join(root, 'plugin/tsconfig.json')
   const { config } = ts.readConfigFile(configFile, ts.sys.readFile)
@@ -14,7 +14,7 @@ export function createCompiler(root: string) {
     readDirectory: ts.sys.readDirectory,
     directoryExists: ts.sys.directoryExists,
     getDirectories: ts.sys.getDirectories,
-    // That a name is no longer used says nothing of what the mistake does.
+    // An unused name does not show what the mistake does.
     getCompilationSettings: () => ({ ...options, noEmit: true, noUnusedLocals: false, noUnusedParameters: false }),
     getScriptFileNames: () => fileNames,
     getScriptVersion: (file) => (replaced.has(file) ? String(version) : '0'),

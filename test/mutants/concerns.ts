@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import ts from 'typescript'
 
-/** The part of the plugin that quick tests are about: these stores need a database or other processes. */
+/** The part of the plugin that quick tests cover: these stores need a database or other processes. */
 export function isInScope(file: string): boolean {
   return (
     file.startsWith('plugin/') &&
@@ -60,7 +60,7 @@ const sessions = [
   'http/sign-out'
 ]
 
-/** Below these paths, the tests that are to notice a mistake, the likeliest first. All that fit a file count. */
+/** For each path, the tests that should notice a mistake below it, the likeliest first. All matching paths count. */
 export const concerns: Readonly<Record<string, readonly string[]>> = {
   'plugin/errors.ts': ['errors', 'http/challenge'],
   'plugin/events.ts': ['events'],
@@ -159,7 +159,7 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
 
 export const testFile = (name: string): string => `test/${name}.test.ts`
 
-/** The test files that are to notice a mistake in `file`, in the order in which to run them. */
+/** The test files that should notice a mistake in `file`, in the order in which to run them. */
 export function testsOf(root: string, file: string): string[] {
   const mirrors = [file.replace(/^plugin\/(.*)\.ts$/, '$1'), basename(file, '.ts')].filter((name) =>
     existsSync(join(root, testFile(name)))
@@ -171,10 +171,10 @@ export function testsOf(root: string, file: string): string[] {
   return listed.length > 0 ? found : [...new Set([...found, ...importersOf(root, file)])]
 }
 
-/** What a quick test does not need: a process, a database, a browser, another program. */
+/** Imports that a quick test does not have: of a process, a database, a browser or another program. */
 const slow = /^(node:child_process|pg|ioredis|redis|playwright-core|@photostructure\/sqlite)$|^example-server\//
 
-/** The quick tests that import `file`, also through other files. */
+/** The quick tests that import `file`, directly or through other files. */
 function importersOf(root: string, file: string): string[] {
   const tests = ts.sys.readDirectory(join(root, 'test'), ['.test.ts']).map((path) => path.slice(root.length + 1))
   return tests.filter((test) => {

@@ -1,7 +1,7 @@
 /* eslint no-template-curly-in-string: "off" -- these are lines of code */
 import type { Mutation } from './mutations.ts'
 
-/** A mistake that changes nothing anybody can observe. */
+/** A mistake without an observable effect. */
 export interface Equivalent {
   readonly file: string
   readonly original: string
@@ -63,9 +63,11 @@ export const equivalents: readonly Equivalent[] = [
   {
     file: 'plugin/stores/memory/revocation-log.ts',
     original:
-      'if (this.#order.length > 2 * this.#items.size + 1000) this.#order = this.#order.filter((item) => this.#holds(item))',
+      'if (this.#order.length > 2 * this.#items.size + 1000) ' +
+      'this.#order = this.#order.filter((item) => this.#holds(item))',
     mutated:
-      'if (this.#order.length > 2 * this.#items.size + 2000) this.#order = this.#order.filter((item) => this.#holds(item))',
+      'if (this.#order.length > 2 * this.#items.size + 2000) ' +
+      'this.#order = this.#order.filter((item) => this.#holds(item))',
     reason: 'Only decides when skipped items are removed from memory: readers skip them in any case.'
   },
   {
@@ -84,7 +86,7 @@ export function isEquivalent(mutation: Mutation): boolean {
   return known.has(keyOf(mutation))
 }
 
-/** Entries that fit no mutation of today's code. */
+/** Entries that match no mutation of the current code. */
 export function outdated(mutations: readonly Mutation[]): Equivalent[] {
   const present = new Set(mutations.map(keyOf))
   return equivalents.filter((entry) => !present.has(keyOf(entry)))

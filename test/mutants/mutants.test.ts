@@ -10,12 +10,12 @@ import { scoreOf, type Fate } from './score.ts'
 
 const repository = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '')
 
-/** What each mutation makes of a text of one line, by its operator. */
+/** The results of all mutations of a one-line text, by operator. */
 function mutants(text: string): [string, string][] {
   return mutationsOf('x.ts', text).map(({ operator, mutated }) => [operator, mutated])
 }
 
-/** Only those of one operator. */
+/** The results of one operator. */
 function mutantsBy(operator: string, text: string): string[] {
   return mutants(text)
     .filter(([name]) => name === operator)
@@ -78,7 +78,7 @@ t.test('mutationsOf() makes the mistakes that each operator names, and no other'
   }
 })
 
-t.test('mutationsOf() leaves alone what has no effect at run time', async (t) => {
+t.test('mutationsOf() leaves code alone that has no effect at run time', async (t) => {
   const texts = [
     "import { a } from './1.ts'",
     "export * from './1.ts'",
@@ -91,7 +91,7 @@ t.test('mutationsOf() leaves alone what has no effect at run time', async (t) =>
   for (const text of texts) t.strictSame(mutants(text), [], text)
 })
 
-t.test('a mutation is named by its lines, so that it keeps its name when they move', async (t) => {
+t.test('mutationsOf() names a mutation by its lines, so that it keeps its name when they move', async (t) => {
   const statement = 'save({\n    a: b\n  })'
   const [before] = mutationsOf('x.ts', statement).filter(({ operator }) => operator === 'statement removed')
   const [after] = mutationsOf('x.ts', `// new\n\n  ${statement}`).filter(
@@ -101,7 +101,7 @@ t.test('a mutation is named by its lines, so that it keeps its name when they mo
   t.match(after, { line: 3, original: 'save({ a: b })', mutated: ';' })
 })
 
-t.test('apply() changes the one place', async (t) => {
+t.test('apply() changes one place', async (t) => {
   const text = 'const a = 1\nconst b = 1\n'
   t.strictSame(
     mutationsOf('x.ts', text).map((mutation) => apply(text, mutation)),
@@ -120,12 +120,12 @@ t.test('scoreOf() leaves equivalents out, and counts what tests, time and the co
   t.match(tried(['survived']), { percent: 0 })
 })
 
-t.test('hasFailure() sees failures at any depth, but not what is skipped or to be done', async (t) => {
+t.test('hasFailure() finds failures at any depth, except in skipped and todo tests', async (t) => {
   t.ok(hasFailure('TAP version 14\n    not ok 1 - a\n'))
   t.notOk(hasFailure('not ok 1 - a # TODO\nnot ok 2 - b # SKIP\nok 3 - not ok\n    not ok 4 - not yet the whole line'))
 })
 
-t.test('every file in scope has tests that concern it, and all of them exist', async (t) => {
+t.test('testsOf() finds tests for every file in scope, and all of them exist', async (t) => {
   const named = Object.values(concerns).flat().map(testFile)
   t.strictSame(
     named.filter((test) => !existsSync(join(repository, test))),
@@ -145,14 +145,14 @@ t.test('every file in scope has tests that concern it, and all of them exist', a
   )
 })
 
-t.test('every equivalent says why', async (t) => {
+t.test('each entry of the equivalents has a reason', async (t) => {
   t.strictSame(
     equivalents.filter(({ reason }) => !reason.endsWith('.')),
     []
   )
 })
 
-t.test('a sandbox runs tests in a copy, and takes the copy and what runs in it with it', async (t) => {
+t.test('createSandbox() runs tests in a copy; close() ends what runs in it and deletes the copy', async (t) => {
   const root = t.testdir({
     node_modules: t.fixture('symlink', join(repository, 'node_modules')),
     'passes.js': 'import "./source.js"',

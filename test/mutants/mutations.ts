@@ -4,13 +4,13 @@ import ts from 'typescript'
 export interface Mutation {
   readonly file: string
   readonly operator: string
-  /** From 1. */
+  /** The first line is 1. */
   readonly line: number
-  /** What is replaced: offsets in the text of the file. */
+  /** The replaced part: offsets in the text of the file. */
   readonly start: number
   readonly end: number
   readonly replacement: string
-  /** The lines that the mistake touches, as one line: before and after. They name a mutation wherever it moves. */
+  /** The lines that the mistake changes, joined into one: before and after. They identify a mutation that moves. */
   readonly original: string
   readonly mutated: string
 }
@@ -29,7 +29,7 @@ function replace(node: ts.Node, replacement: string): readonly Change[] {
   return [{ start: node.getStart(), end: node.getEnd(), replacement }]
 }
 
-/** The token `from` is replaced by what stands for it in `pairs`, in either direction. */
+/** Replaces the token `from` by its partner in `pairs`, in either direction. */
 function swap(node: ts.Node, pairs: readonly (readonly [string, string])[]): readonly Change[] {
   const text = node.getText()
   const other = pairs.flatMap(([one, two]) => (text === one ? [two] : text === two ? [one] : []))
@@ -41,7 +41,7 @@ function conditionOf(node: ts.Node): ts.Expression | null {
   return ts.isConditionalExpression(node) ? node.condition : null
 }
 
-/** `!==` and `===` are swapped elsewhere, and so is `!` removed. */
+/** Other operators swap `!==` and `===`, and remove `!`. */
 function hasOppositeAlready(condition: ts.Expression): boolean {
   return (
     ts.isPrefixUnaryExpression(condition) ||
@@ -57,7 +57,7 @@ function isText(node: ts.Node): boolean {
   )
 }
 
-/** Leaves a block, a loop or a function before its end. */
+/** Whether it leaves a block, a loop or a function early. */
 function isEarlyExit(node: ts.Node): boolean {
   if (ts.isThrowStatement(node) || ts.isContinueStatement(node)) return true
   if (!ts.isReturnStatement(node) && !ts.isBreakStatement(node)) return false
@@ -73,7 +73,7 @@ function calledMethod(node: ts.Node): ts.PropertyAccessExpression | null {
   return ts.isCallExpression(node) && ts.isPropertyAccessExpression(node.expression) ? node.expression : null
 }
 
-/** The mistakes that programmers make, each as what it does to a node. */
+/** The mistakes that programmers make, each as a function of a syntax node. */
 const operators: Readonly<Record<string, Operator>> = {
   'condition negated'(node) {
     const condition = conditionOf(node)
@@ -130,7 +130,7 @@ const operators: Readonly<Record<string, Operator>> = {
       ? swap(node, [['true', 'false']])
       : none
   },
-  /** Small numbers are places and counts: one more. Large ones are limits: twice as much. */
+  /** Small numbers are positions and counts, so they grow by one. Large ones are limits, so they double. */
   number(node) {
     if (!ts.isNumericLiteral(node)) return none
     const value = Number(node.text)
@@ -187,7 +187,7 @@ function swapSteps(text: string): string {
   return text.endsWith('++') ? text.replace(/\+\+$/, '--') : text.replace(/--$/, '++')
 }
 
-/** What has no effect at run time. */
+/** Syntax without an effect at run time. */
 function isOfTypes(node: ts.Node): boolean {
   return (
     ts.isTypeNode(node) ||
@@ -199,7 +199,7 @@ function isOfTypes(node: ts.Node): boolean {
   )
 }
 
-/** All mutations of a file's text, in the order of the text. */
+/** All mutations of a file's text, in order. */
 export function mutationsOf(file: string, text: string): Mutation[] {
   const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true)
   const found = new Map<string, Mutation>()

@@ -1,4 +1,4 @@
-// npm run test:mutants -- [--seed 1] [--count 300 | --all] [--file plugin/http/needs.ts]…
+// npm run test:mutants -- [--seed 1] [--count 300 | --all] [--file plugin/http/reach.ts]…
 import { readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -23,7 +23,7 @@ const { values } = parseArgs({
 const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '')
 const texts = new Map<string, string>()
 
-/** As it was when it was read first: the tree may be worked on meanwhile. */
+/** The text as first read: the file may be edited during the run. */
 function read(file: string): string {
   const text = texts.get(file) ?? readFileSync(join(root, file), 'utf8')
   texts.set(file, text)
@@ -40,7 +40,7 @@ function sample(): Mutation[] {
   const all = (named.length > 0 ? named : inScope).flatMap((file) => mutationsOf(file, read(file)))
   const old = named.length > 0 ? [] : outdated(all)
   for (const { file, original } of old) {
-    console.log(`The list of equivalents has an entry that fits nothing: ${file}: ${original}`)
+    console.log(`The list of equivalents has an entry that matches nothing: ${file}: ${original}`)
   }
   return values.all ? all : createRandom(Number(values.seed)).shuffle(all).slice(0, Number(values.count))
 }
@@ -52,7 +52,7 @@ process.on('exit', () => {
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(130))
 sandboxes.push(createSandbox(root), createSandbox(root))
 
-/** Gives each sandbox one item after another. */
+/** Distributes the items over the sandboxes. */
 async function share<T>(items: readonly T[], work: (item: T, sandbox: Sandbox) => Promise<void>): Promise<void> {
   const queue = [...items]
   await Promise.all(

@@ -10,17 +10,17 @@ export interface TestRun {
 
 export type Sandbox = ReturnType<typeof createSandbox>
 
-/** Of the tree: what no test needs, or what is linked instead. */
+/** Folders that no test needs, or that are linked instead of copied. */
 const left = /(^|\/)(node_modules|dist|data|\.git|\.tap|shots)$/
 
 /**
- * A copy of the tree below a temporary folder, in which files can be broken and tests run. `close()` ends what runs in
- * it and deletes it; it is synchronous, so that it can run when the process exits.
+ * A copy of the tree in a temporary folder, in which files can be broken and tests run. `close()` ends what runs in it
+ * and deletes it; it is synchronous, so that it can run when the process exits.
  */
 export function createSandbox(root: string) {
   const folder = mkdtempSync(join(tmpdir(), 'fastify-authenticate-mutants-'))
   const running = new Set<ChildProcess>()
-  // Tests and tsx leave their temporary files here, so that they go with the copy.
+  // Tests and tsx leave their temporary files here, so that they are deleted with the copy.
   const temporary = join(folder, 'tmp')
   cpSync(root, folder, { recursive: true, filter: (from) => !left.test(relative(root, from)) })
   mkdirSync(temporary)
@@ -30,14 +30,14 @@ export function createSandbox(root: string) {
     folder,
     write: (file: string, text: string): void => writeFileSync(join(folder, file), text),
 
-    /** Runs one test file until it ends, or until its first assertion that fails. */
+    /** Runs one test file until it ends, or until its first assertion fails. */
     run(test: string, limitMs: number): Promise<TestRun> {
       const begun = performance.now()
       const child = spawn(process.execPath, ['--import', 'tsx', test], {
         cwd: folder,
-        // A group of its own: what the test starts ends with it, and Ctrl-C reaches only the driver.
+        // Its own process group: what the test starts ends with it, and Ctrl-C reaches only the driver.
         detached: true,
-        // Tap's own limit would make every test of a busy machine fail.
+        // tap's own limit would make tests fail on a busy machine.
         env: { ...process.env, TMPDIR: temporary, TAP_BAIL: '1', TAP_TIMEOUT: '600' },
         stdio: ['ignore', 'pipe', 'ignore']
       })
@@ -67,7 +67,7 @@ export function createSandbox(root: string) {
   }
 }
 
-/** Whether a TAP stream has a failed assertion that is neither skipped nor to be done. */
+/** Whether a TAP stream has a failed assertion that is neither skipped nor todo. */
 export function hasFailure(tap: string): boolean {
   const failures = tap.match(/^ *not ok .*\n/gm) ?? []
   return failures.some((line) => !/# (skip|todo)/i.test(line))

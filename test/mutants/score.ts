@@ -1,6 +1,6 @@
 import type { Mutation } from './mutations.ts'
 
-/** What became of a mutation. `compiler`: no test failed, but the types do not allow it. */
+/** The outcome for a mutation. `compiler`: no test failed, but the types do not allow it. */
 export type Fate = 'tests' | 'time' | 'compiler' | 'survived' | 'equivalent'
 
 export interface Tried {
@@ -8,7 +8,7 @@ export interface Tried {
   readonly fate: Fate
 }
 
-/** Percent of the mutations that mean something. */
+/** Percent of the mutations that have an effect. */
 export const goal = 97
 
 export function scoreOf(tried: readonly Tried[]) {

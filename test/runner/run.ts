@@ -1,4 +1,5 @@
-// node --import tsx test/runner/run.ts [--fast] [--group logic|stores|browser] [--coverage] [--jobs 3] [--timeout 300] [FILE…]
+// node --import tsx test/runner/run.ts [--fast] [--group logic|stores|browser] [--coverage] [--jobs 3]
+//   [--timeout 300] [FILE…]
 import { rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'

@@ -1,4 +1,4 @@
-// npm run test:watch [-- FILE…]: runs the fast tests (or these files) again whenever something that they import changes.
+// npm run test:watch [-- FILE…]: runs each fast test, or each of these files, when a file that it imports changes.
 import { watch } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { importedBy, testFiles } from './test-files.ts'

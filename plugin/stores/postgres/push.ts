@@ -78,7 +78,7 @@ export function createPush(
     retryAfter = Math.min(retryAfter * 2, retryMs.longest)
   }
 
-  /** Firewalls drop idle connections without telling either end. */
+  /** Firewalls drop idle connections without notifying either end. */
   async function probe(): Promise<void> {
     const client = held
     if (client === undefined) return

@@ -1,28 +1,13 @@
 import { setTimeout } from 'node:timers/promises'
 import { callTimeoutMs } from '../call-timeout.ts'
 import { kindOf, factoryOptionError } from '../factory-options.ts'
+import type { SqliteDatabase } from './database.ts'
 import { isBusy, timeoutError } from './errors.ts'
 import { transaction } from './transaction.ts'
-import { createWriteQueue } from './write-queue.ts'
-
-type Bindings = Record<string, string | number | null>
-
-export interface SqliteStatement {
-  run(bindings: Bindings): { changes: number | bigint }
-  get(bindings: Bindings): unknown
-  all(bindings: Bindings): unknown[]
-}
-
-/** The methods that the store calls: the `DatabaseSync` of `node:sqlite` or of `@photostructure/sqlite` has them. */
-export interface SqliteDatabase {
-  exec(sql: string): void
-  prepare(sql: string): SqliteStatement
-}
+import { createWriteQueue, type Attempt } from './write-queue.ts'
 
 /** The longest pause before the next try for the lock. Random, so that processes do not try in step. */
 const retryMs = 2
-
-export type Attempt<T> = { readonly result: T } | { readonly busy: unknown }
 
 interface DriverOptions {
   /** How long a call waits for its turn. Tests shorten it. */

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
 import { UnusableStoreError } from '../session-store.ts'
-import type { SqliteDatabase } from './driver.ts'
+import type { SqliteDatabase } from './database.ts'
 
 /** The path of the connection's main database; empty for one in memory. */
 export function pathOf(database: SqliteDatabase): string {

@@ -18,7 +18,7 @@ export function checkPrefix(prefix: unknown = written): string {
   })
 }
 
-/** The statement, for the tables, indexes and columns of this prefix. */
+/** The statement with the tables, indexes and columns of this prefix. */
 export function withPrefix(sql: string, prefix: string): string {
   return sql.replaceAll(/\bauth_/g, `${prefix}_`)
 }

@@ -1,5 +1,5 @@
 import { UnusableStoreError } from '../session-store.ts'
-import type { SqliteDatabase } from './driver.ts'
+import type { SqliteDatabase } from './database.ts'
 import { isBusy } from './errors.ts'
 import { withPrefix } from './prefix.ts'
 import { toNumber } from './rows.ts'

@@ -1,11 +1,11 @@
-import type { SqliteDatabase, SqliteStatement } from './driver.ts'
+import type { SqliteDatabase, SqliteStatement } from './database.ts'
 import { withPrefix } from './prefix.ts'
 
 /** The subject `:sub` under each of `:issuers` (a JSON array), with its record if it has one. */
 const ofSubjects = `json_each(:issuers) AS issuers
   LEFT JOIN auth_subjects AS subjects ON subjects.sub = :sub AND subjects.issuer = issuers.value`
 
-/** Their live sessions. Reads only those from the index, and none that was revoked or has expired. */
+/** Their live sessions. Reads only those from the index, not the revoked and the expired ones. */
 const liveSessions = `${ofSubjects}
   CROSS JOIN auth_sessions AS sessions INDEXED BY auth_sessions_open ON sessions.revoked_until IS NULL
     AND sessions.sub = :sub AND sessions.issuer = issuers.value AND sessions.counter = coalesce(subjects.counter, 0)

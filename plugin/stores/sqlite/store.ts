@@ -1,7 +1,7 @@
 import { maxBatch, wholeMilliseconds } from '../session-store.ts'
 import type { CompareAndSetResult, Revocation, SessionStore } from '../session-store.ts'
 import { createDriver } from './driver.ts'
-import type { SqliteDatabase, SqliteStatement } from './driver.ts'
+import type { SqliteDatabase, SqliteStatement } from './database.ts'
 import { setUpError } from './errors.ts'
 import { createFileCheck, pathOf } from './file.ts'
 import { createRevocationLog } from './revocation-log.ts'

@@ -1,4 +1,4 @@
-import type { SqliteDatabase } from './driver.ts'
+import type { SqliteDatabase } from './database.ts'
 import { isInsideTransaction } from './errors.ts'
 
 interface Transaction<T> {

@@ -1,7 +1,10 @@
 import { setImmediate, setTimeout } from 'node:timers/promises'
-import type { Attempt, SqliteDatabase } from './driver.ts'
+import type { SqliteDatabase } from './database.ts'
 import { timeoutError } from './errors.ts'
 import { toNumber } from './rows.ts'
+
+/** What a try for the lock results in. */
+export type Attempt<T> = { readonly result: T } | { readonly busy: unknown }
 
 /** How long one transaction takes in further calls: meanwhile this process is blocked. */
 const batchMs = 10

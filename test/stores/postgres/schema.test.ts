@@ -91,8 +91,8 @@ t.test('migrate()', { skip }, async (t) => {
       await pool.query(`INSERT INTO ${schema}.auth_schema (step, usable_from) VALUES ('999-changed', '999-changed')`)
       const store = newStore(pool, { schema })
       const message =
-        'the PostgreSQL schema "newer" has the step "999-changed", which needs code that knows the step "999-changed": ' +
-        'this version of fastify-authenticate knows the steps up to "004-functions"; update it'
+        'the PostgreSQL schema "newer" has the step "999-changed", which needs code that knows the step ' +
+        '"999-changed": this version of fastify-authenticate knows the steps up to "004-functions"; update it'
       await t.rejects(store.prepare!(), { name: 'UnusableStoreError', message })
       await t.rejects(store.find('a'), { message }, 'calls reject too')
     }

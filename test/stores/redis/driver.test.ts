@@ -56,7 +56,7 @@ t.test('prepare() connects a client of ioredis that has `lazyConnect`', skipWith
 
 for (const kind of kinds) {
   t.test(
-    `prepare() over ${kind} resolves to the time of Redis, read anew for each call`,
+    `prepare() over ${kind} resolves to the time of Redis, read again for each call`,
     skipWithoutRedis,
     async (t) => {
       const { admin, connect } = await serve(t)
