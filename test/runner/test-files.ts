@@ -4,8 +4,9 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** What starts a process, a database or a browser. */
-const slowImports = /^(node:child_process|node:worker_threads|playwright-core)$/
+/** What starts a process or a browser, or opens a database. */
+const slowImports =
+  /^(node:child_process|node:worker_threads|playwright-core|test\/fixtures\/sqlite\.ts|example-server\/database\/.*)$/
 
 /** Longest first, so that the last file to end is a short one. A file that is not listed comes after these. */
 const longest = [
