@@ -1,5 +1,5 @@
 import { Type, TypeGuard, type TSchema } from '@sinclair/typebox'
-import { withDefaults } from './defaults.ts'
+import { withDefaults } from './with-defaults.ts'
 import { optionError } from './option-error.ts'
 import { object, tokenType, whole } from './shape.ts'
 

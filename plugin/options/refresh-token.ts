@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { withDefaults } from './defaults.ts'
+import { withDefaults } from './with-defaults.ts'
 import { optionError } from './option-error.ts'
 import { fn, object, whole } from './shape.ts'
 

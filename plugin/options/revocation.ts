@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { withDefaults } from './defaults.ts'
+import { withDefaults } from './with-defaults.ts'
 import { object, oneOf, whole } from './shape.ts'
 
 const staleValues = ['accept', 'refuse'] as const

@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { withDefaults } from './defaults.ts'
+import { withDefaults } from './with-defaults.ts'
 import { falseOr, object, oneOf } from './shape.ts'
 
 const protectValues = ['declared', 'all'] as const

@@ -6,6 +6,7 @@ import type { KeySource } from './key-source.ts'
 import { createLocalVerifier, type ParsedToken } from './local-verifier.ts'
 import { createPrepare } from './prepared-token.ts'
 import type { TrustedIssuer } from './trusted-issuer.ts'
+import { createEnsureKey } from './unknown-kid.ts'
 import { UnverifiedToken } from './unverified-token.ts'
 import { createVerifiedTokens } from './verified-tokens.ts'
 
@@ -36,6 +37,11 @@ export function createAccessTokens(parts: AccessTokensParts) {
   const local = createLocalVerifier({ policy, type, matchesSchema, keys })
   const verified = createVerifiedTokens({ cacheSize, clockToleranceSeconds, clock, nodeClock })
   const trusted = new Map<unknown, TrustedIssuer>(trustedIssuers.map((other) => [other.issuer, other]))
+  const ensureKey = createEnsureKey<ParsedToken>({
+    keys,
+    hasKey: local.hasKey,
+    claimsToBeOurs: ({ token }) => claimedIssuer(token) === issuer
+  })
   keys.onRetire(() => verified.clear())
 
   return {
@@ -138,19 +144,6 @@ export function createAccessTokens(parts: AccessTokensParts) {
    */
   function verifyIgnoringExpiry(token: UnverifiedToken): AccessToken {
     return localAccessToken(local.check(local.parse(token), { now: clock(), allowExpired: true }))
-  }
-
-  /**
-   * Reloads the keys when a token's key is not known. If that fails, a token that claims to be ours may be valid.
-   * @throws AuthError AUTH_KEYS_UNAVAILABLE
-   */
-  async function ensureKey(parsed: ParsedToken): Promise<void> {
-    if (local.hasKey(parsed)) return
-    await keys.reloadForUnknownKid()
-    const isUncertain = !local.hasKey(parsed) && keys.hasFailed() && claimedIssuer(parsed.token) === issuer
-    if (isUncertain) {
-      throw refusal('AUTH_KEYS_UNAVAILABLE', 'no key matches alg and kid, and the last load of "keys" failed')
-    }
   }
 
   function trustedIssuerOf(token: UnverifiedToken): TrustedIssuer | null {

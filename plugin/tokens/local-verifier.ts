@@ -4,6 +4,7 @@ import { checkHeader, createHeaders, mediaTypes, type ReadHeader } from './heade
 import { assertStrict } from './jws.ts'
 import type { KeySource } from './key-source.ts'
 import type { Signer } from './signer.ts'
+import { noMatchingKey } from './unknown-kid.ts'
 import type { UnverifiedToken } from './unverified-token.ts'
 
 /** A token and its header. Nothing in it has been verified yet. */
@@ -34,7 +35,7 @@ export function createLocalVerifier({ policy, type, matchesSchema, keys }: Local
   function signedClaims(parsed: ParsedToken, types: ReadonlySet<string> | null): Record<string, unknown> {
     const { token, read } = parsed
     const candidates = candidatesOf(parsed)
-    if (candidates.length === 0) throw refusal('AUTH_INVALID_TOKEN', 'no key matches alg and kid')
+    if (candidates.length === 0) throw noMatchingKey()
     if (!read.isKnown) checkHeader(read.header, types)
     for (const signer of candidates) {
       const claims = signer.verify(token.text)

@@ -7,7 +7,7 @@ export function isInScope(file: string): boolean {
   return (
     file.startsWith('plugin/') &&
     file.endsWith('.ts') &&
-    !/^plugin\/stores\/(sqlite|redis|postgres|contract)\b/.test(file)
+    !/^plugin\/stores\/(sqlite|redis|postgres|contract|call-timeout)\b/.test(file)
   )
 }
 
@@ -93,6 +93,7 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
   ],
   'plugin/tokens/encoded-length.ts': ['http/sign-in'],
   'plugin/tokens/local-verifier.ts': ['tokens/access-tokens', 'tokens/header', 'tokens/jws', 'http/sign-out'],
+  'plugin/tokens/unknown-kid.ts': ['tokens/key-source', 'tokens/access-tokens'],
   'plugin/tokens/signer.ts': ['tokens/encoded-length', 'tokens/access-tokens'],
   'plugin/tokens/key.ts': ['tokens/key', 'tokens/secret', 'tokens/keyring'],
   'plugin/tokens/key-material.ts': ['tokens/key', 'tokens/secret'],

@@ -1,0 +1,32 @@
+import { refusal, type AuthError } from '../errors.ts'
+import type { KeySource } from './key-source.ts'
+
+export interface UnknownKidParts<Token> {
+  readonly keys: Pick<KeySource, 'reloadForUnknownKid' | 'hasFailed'>
+  /** Whether a key in use matches the token's header. */
+  readonly hasKey: (token: Token) => boolean
+  /** By its `iss`, which is not verified yet. */
+  readonly claimsToBeOurs: (token: Token) => boolean
+}
+
+/**
+ * What happens when no key in use matches a local token's `kid` and `alg`: the keys are reloaded, because another
+ * server may sign with a new one already. If that fails, a token that claims to be ours may be valid: 503, not 401.
+ * Any other token without a key is refused by the verifier with {@link noMatchingKey}. The keys of trusted issuers are
+ * in `remote-keys.ts`.
+ */
+export function createEnsureKey<Token>({ keys, hasKey, claimsToBeOurs }: UnknownKidParts<Token>) {
+  /** @throws AuthError AUTH_KEYS_UNAVAILABLE */
+  return async function ensureKey(token: Token): Promise<void> {
+    if (hasKey(token)) return
+    await keys.reloadForUnknownKid()
+    const isUncertain = !hasKey(token) && keys.hasFailed() && claimsToBeOurs(token)
+    if (isUncertain) {
+      throw refusal('AUTH_KEYS_UNAVAILABLE', 'no key matches alg and kid, and the last load of "keys" failed')
+    }
+  }
+}
+
+export function noMatchingKey(): AuthError {
+  return refusal('AUTH_INVALID_TOKEN', 'no key matches alg and kid')
+}
