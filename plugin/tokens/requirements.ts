@@ -53,7 +53,9 @@ export function checkRequirements(needs: unknown, name = 'needs'): Requirements 
   }
   assertKnown(needs, [...lists, 'optional'])
   assertDefined(needs)
-  const { optional = false, ...given } = needs as Partial<Record<List | 'optional', unknown>>
+  // Not copied: a copy would lack the members that a prototype has, and would let every user in.
+  const given = needs as Partial<Record<List | 'optional', unknown>>
+  const { optional = false } = given
   if (typeof optional !== 'boolean') throw new TypeError('"optional" must be true or false')
   for (const list of lists) checkList(list, given[list])
   const { scopes = [], roles = [], issuers = null } = given as Partial<Requirements>

@@ -119,6 +119,10 @@ t.test('assertSatisfies() requires all scopes, one of the roles and our own issu
     [{ scopes: ['a'], roles: ['admin'] }, 'a', ['user'], role],
     [{ scopes: ['a'], roles: ['admin'] }, 'b', ['user'], scoped('a')],
     [{ scopes: ['a'], optional: true }, 'b', undefined, scoped('a')],
+    // A class or a shared base may define the members on its prototype.
+    [Object.create({ scopes: ['a'] }), 'b', undefined, scoped('a')],
+    [Object.create({ scopes: ['a'] }), 'a', undefined, passed],
+    [Object.create({ roles: ['admin'] }, { scopes: { value: ['a'] } }), 'a', ['user'], role],
     [{ issuers: [issuer] }, undefined, undefined, passed],
     [
       { issuers: ['https://other.example.com'] },
