@@ -37,7 +37,7 @@ What it means: 10 % of the bare route is about 1 µs. For a token seen before, t
 0.4 µs; the rest is cache misses on the claims of 100 tokens. For a token not seen before, the signature check
 dominates.
 
-Directly against each other:
+The plugin directly against \`@fastify/jwt\`:
 
 ${comparisons(protectedRoute.direct)}
 
@@ -123,11 +123,11 @@ own benchmarks use 100 connections).
 The figure is the CPU time of the server's process per request, all its threads included. It is measured in short
 bursts. Each burst is compared with the bursts of the bare route directly before and after it, which receives the
 same bytes. The published figure is the median of these ratios: on a noisy machine, ratios are stable where times
-are not. Each ratio is shown with its interquartile range. It is not the quotient of the two times beside it, which
-are medians of their own. Two runs of the same program differ by about 3 % (JIT variance); treat smaller differences
+are not. Each ratio is shown with its interquartile range. It is not the quotient of the two times beside it: each
+time is a median by itself. Two runs of the same program differ by about 3 % (JIT variance); treat smaller differences
 as noise.
 
-Two settings apply to all processes, because their absence would affect some processes and not others:
+Two settings apply to all processes, because without them some processes would be affected and others not:
 
 - \`--no-memory-reducer\`: V8 would otherwise collect garbage while a process waits for its turn, which a server
   under load never does.

@@ -24,7 +24,7 @@ function startNode(port: number, { isFirst }: { isFirst: boolean }) {
   return { child, ended: once(child, 'exit').then(([code]) => code as number | null) }
 }
 
-/** Runs three nodes on one machine over the configured database. If one ends, all end. Resolves to the exit code. */
+/** Runs three nodes on one machine, with the configured database. If one ends, all end. Resolves to the exit code. */
 async function run(): Promise<number> {
   const { port } = readConfig()
   if (port > maxPort - nodeCount + 1) {

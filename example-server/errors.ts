@@ -1,4 +1,4 @@
-/** Everything that this server itself refuses. The codes of the plugin begin with `AUTH_`. */
+/** The refusals of this server itself. The codes of the plugin begin with `AUTH_`. */
 const appErrors = {
   PASSWORD_COMMON: { status: 400, message: 'This password is too common' },
   LOGIN_FAILED: { status: 401, message: 'The username or the password is wrong' },

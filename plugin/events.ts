@@ -2,7 +2,7 @@ import type { RefusalCode } from './errors.ts'
 
 /**
  * What happened, for logs, metrics and alarms. No event holds a token, a secret or a hash. `sub` and `sessionId` are
- * present only if they are certain, by a good signature or mac.
+ * present only if a valid signature or mac proves them.
  */
 export type AuthEvent =
   /** A session was started. */
@@ -26,7 +26,7 @@ export type AuthEvent =
   | { readonly type: 'refresh-coalesced'; readonly sub: string; readonly sessionId: string; readonly streak: number }
   /** An old refresh token came back, and the session is ended. Raise an alarm. */
   | { readonly type: 'refresh-token-reused'; readonly sub: string; readonly sessionId: string }
-  /** A session was ended, here or by another process. Close what it has open. */
+  /** A session was ended, here or by another process. Close its sockets. */
   | { readonly type: 'session-revoked'; readonly sessionId: string; readonly reason: RevocationReason }
   /** A refresh token was newer than its row: the store has lost writes. */
   | { readonly type: 'store-rolled-back'; readonly sub: string; readonly sessionId: string }
@@ -47,7 +47,7 @@ export type AuthEvent =
   | { readonly type: 'clock-skew'; readonly skewMs: number; readonly compensated: boolean }
   /**
    * The store's revocation log has not been read for `maxStalenessSeconds`, or is read again. `silentMs` is the time
-   * since the last reading, `Infinity` before the first.
+   * since the log was last read, `Infinity` before the first time.
    */
   | { readonly type: 'revocation-log-stale' | 'revocation-log-recovered'; readonly silentMs: number }
   /** An async `keys` returned a valid list, which is now in use. */

@@ -28,11 +28,11 @@ const doors = /^plugin\/(index|stores\/[\w-]+)\.ts$/
 const rules: Record<string, (found: Import) => boolean> = {
   'imports go down only': ({ from, to }) =>
     !to.startsWith('plugin/') || !from.startsWith('plugin/') || (floorOf(to) >= floorOf(from) && floorOf(from) >= 0),
-  'tokens and stores do not know each other': ({ from, to }) =>
+  'tokens/ and stores/ do not import each other': ({ from, to }) =>
     !strangers.some(
       ([one, other]) => (from.startsWith(one) && to.startsWith(other)) || (from.startsWith(other) && to.startsWith(one))
     ),
-  'only stores and index.ts know a store, the others its contract': ({ from, to }) =>
+  'only stores/ and index.ts import a store, other files its contract': ({ from, to }) =>
     !to.startsWith('plugin/stores/') ||
     to === contract ||
     !from.startsWith('plugin/') ||
@@ -40,11 +40,11 @@ const rules: Record<string, (found: Import) => boolean> = {
     from === 'plugin/index.ts',
   'the plugin imports nothing from outside its folder': ({ from, to }) =>
     !from.startsWith('plugin/') || to.startsWith('plugin/') || !/^(test|example-server|bench|docs)\//.test(to),
-  'the example server comes in by the doors': ({ from, to }) =>
+  'the example server imports only public entries': ({ from, to }) =>
     !/^(example-server\/|test\/example-server)/.test(from) || !to.startsWith('plugin/') || doors.test(to),
-  'one file runs @fastify/jwt': ({ from, to, typeOnly }) =>
+  'one file imports @fastify/jwt': ({ from, to, typeOnly }) =>
     to !== '@fastify/jwt' || typeOnly || from === 'plugin/tokens/signer.ts' || !from.startsWith('plugin/'),
-  'one file runs @fastify/cookie': ({ from, to, typeOnly }) =>
+  'one file imports @fastify/cookie': ({ from, to, typeOnly }) =>
     to !== '@fastify/cookie' || typeOnly || from === 'plugin/http/cookie-serializer.ts' || !from.startsWith('plugin/'),
   'only http knows cookies, requests and replies': ({ from, to, typeOnly }) =>
     !from.startsWith('plugin/') ||
@@ -65,7 +65,7 @@ const imports = sources.flatMap((file) => importsOf(file))
 
 for (const [name, rule] of Object.entries(rules)) t.test(name, async (t) => t.strictSame(violations(imports, rule), []))
 
-t.test('the rules find what breaks them', async (t) => {
+t.test('the rules about imports detect violations', async (t) => {
   const broken: [keyof typeof rules, string, string][] = [
     ['imports go down only', 'plugin/errors.ts', 'import { optionError } from "./options/option-error.ts"'],
     ['imports go down only', 'plugin/tokens/x.ts', 'import type { Sessions } from "../sessions/sessions.ts"'],
@@ -74,13 +74,17 @@ t.test('the rules find what breaks them', async (t) => {
     ['imports go down only', 'plugin/nowhere/x.ts', 'import "../errors.ts"'],
     ['imports go down only', 'plugin/errors.ts', 'import "./nowhere/x.ts"'],
     [
-      'tokens and stores do not know each other',
+      'tokens/ and stores/ do not import each other',
       'plugin/tokens/x.ts',
       'import type { SessionRow } from "../stores/store.ts"'
     ],
-    ['tokens and stores do not know each other', 'plugin/stores/x.ts', 'import { derive } from "../tokens/secret.ts"'],
     [
-      'only stores and index.ts know a store, the others its contract',
+      'tokens/ and stores/ do not import each other',
+      'plugin/stores/x.ts',
+      'import { derive } from "../tokens/secret.ts"'
+    ],
+    [
+      'only stores/ and index.ts import a store, other files its contract',
       'plugin/sessions/x.ts',
       'import { memoryStore } from "../stores/memory.ts"'
     ],
@@ -90,20 +94,20 @@ t.test('the rules find what breaks them', async (t) => {
       'import { config } from "../../example-server/config.ts"'
     ],
     [
-      'the example server comes in by the doors',
+      'the example server imports only public entries',
       'example-server/app.ts',
       'import { refusal } from "../plugin/errors.ts"'
     ],
     [
-      'the example server comes in by the doors',
+      'the example server imports only public entries',
       'test/example-server.test.ts',
       'import { decide } from "../plugin/sessions/rotation.ts"'
     ],
-    ['one file runs @fastify/jwt', 'plugin/http/x.ts', 'import jwt from "@fastify/jwt"'],
-    ['one file runs @fastify/jwt', 'plugin/http/x.ts', 'import "@fastify/jwt"'],
-    ['one file runs @fastify/jwt', 'plugin/http/x.ts', 'import { type A, b } from "@fastify/jwt"'],
-    ['one file runs @fastify/jwt', 'plugin/http/x.ts', 'await import("@fastify/jwt")'],
-    ['one file runs @fastify/cookie', 'plugin/tokens/signer.ts', 'import cookie from "@fastify/cookie"'],
+    ['one file imports @fastify/jwt', 'plugin/http/x.ts', 'import jwt from "@fastify/jwt"'],
+    ['one file imports @fastify/jwt', 'plugin/http/x.ts', 'import "@fastify/jwt"'],
+    ['one file imports @fastify/jwt', 'plugin/http/x.ts', 'import { type A, b } from "@fastify/jwt"'],
+    ['one file imports @fastify/jwt', 'plugin/http/x.ts', 'await import("@fastify/jwt")'],
+    ['one file imports @fastify/cookie', 'plugin/tokens/signer.ts', 'import cookie from "@fastify/cookie"'],
     [
       'only http knows cookies, requests and replies',
       'plugin/sessions/x.ts',
@@ -137,7 +141,7 @@ t.test('the rules find what breaks them', async (t) => {
   t.ok(imports.length > 150 && plugin.length > 30, 'and there was something to look at')
 })
 
-t.test('no file imports itself through others', async (t) => {
+t.test('there are no circular imports', async (t) => {
   t.strictSame(
     circlesIn([
       ...importsOf('a.ts', 'import "./b.ts"; import "./d.ts"'),
@@ -150,7 +154,7 @@ t.test('no file imports itself through others', async (t) => {
   t.strictSame(circlesIn(imports.filter(({ from }) => !from.startsWith('test/'))), [])
 })
 
-t.test('no file is a drawer', async (t) => {
+t.test('no file or folder has a catch-all name such as utils or helpers', async (t) => {
   const drawer = /(^|[/-])(utils?|helpers?|common|core|types|misc|shared)(\.ts$|\/|\.test\.ts$)/
   const isDrawer = (file: string) => drawer.test(file) && !file.startsWith('test/types')
   t.strictSame(sources.filter(isDrawer), [])
@@ -204,7 +208,7 @@ function hasManyParameters(node: ts.Node): node is ts.FunctionLikeDeclaration {
   return parameters.length > 2 && parameters.every(({ type, initializer }) => type ?? initializer)
 }
 
-t.test('the rule about parameters finds what breaks it', async (t) => {
+t.test('the rule about parameters detects violations', async (t) => {
   const breaks = (text: string) => nodesOf(parse('x.ts', text)).some(hasManyParameters)
   t.ok(breaks('function f(a: A, b = 1, c?: C) {}'))
   t.ok(breaks('class A { constructor(a: A, b: B, c: C) {} }'))

@@ -7,13 +7,13 @@ import { readResults } from '../bench/results.ts'
 
 const burst = (cpuMicros: number, operations = 1): Burst => ({ operations, cpuMicros, wallMicros: 2 * cpuMicros })
 
-t.test('median() is the middle one, or the mean of the two in the middle', async (t) => {
+t.test('median() returns the middle value, or the mean of the two middle ones', async (t) => {
   t.equal(median([9, 1, 5]), 5)
   t.equal(median([9, 1, 5, 6]), 5.5)
   t.throws(() => median([]), RangeError)
 })
 
-t.test('alternate() has a burst of the reference before and after each of the subject', async (t) => {
+t.test('alternate() measures a burst of the reference before and after each burst of the subject', async (t) => {
   const order: string[] = []
   const workload = (name: string) => ({
     burst: async () => {
@@ -25,24 +25,27 @@ t.test('alternate() has a burst of the reference before and after each of the su
   t.same(order, ['reference', 'subject', 'reference', 'subject', 'reference'])
 })
 
-t.test('compare() holds where the machine becomes slower, whatever the lengths of the bursts', async (t) => {
-  // Twice the reference, on a machine that takes longer from burst to burst.
-  const { ratio, bursts } = compare([
-    [burst(100, 10), burst(44, 2), burst(12), burst(26), burst(14)],
-    [burst(50), burst(110), burst(60)]
-  ])
-  t.same(ratio, { cpuMicros: 2, wallMicros: 2 })
-  t.equal(bursts, 3)
-})
+t.test(
+  'compare() returns the same ratio while the machine becomes slower, whatever the lengths of the bursts',
+  async (t) => {
+    // Twice the reference, on a machine that takes longer from burst to burst.
+    const { ratio, bursts } = compare([
+      [burst(100, 10), burst(44, 2), burst(12), burst(26), burst(14)],
+      [burst(50), burst(110), burst(60)]
+    ])
+    t.same(ratio, { cpuMicros: 2, wallMicros: 2 })
+    t.equal(bursts, 3)
+  }
+)
 
-t.test('compare() takes no single burst for the figure', async (t) => {
+t.test('compare() is not affected by a single outlier', async (t) => {
   const { ratio, subject } = compare([[burst(1), burst(2), burst(1), burst(900), burst(1), burst(2), burst(1)]])
   t.equal(ratio.cpuMicros, 2)
   t.equal(subject.cpuMicros, 2)
 })
 
 t.test(
-  'goalsOf() finds every figure in the results that are here, and says which are missed, and by how much',
+  'goalsOf() finds the figure of every goal in bench/results.json, and outcomeOf() says by how much it is missed',
   async (t) => {
     const goals = goalsOf(readResults())
     t.ok(goals.every(({ value }) => Number.isFinite(value)))
@@ -63,7 +66,7 @@ t.test('describePerformance() and drawPerformance() show each comparison and eac
   t.notMatch(text, /undefined|NaN/)
 })
 
-t.test('drawChart() draws longer bars for more, and text as text', async (t) => {
+t.test('drawChart() draws longer bars for larger values, and escapes text', async (t) => {
   const widths = [
     ...drawChart('a < b', [
       { label: '<one>', value: 2, own: true },

@@ -1,6 +1,6 @@
 import rateLimit from '@fastify/rate-limit'
 
-/** The networks that a client calls from, by what one customer of a provider has. */
+/** The smallest and the largest network around a client's address that one customer of a provider has. */
 export interface Network {
   /** The IPv4 address, or the /64 network of the IPv6 address: the least that one customer has. */
   readonly address: string

@@ -132,7 +132,7 @@ export function createSession() {
     }
   }
 
-  /** Refreshes once a period, however many tabs are open. Resolves to whether the session continues. */
+  /** Refreshes once per access token, however many tabs are open. Resolves to whether the session continues. */
   async function renew() {
     const before = access.exp
     return await inTurn(async () => {
@@ -159,7 +159,7 @@ export function createSession() {
     }
     // The cookie has been replaced since the request was sent, so the session is alive.
     if (errorOf(response).code === 'AUTH_REFRESH_SUPERSEDED') return true
-    // A later call of `identify()` knows better.
+    // A later call of `identify()` has newer information.
     if (latest === before) setUser(null)
     return false
   }

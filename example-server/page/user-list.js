@@ -18,7 +18,8 @@ import { showStatus } from './status.js'
  */
 
 /**
- * A list of the user that the server keeps. It is read again after each change and whenever the window gets the focus.
+ * A list that belongs to the user and is kept on the server. It is loaded again after each change, and whenever the
+ * window gets the focus.
  * @template Row
  * @param {UserListOptions<Row>} options
  */

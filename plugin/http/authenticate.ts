@@ -26,8 +26,8 @@ export interface AuthenticatorParts {
 
 /**
  * Authenticates a request and sets `request.user` and `request.auth`. `null` means done: most callers present a token
- * that is in the cache, and a promise would cost more than its check. Any other caller is a promise of the user, or of
- * `null` if the requirements are optional; it rejects with the refusal.
+ * that is in the cache, and a promise would cost more than its check. For any other caller, returns a promise of the
+ * user, or of `null` if the requirements are optional; the promise rejects with the refusal.
  */
 export type Authenticate = (request: FastifyRequest, requirements: Requirements) => Promise<User | null> | null
 
@@ -97,7 +97,7 @@ export function createAuthenticate(parts: AuthenticatorParts): Authenticate {
 
 interface Attempt {
   readonly credentials: Credentials
-  /** The token if it has verified before: it may be revoked since, or insufficient here. */
+  /** The token if it was verified before. It may have been revoked since, or lack what is required here. */
   readonly cached: AccessToken | null
   readonly requirements: Requirements
 }

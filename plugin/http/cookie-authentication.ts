@@ -54,7 +54,7 @@ export function createCookieAuthentication({
     const chosen = areTooMany ? null : await chooseAccessCookie(access, { accessTokens, revocations })
     if (chosen === null) {
       sessionCookies.clearEverywhere(request, ['access'])
-      throw refusal('AUTH_INVALID_TOKEN', 'several access cookies were sent, and none of them counts')
+      throw refusal('AUTH_INVALID_TOKEN', 'none of several access cookies is valid, or they name different sessions')
     }
     const verified = values.length > 1 ? accessTokens.fromCache(chosen.text, requirements.issuers) : cached
     return await byAccessCookie(request, { token: chosen, cached: verified, requirements })

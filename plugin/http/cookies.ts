@@ -22,7 +22,7 @@ export type Cookies = ReturnType<typeof createCookies>
 
 const bothKinds: readonly CookieKind[] = ['access', 'refresh']
 
-/** The two cookies of a session. Those that clear have the same attributes as those that set. */
+/** The two cookies of a session. A cookie is cleared with the attributes that it was set with. */
 export function createCookies(
   { access, refresh, sameSite, domain, secure }: CookieSettings,
   serialize: CookieSerializer
@@ -35,7 +35,7 @@ export function createCookies(
     domain,
     path: '/'
   }))
-  /** Of an access cookie, without the token. */
+  /** The length of an access cookie without its token. */
   const attributesLength = serialize(access, '', { ...own, maxAge: maxAgeLimitSeconds }).length
   let turn = 0
 

@@ -23,7 +23,7 @@ export type Credentials =
   | Presented
   | Absent
   | Several
-  /** An `Authorization` of another scheme or shape. The client sent it on purpose, so the cookie is not read. */
+  /** An `Authorization` of another scheme. The client sent it on purpose, so the cookie is not read. */
   | { readonly kind: 'foreign' }
   | { readonly kind: 'malformed'; readonly detail: string }
 
@@ -42,7 +42,7 @@ const token68 = /^[\w.~+/-]+=*$/
 export function assertWellFormed(credentials: Credentials): asserts credentials is Presented | Absent | Several {
   switch (credentials.kind) {
     case 'foreign':
-      throw refusal('AUTH_NO_CREDENTIALS', 'the Authorization header has another scheme or shape')
+      throw refusal('AUTH_NO_CREDENTIALS', 'the scheme of the Authorization header is not Bearer')
     case 'malformed':
       throw refusal('AUTH_MALFORMED_CREDENTIALS', credentials.detail)
     case 'header':
@@ -65,7 +65,8 @@ const ambientScheme = /^(?:basic|digest|negotiate|ntlm)(?: |$)/i
 const bearer = /^bearer(?: +|$)/i
 
 /**
- * Reads the token from the header, and from the cookie only if there is no header of ours.
+ * Reads the token from the header. Reads the cookie only if there is no header, or one with a scheme that browsers send
+ * automatically.
  * @param cookieName `null` to read the header alone
  */
 export function readCredentials({ headers, rawHeaders }: RawRequest, cookieName: string | null): Credentials {
@@ -141,8 +142,8 @@ function trimBlanks(text: string): string {
 }
 
 /**
- * RFC 6265 §5.2. `trim()` would remove U+00A0 too, which browsers take as a part of the name: they would not enforce
- * `__Host-` for what is read as such here, and any subdomain could set it.
+ * RFC 6265 §5.2. Not `trim()`, which removes U+00A0 too. For browsers U+00A0 is a part of the name, so they do not
+ * enforce `__Host-` for such a cookie: any subdomain could set it, and it would be read here as ours.
  */
 function isBlank(character: string | undefined): boolean {
   return character === ' ' || character === '\t'

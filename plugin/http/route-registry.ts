@@ -28,7 +28,7 @@ subscribe('fastify.initialization', (message) => {
   applicationOf((message as { fastify: FastifyInstance }).fastify)
 })
 
-/** The registry of an application. If the application is older than this file, its earlier routes are missing. */
+/** The registry of an application. Routes that were declared before this file was loaded may be missing. */
 function applicationOf(instance: FastifyInstance): Application {
   const root = rootOf(instance)
   let application = applications.get(root)

@@ -12,7 +12,7 @@ const maxDistinctValues = 8
 export interface PresentedAccess {
   /** Without the tokens that name the issuer of another application. */
   readonly access: readonly UnverifiedToken[]
-  /** Whether there are such tokens. */
+  /** Whether the request has tokens that name the issuer of another application. */
   readonly isForeign: boolean
   /** Whether one name came with more than {@link maxDistinctValues} values. Only the first ones were read. */
   readonly areTooMany: boolean

@@ -6,7 +6,7 @@ const staleValues = ['accept', 'refuse'] as const
 
 /** How this process learns which sessions were revoked elsewhere. */
 export interface RevocationOptions {
-  /** Seconds between two readings of the store's revocation log, 1 to 3600. Default 1. */
+  /** Seconds between two polls of the store's revocation log, 1 to 3600. Default 1. */
   readonly pollSeconds?: number | undefined
   /**
    * The list of revocations is stale when the log has not been read for this many seconds. The event

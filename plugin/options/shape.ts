@@ -38,7 +38,7 @@ export const tokenType = Type.Union([Type.Literal(false), text, Type.Array(text,
 /** @throws TypeError that names the first option that does not match */
 export function checkShape(shape: TSchema, options: unknown): void {
   let error = Value.Errors(shape, options).First()
-  // A union's own message says less than the one about the branch that was meant: the branch whose error lies deeper.
+  // A union's own message is vague. If the error of its last branch lies deeper, that branch was meant.
   const deeper = error?.type === ValueErrorType.Union ? error.errors.at(-1)?.First() : undefined
   if (error && deeper && deeper.path.length > error.path.length) error = deeper
   if (error) throw optionError(error.path.slice(1).replaceAll('/', '.') || 'options', problemOf(error))

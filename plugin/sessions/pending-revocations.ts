@@ -4,14 +4,14 @@ const batchSize = 1000
 
 interface Pending {
   readonly entry: Revocation
-  /** The reading that had begun when the store confirmed the write. `null`: it must be written, perhaps again. */
+  /** The read of the log that had begun when the store confirmed the write. `null`: it must be written, or again. */
   writtenAt: number | null
 }
 
 export interface PendingRevocationsParts {
   /** Writes to the store's log. */
   readonly write: (entries: readonly Revocation[]) => Promise<unknown>
-  /** The number of the last reading of the log that has begun. */
+  /** The number of the last read of the log that has begun. */
   readonly reading: () => number
 }
 
@@ -28,7 +28,7 @@ export class PendingRevocations {
     this.#parts = parts
   }
 
-  /** The store has confirmed this write: the next reading must show it. */
+  /** The store has confirmed this write: the next read of the log must show it. */
   expect(entry: Revocation): void {
     this.#pending.set(keyOf(entry), { entry, writtenAt: this.#parts.reading() })
   }
@@ -39,7 +39,7 @@ export class PendingRevocations {
     if (known !== undefined && known.entry.until <= entry.until) known.writtenAt = this.#parts.reading()
   }
 
-  /** To be written by the next {@link flushQueue}. */
+  /** Adds an entry that the next {@link flushQueue} writes. */
   queue(entry: Revocation): void {
     const known = this.#pending.get(keyOf(entry))
     if (known === undefined || known.entry.until < entry.until || known.writtenAt !== null) {
@@ -53,7 +53,7 @@ export class PendingRevocations {
     if (known !== undefined && known.entry.until <= entry.until) this.#pending.delete(keyOf(entry))
   }
 
-  /** A reading has reached the end of the log. What it should have shown is queued again. */
+  /** A read has reached the end of the log. Entries that it should have shown are queued again. */
   endReading(now: number): void {
     for (const [key, pending] of this.#pending) {
       if (pending.entry.until <= now) this.#pending.delete(key)
@@ -81,7 +81,7 @@ export class PendingRevocations {
         for (const entry of batch) this.confirm(entry)
       }
     } catch {
-      // The store is down: the next reading tries again.
+      // The store is down: the next poll tries again.
     }
   }
 

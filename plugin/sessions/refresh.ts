@@ -18,7 +18,7 @@ const maxRaces = 10
 export interface RefreshParts {
   readonly settings: Pick<Settings, 'refreshToken'>
   readonly store: Pick<TimedStore, 'withDeadline'>
-  /** Seconds that a token which is signed now may be valid by the store's clock. */
+  /** How many seconds a token that is signed now stays valid, by the store's clock. */
   readonly accessLifetime: () => number
   readonly refreshTokens: Pick<RefreshTokens, 'read' | 'matches'>
   readonly tokenIssuer: TokenIssuer
@@ -148,10 +148,10 @@ export function createRefresh({
         return tokenIssuer.issue(accessToken, { row: result.row, storeTime: result.storeTime })
       }
     }
-    throw refusal('AUTH_STORE_UNAVAILABLE', `the session was changed by others ${maxRaces} times meanwhile`)
+    throw refusal('AUTH_STORE_UNAVAILABLE', `the session was changed ${maxRaces} times during this refresh`)
   }
 
-  /** `null` if the session must be read first: its claims no longer match the schema, or do not fit. */
+  /** `null` if the session must be read first: its claims no longer match the schema, or make the token too long. */
   function prepareEarly(known: KnownSession, assertFits: AssertFits): PreparedToken | null {
     try {
       return tokenIssuer.prepare(known, assertFits)

@@ -11,11 +11,11 @@ export interface RevocationFollowerParts {
   readonly onReread: (isLogged: (entry: Revocation) => boolean) => void
 }
 
-/** Follows the store's revocation log: each reading continues where the last one stopped. */
+/** Follows the store's revocation log: each read continues where the last one stopped. */
 export class RevocationFollower {
   readonly #parts: RevocationFollowerParts
   #cursor: string | null = null
-  /** What was read since the log lost its place, over several readings if some fail. `null`: it has not lost it. */
+  /** The entries that were read since the log lost its place, also by earlier reads that failed. `null`: it has not. */
   #reread: Set<string> | null = null
   #reading = 0
 
@@ -23,7 +23,7 @@ export class RevocationFollower {
     this.#parts = parts
   }
 
-  /** The number of the last reading that has begun. An entry that was written before a reading begins is in it. */
+  /** The number of the last read that has begun. A read returns every entry that was written before it began. */
   get reading(): number {
     return this.#reading
   }

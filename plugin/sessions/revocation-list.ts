@@ -1,7 +1,7 @@
 import type { Revocation } from '../stores/session-store.ts'
 import { tokenRevocationId, type AccessToken } from '../tokens/access-token.ts'
 
-/** What is revoked, for as long as an access token could still be presented. Asking costs one or two map look-ups. */
+/** What is revoked, for as long as an access token could still be presented. A check costs one or two map look-ups. */
 export class RevocationList {
   readonly #untils = { session: new Map<string, number>(), token: new Map<string, number>() }
   /** A token that was found valid at this version need not be looked up again until the version changes. */

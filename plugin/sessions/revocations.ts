@@ -17,11 +17,11 @@ export interface RevocationsParts {
   /** The clock of access tokens. */
   readonly now: () => number
   /**
-   * The store's clock, which can be behind `now` for a while. A revocation that has expired by `now` only still
-   * matters. Default: `now`.
+   * The store's clock, which can be behind `now` for a while. A revocation matters until it has expired by this clock.
+   * Default: `now`.
    */
   readonly storeNow?: (() => number) | undefined
-  /** Seconds that a token which is signed now may be valid by the store's clock. */
+  /** How many seconds a token that is signed now stays valid, by the store's clock. */
   readonly accessLifetime: () => number
   readonly emit: Emit
   /** Milliseconds that never run back. Default: `performance.now`. */
@@ -42,7 +42,7 @@ export class Revocations {
   readonly #staleness: Staleness
   #polling: Promise<void> | undefined
   #prunedAt: number
-  /** Before the first request, entries are not news: no token that they refuse was accepted. */
+  /** Before the first request, entries emit no event: no token that they refuse was accepted here. */
   #isServing = false
 
   constructor(parts: RevocationsParts) {
@@ -89,8 +89,8 @@ export class Revocations {
   }
 
   /**
-   * Records an entry that a call of the store has logged. A store whose clock was set back reckons `until` from too
-   * early a time: the entry is then written again, to outlast this process' tokens.
+   * Records an entry that a call of the store has logged. If the store's clock was set back, its `until` is too
+   * early: the entry is then written again, to outlast this process' tokens.
    */
   record(entry: Revocation, reason: RevocationReason = null): void {
     if (this.#record(entry, reason)) this.#pending.expect(entry)
@@ -127,7 +127,8 @@ export class Revocations {
   }
 
   /**
-   * Reads on in the log. Concurrent calls share one reading. Never rejects: a log that cannot be read becomes stale.
+   * Reads the new entries of the log. Concurrent calls share one read. Never rejects: a log that cannot be read becomes
+   * stale.
    */
   poll(): Promise<void> {
     this.#polling ??= this.#follow().finally(() => {
@@ -136,7 +137,7 @@ export class Revocations {
     return this.#polling
   }
 
-  /** Call it when the log may have grown. A reading that is running may have missed that, so another one follows. */
+  /** Call it when the log may have grown. A read that is running may have missed that, so another one follows. */
   async wake(): Promise<void> {
     await this.#polling
     await this.poll()
@@ -147,7 +148,7 @@ export class Revocations {
     this.#isServing = true
   }
 
-  /** Waits for the reading and the write that are running, and tries once more to write what is queued. */
+  /** Waits for the read and the write that are running, and tries once more to write what is queued. */
   async close(): Promise<void> {
     await this.#polling
     // A write that is running may fail although the store responds by now: it is not the last try.
@@ -166,7 +167,7 @@ export class Revocations {
       // The log becomes stale, which is reported.
     }
     this.#staleness.isStale()
-    // Not awaited: a long write must not delay the next reading.
+    // Not awaited: a long write must not delay the next poll.
     void this.#pending.flushQueue()
   }
 
@@ -177,7 +178,7 @@ export class Revocations {
     }
   }
 
-  /** Writes again what a log that lost its place lacks. */
+  /** Writes again what is missing from a log that lost its place. */
   #queueMissing(isLogged: (entry: Revocation) => boolean): void {
     this.#prune()
     for (const entry of this.#list.entries()) if (!isLogged(entry)) this.#pending.queue(entry)

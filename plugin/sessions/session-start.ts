@@ -14,7 +14,7 @@ import type { Trimmer } from './trimmer.ts'
 export interface SessionStartParts {
   readonly settings: Pick<Settings, 'issuer' | 'refreshToken'>
   readonly store: Pick<TimedStore, 'insert'>
-  /** Seconds that a token which is signed now may be valid by the store's clock. */
+  /** How many seconds a token that is signed now stays valid, by the store's clock. */
   readonly accessLifetime: () => number
   /** This node's own clock, by which the application says when a credential was read. */
   readonly nodeClock: () => number

@@ -10,7 +10,7 @@ import type { Trimmer } from './trimmer.ts'
 export interface SessionsParts {
   readonly settings: Pick<Settings, 'issuer' | 'refreshToken'>
   readonly store: TimedStore
-  /** Seconds that a token which is signed now may be valid by the store's clock. */
+  /** How many seconds a token that is signed now stays valid, by the store's clock. */
   readonly accessLifetime: () => number
   readonly refreshTokens: Pick<RefreshTokens, 'read' | 'matches'>
   readonly knownSessions: Pick<KnownSessions, 'get'>

@@ -26,11 +26,11 @@ export interface Observation {
 }
 
 /**
- * This node's clock, corrected by the store's time in each response. Nodes whose own clocks differ agree by it: on the
- * validity of access tokens, and on the end of revocations.
+ * This node's clock, corrected by the store's time in each response. It makes nodes whose own clocks differ agree on
+ * when access tokens and revocations expire.
  *
- * The true difference lies between `storeTime - receivedAt` and `storeTime - sentAt`. The estimate moves only into that
- * range, so a slow response changes nothing. A change that would prolong tokens takes effect after
+ * The true difference lies between `storeTime - receivedAt` and `storeTime - sentAt`. The estimate moves only if it is
+ * outside that range, so a slow response changes nothing. A change that would prolong tokens takes effect after
  * `lifetimeMs`, when the tokens that it could revive have expired by both clocks.
  */
 export class StoreClock {
@@ -38,14 +38,18 @@ export class StoreClock {
   readonly #monotonic: () => number
   #skewMs = 0
   #hasObserved = false
-  /** Since when all responses have shown a lower difference than the one in use: the last one, and the highest one. */
+  /**
+   * `null` unless all responses since `since` have shown a lower difference than the one in use. `skewMs` is the latest
+   * of these differences, `highestMs` the highest.
+   */
   #slower: { readonly since: number; skewMs: number; highestMs: number } | null = null
   #reportedMs = 0
   #excessMs = 0
   /** This node's clock minus the monotonic clock: it changes when somebody sets this node's clock. */
   #offset: number
   /**
-   * How far this node's clock was set forward without a correction yet: a call that was running then hides the step.
+   * How far this node's clock was set forward and not yet corrected for. The response to a call that was running at
+   * that moment does not show the step.
    */
   #ownStepMs = 0
 
@@ -89,8 +93,8 @@ export class StoreClock {
   }
 
   /**
-   * Takes over the highest difference of the whole waiting time. Clocks always drift a little: a large step back late
-   * in that time must wait a whole time of its own.
+   * Adopts the highest difference that was seen during a wait of `lifetimeMs`. Clocks always drift a little, so a small
+   * difference may have begun the wait: a large step back during it must wait for the full time itself.
    */
   #recordSlower(skewMs: number): void {
     const now = this.#monotonic()

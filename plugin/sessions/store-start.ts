@@ -6,7 +6,7 @@ import { maxSkewMs, type StoreClock } from './store-clock.ts'
 
 /** Less than the 10 s that Fastify gives an `onReady` hook (`pluginTimeout`). */
 const startMs = 9000
-/** Of these: how long the start waits for `prepare()`, and then for `subscribe()`. */
+/** How much of this the start waits for `prepare()`, and then for `subscribe()`. */
 const prepareMs = 5000
 const subscribeMs = 1500
 
@@ -16,7 +16,7 @@ export interface StoreStartParts {
   readonly revocations: Pick<Revocations, 'poll' | 'wake' | 'startServing'>
   /** This node's own clock. */
   readonly clock: () => number
-  /** Seconds between two readings of the log, and between two attempts to reach a store that is down. */
+  /** Seconds between two polls of the log, and between two attempts to reach a store that is down. */
   readonly pollSeconds: number
   readonly whenStale: 'accept' | 'refuse'
   readonly log: { info(message: string): void; warn(message: string): void }
@@ -105,7 +105,7 @@ export function createStoreStart({
     async start(): Promise<void> {
       const startedAt = performance.now()
       await prepareInTime()
-      // Before the first reading, so that no entry is missed in between.
+      // Before the first poll, so that no entry is missed in between.
       await subscribe()
       const leftMs = startMs - (performance.now() - startedAt)
       await Promise.race([

@@ -5,7 +5,7 @@ import type { TimedStore } from './timed-store.ts'
 export interface TrimmerParts {
   readonly store: Pick<TimedStore, 'trim'>
   readonly maxSessions: number
-  /** Seconds that a token which is signed now may be valid by the store's clock. */
+  /** How many seconds a token that is signed now stays valid, by the store's clock. */
   readonly accessLifetime: () => number
   /** Receives the sessions of each batch. */
   readonly onRevoked: (sessions: readonly RevokedSession[]) => void

@@ -36,7 +36,7 @@ export interface RevokeResult extends Timed {
 
 export interface RevokeManyResult extends Timed {
   readonly revoked: readonly RevokedSession[]
-  /** Whether revoked sessions are left that are not in the log yet: call `trim()` until this is false. */
+  /** Whether some revoked sessions are not in the log yet. If so, call `trim()` until this is false. */
   readonly more: boolean
 }
 
@@ -137,7 +137,7 @@ export interface SessionStore {
 
   /**
    * Starts a session, and revokes others in the same step: first those in `revoke`, then all others of the subject
-   * (`revokeOthers`), then those beyond `maxSessions`: the least recently rotated live ones, of equals the oldest.
+   * (`revokeOthers`), then live ones beyond `maxSessions`: the least recently rotated first, and of equals the oldest.
    * Revokes at most {@link maxBatch} rows; `more` is true if some are left. If the subject's last `revokeAll()` lies in
    * the future, because the clock was set back, this call is refused and the time is set to now.
    * @throws if the id exists; nothing is changed then
@@ -195,9 +195,10 @@ export interface SessionStore {
   list(subject: Subject, options: { readonly limit: number }): Promise<Timed & { readonly rows: readonly SessionRow[] }>
 
   /**
-   * Appends to the log, in whole milliseconds rounded up. The later `until` wins: an entry that raises it is read again
-   * by every follower, any other entry for what is logged changes nothing. If an entry names a live session, that
-   * session is revoked in the same step, and the entry lasts at least as long as `revoke()` would make it.
+   * Appends to the log, in whole milliseconds rounded up. If the log has an entry for the same `id`, the later `until`
+   * wins: an entry that raises it is read again by every follower, any other entry changes nothing. If an entry names a
+   * live session, that session is revoked in the same step, and the entry lasts at least as long as `revoke()` would
+   * make it.
    */
   appendRevocations(entries: readonly Revocation[], options: { readonly lifetimeSeconds: number }): Promise<Timed>
 

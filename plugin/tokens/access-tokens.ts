@@ -27,7 +27,7 @@ export interface AccessTokensParts {
 
 export type AccessTokens = ReturnType<typeof createAccessTokens>
 
-/** Issues and verifies access tokens: JWTs after RFC 9068, in the compact serialization of JWS. */
+/** Issues and verifies access tokens: JWTs as defined in RFC 9068, in the compact serialization of JWS. */
 export function createAccessTokens(parts: AccessTokensParts) {
   const { issuer, audience, accessToken, keys, trustedIssuers, clock, nodeClock = clock } = parts
   const { type, claims: schema, clockToleranceSeconds, maxLifetimeSeconds, cacheSize } = accessToken
@@ -96,7 +96,7 @@ export function createAccessTokens(parts: AccessTokensParts) {
     async sessionIdOf(token: UnverifiedToken): Promise<string | null> {
       const parsed = local.parse(token)
       // Before the keys are reloaded: no key of ours makes another issuer's token ours.
-      if (claimedIssuer(token) !== issuer) throw refusal('AUTH_INVALID_TOKEN', 'iss is not the issuer')
+      if (claimedIssuer(token) !== issuer) throw refusal('AUTH_INVALID_TOKEN', 'iss is not the expected issuer')
       await ensureKey(parsed)
       return local.sessionIdOf(parsed, clock())
     }

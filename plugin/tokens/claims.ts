@@ -56,8 +56,8 @@ export function checkClaims(
   const isTime = policy.fractions ? isNumericDate : isWholeSeconds
   const kind = policy.fractions ? 'seconds since the epoch' : 'whole seconds since the epoch'
   const latestStart = now + policy.clockToleranceSeconds * 1000
-  if (iss !== policy.issuer) throw refusal('AUTH_INVALID_TOKEN', 'iss is not the issuer')
-  if (!isAccepted(aud, policy.audience)) throw refusal('AUTH_INVALID_TOKEN', 'aud does not name this audience')
+  if (iss !== policy.issuer) throw refusal('AUTH_INVALID_TOKEN', 'iss is not the expected issuer')
+  if (!isAccepted(aud, policy.audience)) throw refusal('AUTH_INVALID_TOKEN', 'aud must name an accepted audience')
   if (typeof sub !== 'string' || sub === '') throw refusal('AUTH_INVALID_TOKEN', 'sub must be a non-empty string')
   if (!isTime(exp) || !isTime(iat)) throw refusal('AUTH_INVALID_TOKEN', `exp and iat must be ${kind}`)
   if (hasPassed(exp, now) && !allowExpired) throw refusal('AUTH_EXPIRED_TOKEN', 'exp is not in the future')

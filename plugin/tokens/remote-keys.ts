@@ -34,7 +34,7 @@ export class RemoteKeys implements KeySet {
   readonly #monotonic: () => number
   readonly #timeoutMs: number
   #remote: ReturnType<typeof createRemoteJWKSet> | undefined
-  /** Of the fetch that is running, or of the last one. */
+  /** The deadline of the fetch that is running, or of the last one. */
   #deadline: AbortSignal | undefined
   #keys: readonly PublishedKey[] = []
   #fetchedAt = -Infinity

@@ -33,7 +33,7 @@ export function createTokenCache<T>(size: number): TokenCache<T> {
       old = young
       young = new Map()
     }
-    // Both halves of an odd size are rounded up: together one too many.
+    // If the size is odd, both halves are rounded up, and together hold one entry too many.
     if (young.size + old.size >= size) old.delete(old.keys().next().value!)
     young.set(tail, entry)
   }

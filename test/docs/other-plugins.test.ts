@@ -58,7 +58,7 @@ t.test('@fastify/rate-limit as a hook before the plugin counts every request, re
   )
 })
 
-t.test('@fastify/rate-limit counts refused tokens only, and turns their address away', async (t) => {
+t.test('@fastify/rate-limit counts refused tokens only, and then refuses all requests of their address', async (t) => {
   const app = await startApplication(t, 'refused tokens')
   const good = bearer(await app.accessTokens.sign({ sub: 'alice' }))
   t.strictSame(await statuses(app, { times: 30, headers: good }), { 200: 30 }, 'good tokens are not counted')

@@ -80,7 +80,7 @@ t.test('/docs has the same content security policy as all other routes', async (
   t.notOk(me.headers['strict-transport-security'], 'not outside production')
 })
 
-t.test('an unexpected error is 500 without its message, and a response never repeats the URL', async (t) => {
+t.test('an unexpected error causes a 500 without its message, and a response never repeats the URL', async (t) => {
   const { app, database } = await createInjected(t)
   await register(app, 'bob')
   Object.assign(database.users, {

@@ -18,7 +18,7 @@ async function post(url: string, { body, headers = {} }: { body?: object; header
   })
 }
 
-t.test('servers that start together over one new DATA_DIR share its keys, secret, users and sessions', async (t) => {
+t.test('servers that start together with one new DATA_DIR share its keys, secret, users and sessions', async (t) => {
   const env = { DATA_DIR: join(t.testdir(), 'made', 'by', 'the', 'server'), LOG_LEVEL: 'trace' }
   const servers = await Promise.all([startServer(t, env), startServer(t, env)])
   const [server, two] = servers

@@ -51,7 +51,7 @@ function age(dataDir: string, seconds: number): void {
 
 const reloadsIn = ({ text }: { text: string }) => text.match(/"msg":"keys-reloaded"/g)?.length ?? 0
 
-t.test('npm run keys:rotate rotates the keys of three running nodes, and tokens of before stay valid', async (t) => {
+t.test('npm run keys:rotate rotates the keys of three running nodes, and earlier tokens stay valid', async (t) => {
   const dataDir = t.testdir()
   const { a, b, c, output, hangUp, stop } = await startCluster({
     DATA_DIR: dataDir,

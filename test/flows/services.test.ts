@@ -24,7 +24,7 @@ const entry = (alg: Name, state: KeyOption['state']): KeyOption => ({
 })
 
 t.test(
-  'a service that has PyJWT alone verifies our tokens from our JWKS route, whatever key signs',
+  'a service that has only PyJWT verifies our tokens from our JWKS route, whatever key signs',
   skipWithoutPyJwt,
   async (t) => {
     const verify = startPyJwt(t)

@@ -130,7 +130,7 @@ t.test("signIn({ authenticatedAt }) is refused if all the subject's sessions wer
   )
 })
 
-t.test("app.sessions lists and ends a subject's logins", async (t) => {
+t.test("app.sessions lists and ends a subject's sessions", async (t) => {
   const server = await createApp({ plugin: { refreshToken: { idleSeconds: 1000 } } })
   const { app, store } = server
   const phone = await server.signIn('bearer', { device: 'phone' })
@@ -196,7 +196,7 @@ t.test("app.sessions lists and ends a subject's logins", async (t) => {
 })
 
 t.test(
-  'what one process revokes, another over the same store refuses after it has read the revocation log again',
+  'what one process revokes, another with the same store refuses after its next poll of the revocation log',
   async (t) => {
     mock.timers.enable({ apis: ['setInterval'] })
     t.teardown(() => mock.timers.reset())

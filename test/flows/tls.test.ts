@@ -33,7 +33,7 @@ async function startApi(t: Test, { certificates, issuers }: { certificates: stri
 }
 
 t.test(
-  "an issuer's keys are fetched over TLS, and an untrusted certificate is a 503",
+  "an issuer's keys are fetched over TLS, and an untrusted certificate causes a 503",
   skipWithoutOpenssl,
   async (t) => {
     const folder = t.testdir()

@@ -11,7 +11,7 @@ const entry = fileURLToPath(new URL('../fixtures/refreshing-process.ts', import.
 const minute = 60_000
 
 t.test(
-  'fifty parallel refreshes of one token, from two processes over one SQLite file, are one rotation and one successor',
+  'fifty parallel refreshes of one token, by two processes with one SQLite file, cause one rotation',
   async (t) => {
     const file = join(t.testdir(), 'sessions.db')
     const database = new DatabaseSync(file)

@@ -218,25 +218,28 @@ t.test('request.auth.user is request.user, and without a user both are null', as
   t.strictSame((await server.app.inject('/optional')).json(), { same: true, sub: null })
 })
 
-t.test("with whenStale: 'refuse', a stale revocation log is 503 for every request that presents a token", async (t) => {
-  const clock = createClock()
-  const memory = memoryStore({ clock })
-  let down = false
-  const store: SessionStore = {
-    ...memory,
-    readRevocations: async (cursor, limit) => {
-      if (down) throw new Error('down')
-      return await memory.readRevocations(cursor, limit)
+t.test(
+  "with whenStale: 'refuse', a stale revocation log causes a 503 for every request that presents a token",
+  async (t) => {
+    const clock = createClock()
+    const memory = memoryStore({ clock })
+    let down = false
+    const store: SessionStore = {
+      ...memory,
+      readRevocations: async (cursor, limit) => {
+        if (down) throw new Error('down')
+        return await memory.readRevocations(cursor, limit)
+      }
     }
+    down = true
+    const server: TestApp = await createApp({ plugin: { store, clock, revocation: { whenStale: 'refuse' } } })
+    t.teardown(() => server.app.close())
+    const { access, cookie } = await server.signIn('cookie')
+    const response = await server.app.inject({ url: '/me', headers: bearer(access) })
+    t.strictSame(summaryOf(response), unavailable)
+    t.equal(response.headers['retry-after'], '2')
+    t.strictSame(summaryOf(await server.app.inject({ url: '/me', headers: { cookie } })), unavailable)
+    t.strictSame(summaryOf(await server.app.inject({ url: '/maybe', headers: { cookie } })), unavailable)
+    t.equal(summaryOf(await server.app.inject('/me')).code, 'AUTH_NO_CREDENTIALS')
   }
-  down = true
-  const server: TestApp = await createApp({ plugin: { store, clock, revocation: { whenStale: 'refuse' } } })
-  t.teardown(() => server.app.close())
-  const { access, cookie } = await server.signIn('cookie')
-  const response = await server.app.inject({ url: '/me', headers: bearer(access) })
-  t.strictSame(summaryOf(response), unavailable)
-  t.equal(response.headers['retry-after'], '2')
-  t.strictSame(summaryOf(await server.app.inject({ url: '/me', headers: { cookie } })), unavailable)
-  t.strictSame(summaryOf(await server.app.inject({ url: '/maybe', headers: { cookie } })), unavailable)
-  t.equal(summaryOf(await server.app.inject('/me')).code, 'AUTH_NO_CREDENTIALS')
-})
+)

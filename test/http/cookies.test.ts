@@ -41,7 +41,7 @@ t.test("assertFits() decides from a token's length alone whether its cookie fits
   }
 })
 
-t.test('reply.refresh() is a logged 500 and writes nothing if browsers would drop the new cookie', async (t) => {
+t.test('reply.refresh() causes a logged 500 and writes nothing if browsers would drop the new cookie', async (t) => {
   const claims = { permissions: 'x'.repeat(2400) }
   const large: KeyOption = {
     key: generateKeyPairSync('rsa', { modulusLength: 4096 }).privateKey,

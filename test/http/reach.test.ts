@@ -191,7 +191,7 @@ t.test('a not-found handler is protected by the hook, as the message says', asyn
 })
 
 t.test(
-  'what the plugin reaches starts: sibling contexts, a plugin that comes later, auth: false outside, another server',
+  'start succeeds with sibling contexts, a plugin that is registered later, auth: false outside, and a second server',
   async (t) => {
     const [app, other] = [fastify(), fastify()]
     t.teardown(() => Promise.all([app.close(), other.close()]))

@@ -129,7 +129,7 @@ t.test('cookies.renew lets authenticate() renew in place', async (t) => {
     )
   })
 
-  await t.test('beside an Authorization that is not ours', async (t) => {
+  await t.test('beside an Authorization that is ignored', async (t) => {
     const session = await fresh()
     await assertRenewed(
       t,
@@ -139,7 +139,7 @@ t.test('cookies.renew lets authenticate() renew in place', async (t) => {
     )
   })
 
-  await t.test('by POST from the own site', async (t) => {
+  await t.test('by POST from our own site', async (t) => {
     const session = await fresh()
     await assertRenewed(
       t,

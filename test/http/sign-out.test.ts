@@ -584,7 +584,7 @@ t.test('reply.signOut() ends a session that the store has lost, here and everywh
 })
 
 t.test(
-  'reply.signOut() is 503 if the store fails, clears the cookies, refuses locally and retries the revocation',
+  'reply.signOut() returns 503 if the store fails, clears the cookies, refuses locally and retries the revocation',
   async (t) => {
     mock.timers.enable({ apis: ['setInterval'] })
     t.teardown(() => mock.timers.reset())

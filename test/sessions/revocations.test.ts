@@ -118,7 +118,7 @@ t.test('poll() emits session-revoked for old entries too if the node started wit
   )
 })
 
-t.test('poll() shares one reading among concurrent calls, and wake() starts another one after it', async (t) => {
+t.test('poll() shares one read among concurrent calls, and wake() starts another one after it', async (t) => {
   let readings = 0
   const { revocations } = await serving({
     methods: (memory) => ({
@@ -150,7 +150,7 @@ for (const whenStale of ['accept', 'refuse'] as const) {
     const stale = whenStale === 'refuse' ? 'AUTH_STORE_UNAVAILABLE' : true
     await poll()
     revocations.startServing()
-    t.equal(accepts({ sid: 'a' }), stale, 'the first reading failed: the log is stale')
+    t.equal(accepts({ sid: 'a' }), stale, 'the first poll failed: the log is stale')
     t.strictSame(events(), [{ type: 'revocation-log-stale', silentMs: Infinity }])
     down = false
     await poll()

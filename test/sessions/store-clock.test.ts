@@ -111,7 +111,7 @@ t.test('StoreClock ignores a step back that does not last', async (t) => {
 })
 
 t.test(
-  'StoreClock makes a step back wait in full, even if a drift of a millisecond has waited before it',
+  'StoreClock delays a step back for the full time, even if a drift of a millisecond is already waiting',
   async (t) => {
     const node = createNode()
     node.observe()

@@ -53,7 +53,7 @@ async function openSqlite(): Promise<OpenStore> {
 }
 
 for (const [name, open] of Object.entries({ memoryStore: openMemory, sqliteStore: openSqlite })) {
-  t.test(`${name}() keeps the contract`, async (t) => {
+  t.test(`${name}() fulfils the contract`, async (t) => {
     for (const { name, run } of storeContract(open)) await t.resolves(run(), name)
   })
 }

@@ -227,7 +227,7 @@ const faults: {
     change: ({ claims }) => {
       claims.iss = 'https://evil.example'
     },
-    detail: 'iss is not the issuer'
+    detail: 'iss is not the expected issuer'
   },
   {
     name: 'a foreign aud',
@@ -235,7 +235,7 @@ const faults: {
     change: ({ claims }) => {
       claims.aud = 'https://other.example'
     },
-    detail: 'aud does not name this audience'
+    detail: 'aud must name an accepted audience'
   },
   {
     name: 'an empty sub',

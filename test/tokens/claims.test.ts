@@ -125,8 +125,8 @@ t.test(
 )
 
 t.test('checkClaims() compares iss, aud and sub exactly', async (t) => {
-  const iss = refused('iss is not the issuer')
-  const aud = refused('aud does not name this audience')
+  const iss = refused('iss is not the expected issuer')
+  const aud = refused('aud must name an accepted audience')
   const sub = refused('sub must be a non-empty string')
   const rows: { claims: Record<string, unknown>; audience?: string | string[]; expected: Outcome }[] = [
     ...[undefined, null, '', [issuer], { 0: issuer }, 1, `${issuer}/`, issuer.toUpperCase(), ` ${issuer}`].map(

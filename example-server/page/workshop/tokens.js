@@ -11,7 +11,7 @@
 /** The workshop's own tokens. They exist only in this page's memory. */
 export function createTokens() {
   /**
-   * Of the session, the oldest first.
+   * All refresh tokens of the session, oldest first.
    * @type {string[]}
    */
   let refreshTokens = []

@@ -56,7 +56,7 @@ export function showWorkshop(session) {
   }
 
   /**
-   * Runs one attack at a time: another button ends the wait of the former.
+   * Runs one attack at a time: starting another one stops the one that is running.
    * @param {import('./attacks.js').Attack['run']} attack
    */
   async function run(attack) {

@@ -50,7 +50,7 @@ export const revocationCases: Cases = {
     let writing = true
     const follow = async () => {
       for (let cursor: string | null = null, last = false; !last;) {
-        // Read before the log: everything that was written by now must be in this reading.
+        // Before the log is read: everything that was written by now must be in it.
         last = !writing
         const next = await readAll(other, { cursor, limit: 7 })
         assert.equal(next.resumed, true)

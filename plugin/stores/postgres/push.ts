@@ -42,7 +42,9 @@ export function createPush(
         withClient({ pool, timedOut }, (other) => other.query("SELECT pg_notify($1, '')", [channel]))
       )
       await withTimeLimit(responseMs, () => notified).catch(() => {
-        throw new Error('PostgreSQL did not deliver a notification: listening needs a session of its own')
+        throw new Error(
+          'PostgreSQL did not deliver a notification: LISTEN does not work behind a pooler in transaction mode'
+        )
       })
       retryAfter = retryMs.first
     } catch (error) {

@@ -11,7 +11,7 @@ const permanent: readonly (readonly [message: RegExp, advice: string])[] = [
   [/unknown command/i, 'This server lacks a command that the store needs: Redis 5 or later, or Valkey, is required']
 ]
 
-/** After this many refused passwords in a row, the password is not just being changed. */
+/** So many refused passwords in a row mean that the password is wrong, and not that it is just being changed. */
 export const credentialTries = 3
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : '')

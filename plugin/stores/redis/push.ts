@@ -20,8 +20,8 @@ const publish = script(`
 
 /**
  * Opens a connection of its own at the first `subscribe()`, because a connection that subscribes can do little else.
- * It has the options of the client and reconnects by them. It wakes its listeners after each reconnect, because
- * messages that were published meanwhile are lost.
+ * It has the client's options, and so reconnects as the client does. It wakes its listeners after each reconnect,
+ * because messages that were published meanwhile are lost.
  */
 export function createPush(client: RedisClient, { driver, channel }: { driver: Driver; channel: string }) {
   const listeners = new Set<() => void>()

@@ -6,8 +6,8 @@ import { prelude } from './scripts/prelude.ts'
 import { script } from './scripts/script.ts'
 
 /**
- * 1 had no version, issuers and counters. Its rows can be read as they are; the index of a subject is migrated when the
- * subject is used. 2 is the layout of {@link keyNames}.
+ * Version 1 stored no version, issuers or counters. Its rows can be read as they are; the index of a subject is
+ * migrated when the subject is used. Version 2 has the layout of {@link keyNames}.
  */
 const version = 2
 /** The oldest version of the code that may use the data that this code writes. */

@@ -6,7 +6,7 @@ import { isBusy, timeoutError } from './errors.ts'
 import { transaction } from './transaction.ts'
 import { createWriteQueue, type Attempt } from './write-queue.ts'
 
-/** The longest pause before the next try for the lock. Random, so that processes do not try in step. */
+/** The longest pause before the next try for the lock. Pauses are random, so that processes do not collide again. */
 const retryMs = 2
 
 interface DriverOptions {

@@ -28,7 +28,7 @@ function begin(database: SqliteDatabase, mode: string): void {
     database.exec(`BEGIN ${mode}`)
   } catch (cause) {
     if (!isInsideTransaction(cause)) throw cause
-    // In their transaction, their commit or rollback would decide over our writes, and our reads could be outdated.
+    // The application would commit or roll back our writes with its own, and our reads could be outdated.
     throw new Error(
       'The connection given to sqliteStore() is inside a transaction of the application: ' +
         'end it before awaiting anything, or give the store a connection of its own',

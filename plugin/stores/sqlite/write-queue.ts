@@ -8,9 +8,9 @@ export type Attempt<T> = { readonly result: T } | { readonly busy: unknown }
 
 /** How long one transaction takes in further calls: meanwhile this process is blocked. */
 const batchMs = 10
-/** After this long with the lock, a process lets the others have it: longer if no other has written lately. */
+/** How long a process keeps the lock before it lets others have it; longer if no other has written lately. */
 const turnMs = { shared: 20, alone: 160 }
-/** It waits until another process has written, at most this long: the others try for the lock every 2 ms. */
+/** How long it then waits at most for another process to write: the others try for the lock every 2 ms. */
 const giveWayMs = { shared: 8, alone: 4 }
 
 interface Call {

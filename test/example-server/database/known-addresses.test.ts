@@ -24,7 +24,7 @@ const databases = {
 
 for (const [name, { skip, open }] of Object.entries(databases)) {
   t.test(
-    `knownAddresses over ${name} keeps an address for 30 days, and at most 50 addresses of an account`,
+    `knownAddresses with ${name} keeps an address for 30 days, and at most 50 addresses of an account`,
     { skip },
     async (t) => {
       const { env, stop } = await open()

@@ -149,7 +149,7 @@ t.test('/live refuses an upgrade with an ordinary response, and closes the conne
   }
 })
 
-t.test('/live without an upgrade is 426, and any other upgrade gets an ordinary response', async (t) => {
+t.test('/live without an upgrade returns 426, and upgrades that nobody handles get an ordinary response', async (t) => {
   const { app, host, byHeader } = await startNode(t)
   const headers = await byHeader()
   const plain = await app.inject({ url: '/live', headers })

@@ -111,7 +111,7 @@ t.test('a password change by cookie sets both cookies, and copies of the old one
   t.equal((await app.inject({ method: 'POST', url: '/auth/refresh', headers: jar.header() })).statusCode, 200)
 })
 
-t.test('a password change that fails after the new hash was stored is 503, and can be repeated', async (t) => {
+t.test('a password change that fails after the new hash was stored returns 503, and can be repeated', async (t) => {
   const { app, faults } = await createFaulty(t, 'throws')
   await register(app, 'bob')
   const [here, thief] = [await tokensOf(app, 'bob'), await tokensOf(app, 'bob')]

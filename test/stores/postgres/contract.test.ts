@@ -5,7 +5,7 @@ import { postgresStore } from '../../../plugin/stores/postgres.ts'
 import { skip } from '../../fixtures/postgres-server.ts'
 import { startPostgresStores } from '../../fixtures/postgres-store.ts'
 
-t.test('postgresStore() keeps the contract', { skip }, async (t) => {
+t.test('postgresStore() fulfils the contract', { skip }, async (t) => {
   const { pool, otherPool, newSchema } = await startPostgresStores(t)
   /** A store takes about 0.1 s to create its schema. */
   const emptySchemas: string[] = []

@@ -26,7 +26,7 @@ t.test('steps: a published step never changes', async (t) => {
   )
 })
 
-t.test('steps: the last functions have the limits of all stores', async (t) => {
+t.test('steps: the newest functions contain the same limits as all stores', async (t) => {
   const { statements } = steps['004-functions']!
   const constants = [...statements.matchAll(/\b(\d{4,})\b/g)].map(([number]) => Number(number))
   t.strictSame(

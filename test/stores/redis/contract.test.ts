@@ -5,7 +5,7 @@ import { skipWithoutRedis } from '../../fixtures/redis-server.ts'
 import { kinds, serve } from '../../fixtures/redis-store.ts'
 
 for (const kind of kinds) {
-  t.test(`redisStore() keeps the contract over ${kind}`, skipWithoutRedis, async (t) => {
+  t.test(`redisStore() fulfils the contract with ${kind}`, skipWithoutRedis, async (t) => {
     const { connectClient } = await serve(t)
     const [client, anotherClient] = [await connectClient(kind), await connectClient(kind)]
     let opened = 0

@@ -56,7 +56,7 @@ t.test('prepare() connects a client of ioredis that has `lazyConnect`', skipWith
 
 for (const kind of kinds) {
   t.test(
-    `prepare() over ${kind} resolves to the time of Redis, read again for each call`,
+    `prepare() with ${kind} resolves to the time of Redis, read again for each call`,
     skipWithoutRedis,
     async (t) => {
       const { admin, connect } = await serve(t)
@@ -70,7 +70,7 @@ for (const kind of kinds) {
   )
 
   t.test(
-    `prepare() over ${kind} gives up on a wrong or missing password after three tries`,
+    `prepare() with ${kind} gives up on a wrong or missing password after three tries`,
     skipWithoutRedis,
     async (t) => {
       const { admin, open } = await serve(t)
@@ -84,7 +84,7 @@ for (const kind of kinds) {
     }
   )
 
-  t.test(`prepare() over ${kind} resolves if Redis learns the password a moment later`, skipWithoutRedis, async (t) => {
+  t.test(`prepare() with ${kind} resolves if Redis learns the password a moment later`, skipWithoutRedis, async (t) => {
     const { admin, open } = await serve(t)
     const client = open(kind, { username: 'new', password: 'secret' })
     const refused = once(client as Redis, 'error')
@@ -95,7 +95,7 @@ for (const kind of kinds) {
   })
 
   t.test(
-    `prepare() over ${kind} can be repeated while Redis is down, a replica or out of memory`,
+    `prepare() with ${kind} can be repeated while Redis is down, a replica or out of memory`,
     skipWithoutRedis,
     async (t) => {
       const { admin, open, path } = await serve(t)

@@ -23,7 +23,7 @@ const subscribers = async (admin: Redis) => String(await admin.call('CLIENT', 'L
 
 for (const kind of kinds) {
   t.test(
-    `subscribe() over ${kind} wakes at each revocation, after a reconnect, and not after close()`,
+    `subscribe() with ${kind} wakes at each revocation, after a reconnect, and not after close()`,
     skipWithoutRedis,
     async (t) => {
       const { admin, connect } = await serve(t)
@@ -63,7 +63,7 @@ for (const kind of kinds) {
   )
 
   t.test(
-    `subscribe() over ${kind} rejects while Redis is down, and wakes when it is back, unless closed`,
+    `subscribe() with ${kind} rejects while Redis is down, and wakes when it is back, unless closed`,
     skipWithoutRedis,
     async (t) => {
       const { admin, connect, path } = await serve(t)
@@ -88,7 +88,7 @@ for (const kind of kinds) {
   )
 
   t.test(
-    `subscribe() over ${kind} rejects if push is forbidden, and the store works without it`,
+    `subscribe() with ${kind} rejects if push is forbidden, and the store works without it`,
     skipWithoutRedis,
     async (t) => {
       const { admin, connect } = await serve(t)

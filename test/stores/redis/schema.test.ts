@@ -19,7 +19,7 @@ async function failure(client: RedisClient, timing = {}): Promise<Error> {
 
 for (const kind of kinds) {
   t.test(
-    `prepare() over ${kind} rejects with the reason of Redis if the user lacks permissions`,
+    `prepare() with ${kind} rejects with the reason of Redis if the user lacks permissions`,
     skipWithoutRedis,
     async (t) => {
       const { admin, open } = await serve(t)
@@ -43,7 +43,7 @@ for (const kind of kinds) {
     }
   )
 
-  t.test(`redisStore() over ${kind} needs no other keys and channels than {auth}:*`, skipWithoutRedis, async (t) => {
+  t.test(`redisStore() with ${kind} needs no other keys and channels than {auth}:*`, skipWithoutRedis, async (t) => {
     const { admin, connect } = await serve(t)
     await admin.acl('SETUSER', 'app', 'on', '>p', '~{auth}:*', '&{auth}:*', '+@all', '-@dangerous', '-@admin')
     const store = await connect(kind, { login: { username: 'app', password: 'p' } })
@@ -85,7 +85,7 @@ for (const kind of kinds) {
   })
 
   t.test(
-    `prepare() over ${kind} rejects if the schema needs newer code, and changes nothing`,
+    `prepare() with ${kind} rejects if the schema needs newer code, and changes nothing`,
     skipWithoutRedis,
     async (t) => {
       const { admin, open } = await serve(t)

@@ -22,7 +22,7 @@ const list = async (store: SessionStore) => (await store.list(user, { limit: 100
 const append = (store: SessionStore, ...ids: string[]) => store.appendRevocations(revokedTokens(...ids), ending)
 
 for (const kind of kinds) {
-  t.test(`redisStore() over ${kind} survives SCRIPT FLUSH`, skipWithoutRedis, async (t) => {
+  t.test(`redisStore() with ${kind} survives SCRIPT FLUSH`, skipWithoutRedis, async (t) => {
     const { admin, connect } = await serve(t)
     const store = await connect(kind)
     const calls: (() => Promise<unknown>)[] = [
@@ -47,7 +47,7 @@ for (const kind of kinds) {
   })
 
   t.test(
-    `redisStore() over ${kind} loses no resolved call when the server is killed and started again`,
+    `redisStore() with ${kind} loses no resolved call when the server is killed and started again`,
     skipWithoutRedis,
     async (t) => {
       const { connect, kill, start } = await serve(t, '--appendonly', 'yes', '--appendfsync', 'always')

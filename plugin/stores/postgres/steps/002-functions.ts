@@ -9,8 +9,8 @@ import { functionParts } from './002-function-parts.ts'
 
 /**
  * For every function that the store calls. `lock_timeout` is below the caller's time limit for the whole call. A plan
- * that was made while a table was small is kept for long: it must not scan the table. If it has to scan one
- * nevertheless, its estimated cost is so high that PostgreSQL would compile it, which can take a second.
+ * that was made while a table was small is kept for long: it must not scan the table. If it must scan one nevertheless,
+ * its estimated cost is so high that PostgreSQL would JIT-compile it, which can take a second.
  */
 const settings = `SET search_path FROM CURRENT SET lock_timeout = '1500ms' SET enable_seqscan = off SET jit = off
     LANGUAGE plpgsql`

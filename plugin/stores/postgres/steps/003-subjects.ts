@@ -2,8 +2,8 @@
 export const hashOf = (owner: string) => `hashtextextended(${owner}.sub, hashtextextended(${owner}.issuer, 0))`
 
 /**
- * The condition of the index of open rows, which every search by it repeats. It means `revoked_at IS NULL`. In that
- * form, PostgreSQL would use the index for other queries too, and read all of it if the table seems small.
+ * The condition of the index of open rows, which every search by it repeats. It means `revoked_at IS NULL`. If it were
+ * written so, PostgreSQL would use the index for other queries too, and read all of it if the table seems small.
  */
 export const isOpen = 'coalesce(revoked_at, 0) = 0'
 

@@ -3,8 +3,8 @@ import { hashOf, isOpen } from './003-subjects.ts'
 /**
  * For every function that the store calls. `lock_timeout` is below the caller's time limit for the whole call. A plan
  * that was made while a table was small is kept for long: it must scan neither the table nor, despite a LIMIT, all
- * matching rows (as a bitmap does). If it has to nevertheless, its estimated cost is so high that PostgreSQL would
- * compile it, which can take a second.
+ * matching rows (as a bitmap does). If it must scan nevertheless, its estimated cost is so high that PostgreSQL would
+ * JIT-compile it, which can take a second.
  */
 export const settings = `SET search_path FROM CURRENT SET lock_timeout = '1500ms'
     SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off LANGUAGE plpgsql`

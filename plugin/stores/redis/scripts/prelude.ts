@@ -2,8 +2,8 @@ import { keyNames } from '../keys.ts'
 
 /**
  * Every script begins with this. All keys are made from KEYS[1], so that a prefix that the client adds by itself
- * (`keyPrefix` of ioredis) is kept. Keys that are known before the call are declared too. Others cannot be declared but
- * are always in the same slot: the owner's keys of a session that only its id names, and the sessions in an index.
+ * (`keyPrefix` of ioredis) is kept. Keys that are known before the call are declared too. The others are always in the
+ * same slot: the keys of a session's owner if the call has only the session's id, and the sessions in an index.
  */
 export const prelude = `
 local base = KEYS[1]
