@@ -1,6 +1,6 @@
 import { AppError } from '../errors.ts'
 
-/** 49 000 of the passwords that leaks have shown to be the most common, in lower case. */
+/** The 49 000 most common passwords of known leaks, in lower case. */
 async function readList(): Promise<ReadonlySet<string>> {
   const { dictionary } = await import('@zxcvbn-ts/language-common')
   return new Set(dictionary['passwords-common'])

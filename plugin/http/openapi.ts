@@ -32,7 +32,7 @@ export function documentedSchema(
   given: DocumentedSchema,
   { requirements, schemes, responses }: { requirements: Requirements; schemes: readonly string[]; responses: boolean }
 ): DocumentedSchema {
-  // A copy, whose identity finds the operation again in the document.
+  // A copy: its identity is used to find the operation in the document.
   const security = given.security === undefined ? securityOf(requirements, schemes) : [...given.security]
   return {
     ...given,

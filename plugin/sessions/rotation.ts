@@ -36,7 +36,7 @@ const lateRetryWindowMs = 24 * 3600 * 1000
 
 /**
  * Decides what to do with a refresh token. Depends on nothing but its arguments. With `retryMs: 0` and `lateRetries:
- * 0`, this is RFC 9700 §4.14.2 to the letter.
+ * 0`, this is the strict rotation of RFC 9700 §4.14.2.
  *
  * `rotate` is returned exactly when {@link isRotatable}: the store decides that by itself when a refresh is one round
  * trip.

@@ -13,7 +13,7 @@ export interface SignInInput {
   /**
    * When the application read the credential, in milliseconds since the epoch (`Date.now()`). The sign-in is refused if
    * all sessions of the subject were revoked at that time or later, or if it is more than a day ago. So a sign-in with
-   * an old password cannot outlive the change of the password. Default: not compared. Must not be `undefined`.
+   * an old password cannot outlive the change of the password. Default: not checked. Must not be `undefined`.
    */
   readonly authenticatedAt?: number
   /**

@@ -61,7 +61,7 @@ export interface InsertOptions {
   /**
    * Returns how many milliseconds ago the credential was read; called once, when the statement is sent. The store
    * refuses to insert if the subject's last `revokeAll()` was at that time or later, or if the age is `NaN`. Default:
-   * not compared.
+   * not checked.
    */
   readonly authenticatedAge?: (() => number) | undefined
   /** How long this node's access tokens are valid: see {@link revokedUntil}. */

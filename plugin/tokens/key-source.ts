@@ -88,7 +88,7 @@ export class KeySource {
     return this.#load !== null || this.#keyring.jwks().keys.length > 0
   }
 
-  /** Whether the last load failed: a key that is not known here may exist then. */
+  /** Whether the last load failed. If so, keys may exist that are not known here. */
   hasFailed(): boolean {
     return this.#hasFailed
   }

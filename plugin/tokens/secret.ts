@@ -1,7 +1,7 @@
 import { createPublicKey, hkdfSync, X509Certificate } from 'node:crypto'
 import { optionError } from '../options/option-error.ts'
 
-/** What HS256 needs, RFC 7518 §3.2. */
+/** The least that HS256 allows, RFC 7518 §3.2. */
 const minSecretBytes = 32
 
 /**

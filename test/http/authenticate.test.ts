@@ -154,7 +154,7 @@ t.test('assertSatisfies() requires all scopes, one of the roles and our own issu
   }
 })
 
-t.test('app.authenticate does the same as a hook in a list', async (t) => {
+t.test('app.authenticate in a list of hooks does the same as request.authenticate()', async (t) => {
   const server = await createApp({
     after(app) {
       app.get('/request', { onRequest: [app.authenticate] }, echoUser)

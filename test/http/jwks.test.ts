@@ -136,7 +136,7 @@ t.test('serveJwks() lets a service that has only jose verify tokens through a ro
   await t.rejects(verify(forge(signerOf(c))), { code: 'ERR_JWKS_NO_MATCHING_KEY' })
 })
 
-t.test('tokens by jsonwebtoken, jose and node:crypto verify here, and ours verify there by kid', async (t) => {
+t.test('tokens signed by jsonwebtoken, jose or node:crypto verify here, and ours verify there by kid', async (t) => {
   const { app } = await createApp({ plugin: { keys: [{ key: rsa.privateKey, kid: 'r' }] } })
   const call = async (token: string) =>
     (await app.inject({ url: '/me', headers: { authorization: `Bearer ${token}` } })).statusCode

@@ -358,7 +358,7 @@ async function check(t: Test, server: TestApp, row: Case, transport: Transport, 
   }
 }
 
-t.test('reply.refresh() with retrySeconds: 0 and lateRetries: 0 is RFC 9700 §4.14 to the letter', async (t) => {
+t.test('reply.refresh() with retrySeconds: 0 and lateRetries: 0 rotates strictly, as in RFC 9700 §4.14', async (t) => {
   const server = await createApp({ plugin: { refreshToken: { retrySeconds: 0, lateRetries: 0 } } })
   const { refresh, sessionId } = await server.signIn('bearer')
   const next = tokensOf(await present(server, refresh, 'bearer'), 'bearer')

@@ -26,7 +26,7 @@ import type { Cases } from './fixtures.ts'
 
 /** `revokeAll()`. */
 export const revokeAllCases: Cases = {
-  'revokeAll() counts an issuer that is listed twice as one': async ({ store }) => {
+  'revokeAll() treats an issuer that is listed twice as one': async ({ store }) => {
     const sub = randomText()
     const [spared, revoked] = [await start(store, { sub }), await start(store, { sub })]
     const result = await store.revokeAll({ issuers: [issuer, issuer], sub }, { except: spared.id, ...lifetime })

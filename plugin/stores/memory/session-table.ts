@@ -128,7 +128,7 @@ export class SessionTable {
     return { revoked, more: excess > revoked.length }
   }
 
-  /** Removes expired sessions one by one, and counts: the caller may pause in between. */
+  /** Removes expired sessions, and yields their number after each, so that the caller can pause in between. */
   *sweep(now: number): Generator<number> {
     let removed = 0
     for (const id of this.#expiry.due(now)) {

@@ -41,7 +41,7 @@ export async function withTimeLimit<T>(ms: number, work: (timedOut: Promise<neve
   return await withTimeout(work, { ms, timeoutError: () => new Error(`PostgreSQL did not respond within ${ms} ms`) })
 }
 
-/** Where work gets its client, and when it is given up. */
+/** Where work gets its client, and when the work is abandoned. */
 export interface Lending {
   readonly pool: PostgresPool
   readonly timedOut: Promise<never>

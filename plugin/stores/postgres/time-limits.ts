@@ -8,7 +8,7 @@ export interface TimeLimits {
   readonly migrationMs: number
   /** Until the server responds to LISTEN, and until a notification arrives. */
   readonly pushMs: number
-  /** Before a lost connection that listens is opened again: at first, and at most. Doubles with each attempt. */
+  /** The wait before a lost listening connection is opened again: at first, and at most. Doubles with each attempt. */
   readonly pushRetryMs: { readonly first: number; readonly longest: number }
   /** Between two attempts with a refused password. */
   readonly passwordRetryMs: number

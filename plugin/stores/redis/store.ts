@@ -60,7 +60,7 @@ export function createRedisStore(
   let preparing: Promise<number> | undefined
   let isPrepared = false
 
-  /** Calls before `prepare()` prepare the store themselves. The next call repeats a failed attempt. */
+  /** A call before `prepare()` prepares the store itself. The next call repeats a failed attempt. */
   async function prepare(): Promise<number> {
     preparing ??= attempt()
       .then((storeTime) => {

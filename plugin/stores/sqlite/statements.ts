@@ -17,7 +17,7 @@ const sessionsBehind = `${ofSubjects}
     AND sessions.sub = :sub AND sessions.issuer = issuers.value AND sessions.counter < subjects.counter
     AND sessions.idle_expires_at > :now`
 
-/** Sets `revoked_all_at` if the subject's counter is beyond the row's. */
+/** Sets `revoked_all_at` if the subject's counter is higher than the row's. */
 const rowsWith = (condition: string) => `SELECT sessions.*,
     CASE WHEN sessions.counter < subjects.counter THEN subjects.revoked_all_at END AS revoked_all_at
   FROM auth_sessions AS sessions

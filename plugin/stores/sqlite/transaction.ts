@@ -6,7 +6,7 @@ interface Transaction<T> {
   readonly work: () => T
 }
 
-/** Commits all of `work`, or nothing. Waits for the lock for the connection's `busy_timeout`. */
+/** Commits all of `work`, or nothing. Waits for the lock, at most for the connection's `busy_timeout`. */
 export function transaction<T>(database: SqliteDatabase, { mode, work }: Transaction<T>): T {
   begin(database, mode)
   try {

@@ -260,7 +260,7 @@ t.test('createPostgresStore()', { skip }, async (t) => {
     t.match(await started, { row: null })
   })
 
-  await t.test('insert() reads the age of a credential when it has a client', async (t) => {
+  await t.test('insert() reads the age of a credential only once it has a client', async (t) => {
     const pool = newPool({ max: 1 })
     const store = newStore(pool, { schema: newSchema() })
     await store.find('a')

@@ -43,7 +43,7 @@ for (const kind of kinds) {
     }
   )
 
-  t.test(`redisStore() with ${kind} needs no other keys and channels than {auth}:*`, skipWithoutRedis, async (t) => {
+  t.test(`redisStore() with ${kind} needs only the keys and channels {auth}:*`, skipWithoutRedis, async (t) => {
     const { admin, connect } = await serve(t)
     await admin.acl('SETUSER', 'app', 'on', '>p', '~{auth}:*', '&{auth}:*', '+@all', '-@dangerous', '-@admin')
     const store = await connect(kind, { login: { username: 'app', password: 'p' } })
