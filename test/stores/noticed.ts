@@ -101,7 +101,7 @@ export const noticed: Record<string, readonly string[]> = {
     'sweep() removes expired sessions, but no revoked one whose access tokens may still be valid'
   ],
   'revokeAll() ignores `except`': [
-    'revokeAll() counts an issuer that is listed twice as one',
+    'revokeAll() treats an issuer that is listed twice as one',
     'revokeAll() revokes and logs all live sessions of a subject but the one in `except`',
     'revokeAll() affects neither later sessions nor the one in `except`'
   ],

@@ -51,7 +51,7 @@ export class Owners {
     this.#drop(keyOf(owner), now)
   }
 
-  /** Drops such owners one by one, and counts: the caller may pause in between. */
+  /** Drops such owners, and yields how many were looked at, so that the caller can pause in between. */
   *sweep(now: number): Generator<number> {
     let looked = 0
     for (const key of this.#expiry.due(now)) {
