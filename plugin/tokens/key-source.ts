@@ -2,7 +2,7 @@ import type { Emit } from '../events.ts'
 import { checkKeyList, type KeysOptions } from '../options/keys.ts'
 import { optionError } from '../options/option-error.ts'
 import { withTimeout } from '../timeout.ts'
-import type { Key } from './key.ts'
+import { isSameKey } from './key.ts'
 import { createKeyring, type Keyring } from './keyring.ts'
 
 /** The least time between two reloads that unknown `kid`s cause. */
@@ -135,7 +135,7 @@ export class KeySource {
     if (this.#load === null) return true
     try {
       const next = await this.#load()
-      const retires = !this.#keyring.keys.every((key) => next.keys.some((other) => isSame(key, other)))
+      const retires = !this.#keyring.keys.every((key) => next.keys.some((other) => isSameKey(key, other)))
       this.#keyring = next
       this.#hasFailed = false
       if (retires) for (const listener of this.#retireListeners) listener()
@@ -147,13 +147,6 @@ export class KeySource {
     this.#emit({ type: 'keys-reloaded', kids: this.#keyring.kids })
     return true
   }
-}
-
-/** The same `kid` may name another key than before. */
-function isSame(key: Key, other: Key): boolean {
-  const sameSecret =
-    key.secret === null ? other.secret === null : other.secret !== null && key.secret.equals(other.secret)
-  return key.kid === other.kid && key.alg === other.alg && key.publicPem === other.publicPem && sameSecret
 }
 
 const ownPrefix = /^Cannot register fastify-authenticate: /

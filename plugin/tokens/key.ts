@@ -26,6 +26,13 @@ export function canSign(key: Key): boolean {
   return key.secret !== null || key.privatePem !== null
 }
 
+/** The same `kid` may name another key than before. */
+export function isSameKey(key: Key, other: Key): boolean {
+  const sameSecret =
+    key.secret === null ? other.secret === null : other.secret !== null && key.secret.equals(other.secret)
+  return key.kid === other.kid && key.alg === other.alg && key.publicPem === other.publicPem && sameSecret
+}
+
 /**
  * Reads one entry of the option `keys` and refuses a key that must not sign or verify access tokens: the wrong curve, a
  * short or weak RSA modulus, a JWK whose `use`, `key_ops` or `alg` forbid it (RFC 7517 §4.2–4.4), a private key that

@@ -3,6 +3,8 @@ import { refusal } from '../errors.ts'
 import { describeLargest } from './app-claims.ts'
 import { maxTokenLength } from './jws.ts'
 import type { KeySource } from './key-source.ts'
+import { isSameKey } from './key.ts'
+import type { Signer } from './signer.ts'
 
 /** What a local token is issued for. */
 export interface TokenInput {
@@ -62,8 +64,15 @@ export function createPrepare({ issuer, audience, clock, keys, matchesSchema }: 
     return {
       length,
       scope: input.scope ?? null,
-      sign: ({ iat, exp }) => signer.sign({ ...payload, iat, exp, jti: newJti() })
+      sign: ({ iat, exp }) => orActive(signer).sign({ ...payload, iat, exp, jti: newJti() })
     }
+  }
+
+  /** The signer, or the active one if its key was removed meanwhile: nobody would accept what it signs. */
+  function orActive(signer: Signer): Signer {
+    const { active, keys: inUse } = keys.current()
+    const isInUse = active === signer || inUse.some((key) => isSameKey(key, signer.key))
+    return isInUse ? signer : active
   }
 
   function payloadOf(

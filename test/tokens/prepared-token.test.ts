@@ -1,6 +1,8 @@
 import t from 'tap'
-import { AuthError } from '../../plugin/index.ts'
-import { createApp, issuer } from '../fixtures/app.ts'
+import { AuthError, type KeyOption } from '../../plugin/index.ts'
+import { memoryStore } from '../../plugin/stores/memory.ts'
+import { createApp, createClock, issuer } from '../fixtures/app.ts'
+import { createNamedKey, entry, kidOf } from '../fixtures/rotating-app.ts'
 import { decode, now, localSigner } from '../fixtures/tokens.ts'
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
@@ -83,3 +85,36 @@ t.test('prepare() rejects a token that is too long to be accepted, and names the
     detail: 'the token would exceed 8192 bytes. The application set no claims'
   })
 })
+
+t.test(
+  'sign() uses the key that prepare() measured, or the active one if that key was removed meanwhile',
+  async (t) => {
+    const [a, b] = [createNamedKey('a'), createNamedKey('b')]
+    const rows: [string, KeyOption[], string][] = [
+      ['b is active', [entry(a, 'previous'), entry(b, 'active')], 'a'],
+      ['only the public half of a remains', [{ key: a.publicKey, kid: 'a' }, entry(b, 'active')], 'a'],
+      ['a is loaded again', [entry(a, 'active')], 'a'],
+      ['a is removed', [entry(b, 'active')], 'b'],
+      ['another key has the kid of a', [entry({ ...b, kid: 'a' }, 'active')], 'a']
+    ]
+    for (const [change, list, kid] of rows) {
+      const clock = createClock()
+      const store = memoryStore({ clock })
+      const { insert } = store
+      let meanwhile = async () => {}
+      store.insert = async (...given) => {
+        await meanwhile()
+        return await insert(...given)
+      }
+      let keys = [entry(a, 'active')]
+      const server = await createApp({ plugin: { clock, store, keys: async () => keys } })
+      meanwhile = async () => {
+        keys = list
+        await server.app.keys.reload()
+      }
+      const { access } = await server.signIn('bearer')
+      t.equal(kidOf(access), kid, change)
+      t.equal((await server.app.inject({ url: '/me', headers: bearer(access) })).statusCode, 200, change)
+    }
+  }
+)
