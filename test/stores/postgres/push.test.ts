@@ -76,7 +76,7 @@ t.test('createPush()', { skip }, async (t) => {
       })
     }
     const deaf: PostgresPool = { on: () => {}, removeListener: () => {}, connect }
-    const store = createPostgresStore(deaf, { schema: 'made', limits: { pushMs: 20 } })
+    const store = createPostgresStore(deaf, { schema: 'made', limits: { pushMs: 300 } })
     t.teardown(() => store.close())
     await t.rejects(
       store.subscribe!(() => {}),
