@@ -4,8 +4,8 @@ import { rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { print, red } from './print.ts'
-import { testFiles } from './test-files.ts'
-import { endAll, runFile, type TestResult } from './test-process.ts'
+import { alone, testFiles } from './test-files.ts'
+import { Batch, endAll, runFile, type TestResult } from './test-process.ts'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -13,8 +13,7 @@ const { values, positionals } = parseArgs({
     fast: { type: 'boolean', default: false },
     group: { type: 'string' },
     coverage: { type: 'boolean', default: false },
-    // Most of the long tests wait for another process.
-    jobs: { type: 'string', default: String(availableParallelism() + 1) },
+    jobs: { type: 'string' },
     timeout: { type: 'string', default: '300' }
   }
 })
@@ -25,6 +24,10 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 const rawCoverage = '.cache/coverage/raw'
 if (values.coverage) rmSync(rawCoverage, { recursive: true, force: true })
 
+/** The coverage of a process is the coverage of one file. */
+const isBatched = values.fast && !values.coverage
+// Most of the long tests wait for another process; the fast ones do not.
+const jobs = Number(values.jobs ?? availableParallelism() + (values.fast ? 0 : 1))
 const started = performance.now()
 const queue = positionals.length > 0 ? positionals : testFiles(values)
 const results: TestResult[] = []
@@ -37,14 +40,18 @@ function coverageOf(file: string): Record<string, string> {
 }
 
 async function work(): Promise<void> {
+  const timeoutMs = Number(values.timeout) * 1000
+  const batch = new Batch({ timeoutMs })
   for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
-    const result = await runFile(file, { timeoutMs: Number(values.timeout) * 1000, env: coverageOf(file) })
+    const result =
+      isBatched && !(file in alone) ? await batch.run(file) : await runFile(file, { timeoutMs, env: coverageOf(file) })
     results.push(result)
     print(result)
   }
+  batch.end()
 }
 
-await Promise.all(Array.from({ length: Number(values.jobs) }, work))
+await Promise.all(Array.from({ length: jobs }, work))
 
 const failed = results.filter(({ failures }) => failures.length > 0)
 const assertions = results.reduce((sum, result) => sum + result.assertions, 0)

@@ -22,6 +22,12 @@ const longest = [
   'test/flows/keys-rotate.test.ts'
 ]
 
+/** The fast files that need a process of their own, with the reason. */
+export const alone: Readonly<Record<string, string>> = {
+  'test/http/one-pass.test.ts': 'replaces functions of node:crypto before the plugin imports them',
+  'test/http/route-registry.test.ts': 'creates an application before the first import of the plugin'
+}
+
 /** What CI runs side by side. A file that no pattern matches is `logic`. */
 const groups = { browser: /^test\/browser\//, stores: /^test\/(stores|histories|flows)\// } as const
 export const groupNames = ['logic', 'stores', 'browser'] as const

@@ -1,11 +1,12 @@
 // npm run test:watch [-- FILE…]: runs each fast test, or each of these files, when a file that it imports changes.
 import { watch } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { importedBy, testFiles } from './test-files.ts'
-import { endAll, runFile } from './test-process.ts'
+import { alone, importedBy, testFiles } from './test-files.ts'
+import { Batch, endAll, runFile } from './test-process.ts'
 import { print } from './print.ts'
 
 const { positionals } = parseArgs({ allowPositionals: true })
+const limits = { timeoutMs: 120_000 }
 const changed = new Set<string>()
 let isRunning = false
 
@@ -33,9 +34,11 @@ async function runAffected(): Promise<void> {
     const sources = new Set(changed)
     changed.clear()
     const files = positionals.length > 0 ? positionals : testFiles({ fast: true })
-    for (const file of files) {
-      if (importedBy(file).some((source) => sources.has(source))) print(await runFile(file, { timeoutMs: 120_000 }))
+    const batch = new Batch(limits)
+    for (const file of files.filter((file) => importedBy(file).some((source) => sources.has(source)))) {
+      print(await (file in alone ? runFile(file, limits) : batch.run(file)))
     }
+    batch.end()
     console.log('')
   }
   isRunning = false
