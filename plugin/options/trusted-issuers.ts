@@ -72,8 +72,10 @@ export function resolveTrustedIssuers({ trustedIssuers = [] }: TrustedIssuersOpt
 }
 
 function resolveTrustedIssuer(given: TrustedIssuerOption) {
+  // Each member is read, not copied with the others: it may be on the prototype.
+  const { issuer, audience, algorithms, jwks, jwksUri, map = noRights } = given
   const { type = trustedIssuerDefaults.type, maxLifetimeSeconds = trustedIssuerDefaults.maxLifetimeSeconds } = given
-  return Object.freeze({ ...given, type, maxLifetimeSeconds, map: given.map ?? noRights })
+  return Object.freeze({ issuer, audience, algorithms, jwks, jwksUri, type, maxLifetimeSeconds, map })
 }
 
 const noRights: NonNullable<TrustedIssuerOption['map']> = () => ({})

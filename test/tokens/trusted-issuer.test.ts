@@ -303,6 +303,18 @@ t.test('createTrustedIssuers() needs no network for a configured key set', async
   t.equal(await outcome(tokenOf(url, { ...ec, kid: 'else' })), 'AUTH_INVALID_TOKEN')
 })
 
+t.test('createTrustedIssuers() reads members that an option inherits', async (t) => {
+  const url = 'https://idp.example.com'
+  const shared = { jwks: { keys: [ec.jwk as JsonWebKey] }, type: 'JWT', maxLifetimeSeconds: 10 }
+  const option = Object.assign(Object.create(shared), { issuer: url, audience, algorithms: ['ES256'] })
+  const { outcome } = await createVerifier([option])
+  const token = (typ: string, lifetime: number) =>
+    tokenOf(url, ec, { header: { typ }, claims: { exp: now + lifetime } })
+  t.equal(await outcome(token('JWT', 10)), 'accepted')
+  t.equal(await outcome(token('at+jwt', 10)), 'AUTH_INVALID_TOKEN')
+  t.equal(await outcome(token('JWT', 11)), 'AUTH_INVALID_TOKEN')
+})
+
 t.test('createTrustedIssuers() rejects a wrong option at start and names it', async (t) => {
   const url = 'https://idp.example.com'
   const good = { issuer: url, audience, algorithms: ['RS256'] }
