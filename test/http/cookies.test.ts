@@ -1,4 +1,3 @@
-import { generateKeyPairSync } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import type { KeyOption } from '../../plugin/index.ts'
@@ -6,6 +5,7 @@ import { createCookieSerializer } from '../../plugin/http/cookie-serializer.ts'
 import { createCookies } from '../../plugin/http/cookies.ts'
 import { resolveOptions } from '../../plugin/options/options.ts'
 import { createApp, issuer, secret, summaryOf, setCookies } from '../fixtures/app.ts'
+import { rsaKey } from '../fixtures/rsa-key.ts'
 import { localSigner } from '../fixtures/tokens.ts'
 
 const tooLarge = { status: 500, code: 'AUTH_TOKEN_TOO_LARGE', challenge: null, cookies: [], cacheControl: null }
@@ -44,7 +44,7 @@ t.test("assertFits() decides from a token's length alone whether its cookie fits
 t.test('reply.refresh() causes a logged 500 and writes nothing if browsers would drop the new cookie', async (t) => {
   const claims = { permissions: 'x'.repeat(2400) }
   const large: KeyOption = {
-    key: generateKeyPairSync('rsa', { modulusLength: 4096 }).privateKey,
+    key: rsaKey(4096),
     alg: 'RS256',
     state: 'active'
   }

@@ -1,5 +1,4 @@
 import { Type } from '@sinclair/typebox'
-import { generateKeyPairSync } from 'node:crypto'
 import { mock } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import t, { type Test } from 'tap'
@@ -32,6 +31,7 @@ import {
   withMethods,
   type Transport
 } from '../fixtures/refresh.ts'
+import { rsaKey } from '../fixtures/rsa-key.ts'
 import { me, refresh } from '../fixtures/signed-in.ts'
 
 const day = 86_400
@@ -530,7 +530,7 @@ t.test(
 t.test(
   'reply.refresh() writes nothing if a browser would drop the cookie: a logged 500, and the cookies stay',
   async (t) => {
-    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 4096 })
+    const privateKey = rsaKey(4096)
     const { clock, store, first, second, errors } = await deployed({}, { keys: [{ key: privateKey }] })
     const { cookie, sessionId } = await first.signIn('cookie', { claims: { large: 'x'.repeat(2300) } })
     clock.advance(60)

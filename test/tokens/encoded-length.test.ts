@@ -3,6 +3,7 @@ import t from 'tap'
 import { algorithms, keyRequirement, type Algorithm } from '../../plugin/tokens/algorithms.ts'
 import { createSigner } from '../../plugin/tokens/signer.ts'
 import { readKey } from '../../plugin/tokens/key.ts'
+import { rsaKey } from '../fixtures/rsa-key.ts'
 
 const modulusLengths = [2048, 2056, 3072]
 
@@ -14,7 +15,7 @@ function keysFor(alg: Algorithm): KeyObject[] {
   if (kty === 'OKP') return [generateKeyPairSync('ed25519').privateKey]
   return rsaKeys
 }
-const rsaKeys = modulusLengths.map((modulusLength) => generateKeyPairSync('rsa', { modulusLength }).privateKey)
+const rsaKeys = modulusLengths.map(rsaKey)
 
 const claimSets: Record<string, Record<string, unknown>> = {
   'ASCII of every length modulo three': { iat: 1, a: 'x' },
