@@ -9,6 +9,7 @@ if (isMainThread) {
   register(import.meta.url)
   // The parent limits the time of each file.
   root.setTimeout(0)
+  process.on('disconnect', () => process.exit())
   process.on('message', async (file) => {
     // A test whose promise never settles then ends the process, as it does without a parent, and tap names it.
     process.channel.unref()

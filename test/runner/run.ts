@@ -24,8 +24,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 const rawCoverage = '.cache/coverage/raw'
 if (values.coverage) rmSync(rawCoverage, { recursive: true, force: true })
 
-/** The coverage of a process is the coverage of one file. */
-const isBatched = values.fast && !values.coverage
+const fast = new Set(testFiles({ fast: true }))
 // Most of the long tests wait for another process; the fast ones do not.
 const jobs = Number(values.jobs ?? availableParallelism() + (values.fast ? 0 : 1))
 const started = performance.now()
@@ -41,14 +40,14 @@ function coverageOf(file: string): Record<string, string> {
 
 async function work(): Promise<void> {
   const timeoutMs = Number(values.timeout) * 1000
-  const batch = new Batch({ timeoutMs })
+  const batch = new Batch({ timeoutMs, env: values.coverage ? { NODE_V8_COVERAGE: rawCoverage } : {} })
   for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
-    const result =
-      isBatched && !(file in alone) ? await batch.run(file) : await runFile(file, { timeoutMs, env: coverageOf(file) })
+    const isBatched = fast.has(file) && !(file in alone)
+    const result = isBatched ? await batch.run(file) : await runFile(file, { timeoutMs, env: coverageOf(file) })
     results.push(result)
     print(result)
   }
-  batch.end()
+  await batch.end()
 }
 
 await Promise.all(Array.from({ length: jobs }, work))

@@ -1,4 +1,6 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { setTimeout as startTimer } from 'node:timers'
+import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { failuresOf, sectionOf, skipsOf } from './tap-output.ts'
 
@@ -17,6 +19,8 @@ export interface TestResult {
 const loader = new URL('typescript.js', import.meta.url).href
 const batch = fileURLToPath(new URL('batch.js', import.meta.url))
 const running = new Set<ChildProcess>()
+/** How long a batch may take to exit. */
+const exitMs = 10_000
 
 /** Ends every test that runs, with the processes it has started. */
 export function endAll(): void {
@@ -50,13 +54,21 @@ export class Batch {
     child.send(file)
     const result = await resultOf(child, { file, isInBatch: true, ...this.#limits })
     // What a failed file leaves behind must not fail the next one.
-    if (result.failures.length > 0) this.end()
+    if (result.failures.length > 0) await this.end()
     return result
   }
 
-  end(): void {
-    if (this.#child !== undefined) end(this.#child)
+  /** Lets the process exit by itself, because only then it writes its coverage. */
+  async end(): Promise<void> {
+    const child = this.#child
     this.#child = undefined
+    if (child === undefined) return
+    if (child.connected) {
+      const exited = new Promise((resolve) => child.once('exit', resolve))
+      child.disconnect()
+      await Promise.race([exited, setTimeout(exitMs, undefined, { ref: false })])
+    }
+    end(child)
   }
 }
 
@@ -89,7 +101,7 @@ async function resultOf(child: ChildProcess, { file, timeoutMs, isInBatch = fals
   let stderr = ''
   let timedOut = false
   const exit = await new Promise<string>((resolve) => {
-    const timer = setTimeout(() => {
+    const timer = startTimer(() => {
       timedOut = true
       endGroup(child)
     }, timeoutMs)

@@ -38,7 +38,7 @@ async function runAffected(): Promise<void> {
     for (const file of files.filter((file) => importedBy(file).some((source) => sources.has(source)))) {
       print(await (file in alone ? runFile(file, limits) : batch.run(file)))
     }
-    batch.end()
+    await batch.end()
     console.log('')
   }
   isRunning = false
