@@ -6,7 +6,7 @@ import type { KeySource } from './key-source.ts'
 import { createLocalVerifier, type ParsedToken } from './local-verifier.ts'
 import { createPrepare } from './prepared-token.ts'
 import type { TrustedIssuer } from './trusted-issuer.ts'
-import { createEnsureKey } from './unknown-kid.ts'
+import { createLoadUnknownKey } from './unknown-kid.ts'
 import { UnverifiedToken } from './unverified-token.ts'
 import { createVerifiedTokens } from './verified-tokens.ts'
 
@@ -37,7 +37,7 @@ export function createAccessTokens(parts: AccessTokensParts) {
   const local = createLocalVerifier({ policy, type, matchesSchema, keys })
   const verified = createVerifiedTokens({ cacheSize, clockToleranceSeconds, clock, nodeClock })
   const trusted = new Map<unknown, TrustedIssuer>(trustedIssuers.map((other) => [other.issuer, other]))
-  const ensureKey = createEnsureKey<ParsedToken>({
+  const loadUnknownKey = createLoadUnknownKey<ParsedToken>({
     keys,
     hasKey: local.hasKey,
     claimsToBeOurs: ({ token }) => claimedIssuer(token) === issuer
@@ -97,7 +97,7 @@ export function createAccessTokens(parts: AccessTokensParts) {
       const parsed = local.parse(token)
       // Before the keys are reloaded: no key of ours makes another issuer's token ours.
       if (claimedIssuer(token) !== issuer) throw refusal('AUTH_INVALID_TOKEN', 'iss is not the expected issuer')
-      await ensureKey(parsed)
+      if (!local.hasKey(parsed)) await loadUnknownKey(parsed)
       return local.sessionIdOf(parsed, clock())
     }
   }
@@ -121,20 +121,18 @@ export function createAccessTokens(parts: AccessTokensParts) {
     issuers: readonly string[] | null = null
   ): Promise<AccessToken> {
     const external = trustedIssuerOf(token)
-    if (external === null) return await verifyLocal(token)
+    if (external === null) {
+      const parsed = local.parse(token)
+      if (!local.hasKey(parsed)) await loadUnknownKey(parsed)
+      const accessToken = localAccessToken(local.check(parsed, { now: clock(), allowExpired: false }))
+      verified.set(token.text, { token: accessToken, isLocal: true })
+      return accessToken
+    }
     if (!issuers?.includes(external.issuer)) {
       throw refusal('AUTH_INVALID_TOKEN', 'tokens of this issuer are not accepted here')
     }
     const accessToken = externalAccessToken(await external.check(token, nodeClock), external)
     verified.set(token.text, { token: accessToken, isLocal: false })
-    return accessToken
-  }
-
-  async function verifyLocal(token: UnverifiedToken): Promise<AccessToken> {
-    const parsed = local.parse(token)
-    await ensureKey(parsed)
-    const accessToken = localAccessToken(local.check(parsed, { now: clock(), allowExpired: false }))
-    verified.set(token.text, { token: accessToken, isLocal: true })
     return accessToken
   }
 

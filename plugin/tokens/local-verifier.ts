@@ -56,10 +56,11 @@ export function createLocalVerifier({ policy, type, matchesSchema, keys }: Local
     hasKey: (parsed: ParsedToken): boolean => candidatesOf(parsed).length > 0,
 
     /** @throws AuthError AUTH_INVALID_TOKEN, AUTH_EXPIRED_TOKEN */
-    check(parsed: ParsedToken, at: { now: number; allowExpired: boolean }): TokenClaims {
+    check(parsed: ParsedToken, { now, allowExpired }: { now: number; allowExpired: boolean }): TokenClaims {
       const claims = signedClaims(parsed, acceptedTypes)
       headers.remember(parsed.token, parsed.read)
-      checkClaims(claims, { ...at, policy })
+      // Not by spreading an object, which would cost a tenth of the whole check.
+      checkClaims(claims, { policy, now, allowExpired })
       if (!matchesSchema(claims)) throw refusal('AUTH_INVALID_TOKEN', 'the claims do not match "accessToken.claims"')
       return claims
     },

@@ -15,10 +15,9 @@ export interface UnknownKidParts<Token> {
  * Any other token without a key is refused by the verifier with {@link noMatchingKey}. The keys of trusted issuers are
  * in `remote-keys.ts`.
  */
-export function createEnsureKey<Token>({ keys, hasKey, claimsToBeOurs }: UnknownKidParts<Token>) {
+export function createLoadUnknownKey<Token>({ keys, hasKey, claimsToBeOurs }: UnknownKidParts<Token>) {
   /** @throws AuthError AUTH_KEYS_UNAVAILABLE */
-  return async function ensureKey(token: Token): Promise<void> {
-    if (hasKey(token)) return
+  return async function loadUnknownKey(token: Token): Promise<void> {
     await keys.reloadForUnknownKid()
     const isUncertain = !hasKey(token) && keys.hasFailed() && claimsToBeOurs(token)
     if (isUncertain) {

@@ -1,6 +1,7 @@
 /**
  * Texts compare by their bytes. The index of subjects contains hashes, because they are short. The pages keep some room
  * (`fillfactor`), so that PostgreSQL rewrites a row within its page. `salt` is the `sessionKey`.
+ * Step 003 replaces the index of subjects, which `list()` reads.
  */
 export const sessionTables = `
   CREATE TABLE auth_sessions (
