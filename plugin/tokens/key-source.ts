@@ -112,12 +112,12 @@ export class KeySource {
   }
 
   /** Reloads because a token names an unknown key, at most once per cooldown, or waits for the reload in flight. */
-  async reloadForUnknownKid(): Promise<boolean> {
-    if (this.#load === null) return false
-    if (this.#running !== undefined) return await this.#running
-    if (this.#monotonic() - this.#lastReloadForKidAt < cooldownMs) return false
-    this.#lastReloadForKidAt = this.#monotonic()
-    return await this.reload()
+  async reloadForUnknownKid(): Promise<void> {
+    if (this.#load === null) return
+    const isCoolingDown = this.#monotonic() - this.#lastReloadForKidAt < cooldownMs
+    if (this.#running === undefined && isCoolingDown) return
+    if (this.#running === undefined) this.#lastReloadForKidAt = this.#monotonic()
+    await (this.#running ?? this.reload())
   }
 
   close(): void {

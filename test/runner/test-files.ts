@@ -19,7 +19,8 @@ const longest = [
   'test/histories/histories.test.ts',
   'test/flows/redis-failover.test.ts',
   'test/stores/redis/contract.test.ts',
-  'test/flows/keys-rotate.test.ts'
+  'test/flows/keys-rotate.test.ts',
+  'test/stores/contract.test.ts'
 ]
 
 /** The fast files that need a process of their own, with the reason. */

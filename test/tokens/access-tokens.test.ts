@@ -479,3 +479,14 @@ t.test('createVerifiedTokens() with a cacheSize of 0 keeps no token', async (t) 
   await tokens.verify(token)
   t.equal(counts.signatureChecks, 2)
 })
+
+t.test('sessionIdOf() refuses a token of another issuer as invalid, though its key is ours', async (t) => {
+  const { tokens } = await createLocalTokens()
+  const sessionIdOf = (claims: object) =>
+    tokens.sessionIdOf(tokens.parse(forge(localSigner, { claims: { ...goodClaims, ...claims } })))
+  t.equal(await sessionIdOf({ sid: 'session' }), 'session')
+  t.strictSame(
+    await outcomeOf(() => sessionIdOf({ sid: 'session', iss: 'https://other.example' })),
+    refused('iss is not the expected issuer')
+  )
+})
