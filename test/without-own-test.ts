@@ -60,6 +60,7 @@ export const withoutOwnTest: Record<string, string> = {
   'plugin/http/plain-http-warning.ts': 'test/http/sign-in.test.ts: the warning, by host and scheme',
   'plugin/http/refresh-cookies.ts': 'test/http/session-cookies.test.ts: requests with several refresh cookies',
   'plugin/http/request-authenticate.ts': 'types: test/types.test.ts; its call: test/http/authenticate.test.ts',
+  'plugin/http/refusal-event.ts': 'test/http/sign-out.test.ts, credentials.test.ts and test/sessions/refresh.test.ts',
   'plugin/http/request-sessions.ts': 'test/http/sign-out.test.ts: which sessions the cookies name',
   'plugin/http/token-response.ts': 'test/http/sign-in.test.ts: the bodies of both transports',
   'plugin/index.ts': 'every test of test/http and test/flows registers the plugin',

@@ -1,5 +1,4 @@
 import type { FastifyRequest } from 'fastify'
-import { AuthError } from '../errors.ts'
 import type { Emit } from '../events.ts'
 import type { Revocations } from '../sessions/revocations.ts'
 import type { AccessToken } from '../tokens/access-token.ts'
@@ -11,6 +10,7 @@ import type { Challenge } from './challenge.ts'
 import type { CookieAuthentication } from './cookie-authentication.ts'
 import { assertWellFormed, isPresented, readCredentials, type Credentials } from './credentials.ts'
 import type { CrossSite } from './cross-site.ts'
+import { emitRefusal } from './refusal-event.ts'
 
 export interface AuthenticatorParts {
   readonly issuer: string
@@ -69,9 +69,7 @@ export function createAuthenticate(parts: AuthenticatorParts): Authenticate {
       assertSatisfies(verified, requirements)
       return setUser(request, authOf(credentials, verified))
     } catch (error) {
-      if (error instanceof AuthError && error.code !== 'AUTH_CROSS_SITE') {
-        emit({ type: 'token-refused', code: error.code, detail: error.detail, source: sourceOf(credentials) })
-      }
+      emitRefusal(error, { emit, source: sourceOf(credentials) })
       throw challenge(error, requirements.scopes)
     }
   }

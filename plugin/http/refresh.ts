@@ -1,10 +1,11 @@
 import type { FastifyReply } from 'fastify'
-import { AuthError, refusal } from '../errors.ts'
+import { refusal } from '../errors.ts'
 import type { Emit } from '../events.ts'
 import type { Refresh } from '../sessions/refresh.ts'
 import type { Revocations } from '../sessions/revocations.ts'
 import type { Challenge } from './challenge.ts'
 import type { CrossSite } from './cross-site.ts'
+import { emitRefusal } from './refusal-event.ts'
 import { exchangeRefreshCookie } from './refresh-cookies.ts'
 import { canSetHeaders } from './response-state.ts'
 import type { SessionCookies } from './session-cookies.ts'
@@ -54,9 +55,7 @@ export function createReplyRefresh({
       }
       return respondBearer(this, await refresh(refreshToken, { assertFits: () => {} }))
     } catch (error) {
-      if (error instanceof AuthError && error.code !== 'AUTH_CROSS_SITE') {
-        emit({ type: 'token-refused', code: error.code, detail: error.detail, source: null })
-      }
+      emitRefusal(error, { emit })
       throw challenge(error)
     }
   }

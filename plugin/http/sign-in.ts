@@ -118,7 +118,7 @@ declare module 'fastify' {
   interface FastifyReply {
     /**
      * Starts a session after the application has checked the caller's credentials. Resolves to the body of the
-     * response. By cookie, the session that the request's cookies name ends in the same step.
+     * response. By cookie, the sessions that the request's cookies name end in the same step.
      *
      * It does not check a password, and it does not limit attempts: the application does both.
      * ```ts

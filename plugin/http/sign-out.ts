@@ -1,11 +1,12 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { AuthError, refusal } from '../errors.ts'
+import { refusal } from '../errors.ts'
 import type { Emit } from '../events.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { AccessTokens } from '../tokens/access-tokens.ts'
 import type { Challenge } from './challenge.ts'
 import { assertWellFormed, readCredentials } from './credentials.ts'
 import type { CrossSite } from './cross-site.ts'
+import { emitRefusal } from './refusal-event.ts'
 import { sessionsInCookies } from './request-sessions.ts'
 import { carryByRaw } from './response-state.ts'
 import type { PresentedCookies, SessionCookies } from './session-cookies.ts'
@@ -73,9 +74,7 @@ export function createSignOut({ sessions, accessTokens, sessionCookies, crossSit
     try {
       await end(this, refreshToken)
     } catch (error) {
-      if (error instanceof AuthError && error.code !== 'AUTH_CROSS_SITE') {
-        emit({ type: 'token-refused', code: error.code, detail: error.detail, source: null })
-      }
+      emitRefusal(error, { emit })
       throw challenge(error)
     }
   }

@@ -1,6 +1,4 @@
-import type { Revocation } from '../stores/session-store.ts'
-
-const batchSize = 1000
+import { maxBatch, type Revocation } from '../stores/session-store.ts'
 
 interface Pending {
   readonly entry: Revocation
@@ -88,7 +86,7 @@ export class PendingRevocations {
   #nextBatch(): Revocation[] {
     const batch: Revocation[] = []
     for (const { entry, writtenAt } of this.#pending.values()) {
-      if (writtenAt === null && batch.push(entry) === batchSize) break
+      if (writtenAt === null && batch.push(entry) === maxBatch) break
     }
     return batch
   }

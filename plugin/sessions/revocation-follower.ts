@@ -1,7 +1,5 @@
-import type { Revocation } from '../stores/session-store.ts'
+import { maxBatch, type Revocation } from '../stores/session-store.ts'
 import type { TimedStore } from './timed-store.ts'
-
-const pageSize = 1000
 
 export interface RevocationFollowerParts {
   readonly store: Pick<TimedStore, 'readRevocations'>
@@ -36,7 +34,7 @@ export class RevocationFollower {
     const { store, onEntries, onReread } = this.#parts
     this.#reading++
     for (let more = true; more;) {
-      const page = await store.readRevocations(this.#cursor, pageSize)
+      const page = await store.readRevocations(this.#cursor, maxBatch)
       if (!page.resumed) this.#reread = new Set()
       onEntries(page.entries)
       for (const entry of page.entries) this.#reread?.add(textOf(entry))

@@ -97,7 +97,10 @@ export interface RevocationPage extends Timed {
   readonly resumed: boolean
 }
 
-/** How many sessions one step may revoke: other callers wait while it runs. */
+/**
+ * How many sessions one step may revoke, and how many entries of the log one call reads or writes: other callers wait
+ * while it runs.
+ */
 export const maxBatch = 1000
 
 /** How long a store remembers when `revokeAll()` was called, for `authenticatedAge`. */

@@ -134,6 +134,7 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
     'http/response-state',
     'sessions/refresh'
   ],
+  'plugin/http/refusal-event.ts': ['http/sign-out', 'http/credentials', 'sessions/refresh'],
   'plugin/http/token-response.ts': ['http/sign-in', 'http/response-state'],
   'plugin/http/sign-out.ts': ['http/sign-out', 'http/response-state'],
   'plugin/http/sign-in.ts': ['http/sign-in', 'http/response-state', 'http/cookies'],
