@@ -47,11 +47,12 @@ export function testFiles({ fast = false, group }: { fast?: boolean; group?: str
   if (group !== undefined && !groupNames.some((name) => name === group)) {
     throw new TypeError(`"--group" must be one of ${groupNames.join(', ')}: received ${group}`)
   }
+  const known: Imports = new Map()
   const files = readdirSync(join(root, 'test'), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith('.test.ts'))
     .map((entry) => relative(root, join(entry.parentPath, entry.name)).replaceAll('\\', '/'))
     .filter((file) => group === undefined || groupOf(file) === group)
-    .filter((file) => !fast || !importedBy(file).some((name) => slowImports.test(name)))
+    .filter((file) => !fast || !importedBy(file, known).some((name) => slowImports.test(name)))
   return files.sort((a, b) => rank(a) - rank(b) || sizeOf(b) - sizeOf(a))
 }
 
@@ -62,15 +63,29 @@ function rank(file: string): number {
 
 const sizeOf = (file: string) => statSync(join(root, file)).size
 
-/** The file itself, and every file and package that it imports, directly or through others. */
-export function importedBy(file: string, visited = new Set([file])): string[] {
-  if (!existsSync(join(root, file))) return [...visited]
-  const text = readFileSync(join(root, file), 'utf8').replace(/^import type .*|^\s*(\/\/|\*).*$/gm, '')
-  for (const [, specifier = ''] of text.matchAll(/(?:from|import) ?\(?'([^']+)'/g)) {
-    const next = specifier.startsWith('.') ? join(dirname(file), specifier).replaceAll('\\', '/') : specifier
-    if (visited.has(next)) continue
-    visited.add(next)
-    if (next !== specifier) importedBy(next, visited)
-  }
+/** What each file imports directly. */
+export type Imports = Map<string, readonly string[]>
+
+/**
+ * The file itself, and every file and package that it imports, directly or through others.
+ * @param known is filled with what was read, so that further calls do not read it again
+ */
+export function importedBy(file: string, known: Imports = new Map()): string[] {
+  const visited = new Set([file])
+  for (const next of visited) for (const imported of importsOf(next, known)) visited.add(imported)
   return [...visited]
+}
+
+function importsOf(file: string, known: Imports): readonly string[] {
+  const found = known.get(file) ?? readImports(file)
+  known.set(file, found)
+  return found
+}
+
+function readImports(file: string): string[] {
+  if (!existsSync(join(root, file)) || !statSync(join(root, file)).isFile()) return []
+  const text = readFileSync(join(root, file), 'utf8').replace(/^import type .*|^\s*(\/\/|\*).*$/gm, '')
+  return [...text.matchAll(/(?:from|import) ?\(?'([^']+)'/g)].map(([, specifier = '']) =>
+    specifier.startsWith('.') ? join(dirname(file), specifier).replaceAll('\\', '/') : specifier
+  )
 }

@@ -1,7 +1,7 @@
 // npm run test:watch [-- FILE…]: runs each fast test, or each of these files, when a file that it imports changes.
 import { watch } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { alone, importedBy, testFiles } from './test-files.ts'
+import { alone, importedBy, testFiles, type Imports } from './test-files.ts'
 import { Batch, endAll, runFile } from './test-process.ts'
 import { print } from './print.ts'
 
@@ -35,7 +35,8 @@ async function runAffected(): Promise<void> {
     changed.clear()
     const files = positionals.length > 0 ? positionals : testFiles({ fast: true })
     const batch = new Batch(limits)
-    for (const file of files.filter((file) => importedBy(file).some((source) => sources.has(source)))) {
+    const known: Imports = new Map()
+    for (const file of files.filter((file) => importedBy(file, known).some((source) => sources.has(source)))) {
       print(await (file in alone ? runFile(file, limits) : batch.run(file)))
     }
     await batch.end()
