@@ -1,7 +1,7 @@
 import t from 'tap'
 import { seedDemoUsers } from '../../example-server/demo-users.ts'
 import { password, production, overTls, summaryOf, login } from '../fixtures/example-client.ts'
-import { createInjected } from '../fixtures/example-server.ts'
+import { createDemo, createInjected } from '../fixtures/example-server.ts'
 
 t.test(
   'in production there are no demo users, even if the database contains them, and registration is closed',
@@ -35,13 +35,7 @@ t.test(
 )
 
 t.test('seedDemoUsers() keeps a changed password until another DEMO_PASSWORD is configured', async (t) => {
-  const {
-    app,
-    config,
-    database: { users },
-    passwords
-  } = await createInjected(t, { env: { DEMO_PASSWORD: password } })
-  await seedDemoUsers({ config, users, passwords })
+  const { app, config, users, passwords } = await createDemo(t)
   const alice = (await users.byName('alice'))!
   await users.replacePasswordHash(alice.id, { from: alice.passwordHash, to: await passwords.hash('changed by alice') })
   t.equal(

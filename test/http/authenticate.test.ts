@@ -11,6 +11,7 @@ import {
 import type { FastifyRequest } from 'fastify'
 import { memoryStore } from '../../plugin/stores/memory.ts'
 import type { SessionStore } from '../../plugin/index.ts'
+import { wrongNeeds } from '../fixtures/wrong-needs.ts'
 
 const refused: ResponseSummary = {
   status: 401,
@@ -27,41 +28,6 @@ async function echoUser({ user, auth }: Pick<FastifyRequest, 'user' | 'auth'>) {
   const show = (value: unknown) => (value === undefined ? 'undefined' : value)
   return { user: user?.sub ?? show(user), auth: auth?.source ?? show(auth) }
 }
-
-const isUndefined = (name: string) => `"${name}" is undefined: give it a value, or leave it out`
-
-const wrongNeeds: [unknown, string][] = [
-  [undefined, isUndefined('needs')],
-  [{ scopes: undefined }, isUndefined('scopes')],
-  [{ roles: undefined }, isUndefined('roles')],
-  [{ issuers: undefined }, isUndefined('issuers')],
-  [{ optional: undefined }, isUndefined('optional')],
-  [{ scopes: ['a'], roles: undefined }, isUndefined('roles')],
-  [null, "\"needs\" must be true or an object such as { scopes: ['notes:read'], roles: ['admin'] }"],
-  ['notes:read', "\"needs\" must be true or an object such as { scopes: ['notes:read'], roles: ['admin'] }"],
-  [1, "\"needs\" must be true or an object such as { scopes: ['notes:read'], roles: ['admin'] }"],
-  [['notes:read'], "\"needs\" must be true or an object such as { scopes: ['notes:read'], roles: ['admin'] }"],
-  [{ scope: 'notes:read' }, 'unknown member "scope": expected scopes, roles, issuers or optional'],
-  [{ role: ['admin'] }, 'unknown member "role": expected scopes, roles, issuers or optional'],
-  [{ scopes: ['a'], Roles: ['admin'] }, 'unknown member "Roles": expected scopes, roles, issuers or optional'],
-  [{ scopes: undefined, x: undefined }, 'unknown member "x": expected scopes, roles, issuers or optional'],
-  [{ scopes: [] }, '"scopes" must be a non-empty list of scope tokens (RFC 6749 §3.3)'],
-  [{ scopes: 'notes:read' }, '"scopes" must be a non-empty list of scope tokens (RFC 6749 §3.3)'],
-  [{ scopes: ['notes:read notes:write'] }, '"scopes" must be a non-empty list of scope tokens (RFC 6749 §3.3)'],
-  [{ scopes: [''] }, '"scopes" must be a non-empty list of scope tokens (RFC 6749 §3.3)'],
-  [{ scopes: ['"'] }, '"scopes" must be a non-empty list of scope tokens (RFC 6749 §3.3)'],
-  [{ scopes: ['ä'] }, '"scopes" must be a non-empty list of scope tokens (RFC 6749 §3.3)'],
-  [{ scopes: ['a', 1] }, '"scopes" must be a non-empty list of scope tokens (RFC 6749 §3.3)'],
-  [{ scopes: null }, '"scopes" must be a non-empty list of scope tokens (RFC 6749 §3.3)'],
-  [{ roles: [] }, '"roles" must be a non-empty list of non-empty strings'],
-  [{ roles: 'admin' }, '"roles" must be a non-empty list of non-empty strings'],
-  [{ roles: [''] }, '"roles" must be a non-empty list of non-empty strings'],
-  [{ roles: [null] }, '"roles" must be a non-empty list of non-empty strings'],
-  [{ issuers: [] }, '"issuers" must be a non-empty list of non-empty strings'],
-  [{ issuers: issuer }, '"issuers" must be a non-empty list of non-empty strings'],
-  [{ optional: 'yes' }, '"optional" must be true or false'],
-  [{ optional: null }, '"optional" must be true or false']
-]
 
 const unavailable = { status: 503, code: 'AUTH_STORE_UNAVAILABLE', challenge: null, cookies: [], cacheControl: null }
 

@@ -1,63 +1,7 @@
 import t from 'tap'
-import {
-  createApp,
-  type TestApp,
-  type ResponseSummary,
-  challenges,
-  clearing,
-  summaryOf,
-  setCookies,
-  type TestOptions
-} from '../fixtures/app.ts'
-
-const foreign: ResponseSummary = {
-  status: 401,
-  code: 'AUTH_NO_CREDENTIALS',
-  challenge: challenges.bare,
-  cookies: [],
-  cacheControl: null
-}
-
-const invalid: ResponseSummary = {
-  status: 401,
-  code: 'AUTH_INVALID_TOKEN',
-  challenge: challenges.invalid,
-  cookies: [],
-  cacheControl: null
-}
-
-const expired: ResponseSummary = {
-  status: 401,
-  code: 'AUTH_EXPIRED_TOKEN',
-  challenge: challenges.expired,
-  cookies: [],
-  cacheControl: null
-}
-
-const revoked: ResponseSummary = {
-  status: 401,
-  code: 'AUTH_REVOKED_TOKEN',
-  challenge: challenges.revoked,
-  cookies: [],
-  cacheControl: null
-}
-
-const passed: ResponseSummary = { status: 200, code: null, challenge: null, cookies: [], cacheControl: null }
-
-const accessCleared = clearing('__Host-access')
-
-const bothCleared = [accessCleared, clearing('__Host-refresh')]
-
-/** Bob's token is sent in the header, alice's in the cookie. The tokens of the others are expired or revoked. */
-async function createUsers(server: TestApp) {
-  const gone = await server.signIn('cookie', { sub: 'carol' })
-  const old = await server.signIn('cookie', { sub: 'dave' })
-  server.clock.advance(700)
-  const ended = await server.signIn('cookie', { sub: 'erin' })
-  await server.app.sessions.revoke(ended.sessionId)
-  await server.app.sessions.revoke(gone.sessionId)
-  return { bob: await server.signIn('bearer', { sub: 'bob' }), alice: await server.signIn('cookie'), old, ended, gone }
-}
+import { createApp, type ResponseSummary, clearing, summaryOf, setCookies, type TestOptions } from '../fixtures/app.ts'
+import { passed, foreign, invalid, expired, revoked, accessCleared, bothCleared } from '../fixtures/summaries.ts'
+import { createUsers } from '../fixtures/users.ts'
 
 t.test('request.authenticate() has one outcome for every access cookie', async (t) => {
   const server = await createApp()

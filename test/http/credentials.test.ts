@@ -4,55 +4,9 @@ import { json } from 'node:stream/consumers'
 import type { LightMyRequestResponse } from 'fastify'
 import t from 'tap'
 import { readCredentials } from '../../plugin/http/credentials.ts'
-import { challenges, clearing, createApp, summaryOf, type ResponseSummary, type TestApp } from '../fixtures/app.ts'
-const foreign: ResponseSummary = {
-  status: 401,
-  code: 'AUTH_NO_CREDENTIALS',
-  challenge: challenges.bare,
-  cookies: [],
-  cacheControl: null
-}
-const malformed: ResponseSummary = {
-  status: 400,
-  code: 'AUTH_MALFORMED_CREDENTIALS',
-  challenge: challenges.malformed,
-  cookies: [],
-  cacheControl: null
-}
-const invalid: ResponseSummary = {
-  status: 401,
-  code: 'AUTH_INVALID_TOKEN',
-  challenge: challenges.invalid,
-  cookies: [],
-  cacheControl: null
-}
-const expired: ResponseSummary = {
-  status: 401,
-  code: 'AUTH_EXPIRED_TOKEN',
-  challenge: challenges.expired,
-  cookies: [],
-  cacheControl: null
-}
-const revoked: ResponseSummary = {
-  status: 401,
-  code: 'AUTH_REVOKED_TOKEN',
-  challenge: challenges.revoked,
-  cookies: [],
-  cacheControl: null
-}
-const passed: ResponseSummary = { status: 200, code: null, challenge: null, cookies: [], cacheControl: null }
-const accessCleared = clearing('__Host-access')
-
-/** Bob's token is sent in the header, alice's in the cookie. The tokens of the others are expired or revoked. */
-async function createUsers(server: TestApp) {
-  const gone = await server.signIn('cookie', { sub: 'carol' })
-  const old = await server.signIn('cookie', { sub: 'dave' })
-  server.clock.advance(700)
-  const ended = await server.signIn('cookie', { sub: 'erin' })
-  await server.app.sessions.revoke(ended.sessionId)
-  await server.app.sessions.revoke(gone.sessionId)
-  return { bob: await server.signIn('bearer', { sub: 'bob' }), alice: await server.signIn('cookie'), old, ended, gone }
-}
+import { challenges, createApp, summaryOf, type ResponseSummary } from '../fixtures/app.ts'
+import { passed, foreign, malformed, invalid, expired, revoked, accessCleared } from '../fixtures/summaries.ts'
+import { createUsers } from '../fixtures/users.ts'
 
 t.test('with cookies: false, no cookie is read, whatever its name', async (t) => {
   const server = await createApp({ plugin: { cookies: false } })

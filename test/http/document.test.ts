@@ -2,7 +2,7 @@ import swagger from '@fastify/swagger'
 import fastify, { type FastifyInstance } from 'fastify'
 import t from 'tap'
 import authenticate from '../../plugin/index.ts'
-import { issuer, secret, createApp } from '../fixtures/app.ts'
+import { issuer, loggerInto, secret, createApp } from '../fixtures/app.ts'
 
 const noSecurity =
   'The OpenAPI document shows no security: give app.securitySchemes to @fastify/swagger as ' +
@@ -39,15 +39,7 @@ type Build = (app: FastifyInstance) => unknown
 /** Starts an application with these parts; `read` returns its document. */
 async function start(...parts: Build[]) {
   const warnings: string[] = []
-  const logger = {
-    level: 'warn',
-    stream: {
-      write: (line: string) => {
-        warnings.push(JSON.parse(line).msg)
-      }
-    }
-  }
-  const app = fastify({ logger }) as unknown as FastifyInstance
+  const app = fastify({ logger: loggerInto(warnings) }) as unknown as FastifyInstance
   t.teardown(() => app.close())
   for (const part of parts) await part(app)
   await app.ready()
@@ -473,15 +465,7 @@ t.test('the OpenAPI document', async (t) => {
     schemes = {},
     warnings = [] as string[]
   }: { declared?: boolean; cookies?: false; schemes?: object; warnings?: string[] } = {}) {
-    const logger = {
-      level: 'warn',
-      stream: {
-        write: (line: string) => {
-          warnings.push(JSON.parse(line).msg)
-        }
-      }
-    }
-    const documented = fastify({ logger }) as unknown as FastifyInstance
+    const documented = fastify({ logger: loggerInto(warnings) }) as unknown as FastifyInstance
     const securitySchemes = {
       ...(declared && {
         bearerAuth: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },

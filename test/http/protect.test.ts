@@ -7,6 +7,7 @@ import fp from 'fastify-plugin'
 import t from 'tap'
 import authenticate from '../../plugin/index.ts'
 import { challenges, createApp, issuer, secret, epoch } from '../fixtures/app.ts'
+import { isUndefined, wrongNeeds } from '../fixtures/wrong-needs.ts'
 
 const options = { issuer, secret }
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
@@ -175,40 +176,6 @@ t.test("protect: 'all' exempts 404s and the key route, and nothing else", async 
   )
   await app.close()
 })
-
-const isUndefined = (name: string) => `"${name}" is undefined: give it a value, or leave it out`
-const wrongNeeds: [unknown, string][] = [
-  [undefined, isUndefined('needs')],
-  [{ scopes: undefined }, isUndefined('scopes')],
-  [{ roles: undefined }, isUndefined('roles')],
-  [{ issuers: undefined }, isUndefined('issuers')],
-  [{ optional: undefined }, isUndefined('optional')],
-  [{ scopes: ['a'], roles: undefined }, isUndefined('roles')],
-  [null, "\"needs\" must be true or an object such as { scopes: ['notes:read'], roles: ['admin'] }"],
-  ['notes:read', "\"needs\" must be true or an object such as { scopes: ['notes:read'], roles: ['admin'] }"],
-  [1, "\"needs\" must be true or an object such as { scopes: ['notes:read'], roles: ['admin'] }"],
-  [['notes:read'], "\"needs\" must be true or an object such as { scopes: ['notes:read'], roles: ['admin'] }"],
-  [{ scope: 'notes:read' }, 'unknown member "scope": expected scopes, roles, issuers or optional'],
-  [{ role: ['admin'] }, 'unknown member "role": expected scopes, roles, issuers or optional'],
-  [{ scopes: ['a'], Roles: ['admin'] }, 'unknown member "Roles": expected scopes, roles, issuers or optional'],
-  [{ scopes: undefined, x: undefined }, 'unknown member "x": expected scopes, roles, issuers or optional'],
-  [{ scopes: [] }, '"scopes" must be a non-empty list of scope tokens (RFC 6749 §3.3)'],
-  [{ scopes: 'notes:read' }, '"scopes" must be a non-empty list of scope tokens (RFC 6749 §3.3)'],
-  [{ scopes: ['notes:read notes:write'] }, '"scopes" must be a non-empty list of scope tokens (RFC 6749 §3.3)'],
-  [{ scopes: [''] }, '"scopes" must be a non-empty list of scope tokens (RFC 6749 §3.3)'],
-  [{ scopes: ['"'] }, '"scopes" must be a non-empty list of scope tokens (RFC 6749 §3.3)'],
-  [{ scopes: ['ä'] }, '"scopes" must be a non-empty list of scope tokens (RFC 6749 §3.3)'],
-  [{ scopes: ['a', 1] }, '"scopes" must be a non-empty list of scope tokens (RFC 6749 §3.3)'],
-  [{ scopes: null }, '"scopes" must be a non-empty list of scope tokens (RFC 6749 §3.3)'],
-  [{ roles: [] }, '"roles" must be a non-empty list of non-empty strings'],
-  [{ roles: 'admin' }, '"roles" must be a non-empty list of non-empty strings'],
-  [{ roles: [''] }, '"roles" must be a non-empty list of non-empty strings'],
-  [{ roles: [null] }, '"roles" must be a non-empty list of non-empty strings'],
-  [{ issuers: [] }, '"issuers" must be a non-empty list of non-empty strings'],
-  [{ issuers: issuer }, '"issuers" must be a non-empty list of non-empty strings'],
-  [{ optional: 'yes' }, '"optional" must be true or false'],
-  [{ optional: null }, '"optional" must be true or false']
-]
 
 t.test('a wrong config.auth stops the start, before or after the plugin', async (t) => {
   for (const [auth, problem] of wrongNeeds) {

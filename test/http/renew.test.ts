@@ -1,45 +1,8 @@
 import t, { type Test } from 'tap'
 import type { FastifyRequest, LightMyRequestResponse } from 'fastify'
-import { createClock, createApp, summaryOf, type ResponseSummary, challenges, clearing } from '../fixtures/app.ts'
+import { createClock, createApp, summaryOf, type ResponseSummary, challenges } from '../fixtures/app.ts'
 import { memoryStore } from '../../plugin/stores/memory.ts'
-
-const foreign: ResponseSummary = {
-  status: 401,
-  code: 'AUTH_NO_CREDENTIALS',
-  challenge: challenges.bare,
-  cookies: [],
-  cacheControl: null
-}
-
-const malformed: ResponseSummary = {
-  status: 400,
-  code: 'AUTH_MALFORMED_CREDENTIALS',
-  challenge: challenges.malformed,
-  cookies: [],
-  cacheControl: null
-}
-
-const invalid: ResponseSummary = {
-  status: 401,
-  code: 'AUTH_INVALID_TOKEN',
-  challenge: challenges.invalid,
-  cookies: [],
-  cacheControl: null
-}
-
-const expired: ResponseSummary = {
-  status: 401,
-  code: 'AUTH_EXPIRED_TOKEN',
-  challenge: challenges.expired,
-  cookies: [],
-  cacheControl: null
-}
-
-const passed: ResponseSummary = { status: 200, code: null, challenge: null, cookies: [], cacheControl: null }
-
-const accessCleared = clearing('__Host-access')
-
-const bothCleared = [accessCleared, clearing('__Host-refresh')]
+import { passed, foreign, malformed, invalid, expired, accessCleared, bothCleared } from '../fixtures/summaries.ts'
 
 const names = ['__Host-access', '__Host-refresh']
 

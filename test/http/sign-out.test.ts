@@ -7,7 +7,6 @@ import { createRefreshTokens } from '../../plugin/tokens/refresh-token.ts'
 import { readSecrets } from '../../plugin/tokens/secret.ts'
 import {
   challenges,
-  clearing,
   createApp,
   createClock,
   issuer,
@@ -20,17 +19,10 @@ import {
 import { forge, now, localSigner } from '../fixtures/tokens.ts'
 import { mock } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
+import { bothCleared as cleared, invalid, malformed } from '../fixtures/summaries.ts'
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
-const cleared = [clearing('__Host-access'), clearing('__Host-refresh')]
 const done = { status: 204, code: null, challenge: null, cookies: [], cacheControl: null }
-const invalid = {
-  status: 401,
-  code: 'AUTH_INVALID_TOKEN',
-  challenge: challenges.invalid,
-  cookies: [],
-  cacheControl: null
-}
 const storeUnavailable = {
   status: 503,
   code: 'AUTH_STORE_UNAVAILABLE',
@@ -39,14 +31,6 @@ const storeUnavailable = {
   cacheControl: null
 }
 const unavailable = { status: 503, code: 'AUTH_KEYS_UNAVAILABLE', challenge: null, cookies: [], cacheControl: null }
-const malformed = {
-  status: 400,
-  code: 'AUTH_MALFORMED_CREDENTIALS',
-  challenge: challenges.malformed,
-  cookies: [],
-  cacheControl: null
-}
-
 const logout = async ({ app }: TestApp, headers: Record<string, string>) =>
   summaryOf(await app.inject({ method: 'POST', url: '/logout', headers }))
 const login = ({ app }: TestApp, headers: Record<string, string>) =>

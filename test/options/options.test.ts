@@ -8,16 +8,10 @@ import { optionDefaults, optionsShape, resolveOptions } from '../../plugin/optio
 import { trustedIssuerDefaults } from '../../plugin/options/trusted-issuers.ts'
 import { memoryStore } from '../../plugin/stores/memory.ts'
 import { issuer, secret } from '../fixtures/app.ts'
+import { base, register } from '../fixtures/registration.ts'
+import { loggerInto } from '../fixtures/app.ts'
 
 const day = 86_400
-const base = { issuer, secret }
-
-async function register(options: unknown) {
-  const app = fastify()
-  await app.register(authenticate, options as never)
-  return app
-}
-
 t.test('resolveStore() refuses null instead of falling back to the memory store', async (t) => {
   await t.rejects(register({ ...base, store: null }), {
     message: 'Cannot register fastify-authenticate: "store" must be a SessionStore, such as postgresStore(pool)'
@@ -34,17 +28,7 @@ t.test('in production, cookies.secure must not be false, and the default store l
     message: 'Cannot register fastify-authenticate: "cookies.secure" must not be false in production'
   })
   const warnings: string[] = []
-  const app = () =>
-    fastify({
-      logger: {
-        level: 'warn',
-        stream: {
-          write: (line: string) => {
-            warnings.push(JSON.parse(line).msg)
-          }
-        }
-      }
-    })
+  const app = () => fastify({ logger: loggerInto(warnings) })
   await app().register(authenticate, base)
   t.strictSame(warnings.splice(0), [
     'fastify-authenticate keeps sessions in memory: they end with this process, and other processes do not know ' +

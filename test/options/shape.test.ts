@@ -1,20 +1,11 @@
 import { createSecretKey, generateKeyPairSync } from 'node:crypto'
-import fastify from 'fastify'
 import t from 'tap'
-import authenticate from '../../plugin/index.ts'
 import { optionsShape } from '../../plugin/options/options.ts'
 import { memoryStore } from '../../plugin/stores/memory.ts'
 import { issuer, secret } from '../fixtures/app.ts'
+import { base, register } from '../fixtures/registration.ts'
 
 const day = 86_400
-const base = { issuer, secret }
-
-async function register(options: unknown) {
-  const app = fastify()
-  await app.register(authenticate, options as never)
-  return app
-}
-
 t.test('register() rejects a wrong, empty, unknown or contradictory value of every option, and names it', async (t) => {
   const { privateKey: key, publicKey } = generateKeyPairSync('ed25519')
   const other = generateKeyPairSync('ed25519').privateKey

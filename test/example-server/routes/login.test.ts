@@ -1,9 +1,8 @@
 import * as argon2 from '@node-rs/argon2'
 import t from 'tap'
-import { seedDemoUsers } from '../../../example-server/demo-users.ts'
 import { password, summaryOf, register, login, tokensOf } from '../../fixtures/example-client.ts'
 import { strongParameters } from '../../../example-server/passwords/passwords.ts'
-import { createInjected } from '../../fixtures/example-server.ts'
+import { createDemo, createInjected } from '../../fixtures/example-server.ts'
 
 t.test('a body that does not match its schema is refused before anything is hashed, and never coerced', async (t) => {
   let hashed = 0
@@ -148,13 +147,7 @@ t.test('guesses at one account are limited per address, and its owner can sign i
 })
 
 t.test('100 wrong passwords for alice from one address are limited, while alice signs in from hers', async (t) => {
-  const {
-    app,
-    config,
-    database: { users },
-    passwords
-  } = await createInjected(t, { env: { DEMO_PASSWORD: password } })
-  await seedDemoUsers({ config, users, passwords })
+  const { app } = await createDemo(t)
   const login = async (given: string, remoteAddress: string) =>
     await app.inject({
       method: 'POST',

@@ -1,7 +1,6 @@
 import t from 'tap'
-import { seedDemoUsers } from '../../../example-server/demo-users.ts'
 import { password, type Tokens, bearer, summaryOf, register, tokensOf } from '../../fixtures/example-client.ts'
-import { createInjected } from '../../fixtures/example-server.ts'
+import { createDemo, createInjected } from '../../fixtures/example-server.ts'
 
 t.test("users list and end their own sessions, and nobody else's", async (t) => {
   const { app } = await createInjected(t)
@@ -67,13 +66,7 @@ t.test('a refresh reads roles and scopes again, and signs out a deleted user', a
 })
 
 t.test('only admins list the users and sign them out', async (t) => {
-  const {
-    app,
-    config,
-    database: { users },
-    passwords
-  } = await createInjected(t, { env: { DEMO_PASSWORD: password } })
-  await seedDemoUsers({ config, users, passwords })
+  const { app, users } = await createDemo(t)
   const [alice, admin] = [await tokensOf(app, 'alice'), await tokensOf(app, 'admin')]
   const list = async (headers = {}) => await app.inject({ url: '/admin/users', headers })
   const signOut = async (tokens: Tokens, id: string) =>

@@ -2,10 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
 import { skip } from '../../fixtures/postgres-server.ts'
 import { createEvent, startPostgresStores } from '../../fixtures/postgres-store.ts'
-import { ending, inserting, issuer, newSession, rotation } from '../../fixtures/store-values.ts'
-
-const subject = (sub: string) => ({ issuers: [issuer], sub })
-const times = <T>(count: number, call: (index: number) => T) => Array.from({ length: count }, (_, index) => call(index))
+import { ending, inserting, newSession, rotation, subject, times } from '../../fixtures/store-values.ts'
 
 t.test('withClient()', { skip }, async (t) => {
   const { server, pool, otherPool, newPool, newSchema, newStore } = await startPostgresStores(t)

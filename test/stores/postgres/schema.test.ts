@@ -1,18 +1,12 @@
-import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import { steps } from '../../../plugin/stores/postgres/schema.ts'
 import { sessionTables } from '../../../plugin/stores/postgres/steps/001-sessions.ts'
 import { functions as firstFunctions } from '../../../plugin/stores/postgres/steps/002-functions.ts'
 import { revocationMarginMs, revokeAllRememberedMs } from '../../../plugin/stores/session-store.ts'
-import type { NewSession } from '../../../plugin/stores/session-store.ts'
 import { skip } from '../../fixtures/postgres-server.ts'
-import { startPostgresStores } from '../../fixtures/postgres-store.ts'
+import { newSession, startPostgresStores } from '../../fixtures/postgres-store.ts'
 import { fingerprint } from '../../fixtures/schema-steps.ts'
-import { ending, hourMs, inserting, issuer, newSession as makeSession, rotation } from '../../fixtures/store-values.ts'
-
-const newSession = (given: Partial<NewSession> = {}) => makeSession({ id: randomUUID(), ...given })
-const subject = (sub: string) => ({ issuers: [issuer], sub })
-const times = <T>(count: number, call: (index: number) => T) => Array.from({ length: count }, (_, index) => call(index))
+import { ending, hourMs, inserting, issuer, rotation, subject, times } from '../../fixtures/store-values.ts'
 
 t.test('steps: a published step never changes', async (t) => {
   t.strictSame(

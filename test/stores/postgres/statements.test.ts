@@ -1,22 +1,17 @@
-import { randomUUID } from 'node:crypto'
 import type { Pool } from 'pg'
 import t from 'tap'
-import type { NewSession } from '../../../plugin/stores/session-store.ts'
 import { skip } from '../../fixtures/postgres-server.ts'
-import { startPostgresStores } from '../../fixtures/postgres-store.ts'
+import { newSession, startPostgresStores } from '../../fixtures/postgres-store.ts'
 import {
   ending,
   hourMs,
   inserting,
   issuer,
-  newSession as makeSession,
   revokedTokens,
-  rotation
+  rotation,
+  subject,
+  times
 } from '../../fixtures/store-values.ts'
-
-const newSession = (given: Partial<NewSession> = {}) => makeSession({ id: randomUUID(), ...given })
-const subject = (sub: string) => ({ issuers: [issuer], sub })
-const times = <T>(count: number, call: (index: number) => T) => Array.from({ length: count }, (_, index) => call(index))
 
 t.test('createStatements()', { skip }, async (t) => {
   const { pool, newPool, newSchema, newStore } = await startPostgresStores(t)

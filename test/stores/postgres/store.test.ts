@@ -1,22 +1,20 @@
 import { randomUUID } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
-import type { NewSession, RevokedSession, SessionStore } from '../../../plugin/stores/session-store.ts'
+import type { RevokedSession, SessionStore } from '../../../plugin/stores/session-store.ts'
 import { skip } from '../../fixtures/postgres-server.ts'
-import { startPostgresStores, waitsForLock } from '../../fixtures/postgres-store.ts'
+import { newSession, startPostgresStores, waitsForLock } from '../../fixtures/postgres-store.ts'
 import {
   ending,
   hourMs,
   inserting,
   issuer,
-  newSession as makeSession,
   revokedTokens,
-  rotation
+  rotation,
+  subject,
+  times
 } from '../../fixtures/store-values.ts'
 
-const subject = (sub: string) => ({ issuers: [issuer], sub })
-const times = <T>(count: number, call: (index: number) => T) => Array.from({ length: count }, (_, index) => call(index))
-const newSession = (given: Partial<NewSession> = {}) => makeSession({ id: randomUUID(), ...given })
 const pick = <T>(items: readonly T[]) => items[Math.floor(Math.random() * items.length)]!
 
 t.test('createPostgresStore()', { skip }, async (t) => {

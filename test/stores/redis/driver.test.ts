@@ -1,7 +1,5 @@
 import { once } from 'node:events'
 import { rename } from 'node:fs/promises'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 import t from 'tap'
@@ -11,29 +9,11 @@ import { createRedisStore } from '../../../plugin/stores/redis/store.ts'
 import { UnusableStoreError } from '../../../plugin/stores/session-store.ts'
 import { becomes } from '../../fixtures/fault-client.ts'
 import { skipWithoutRedis } from '../../fixtures/redis-server.ts'
-import { kinds, serve } from '../../fixtures/redis-store.ts'
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
-
-/** The error that `prepare()` rejects with. */
-async function failure(client: RedisClient, timing = {}): Promise<Error> {
-  try {
-    await createRedisStore(client, { prefix: 'auth', timeoutMs: 1500, passwordRetryMs: 10, ...timing }).prepare!()
-  } catch (error) {
-    return error as Error
-  }
-  throw new Error('prepare() resolved')
-}
+import { kinds, prepareError, serve } from '../../fixtures/redis-store.ts'
+import { freePort } from '../../fixtures/free-port.ts'
 
 t.test('prepare() rejects a client of node-redis that is not connected', async (t) => {
-  const error = await failure(createClient() as RedisClient)
+  const error = await prepareError(createClient() as RedisClient)
   t.ok(error instanceof UnusableStoreError)
   t.equal(error.message, 'The Redis client is not open: call client.connect() first')
 })
@@ -42,7 +22,7 @@ t.test('prepare() rejects a client of ioredis that has ended', skipWithoutRedis,
   const { path } = await serve(t)
   const client = new Redis(`${path}.away`, { retryStrategy: () => null }).on('error', () => {})
   await new Promise<void>((resolve) => client.once('end', resolve))
-  const error = await failure(client)
+  const error = await prepareError(client)
   t.ok(error instanceof UnusableStoreError)
   t.match(error.message, /retryStrategy gave up/)
 })
@@ -76,7 +56,7 @@ for (const kind of kinds) {
       const { admin, open } = await serve(t)
       await admin.config('SET', 'requirepass', 'secret')
       for (const login of [{ password: 'wrong password' }, {}]) {
-        const error = await failure(open(kind, login), { timeoutMs: 30_000 })
+        const error = await prepareError(open(kind, login), { timeoutMs: 30_000 })
         t.ok(error instanceof UnusableStoreError)
         t.match(error.message, /^Redis refused the client's password 3 times: (WRONGPASS|NOAUTH) /)
         t.notMatch(error.message, /wrong password/)
@@ -136,15 +116,15 @@ t.test('prepare() rejects a Redis Cluster and names the client it needs', skipWi
   const [node, other] = [await serve(t, ...settings), await serve(t, ...(await clusterPorts()))]
   const clients = kinds.map((kind) => node.open(kind))
   for (const client of clients) {
-    const down = await failure(client)
+    const down = await prepareError(client)
     t.notOk(down instanceof UnusableStoreError, 'an incomplete cluster may become complete')
     t.match(down.message, /^CLUSTERDOWN /)
   }
   await other.admin.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
   await other.admin.call('CLUSTER', 'MEET', '127.0.0.1', settings[5]!, settings[7]!)
-  await becomes(async () => !(await failure(clients[0]!)).message.startsWith('CLUSTERDOWN'))
+  await becomes(async () => !(await prepareError(clients[0]!)).message.startsWith('CLUSTERDOWN'))
   for (const client of clients) {
-    const error = await failure(client)
+    const error = await prepareError(client)
     t.ok(error instanceof UnusableStoreError, error.message)
     const advice = 'pass a client for clusters, made by new Cluster(…) or createCluster(…)'
     t.equal(error.message.startsWith(`This is a Redis Cluster: ${advice}. Redis: MOVED `), true, error.message)

@@ -1,21 +1,9 @@
 import t from 'tap'
 import { redisStore } from '../../../plugin/stores/redis.ts'
-import type { RedisClient } from '../../../plugin/stores/redis.ts'
-import { createRedisStore } from '../../../plugin/stores/redis/store.ts'
 import { UnusableStoreError } from '../../../plugin/stores/session-store.ts'
 import { skipWithoutRedis } from '../../fixtures/redis-server.ts'
-import { kinds, serve } from '../../fixtures/redis-store.ts'
+import { kinds, prepareError, serve } from '../../fixtures/redis-store.ts'
 import { ending, hourMs, inserting, newSession, retry, rotation, user } from '../../fixtures/store-values.ts'
-
-/** The error that `prepare()` rejects with. */
-async function failure(client: RedisClient, timing = {}): Promise<Error> {
-  try {
-    await createRedisStore(client, { prefix: 'auth', timeoutMs: 1500, passwordRetryMs: 10, ...timing }).prepare!()
-  } catch (error) {
-    return error as Error
-  }
-  throw new Error('prepare() resolved')
-}
 
 for (const kind of kinds) {
   t.test(
@@ -32,7 +20,7 @@ for (const kind of kinds) {
       ]
       for (const [index, limit] of limits.entries()) {
         await admin.acl('SETUSER', `limited${index}`, 'on', '>p', ...limit)
-        const error = await failure(open(kind, { username: `limited${index}`, password: 'p' }))
+        const error = await prepareError(open(kind, { username: `limited${index}`, password: 'p' }))
         t.ok(error instanceof UnusableStoreError, limit.join(' '))
         t.match(
           error.message,
@@ -111,7 +99,7 @@ for (const kind of kinds) {
 t.test('prepare() rejects if another application uses the keys of the store', skipWithoutRedis, async (t) => {
   const { admin, open } = await serve(t)
   await admin.set('{auth}:version', 'mine')
-  const error = await failure(open('ioredis'))
+  const error = await prepareError(open('ioredis'))
   t.ok(error instanceof UnusableStoreError)
   t.match(error.message, /pass another "prefix"\. Redis: WRONGTYPE /)
 })
