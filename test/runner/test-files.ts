@@ -8,19 +8,23 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const slowImports =
   /^(node:child_process|node:worker_threads|playwright-core|test\/fixtures\/sqlite\.ts|example-server\/database\/.*)$/
 
-/** Longest first, so that the last file to end is a short one. A file that is not listed comes after these. */
+/**
+ * The long files come first, so that the last file to end is a short one. Among them, those that need the processor
+ * come first: right after an install, the disk is busy, and a server that waits for it responds 503. Two files with a
+ * browser do not start together. A file that is not listed comes after these.
+ */
 const longest = [
-  'test/browser/page.test.ts',
-  'test/flows/faults.test.ts',
-  'test/browser/workshop.test.ts',
-  'test/example-server/cluster.test.ts',
-  'test/stores/postgres/contract.test.ts',
   'test/types.test.ts',
   'test/histories/histories.test.ts',
+  'test/stores/contract.test.ts',
+  'test/browser/page.test.ts',
+  'test/flows/faults.test.ts',
+  'test/example-server/cluster.test.ts',
+  'test/stores/postgres/contract.test.ts',
+  'test/browser/workshop.test.ts',
   'test/flows/redis-failover.test.ts',
   'test/stores/redis/contract.test.ts',
-  'test/flows/keys-rotate.test.ts',
-  'test/stores/contract.test.ts'
+  'test/flows/keys-rotate.test.ts'
 ]
 
 /** The fast files that need a process of their own, with the reason. */
