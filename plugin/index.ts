@@ -34,6 +34,7 @@ import { createSkewReport } from './sessions/skew-report.ts'
 import { StoreClock } from './sessions/store-clock.ts'
 import { resolveStore, type StoreOption } from './stores/store-option.ts'
 import { createAccessTokens } from './tokens/access-tokens.ts'
+import { compileClaims } from './tokens/claims-schema.ts'
 import { createKeySource, type KeySource } from './tokens/key-source.ts'
 import type { Keyring } from './tokens/keyring.ts'
 import { createRefreshTokens } from './tokens/refresh-token.ts'
@@ -68,6 +69,7 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
     issuer,
     audience,
     accessToken,
+    matchesSchema: await compileClaims(accessToken.claims),
     keys,
     trustedIssuers: createTrustedIssuers({ issuer, trustedIssuers, clockToleranceSeconds }),
     clock,

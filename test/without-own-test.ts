@@ -4,6 +4,7 @@ export const withoutOwnTest: Record<string, string> = {
   'plugin/tokens/asymmetric-key.ts': 'a step of readKey(): test/tokens/key.test.ts',
   'plugin/tokens/bounded-fetch.ts':
     'test/tokens/remote-keys.test.ts: a response that is too large, endless or has another status',
+  'plugin/tokens/claims-schema.ts': 'test/tokens/access-tokens.test.ts: claims that the schema refuses',
   'plugin/tokens/deep-freeze.ts':
     'test/tokens/access-token.test.ts: frozen at every depth, and a claim named __proto__',
   'plugin/tokens/flat-copy.ts': 'changes only how much memory a string keeps alive',

@@ -1,5 +1,5 @@
 import { Type, type TSchema } from '@sinclair/typebox'
-import { Value, ValueErrorType, type ValueError } from '@sinclair/typebox/value'
+import { Errors, ValueErrorType, type ValueError } from '@sinclair/typebox/errors'
 import { optionError } from './option-error.ts'
 
 /** `must` completes the message about a wrong value: `"accessToken.lifetimeSeconds" must be a whole number >= 1`. */
@@ -37,7 +37,7 @@ export const tokenType = Type.Union([Type.Literal(false), text, Type.Array(text,
 
 /** @throws TypeError that names the first option that does not match */
 export function checkShape(shape: TSchema, options: unknown): void {
-  let error = Value.Errors(shape, options).First()
+  let error = Errors(shape, options).First()
   // A union's own message is vague. If the error of its last branch lies deeper, that branch was meant.
   const deeper = error?.type === ValueErrorType.Union ? error.errors.at(-1)?.First() : undefined
   if (error && deeper && deeper.path.length > error.path.length) error = deeper

@@ -1,7 +1,7 @@
-import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { AuthError, refusal } from '../errors.ts'
 import type { Settings } from '../options/options.ts'
 import { externalAccessToken, localAccessToken, type AccessToken } from './access-token.ts'
+import type { MatchesSchema } from './claims-schema.ts'
 import type { KeySource } from './key-source.ts'
 import { createLocalVerifier, type ParsedToken } from './local-verifier.ts'
 import { createPrepare } from './prepared-token.ts'
@@ -15,8 +15,10 @@ export interface AccessTokensParts {
   readonly audience: readonly string[]
   readonly accessToken: Pick<
     Settings['accessToken'],
-    'type' | 'claims' | 'clockToleranceSeconds' | 'maxLifetimeSeconds' | 'cacheSize'
+    'type' | 'clockToleranceSeconds' | 'maxLifetimeSeconds' | 'cacheSize'
   >
+  /** Whether claims match the option `accessToken.claims`. */
+  readonly matchesSchema: MatchesSchema
   readonly keys: Pick<KeySource, 'current' | 'reloadForUnknownKid' | 'hasFailed' | 'onRetire'>
   readonly trustedIssuers: readonly TrustedIssuer[]
   /** Milliseconds since the epoch: by this clock, local tokens are issued and expire. */
@@ -29,10 +31,8 @@ export type AccessTokens = ReturnType<typeof createAccessTokens>
 
 /** Issues and verifies access tokens: JWTs as defined in RFC 9068, in the compact serialization of JWS. */
 export function createAccessTokens(parts: AccessTokensParts) {
-  const { issuer, audience, accessToken, keys, trustedIssuers, clock, nodeClock = clock } = parts
-  const { type, claims: schema, clockToleranceSeconds, maxLifetimeSeconds, cacheSize } = accessToken
-  const validator = schema ? TypeCompiler.Compile(schema) : null
-  const matchesSchema = (claims: unknown): boolean => validator === null || validator.Check(claims)
+  const { issuer, audience, accessToken, matchesSchema, keys, trustedIssuers, clock, nodeClock = clock } = parts
+  const { type, clockToleranceSeconds, maxLifetimeSeconds, cacheSize } = accessToken
   const policy = { issuer, audience, clockToleranceSeconds, maxLifetimeSeconds, fractions: false }
   const local = createLocalVerifier({ policy, type, matchesSchema, keys })
   const verified = createVerifiedTokens({ cacheSize, clockToleranceSeconds, clock, nodeClock })

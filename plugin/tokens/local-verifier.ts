@@ -1,5 +1,6 @@
 import { refusal } from '../errors.ts'
 import { checkClaims, isWholeSeconds, type ClaimsPolicy, type TokenClaims } from './claims.ts'
+import type { MatchesSchema } from './claims-schema.ts'
 import { checkHeader, createHeaders, mediaTypes, type ReadHeader } from './header.ts'
 import { assertStrict } from './jws.ts'
 import type { KeySource } from './key-source.ts'
@@ -18,7 +19,7 @@ export interface LocalVerifierParts {
   /** The option `accessToken.type`. */
   readonly type: string | readonly string[] | false
   /** Whether claims match the option `accessToken.claims`. */
-  readonly matchesSchema: (claims: Readonly<Record<string, unknown>>) => boolean
+  readonly matchesSchema: MatchesSchema
   readonly keys: Pick<KeySource, 'current'>
 }
 

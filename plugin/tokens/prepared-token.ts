@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { refusal } from '../errors.ts'
 import { describeLargest } from './app-claims.ts'
+import type { MatchesSchema } from './claims-schema.ts'
 import { maxTokenLength } from './jws.ts'
 import type { KeySource } from './key-source.ts'
 import { isSameKey } from './key.ts'
@@ -30,7 +31,7 @@ export interface PrepareParts {
   readonly audience: readonly string[]
   readonly clock: () => number
   readonly keys: Pick<KeySource, 'current'>
-  readonly matchesSchema: (claims: Readonly<Record<string, unknown>>) => boolean
+  readonly matchesSchema: MatchesSchema
 }
 
 /** As long as every `jti`. */

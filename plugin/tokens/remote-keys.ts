@@ -1,4 +1,4 @@
-import { createRemoteJWKSet, customFetch } from 'jose'
+import type { createRemoteJWKSet } from 'jose'
 import { refusal, type AuthError } from '../errors.ts'
 import { fetchBounded } from './bounded-fetch.ts'
 import { discoverJwksUri } from './discovery.ts'
@@ -90,7 +90,7 @@ export class RemoteKeys implements KeySet {
     const deadline = AbortSignal.timeout(this.#timeoutMs)
     this.#deadline = deadline
     try {
-      this.#remote ??= this.#createRemote(this.#jwksUri ?? (await discoverJwksUri(this.#issuer, deadline)))
+      this.#remote ??= await this.#createRemote(this.#jwksUri ?? (await discoverJwksUri(this.#issuer, deadline)))
       await this.#remote.reload()
       this.#keys = this.#remote.jwks()?.keys as PublishedKey[]
       this.#fetchedAt = this.#monotonic()
@@ -102,7 +102,9 @@ export class RemoteKeys implements KeySet {
     }
   }
 
-  #createRemote(jwksUri: string): ReturnType<typeof createRemoteJWKSet> {
+  async #createRemote(jwksUri: string): Promise<ReturnType<typeof createRemoteJWKSet>> {
+    // Not earlier: most applications have no other issuer, and need not wait for the import when they start.
+    const { createRemoteJWKSet, customFetch } = await import('jose')
     return createRemoteJWKSet(new URL(jwksUri), {
       timeoutDuration: this.#timeoutMs,
       [customFetch]: (url: string, init: RequestInit) => fetchBounded(url, { ...init, signal: this.#deadline! })
