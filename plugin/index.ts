@@ -61,21 +61,18 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
     onSkew: createSkewReport({ emit, log: app.log })
   })
   const settings = Object.freeze({ ...resolved, clock: storeClock.now })
-  const { issuer, audience, accessToken, keysReloadSeconds, trustedIssuers, clock } = settings
+  const { issuers, accessToken, keysReloadSeconds, trustedIssuers, clock } = settings
   const { types, clockToleranceSeconds } = accessToken
 
   const keys = await createKeySource({ keys: options.keys, secrets, keysReloadSeconds, types, emit })
   const accessTokens = createAccessTokens({
-    issuer,
-    audience,
-    accessToken,
-    matchesSchema: await compileClaims(accessToken.claims),
+    ...settings,
+    matchesSchema: await compileClaims(settings.accessToken.claims),
     keys,
-    trustedIssuers: createTrustedIssuers({ issuer, trustedIssuers, clockToleranceSeconds }),
-    clock,
+    trustedIssuers: createTrustedIssuers({ issuers, trustedIssuers, clockToleranceSeconds }),
     nodeClock
   })
-  const refreshTokens = createRefreshTokens({ issuer, secrets })
+  const refreshTokens = createRefreshTokens({ issuers, secrets })
   const layer = createSessionLayer({
     settings,
     store,
@@ -95,7 +92,6 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
   const renews = settings.cookies?.renew ?? false
   const renew = renews && sessionCookies ? createRenew({ refresh, revocations, sessionCookies, crossSite }) : null
   const authenticate = createAuthenticate({
-    issuer: settings.issuer,
     accessCookie: settings.cookies?.access ?? null,
     accessTokens,
     revocations,
@@ -123,7 +119,7 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
     await authenticate(request as FastifyRequest, noRequirements)
   })
   app.decorate('sessions', createSessionApi(sessions))
-  app.decorate('accessTokens', createAccessTokenApi({ issuer, accessToken, clock, accessTokens, revocations }))
+  app.decorate('accessTokens', createAccessTokenApi({ issuers, accessToken, clock, accessTokens, revocations }))
   app.decorate('keys', { jwks: () => keys.current().jwks(), reload: () => keys.reload() })
   app.decorate('securitySchemes', securitySchemes)
 

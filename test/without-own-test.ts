@@ -68,7 +68,6 @@ export const withoutOwnTest: Record<string, string> = {
   'plugin/options/':
     'test/options/options.test.ts: the settings; test/options/shape.test.ts: every refusal of a wrong option',
   'plugin/sessions/known-sessions.ts': 'test/sessions/refresh.test.ts: every case runs with a known session too',
-  'plugin/sessions/own-issuers.ts': 'test/sessions/sessions.test.ts: sessions of two issuers in one store',
   'plugin/sessions/revocation-list.ts': 'test/sessions/revocations.test.ts: what is refused, and for how long',
   'plugin/sessions/session-layer.ts': 'connects the parts: every test of test/http and test/flows runs it',
   'plugin/sessions/session-summary.ts': 'test/sessions/sessions.test.ts: list() rounds the last use',

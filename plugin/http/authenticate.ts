@@ -3,7 +3,7 @@ import type { Emit } from '../events.ts'
 import type { Revocations } from '../sessions/revocations.ts'
 import type { AccessToken } from '../tokens/access-token.ts'
 import type { AccessTokens } from '../tokens/access-tokens.ts'
-import { createRequirementCheck, type Requirements } from '../tokens/requirements.ts'
+import { assertSatisfies, satisfies, type Requirements } from '../tokens/requirements.ts'
 import type { User } from '../tokens/user.ts'
 import type { Auth } from './auth.ts'
 import type { Challenge } from './challenge.ts'
@@ -13,7 +13,6 @@ import type { CrossSite } from './cross-site.ts'
 import { emitRefusal } from './refusal-event.ts'
 
 export interface AuthenticatorParts {
-  readonly issuer: string
   /** The name of the access cookie; `null` to read the header alone. */
   readonly accessCookie: string | null
   readonly accessTokens: Pick<AccessTokens, 'fromCache' | 'parse' | 'verifyUncached'>
@@ -32,8 +31,7 @@ export interface AuthenticatorParts {
 export type Authenticate = (request: FastifyRequest, requirements: Requirements) => Promise<User | null> | null
 
 export function createAuthenticate(parts: AuthenticatorParts): Authenticate {
-  const { issuer, accessCookie, accessTokens, revocations, crossSite, byCookie, challenge, emit } = parts
-  const { satisfies, assertSatisfies } = createRequirementCheck(issuer)
+  const { accessCookie, accessTokens, revocations, crossSite, byCookie, challenge, emit } = parts
 
   return function authenticate(request, requirements) {
     let credentials: Credentials

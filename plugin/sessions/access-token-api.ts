@@ -3,7 +3,7 @@ import { refusal } from '../errors.ts'
 import { tokenRevocationId } from '../tokens/access-token.ts'
 import type { AccessTokens } from '../tokens/access-tokens.ts'
 import { checkAppClaims, checkScope } from '../tokens/app-claims.ts'
-import { createRequirementCheck, readTokenRequirements, type TokenNeeds } from '../tokens/requirements.ts'
+import { assertSatisfies, readTokenRequirements, type TokenNeeds } from '../tokens/requirements.ts'
 import type { ClaimsInput, User } from '../tokens/user.ts'
 import type { Revocations } from './revocations.ts'
 import { isStorable } from './sign-in-input.ts'
@@ -12,7 +12,8 @@ import { isStorable } from './sign-in-input.ts'
 const maxJtiLength = 256
 
 export interface AccessTokenApiParts {
-  readonly issuer: string
+  /** All issuers that are this application. */
+  readonly issuers: readonly string[]
   readonly accessToken: { readonly lifetimeSeconds: number; readonly maxLifetimeSeconds: number }
   readonly clock: () => number
   readonly accessTokens: Pick<AccessTokens, 'prepare' | 'verify'>
@@ -20,8 +21,7 @@ export interface AccessTokenApiParts {
 }
 
 /** `app.accessTokens`: access tokens without a session, and access tokens that do not come with a request. */
-export function createAccessTokenApi({ issuer, accessToken, clock, accessTokens, revocations }: AccessTokenApiParts) {
-  const { assertSatisfies } = createRequirementCheck(issuer)
+export function createAccessTokenApi({ issuers, accessToken, clock, accessTokens, revocations }: AccessTokenApiParts) {
   const { maxLifetimeSeconds } = accessToken
 
   return {
@@ -101,7 +101,10 @@ export function createAccessTokenApi({ issuer, accessToken, clock, accessTokens,
           '"exp" must be whole seconds since the epoch, within "accessToken.maxLifetimeSeconds" from now'
         )
       }
-      await revocations.revokeEverywhere({ kind: 'token', id: tokenRevocationId(issuer, jti), until: exp * 1000 })
+      const until = exp * 1000
+      await revocations.revokeEverywhere(
+        issuers.map((issuer) => ({ kind: 'token', id: tokenRevocationId(issuer, jti), until }))
+      )
     }
   }
 }

@@ -1,4 +1,4 @@
 /** The issuers of this application's sessions: its own, and '' for rows that were written before rows had an issuer. */
-export function ownIssuers(issuer: string): readonly string[] {
-  return [issuer, '']
+export function ownIssuers(issuers: readonly string[]): readonly string[] {
+  return [...issuers, '']
 }

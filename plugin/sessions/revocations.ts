@@ -108,15 +108,15 @@ export class Revocations {
 
   /**
    * Takes effect in this process immediately, and in the others soon after this resolves.
-   * @throws AuthError AUTH_STORE_UNAVAILABLE: the entry is written later
+   * @throws AuthError AUTH_STORE_UNAVAILABLE: the entries are written later
    */
   async revokeEverywhere(
-    entry: Revocation,
+    entries: readonly Revocation[],
     store: Pick<TimedStore, 'appendRevocations'> = this.#parts.store
   ): Promise<void> {
-    this.revokeLocally(entry)
-    await store.appendRevocations([entry], { lifetimeSeconds: this.#parts.accessLifetime() })
-    this.#pending.confirm(entry)
+    for (const entry of entries) this.revokeLocally(entry)
+    await store.appendRevocations(entries, { lifetimeSeconds: this.#parts.accessLifetime() })
+    for (const entry of entries) this.#pending.confirm(entry)
   }
 
   /** For a session whose row is unknown: lasts as long as any access token of this application may be valid. */

@@ -12,7 +12,7 @@ import type { AssertFits, TokenIssuer, TokenSet } from './token-issuer.ts'
 import type { Trimmer } from './trimmer.ts'
 
 export interface SessionStartParts {
-  readonly settings: Pick<Settings, 'issuer' | 'refreshToken'>
+  readonly settings: Pick<Settings, 'issuer' | 'issuers' | 'refreshToken'>
   readonly store: Pick<TimedStore, 'insert'>
   /** How many seconds a token that is signed now stays valid, by the store's clock. */
   readonly accessLifetime: () => number
@@ -38,7 +38,7 @@ export type StartSession = ReturnType<typeof createSessionStart>
 
 /** Starts sessions. */
 export function createSessionStart({
-  settings: { issuer, refreshToken },
+  settings,
   store: sharedStore,
   accessLifetime,
   nodeClock,
@@ -48,8 +48,8 @@ export function createSessionStart({
   trimmer,
   emit
 }: SessionStartParts) {
-  const { idleSeconds, absoluteSeconds, maxSessions } = refreshToken
-  const issuers = ownIssuers(issuer)
+  const { idleSeconds, absoluteSeconds, maxSessions } = settings.refreshToken
+  const issuers = ownIssuers(settings.issuers)
 
   /**
    * Starts a session, and revokes others in the same step: those in `revoke`, and all others of the subject if the
@@ -68,7 +68,7 @@ export function createSessionStart({
     }
     const session: NewSession = {
       id: randomBytes(16).toString('base64url'),
-      issuer,
+      issuer: settings.issuer,
       sub,
       sessionKey: randomBytes(16).toString('base64url'),
       device,

@@ -8,7 +8,7 @@ import type { TimedStore } from './timed-store.ts'
 import type { Trimmer } from './trimmer.ts'
 
 export interface SessionsParts {
-  readonly settings: Pick<Settings, 'issuer' | 'refreshToken'>
+  readonly settings: Pick<Settings, 'issuers' | 'refreshToken'>
   readonly store: TimedStore
   /** How many seconds a token that is signed now stays valid, by the store's clock. */
   readonly accessLifetime: () => number
@@ -22,7 +22,7 @@ export type Sessions = ReturnType<typeof createSessions>
 
 /** Lists and revokes sessions. `session-start.ts` starts them, `refresh.ts` continues them. */
 export function createSessions({
-  settings: { issuer, refreshToken },
+  settings,
   store: sharedStore,
   accessLifetime,
   refreshTokens,
@@ -30,8 +30,8 @@ export function createSessions({
   revocations,
   trimmer
 }: SessionsParts) {
-  const { maxSessions } = refreshToken
-  const issuers = ownIssuers(issuer)
+  const { maxSessions } = settings.refreshToken
+  const issuers = ownIssuers(settings.issuers)
 
   return {
     /** The store for one request. Pass it to all calls that the request makes, so that they share one time limit. */
@@ -126,7 +126,7 @@ export function createSessions({
   }
 
   async function revokeLost(sessionId: string, store: TimedStore): Promise<void> {
-    await revocations.revokeEverywhere(revocations.longestRevocation(sessionId), store)
+    await revocations.revokeEverywhere([revocations.longestRevocation(sessionId)], store)
   }
 
   async function refuseLocallyOnFailure(sessionId: string, revoke: () => Promise<unknown>): Promise<void> {

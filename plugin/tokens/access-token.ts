@@ -10,6 +10,8 @@ export interface AccessToken {
   readonly user: TokenClaims
   /** `null` for tokens without a session: machines' and external issuers', whatever their `sid`. */
   readonly sessionId: string | null
+  /** Whether this application issued it, under any of its issuers. */
+  readonly isOwn: boolean
   readonly scopes: readonly string[]
   readonly roles: readonly string[]
   /** Written by `Revocations` only: the version of the list at which this token was last found valid. */
@@ -18,21 +20,23 @@ export interface AccessToken {
 
 export function localAccessToken(claims: TokenClaims): AccessToken {
   deepFreeze(claims)
-  return accessToken({ claims, user: claims, sessionId: claims.sid ?? null })
+  return accessToken({ claims, user: claims, sessionId: claims.sid ?? null, isOwn: true })
 }
 
 /** Frozen before `map` is called, so that `claims` stay as they were signed. */
 export function externalAccessToken(claims: TokenClaims, issuer: Pick<TrustedIssuer, 'map'>): AccessToken {
   deepFreeze(claims)
   const { scope: _scope, roles: _roles, ...others } = claims
-  return accessToken({ claims, user: Object.freeze({ ...others, ...issuer.map(claims) }), sessionId: null })
+  const user = Object.freeze({ ...others, ...issuer.map(claims) })
+  return accessToken({ claims, user, sessionId: null, isOwn: false })
 }
 
 /** Scopes and roles are read from the user, so that the application sees the ones that routes check. */
-function accessToken({ claims, user, sessionId }: Pick<AccessToken, 'claims' | 'user' | 'sessionId'>): AccessToken {
+function accessToken(parts: Pick<AccessToken, 'claims' | 'user' | 'sessionId' | 'isOwn'>): AccessToken {
+  const { claims, user, sessionId, isOwn } = parts
   const scopes = Object.freeze(scopesOf(user.scope))
   const roles = Object.freeze(rolesOf(user.roles))
-  return { claims, user, sessionId, scopes, roles, checkedAtVersion: -1 }
+  return { claims, user, sessionId, isOwn, scopes, roles, checkedAtVersion: -1 }
 }
 
 /** A token is revoked by issuer and `jti`, never by its text: several texts can encode the same signed token. */

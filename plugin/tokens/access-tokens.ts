@@ -11,8 +11,14 @@ import { UnverifiedToken } from './unverified-token.ts'
 import { createVerifiedTokens } from './verified-tokens.ts'
 
 export interface AccessTokensParts {
+  /** Issues the tokens. */
   readonly issuer: string
+  /** The issuers that are this application: `issuer` and former ones. */
+  readonly issuers: readonly string[]
+  /** The `aud` of the tokens that are issued. */
   readonly audience: readonly string[]
+  /** The `aud` values that are accepted. */
+  readonly acceptedAudience: readonly string[]
   readonly accessToken: Pick<
     Settings['accessToken'],
     'type' | 'clockToleranceSeconds' | 'maxLifetimeSeconds' | 'cacheSize'
@@ -33,14 +39,21 @@ export type AccessTokens = ReturnType<typeof createAccessTokens>
 export function createAccessTokens(parts: AccessTokensParts) {
   const { issuer, audience, accessToken, matchesSchema, keys, trustedIssuers, clock, nodeClock = clock } = parts
   const { type, clockToleranceSeconds, maxLifetimeSeconds, cacheSize } = accessToken
-  const policy = { issuer, audience, clockToleranceSeconds, maxLifetimeSeconds, fractions: false }
+  const own: ReadonlySet<unknown> = new Set(parts.issuers)
+  const policy = {
+    issuers: parts.issuers,
+    audience: parts.acceptedAudience,
+    clockToleranceSeconds,
+    maxLifetimeSeconds,
+    fractions: false
+  }
   const local = createLocalVerifier({ policy, type, matchesSchema, keys })
   const verified = createVerifiedTokens({ cacheSize, clockToleranceSeconds, clock, nodeClock })
   const trusted = new Map<unknown, TrustedIssuer>(trustedIssuers.map((other) => [other.issuer, other]))
   const loadUnknownKey = createLoadUnknownKey<ParsedToken>({
     keys,
     hasKey: local.hasKey,
-    claimsToBeOurs: ({ token }) => claimedIssuer(token) === issuer
+    claimsToBeOurs: ({ token }) => own.has(claimedIssuer(token))
   })
   keys.onRetire(() => verified.clear())
 
@@ -68,7 +81,7 @@ export function createAccessTokens(parts: AccessTokensParts) {
      * {@link verifyIgnoringExpiry}, it reloads the keys when the `kid` is unknown.
      */
     async readLocal(token: UnverifiedToken): Promise<AccessToken | null> {
-      if (claimedIssuer(token) !== issuer) return null
+      if (!own.has(claimedIssuer(token))) return null
       try {
         if (!local.hasKey(local.parse(token))) await keys.reloadForUnknownKid()
         return verifyIgnoringExpiry(token)
@@ -84,7 +97,7 @@ export function createAccessTokens(parts: AccessTokensParts) {
      */
     isForeign(token: UnverifiedToken): boolean {
       const iss = claimedIssuer(token)
-      return typeof iss === 'string' && iss !== issuer && !trusted.has(iss)
+      return typeof iss === 'string' && !own.has(iss) && !trusted.has(iss)
     },
 
     /**
@@ -96,7 +109,7 @@ export function createAccessTokens(parts: AccessTokensParts) {
     async sessionIdOf(token: UnverifiedToken): Promise<string | null> {
       const parsed = local.parse(token)
       // Before the keys are reloaded: no key of ours makes another issuer's token ours.
-      if (claimedIssuer(token) !== issuer) throw refusal('AUTH_INVALID_TOKEN', 'iss is not the expected issuer')
+      if (!own.has(claimedIssuer(token))) throw refusal('AUTH_INVALID_TOKEN', 'iss is not the expected issuer')
       if (!local.hasKey(parsed)) await loadUnknownKey(parsed)
       return local.sessionIdOf(parsed, clock())
     }

@@ -30,7 +30,8 @@ export const reservedClaims = ['iss', 'aud', 'sub', 'exp', 'nbf', 'iat', 'jti', 
 
 /** What the claims of one issuer's tokens must satisfy. */
 export interface ClaimsPolicy {
-  readonly issuer: string
+  /** The accepted issuers. */
+  readonly issuers: readonly string[]
   /** The accepted audiences: `aud` must include one of them. */
   readonly audience: readonly string[]
   /** How far `iat` and `nbf` may lie in the future. */
@@ -56,7 +57,7 @@ export function checkClaims(
   const isTime = policy.fractions ? isNumericDate : isWholeSeconds
   const kind = policy.fractions ? 'seconds since the epoch' : 'whole seconds since the epoch'
   const latestStart = now + policy.clockToleranceSeconds * 1000
-  if (iss !== policy.issuer) throw refusal('AUTH_INVALID_TOKEN', 'iss is not the expected issuer')
+  if (!policy.issuers.includes(iss as string)) throw refusal('AUTH_INVALID_TOKEN', 'iss is not the expected issuer')
   if (!isAccepted(aud, policy.audience)) throw refusal('AUTH_INVALID_TOKEN', 'aud must name an accepted audience')
   if (typeof sub !== 'string' || sub === '') throw refusal('AUTH_INVALID_TOKEN', 'sub must be a non-empty string')
   if (!isTime(exp) || !isTime(iat)) throw refusal('AUTH_INVALID_TOKEN', `exp and iat must be ${kind}`)

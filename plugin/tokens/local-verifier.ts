@@ -74,7 +74,7 @@ export function createLocalVerifier({ policy, type, matchesSchema, keys }: Local
      */
     sessionIdOf(parsed: ParsedToken, now: number): string | null {
       const { iss, exp, sid } = signedClaims(parsed, null)
-      if (iss !== policy.issuer) throw refusal('AUTH_INVALID_TOKEN', 'iss is not the expected issuer')
+      if (!policy.issuers.includes(iss as string)) throw refusal('AUTH_INVALID_TOKEN', 'iss is not the expected issuer')
       if (!isWholeSeconds(exp)) throw refusal('AUTH_INVALID_TOKEN', 'exp must be an integer')
       if (sid !== undefined && typeof sid !== 'string') throw refusal('AUTH_INVALID_TOKEN', 'sid must be a string')
       const isTooOld = now / 1000 - exp > policy.maxLifetimeSeconds

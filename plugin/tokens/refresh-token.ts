@@ -27,12 +27,13 @@ export type RefreshTokens = ReturnType<typeof createRefreshTokens>
  * Issues and reads refresh tokens: `rt1.<session id>.<generation>.<mac>`. The first half of the mac is keyed by the
  * server's secret and is checked without a query. The second half is keyed by the random session key in the session's
  * row. So a stolen database or a leaked secret alone cannot issue a refresh token, and a forged one causes no query.
+ * @param parts.issuers the issuers that are this application; the first signs, all verify
  * @param parts.secrets the first signs, all verify
  */
-export function createRefreshTokens({ issuer, secrets }: { issuer: string; secrets: readonly Buffer[] }) {
+export function createRefreshTokens({ issuers, secrets }: { issuers: readonly string[]; secrets: readonly Buffer[] }) {
   // The issuer is part of the purpose: two issuers that share a secret and a store do not accept each other's tokens.
-  const keys = secrets.map((secret) =>
-    createSecretKey(derive(secret, { purpose: `refresh token ${issuer}`, bytes: 32 }))
+  const keys = issuers.flatMap((issuer) =>
+    secrets.map((secret) => createSecretKey(derive(secret, { purpose: `refresh token ${issuer}`, bytes: 32 })))
   )
 
   return {
@@ -42,7 +43,7 @@ export function createRefreshTokens({ issuer, secrets }: { issuer: string; secre
       return `${text}.${Buffer.concat([mac(keys[0]!, text), mac(sessionKey, text)]).toString('base64url')}`
     },
 
-    /** Reads a token and checks its server mac, in constant time for each secret; `null` if it is not one of ours. */
+    /** Reads a token and checks its server mac, in constant time for each key; `null` if it is not one of ours. */
     read(token: string): RefreshToken | null {
       if (token.length > maxLength) return null
       const [version, sessionId = '', digits = '', encodedMac = '', ...rest] = token.split('.')

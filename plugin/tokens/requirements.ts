@@ -12,7 +12,7 @@ export interface Needs {
   readonly scopes?: readonly string[]
   /** Roles, one of which the caller must have in the claim `roles`. Default: none. */
   readonly roles?: readonly string[]
-  /** The `iss` values that are accepted: `issuer` itself, or a trusted issuer's. Default: only `issuer`. */
+  /** The `iss` values that are accepted: ours, or trusted issuers'. Default: each entry of `issuer`, and no other. */
   readonly issuers?: readonly string[]
   /**
    * Instead of refusing, makes the user `null` if the caller has no credentials, or a cookie whose token has only
@@ -86,33 +86,30 @@ function checkList(name: List, list: unknown): void {
   }
 }
 
-/** Compares tokens with requirements. Requirements without `issuers` accept only tokens of `issuer`, this server. */
-export function createRequirementCheck(issuer: string) {
-  function hasIssuer({ claims: { iss } }: AccessToken, { issuers }: Requirements): boolean {
-    return issuers === null ? iss === issuer : issuers.includes(iss)
-  }
+/** Whether a token satisfies requirements. Those without `issuers` accept only tokens of this application. */
+export function satisfies(token: AccessToken, requirements: Requirements): boolean {
+  return hasIssuer(token, requirements) && hasScopes(token, requirements) && hasRole(token, requirements)
+}
 
-  return {
-    satisfies: (token: AccessToken, requirements: Requirements): boolean =>
-      hasIssuer(token, requirements) && hasScopes(token, requirements) && hasRole(token, requirements),
-
-    /**
-     * Refuses a token that does not satisfy the requirements, and says what it lacks.
-     * @throws AuthError AUTH_INVALID_TOKEN (another issuer), AUTH_INSUFFICIENT_SCOPE, AUTH_INSUFFICIENT_ROLE
-     */
-    assertSatisfies(token: AccessToken, requirements: Requirements): void {
-      const { scopes, roles } = requirements
-      if (!hasIssuer(token, requirements)) {
-        throw refusal('AUTH_INVALID_TOKEN', 'tokens of this issuer are not accepted here')
-      }
-      if (!hasScopes(token, requirements)) {
-        throw refusal('AUTH_INSUFFICIENT_SCOPE', `the scopes ${scopes.join(' ')} are required`)
-      }
-      if (!hasRole(token, requirements)) {
-        throw refusal('AUTH_INSUFFICIENT_ROLE', `one of the roles ${roles.join(' ')} is required`)
-      }
-    }
+/**
+ * Refuses a token that does not satisfy the requirements, and says what it lacks.
+ * @throws AuthError AUTH_INVALID_TOKEN (another issuer), AUTH_INSUFFICIENT_SCOPE, AUTH_INSUFFICIENT_ROLE
+ */
+export function assertSatisfies(token: AccessToken, requirements: Requirements): void {
+  const { scopes, roles } = requirements
+  if (!hasIssuer(token, requirements)) {
+    throw refusal('AUTH_INVALID_TOKEN', 'tokens of this issuer are not accepted here')
   }
+  if (!hasScopes(token, requirements)) {
+    throw refusal('AUTH_INSUFFICIENT_SCOPE', `the scopes ${scopes.join(' ')} are required`)
+  }
+  if (!hasRole(token, requirements)) {
+    throw refusal('AUTH_INSUFFICIENT_ROLE', `one of the roles ${roles.join(' ')} is required`)
+  }
+}
+
+function hasIssuer({ isOwn, claims: { iss } }: AccessToken, { issuers }: Requirements): boolean {
+  return issuers === null ? isOwn : issuers.includes(iss)
 }
 
 function hasScopes(token: AccessToken, { scopes }: Requirements): boolean {

@@ -40,8 +40,8 @@ export interface TrustedIssuer {
 }
 
 export interface TrustedIssuersParts {
-  /** This server's own issuer. */
-  readonly issuer: string
+  /** The issuers that are this application. */
+  readonly issuers: readonly string[]
   readonly trustedIssuers: readonly TrustedIssuerSettings[]
   readonly clockToleranceSeconds: number
   /** Only for tests. */
@@ -50,9 +50,9 @@ export interface TrustedIssuersParts {
 
 /** @throws TypeError that names the option */
 export function createTrustedIssuers(parts: TrustedIssuersParts): TrustedIssuer[] {
-  const { issuer, trustedIssuers, clockToleranceSeconds, timing = {} } = parts
-  const names = [issuer, ...trustedIssuers.map((option) => option.issuer)]
-  const repeated = trustedIssuers.findIndex((option, index) => names.indexOf(option.issuer) !== index + 1)
+  const { issuers, trustedIssuers, clockToleranceSeconds, timing = {} } = parts
+  const names = [...issuers, ...trustedIssuers.map((option) => option.issuer)]
+  const repeated = trustedIssuers.findIndex((option, index) => names.indexOf(option.issuer) !== index + issuers.length)
   if (repeated >= 0) throw optionError(`trustedIssuers.${repeated}.issuer`, 'must be unique and differ from "issuer"')
   return trustedIssuers.map((option, index) =>
     createTrustedIssuer(option, { name: `trustedIssuers.${index}`, clockToleranceSeconds, timing })
@@ -68,7 +68,7 @@ function createTrustedIssuer(
   const algorithms = option.algorithms.map((alg, index) => checkAlgorithm(alg, `${name}.algorithms.${index}`))
   const types = mediaTypes(option.type)
   const audience = [option.audience].flat()
-  const policy = { issuer, audience, clockToleranceSeconds, maxLifetimeSeconds, fractions: true }
+  const policy = { issuers: [issuer], audience, clockToleranceSeconds, maxLifetimeSeconds, fractions: true }
   checkLocation(option, name)
   const keys =
     option.jwks === undefined

@@ -376,7 +376,7 @@ t.test('reply.signOut() ends at most four sessions and reads at most eight value
 
   await t.test("eight refresh tokens of one session, of which one is the row's", async (t) => {
     const [one] = await sessions(1)
-    const others = createRefreshTokens({ issuer, secrets: readSecrets(secret) })
+    const others = createRefreshTokens({ issuers: [issuer], secrets: readSecrets(secret) })
     const tokens = Array.from({ length: 7 }, (_, index) =>
       others.issue({ sessionId: one!.sessionId, generation: 100 + index, sessionKey: 'another key' })
     )
@@ -407,7 +407,7 @@ t.test('reply.signOut() ends the session that is named, and succeeds if there is
     await createApp({ plugin: { secret: 'some other secret, of 32 bytes at least' } })
   ).signIn('cookie')
   const mint = async (id: string, generation: number, sessionKey?: string) =>
-    createRefreshTokens({ issuer, secrets: readSecrets(secret) }).issue({
+    createRefreshTokens({ issuers: [issuer], secrets: readSecrets(secret) }).issue({
       sessionId: id,
       generation,
       sessionKey: sessionKey ?? (await store.find(id)).row!.sessionKey

@@ -42,7 +42,9 @@ t.test('resolveOptions() fills in the defaults and freezes them', async (t) => {
   const { onEvent, clock, trustedOrigins, ...settings } = resolveOptions(base)
   t.strictSame(settings, {
     issuer,
+    issuers: [issuer],
     audience: [issuer],
+    acceptedAudience: [issuer],
     keysReloadSeconds: 300,
     trustedIssuers: [],
     accessToken: {

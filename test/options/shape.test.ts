@@ -27,10 +27,19 @@ t.test('register() rejects a wrong, empty, unknown or contradictory value of eve
     [{ accessTokens: {} }, 'accessTokens', 'is not an option'],
 
     [{ issuer: undefined }, 'issuer', 'is missing'],
-    [{ issuer: '' }, 'issuer', `${nonEmpty} ""`],
-    [{ issuer: 1 }, 'issuer', `${nonEmpty} 1`],
-    [{ issuer: null }, 'issuer', `${nonEmpty} null`],
-    [{ issuer: [issuer] }, 'issuer', `${nonEmpty} a list`],
+    [{ issuer: '' }, 'issuer', `${one} ""`],
+    [{ issuer: 1 }, 'issuer', `${one} 1`],
+    [{ issuer: null }, 'issuer', `${one} null`],
+    [{ issuer: [] }, 'issuer', `${one} a list`],
+    [{ issuer: [issuer, ''] }, 'issuer.1', `${nonEmpty} ""`],
+    [{ issuer: [issuer, undefined] }, 'issuer.1', `${nonEmpty} undefined`],
+    [{ issuer: ['a', 'b', 'a'] }, 'issuer.2', 'repeats an earlier entry'],
+    [{ issuer: ['ä', issuer] }, 'realm', 'must be printable ASCII (it defaults to "issuer")'],
+    [
+      { issuer: ['a', issuer], trustedIssuers: [{ issuer, audience: 'x', algorithms: ['RS256'] }] },
+      'trustedIssuers.0.issuer',
+      'must be unique and differ from "issuer"'
+    ],
 
     [{ audience: '' }, 'audience', `${one} ""`],
     [{ audience: 1 }, 'audience', `${one} 1`],

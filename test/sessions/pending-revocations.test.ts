@@ -36,8 +36,8 @@ t.test('poll() writes a revocation again that the store has lost while its log c
       }
     })
   })
-  await node.revocations.revokeEverywhere(session('s'))
-  await node.revocations.revokeEverywhere(session('seen'))
+  await node.revocations.revokeEverywhere([session('s')])
+  await node.revocations.revokeEverywhere([session('seen')])
   writes.length = 0
   await node.poll()
   await node.poll()

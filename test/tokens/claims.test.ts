@@ -103,7 +103,13 @@ t.test('hasPassed() compares a time with a fraction to the millisecond, in any y
 t.test(
   'checkClaims() accepts fractional times of external issuers, and rejects numbers that are not times',
   async (t) => {
-    const policy = { issuer, audience: [issuer], clockToleranceSeconds: 5, maxLifetimeSeconds: 86_400, fractions: true }
+    const policy = {
+      issuers: [issuer],
+      audience: [issuer],
+      clockToleranceSeconds: 5,
+      maxLifetimeSeconds: 86_400,
+      fractions: true
+    }
     const check = (claims: object) =>
       checkClaims({ ...goodClaims, ...claims }, { policy, now: now * 1000, allowExpired: false })
     check({ exp: now + 0.5, iat: now - 0.5, nbf: 0.5 })

@@ -6,7 +6,7 @@ const secrets = ['the secret of this server, 32 bytes', 'the secret of last year
   Buffer.from(text)
 )
 const row = { sessionId: 'A'.repeat(22), generation: 7, sessionKey: 'the key in the row' }
-const tokens = createRefreshTokens({ issuer, secrets })
+const tokens = createRefreshTokens({ issuers: [issuer], secrets })
 
 t.test('issue() returns the same token for the same row, and read() returns its session and generation', async (t) => {
   const token = tokens.issue(row)
@@ -25,13 +25,13 @@ t.test('matches() is true for the session key that issued the token, and for no 
 })
 
 t.test('read() accepts tokens of every secret, and issue() uses the first', async (t) => {
-  const old = createRefreshTokens({ issuer, secrets: secrets.slice(1) })
+  const old = createRefreshTokens({ issuers: [issuer], secrets: secrets.slice(1) })
   t.match(tokens.read(old.issue(row)), { sessionId: row.sessionId })
   t.equal(old.read(tokens.issue(row)), null)
 })
 
 t.test("read() returns null for another issuer's token over the same secret", async (t) => {
-  const other = createRefreshTokens({ issuer: `${issuer}/other`, secrets })
+  const other = createRefreshTokens({ issuers: [`${issuer}/other`], secrets })
   t.equal(tokens.read(other.issue(row)), null)
 })
 
