@@ -1,5 +1,6 @@
-import type { KeyObject, JsonWebKey } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import { Type } from '@sinclair/typebox'
+import type { JsonWebKey } from './json-web-key.ts'
 import { checkShape, fn, object, oneOf, text, whole } from './shape.ts'
 
 const keyStates = ['next', 'active', 'previous'] as const

@@ -1,5 +1,5 @@
-import type { JsonWebKey } from 'node:crypto'
 import { Type } from '@sinclair/typebox'
+import type { JsonWebKey } from './json-web-key.ts'
 import { fn, object, oneOrMoreTexts, text, tokenType, whole } from './shape.ts'
 
 /**

@@ -1,10 +1,10 @@
-import { KeyObject, type JsonWebKey } from 'node:crypto'
+import { KeyObject } from 'node:crypto'
 import type { KeyState } from '../options/keys.ts'
 import { optionError } from '../options/option-error.ts'
 import type { Algorithm } from './algorithms.ts'
 
 /** A JWK as an application gives it. Nothing in it has been checked yet. */
-export type Jwk = JsonWebKey & { alg?: unknown; use?: unknown; key_ops?: unknown; kid?: unknown }
+export type Jwk = Readonly<Record<string, unknown>>
 
 export function isJwk(key: unknown): key is Jwk {
   return typeof key === 'object' && key !== null && !(key instanceof KeyObject) && !Buffer.isBuffer(key)

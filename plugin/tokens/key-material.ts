@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, createSecretKey, KeyObject, type JsonWebKey } from 'node:crypto'
 import { optionError } from '../options/option-error.ts'
 import { isAlgorithm, keyRequirement, type Algorithm } from './algorithms.ts'
-import { isJwk } from './jwk.ts'
+import { isJwk, type Jwk } from './jwk.ts'
 
 /**
  * Reads PEM text, a JWK or a KeyObject.
@@ -20,9 +20,9 @@ export function readMaterial(key: unknown, name: string): KeyObject {
   throw optionError(name, 'must be PEM text, a JWK or a KeyObject')
 }
 
-function readJwk(jwk: JsonWebKey): KeyObject {
-  if (jwk.kty === 'oct') return createSecretKey(Buffer.from(jwk.k ?? '', 'base64url'))
-  const input = { key: jwk, format: 'jwk' } as const
+function readJwk(jwk: Jwk): KeyObject {
+  if (jwk.kty === 'oct') return createSecretKey(Buffer.from((jwk.k ?? '') as string, 'base64url'))
+  const input = { key: jwk as JsonWebKey, format: 'jwk' } as const
   return jwk.d === undefined ? createPublicKey(input) : createPrivateKey(input)
 }
 

@@ -1,4 +1,5 @@
-import { createHash, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto'
+import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
+import type { JsonWebKey } from '../options/json-web-key.ts'
 import type { KeyOption, KeyState } from '../options/keys.ts'
 import { optionError } from '../options/option-error.ts'
 import { keyRequirement, type Algorithm } from './algorithms.ts'

@@ -1,4 +1,4 @@
-import type { JsonWebKey } from 'node:crypto'
+import type { JsonWebKey } from '../options/json-web-key.ts'
 import { keyRequirement, type Algorithm } from './algorithms.ts'
 import { readKey, type Key } from './key.ts'
 import { createSigner, type Signer } from './signer.ts'
