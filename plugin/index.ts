@@ -61,8 +61,8 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
     onSkew: createSkewReport({ emit, log: app.log })
   })
   const settings = Object.freeze({ ...resolved, clock: storeClock.now })
-  const { issuers, accessToken, keysReloadSeconds, trustedIssuers, clock } = settings
-  const { types, clockToleranceSeconds } = accessToken
+  const { issuers, keysReloadSeconds, trustedIssuers } = settings
+  const { types, clockToleranceSeconds } = settings.accessToken
 
   const keys = await createKeySource({ keys: options.keys, secrets, keysReloadSeconds, types, emit })
   const accessTokens = createAccessTokens({
@@ -119,7 +119,7 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
     await authenticate(request as FastifyRequest, noRequirements)
   })
   app.decorate('sessions', createSessionApi(sessions))
-  app.decorate('accessTokens', createAccessTokenApi({ issuers, accessToken, clock, accessTokens, revocations }))
+  app.decorate('accessTokens', createAccessTokenApi({ ...settings, accessTokens, revocations }))
   app.decorate('keys', { jwks: () => keys.current().jwks(), reload: () => keys.reload() })
   app.decorate('securitySchemes', securitySchemes)
 

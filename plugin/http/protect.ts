@@ -40,7 +40,7 @@ export function createRequirementsOfRoute(protect: Settings['protect']): Require
 
 /** Present but `undefined` is an error: `{ auth: RULES.typo }` must not open a route. */
 function declared(auth: unknown): Requirements | null {
-  return auth === false ? null : checkRequirements(auth, 'config.auth')
+  return auth === false ? null : checkRequirements(auth, { name: 'config.auth' })
 }
 
 /**

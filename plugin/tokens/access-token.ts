@@ -41,5 +41,6 @@ function accessToken(parts: Pick<AccessToken, 'claims' | 'user' | 'sessionId' | 
 
 /** A token is revoked by issuer and `jti`, never by its text: several texts can encode the same signed token. */
 export function tokenRevocationId(iss: string, jti: string): string {
-  return `${iss} ${jti}`
+  // A space in an issuer would let one pair pass as another.
+  return `${iss.replaceAll(' ', '%20')} ${jti}`
 }

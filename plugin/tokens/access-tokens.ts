@@ -33,6 +33,12 @@ export interface AccessTokensParts {
   readonly nodeClock?: () => number
 }
 
+interface PurposeOptions {
+  readonly audience: readonly string[]
+  /** The external issuers that are accepted here; `null` for none. */
+  readonly issuers: readonly string[] | null
+}
+
 export type AccessTokens = ReturnType<typeof createAccessTokens>
 
 /** Issues and verifies access tokens: JWTs as defined in RFC 9068, in the compact serialization of JWS. */
@@ -72,6 +78,20 @@ export function createAccessTokens(parts: AccessTokensParts) {
      */
     async verify(text: string, issuers: readonly string[] | null = null): Promise<AccessToken> {
       return fromCache(text, issuers) ?? (await verifyUncached(new UnverifiedToken(text), issuers))
+    },
+
+    /**
+     * Verifies a token of a single purpose: its `aud` must be `audience`, and the audience of this application does not
+     * count. The cache is neither read nor written, because it answers for another audience.
+     * @throws as `verifyUncached()`
+     */
+    async verifyForAudience(text: string, { audience, issuers }: PurposeOptions): Promise<AccessToken> {
+      return await check(new UnverifiedToken(text), { issuers, audience })
+    },
+
+    /** The longest lifetime that is accepted of an issuer's tokens; `null` for an issuer that is not accepted at all. */
+    async maxLifetimeOf(issuer: string): Promise<number | null> {
+      return own.has(issuer) ? maxLifetimeSeconds : (trusted.get(issuer)?.maxLifetimeSeconds ?? null)
     },
 
     verifyIgnoringExpiry,
@@ -133,20 +153,25 @@ export function createAccessTokens(parts: AccessTokensParts) {
     token: UnverifiedToken,
     issuers: readonly string[] | null = null
   ): Promise<AccessToken> {
+    const accessToken = await check(token, { issuers, audience: null })
+    verified.set(token.text, accessToken)
+    return accessToken
+  }
+
+  async function check(
+    token: UnverifiedToken,
+    { issuers, audience }: { issuers: readonly string[] | null; audience: readonly string[] | null }
+  ): Promise<AccessToken> {
     const external = trustedIssuerOf(token)
     if (external === null) {
       const parsed = local.parse(token)
       if (!local.hasKey(parsed)) await loadUnknownKey(parsed)
-      const accessToken = localAccessToken(local.check(parsed, { now: clock(), allowExpired: false }))
-      verified.set(token.text, { token: accessToken, isLocal: true })
-      return accessToken
+      return localAccessToken(local.check(parsed, { now: clock(), allowExpired: false, audience }))
     }
     if (!issuers?.includes(external.issuer)) {
       throw refusal('AUTH_INVALID_TOKEN', 'tokens of this issuer are not accepted here')
     }
-    const accessToken = externalAccessToken(await external.check(token, nodeClock), external)
-    verified.set(token.text, { token: accessToken, isLocal: false })
-    return accessToken
+    return externalAccessToken(await external.check(token, { clock: nodeClock, audience }), external)
   }
 
   /**

@@ -42,6 +42,11 @@ export interface ClaimsPolicy {
   readonly fractions: boolean
 }
 
+/** @param audience accepted instead of the policy's; `null` for the policy's */
+export function withAudience(policy: ClaimsPolicy, audience: readonly string[] | null): ClaimsPolicy {
+  return audience === null ? policy : { ...policy, audience }
+}
+
 /**
  * Checks the registered claims of a token whose signature has been verified, in the order of RFC 7519 §4.1. All of
  * them are required, except `nbf`, `jti` and `sid`. Does not check the application's claims or revocation.

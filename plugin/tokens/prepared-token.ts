@@ -13,6 +13,8 @@ export interface TokenInput {
   /** The session. Absent for a machine's token. */
   readonly sid?: string | undefined
   readonly scope?: string | null | undefined
+  /** The `aud` claim. Default: the audience of this application. */
+  readonly audience?: readonly string[] | undefined
   /** The application's own claims. */
   readonly claims: Readonly<Record<string, unknown>>
 }
@@ -39,8 +41,6 @@ const placeholderJti = '-'.repeat(22)
 
 /** Prepares local tokens (RFC 9068) without signing them, so that no signature is wasted. */
 export function createPrepare({ issuer, audience, clock, keys, matchesSchema }: PrepareParts) {
-  const aud = audience.length === 1 ? audience[0] : audience
-
   /**
    * Checks and measures a token, so that a failure is known before anything is written.
    * @throws TypeError when the claims do not match `accessToken.claims`
@@ -77,10 +77,18 @@ export function createPrepare({ issuer, audience, clock, keys, matchesSchema }: 
   }
 
   function payloadOf(
-    { sub, sid, scope, claims }: TokenInput,
+    { sub, sid, scope, audience: aud = audience, claims }: TokenInput,
     { iat, exp, jti }: { iat: number; exp: number; jti: string }
   ): Record<string, unknown> {
-    const payload: Record<string, unknown> = { ...claims, iss: issuer, aud, sub, exp, iat, jti }
+    const payload: Record<string, unknown> = {
+      ...claims,
+      iss: issuer,
+      aud: aud.length === 1 ? aud[0] : aud,
+      sub,
+      exp,
+      iat,
+      jti
+    }
     if (sid !== undefined) payload.sid = sid
     if (scope) payload.scope = scope
     return payload

@@ -1,6 +1,7 @@
 import { assertDefined, assertKnown, undefinedMember } from '../arguments.ts'
 import { refusal } from '../errors.ts'
 import type { AccessToken } from './access-token.ts'
+import { readAudience } from './audience.ts'
 import { isScopeToken } from './claims.ts'
 
 /**
@@ -26,7 +27,15 @@ export interface Needs {
 }
 
 /** What `app.accessTokens.verify()` requires of a token. A token is always present, so nothing is optional. */
-export type TokenNeeds = Omit<Needs, 'optional'> & { readonly optional?: never }
+export type TokenNeeds = Omit<Needs, 'optional'> & {
+  readonly optional?: never
+  /**
+   * The `aud` that the token must have, one of a list: a token that `sign({ audience })` made for another purpose. The
+   * audience of this application does not count then. Default: that audience; of a trusted issuer's token, the audience
+   * given in `trustedIssuers`.
+   */
+  readonly audience?: string | readonly string[]
+}
 
 /** {@link Needs} that were checked once, when a route was defined. */
 export interface Requirements {
@@ -36,22 +45,36 @@ export interface Requirements {
   readonly optional: boolean
 }
 
+/** {@link TokenNeeds} that were checked. */
+export interface TokenRequirements extends Requirements {
+  /** `null`: the configured one. */
+  readonly audience: readonly string[] | null
+}
+
 const lists = ['scopes', 'roles', 'issuers'] as const
 type List = (typeof lists)[number]
+const tokenNeeds = [...lists, 'audience'] as const
 
 export const noRequirements: Requirements = Object.freeze({ scopes: [], roles: [], issuers: null, optional: false })
 
-/**
- * @param name what the application wrote: an argument or an option
- * @throws TypeError that names the member: an unknown or ill-typed need must not be ignored
- */
-export function checkRequirements(needs: unknown, name = 'needs'): Requirements {
+export interface RequirementsInput {
+  /** What the application wrote: an argument or an option. */
+  readonly name?: string
+  /** The needs that may be given. */
+  readonly members?: readonly string[]
+}
+
+/** @throws TypeError that names the member: an unknown or ill-typed need must not be ignored */
+export function checkRequirements(
+  needs: unknown,
+  { name = 'needs', members = [...lists, 'optional'] }: RequirementsInput = {}
+): Requirements {
   if (needs === undefined) throw new TypeError(undefinedMember(name))
   if (needs === true) return noRequirements
   if (typeof needs !== 'object' || needs === null || Array.isArray(needs)) {
     throw new TypeError(`"${name}" must be true or an object such as { scopes: ['notes:read'], roles: ['admin'] }`)
   }
-  assertKnown(needs, [...lists, 'optional'])
+  assertKnown(needs, members)
   assertDefined(needs)
   // Not copied: a copy would lack the members that a prototype has, and would let every user in.
   const given = needs as Partial<Record<List | 'optional', unknown>>
@@ -71,10 +94,12 @@ export function readRequirements(given: readonly unknown[]): Requirements {
 }
 
 /** @throws TypeError as {@link checkRequirements}, and for `optional` */
-export function readTokenRequirements(given: readonly unknown[]): Requirements {
-  const [needs] = given
-  if (typeof needs === 'object' && needs !== null && 'optional' in needs) assertKnown({ optional: true }, lists)
-  return readRequirements(given)
+export function readTokenRequirements(given: readonly unknown[]): TokenRequirements {
+  if (given.length === 0) return { ...noRequirements, audience: null }
+  const requirements = checkRequirements(given[0], { members: tokenNeeds })
+  const needs = Object(given[0]) as { readonly audience?: unknown }
+  if ('optional' in needs) assertKnown({ optional: true }, tokenNeeds)
+  return { ...requirements, audience: 'audience' in needs ? readAudience(needs.audience) : null }
 }
 
 function checkList(name: List, list: unknown): void {

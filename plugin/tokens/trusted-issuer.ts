@@ -2,7 +2,7 @@ import { refusal } from '../errors.ts'
 import { optionError } from '../options/option-error.ts'
 import type { TrustedIssuerSettings } from '../options/trusted-issuers.ts'
 import { isAlgorithm, type Algorithm } from './algorithms.ts'
-import { checkClaims, type TokenClaims } from './claims.ts'
+import { checkClaims, withAudience, type TokenClaims } from './claims.ts'
 import { isDiscoverable, isSafeUrl } from './discovery.ts'
 import { checkHeader, mediaTypes, readKeyHint, type KeyHint } from './header.ts'
 import {
@@ -26,6 +26,8 @@ const maxRead = 64
 /** An external identity provider whose access tokens are accepted. This server never signs for it. */
 export interface TrustedIssuer {
   readonly issuer: string
+  /** The largest difference allowed between `exp` and `iat`. */
+  readonly maxLifetimeSeconds: number
   /**
    * What the issuer's verified claims grant here.
    * @throws AuthError AUTH_INVALID_TOKEN when the application's `map` throws
@@ -34,9 +36,15 @@ export interface TrustedIssuer {
   /**
    * Checks a token that claims to be from this issuer, with this issuer's keys only. The clock is read after the keys
    * have arrived, which can take seconds.
+   * @param options.audience accepted instead of the configured audience; `null` for the configured one
    * @throws AuthError AUTH_INVALID_TOKEN, AUTH_EXPIRED_TOKEN, AUTH_KEYS_UNAVAILABLE
    */
-  check(token: UnverifiedToken, clock: () => number): Promise<TokenClaims>
+  check(token: UnverifiedToken, options: TrustedCheckOptions): Promise<TokenClaims>
+}
+
+interface TrustedCheckOptions {
+  readonly clock: () => number
+  readonly audience: readonly string[] | null
 }
 
 export interface TrustedIssuersParts {
@@ -93,9 +101,10 @@ function createTrustedIssuer(
 
   return {
     issuer,
+    maxLifetimeSeconds,
     map: (claims) => mapRights(claims, option),
 
-    async check(token, clock) {
+    async check(token, { clock, audience }) {
       const { header, payload } = token.decode()
       const hint = readKeyHint(header)
       if (!algorithms.includes(hint.alg)) {
@@ -108,7 +117,7 @@ function createTrustedIssuer(
       if (!verifiers.some((verifier) => verifier.verify(token.text) !== null)) {
         throw refusal('AUTH_INVALID_TOKEN', 'the signature is wrong')
       }
-      checkClaims(payload, { policy, now: clock(), allowExpired: false })
+      checkClaims(payload, { policy: withAudience(policy, audience), now: clock(), allowExpired: false })
       return payload
     }
   }

@@ -7,7 +7,6 @@ const recheckMs = 5 * 60_000
 
 interface VerifiedToken {
   readonly token: AccessToken
-  readonly isLocal: boolean
   /** Seconds since the epoch: the later of `iat` and `nbf`. */
   readonly validFrom: number
   /** Seconds since the epoch: `exp`, or earlier, when the token must be verified again. */
@@ -40,7 +39,7 @@ export function createVerifiedTokens({ cacheSize, clockToleranceSeconds, clock, 
       const known = cache.get(text)
       if (known === undefined) return null
       // The store's clock does not apply to external issuers' tokens.
-      const now = known.isLocal ? clock() : nodeClock()
+      const now = known.token.isOwn ? clock() : nodeClock()
       const hasExpired = hasPassed(known.validUntil, now)
       if (hasExpired) cache.delete(text)
       const hasBegun = hasPassed(known.validFrom, now + clockToleranceSeconds * 1000)
@@ -48,16 +47,16 @@ export function createVerifiedTokens({ cacheSize, clockToleranceSeconds, clock, 
     },
 
     /** Must be called for a token that has just been verified. */
-    set(text: string, { token, isLocal }: Pick<VerifiedToken, 'token' | 'isLocal'>): void {
+    set(text: string, token: AccessToken): void {
       const { exp, iat, nbf = iat } = token.claims
-      const recheckAt = isLocal ? Infinity : (nodeClock() + recheckMs) / 1000
-      cache.set(text, { token, isLocal, validFrom: Math.max(iat, nbf), validUntil: Math.min(exp, recheckAt) })
+      const recheckAt = token.isOwn ? Infinity : (nodeClock() + recheckMs) / 1000
+      cache.set(text, { token, validFrom: Math.max(iat, nbf), validUntil: Math.min(exp, recheckAt) })
     },
 
     clear: cache.clear
   }
 }
 
-function isAccepted({ isLocal, token }: VerifiedToken, issuers: readonly string[] | null): boolean {
-  return isLocal || (issuers !== null && issuers.includes(token.claims.iss))
+function isAccepted({ token }: VerifiedToken, issuers: readonly string[] | null): boolean {
+  return token.isOwn || (issuers !== null && issuers.includes(token.claims.iss))
 }

@@ -1,7 +1,11 @@
+import { setImmediate } from 'node:timers/promises'
 import { Type } from '@sinclair/typebox'
 import t from 'tap'
 import { AuthError } from '../../plugin/index.ts'
-import { createApp, epoch, issuer, summaryOf, challenges } from '../fixtures/app.ts'
+import { memoryStore } from '../../plugin/stores/memory.ts'
+import { checkRequirements } from '../../plugin/tokens/requirements.ts'
+import { challenges, createApp, createClock, epoch, issuer, summaryOf } from '../fixtures/app.ts'
+import { makeKey } from '../fixtures/issuer.ts'
 import { decode, forge, now, localSigner } from '../fixtures/tokens.ts'
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
@@ -128,7 +132,7 @@ t.test('app.accessTokens.sign() rejects wrong input and names the member', async
     sign({ sub: 'robot', lifetime: 60 }),
     {
       constructor: TypeError,
-      message: 'unknown member "lifetime": expected sub, scope, claims or lifetimeSeconds'
+      message: 'unknown member "lifetime": expected sub, scope, claims, lifetimeSeconds or audience'
     },
     'a typo'
   )
@@ -195,4 +199,197 @@ t.test('app.accessTokens.revoke() revokes one token by its jti until its exp', a
   await revoke('at the latest', now + 86_400)
   clock.advance(600)
   await t.rejects(app.accessTokens.verify(token), { code: 'AUTH_EXPIRED_TOKEN' }, 'from then on it has expired')
+})
+
+t.test('sign({ audience }) makes a token that only verify({ audience }) accepts', async (t) => {
+  const server = await createApp({ plugin: { audience: ['https://notes.example', 'https://files.example'] } })
+  const { accessTokens } = server.app
+  const reset = await accessTokens.sign({ sub: 'alice', audience: 'password-reset', lifetimeSeconds: 900 })
+  const both = await accessTokens.sign({ sub: 'alice', audience: ['a', 'password-reset', 'a'] })
+  const usual = await accessTokens.sign({ sub: 'alice' })
+  t.equal(decode(reset, 1).aud, 'password-reset')
+  t.strictSame(decode(both, 1).aud, ['a', 'password-reset'])
+  t.strictSame(decode(usual, 1).aud, ['https://notes.example', 'https://files.example'])
+  const wrong = { code: 'AUTH_INVALID_TOKEN', detail: 'aud must name an accepted audience' }
+  for (const round of ['once', 'again, when tokens are in the cache']) {
+    for (const [what, token] of Object.entries({ reset, both })) {
+      t.match(await accessTokens.verify(token, { audience: 'password-reset' }), { sub: 'alice' }, `${what}, ${round}`)
+      t.match(await accessTokens.verify(token, { audience: ['x', 'password-reset'] }), { sub: 'alice' })
+      await t.rejects(accessTokens.verify(token), wrong, `${what}, ${round}: verify() without an audience`)
+      await t.rejects(accessTokens.verify(token, { audience: 'e-mail' }), wrong, `${what}, ${round}: another purpose`)
+      await t.rejects(accessTokens.verify(token, { audience: 'https://notes.example' }), wrong)
+      t.match((await server.app.inject({ url: '/me', headers: bearer(token) })).json(), { code: 'AUTH_INVALID_TOKEN' })
+      const cookie = { cookie: `__Host-access=${token}` }
+      t.match((await server.app.inject({ url: '/me', headers: cookie })).json(), { code: 'AUTH_INVALID_TOKEN' })
+    }
+    t.match(await accessTokens.verify(usual), { sub: 'alice' })
+    t.equal((await server.app.inject({ url: '/me', headers: bearer(usual) })).statusCode, 200)
+    await t.rejects(accessTokens.verify(usual, { audience: 'password-reset' }), wrong, `${round}: the usual token`)
+    t.match(await accessTokens.verify(usual, { audience: 'https://files.example' }), { sub: 'alice' })
+  }
+  const { jti, exp } = await accessTokens.verify(reset, { audience: 'password-reset' })
+  await accessTokens.revoke(jti!, exp)
+  await t.rejects(accessTokens.verify(reset, { audience: 'password-reset' }), { code: 'AUTH_REVOKED_TOKEN' })
+  server.clock.advance(600)
+  await t.rejects(accessTokens.verify(both, { audience: 'password-reset' }), { code: 'AUTH_EXPIRED_TOKEN' })
+})
+
+t.test('a token for another purpose needs scopes and roles like any other', async (t) => {
+  const { accessTokens } = (await createApp()).app
+  const audience = 'jobs'
+  const token = await accessTokens.sign({ sub: 'robot', audience, scope: 'a', claims: { roles: ['bot'] } })
+  t.match(await accessTokens.verify(token, { audience, scopes: ['a'], roles: ['bot'] }), { sub: 'robot' })
+  await t.rejects(accessTokens.verify(token, { audience, scopes: ['b'] }), { code: 'AUTH_INSUFFICIENT_SCOPE' })
+  await t.rejects(accessTokens.verify(token, { audience, roles: ['root'] }), { code: 'AUTH_INSUFFICIENT_ROLE' })
+  await t.rejects(accessTokens.verify(token, { audience, issuers: ['https://idp'] }), { code: 'AUTH_INVALID_TOKEN' })
+})
+
+t.test('sign() and verify() reject a wrong "audience", which must not become the usual one', async (t) => {
+  const { accessTokens } = (await createApp({ plugin: { issuer: [issuer, 'https://former.example'] } })).app
+  const sign = accessTokens.sign as (input: unknown) => Promise<string>
+  const verify = accessTokens.verify as (token: string, needs: unknown) => Promise<unknown>
+  const token = await sign({ sub: 'robot' })
+  const illTyped = { constructor: TypeError, message: '"audience" must be a non-empty string or a list of them' }
+  for (const audience of [null, '', [], [''], ['a', undefined], 7, {}, true]) {
+    await t.rejects(sign({ sub: 'robot', audience }), illTyped, JSON.stringify(audience))
+    await t.rejects(verify(token, { audience }), illTyped, JSON.stringify(audience))
+    await t.rejects(verify(token, Object.create({ audience })), illTyped, `${JSON.stringify(audience)}, inherited`)
+  }
+  const lost = { constructor: TypeError, message: '"audience" is undefined: give it a value, or leave it out' }
+  await t.rejects(sign({ sub: 'robot', audience: undefined }), lost)
+  await t.rejects(verify(token, { audience: undefined }), lost)
+  for (const ours of [issuer, 'https://former.example']) {
+    for (const audience of [ours, ['password-reset', ours]]) {
+      await t.rejects(sign({ sub: 'robot', audience }), {
+        constructor: TypeError,
+        message: `"audience" must not contain "${ours}": authenticate() accepts that audience`
+      })
+    }
+  }
+  await t.rejects(verify(token, { optional: true }), {
+    constructor: TypeError,
+    message: 'unknown member "optional": expected scopes, roles, issuers or audience'
+  })
+  t.throws(
+    () => checkRequirements({ audience: 'password-reset' }),
+    { message: 'unknown member "audience": expected scopes, roles, issuers or optional' },
+    'a route has one audience'
+  )
+})
+
+t.test("app.accessTokens.revoke() revokes another issuer's token by its issuer and jti", async (t) => {
+  const key = makeKey('ES256', 'one')
+  const [one, two] = ['https://one.example', 'https://two.example'] as const
+  const trusted = (name: string) => ({
+    issuer: name,
+    audience: 'notes',
+    jwks: { keys: [key.jwk] },
+    algorithms: ['ES256'],
+    maxLifetimeSeconds: 7200
+  })
+  const wakes: (() => void)[] = []
+  const subscribe = async (wake: () => void) => void wakes.push(wake)
+  const store = { ...memoryStore({ clock: createClock() }), subscribe }
+  const open = () => createApp({ plugin: { store, trustedIssuers: [trusted(one), trusted(two)] } })
+  const [server, other] = [await open(), await open()]
+  t.teardown(() => Promise.all([server.app.close(), other.app.close()]))
+  const { accessTokens } = server.app
+  const claims = { aud: 'notes', sub: 'theirs', jti: 'the same', exp: now + 600.25 }
+  const tokens = [one, two].map((iss) => forge(key, { claims: { ...claims, iss } }))
+  const ours = forge(localSigner, { claims: { jti: 'the same' } })
+  const outcomes = async ({ app }: typeof server) =>
+    await Promise.all(
+      [...tokens, ours].map((token, index) =>
+        app.accessTokens.verify(token, { issuers: [[one, two, issuer][index]!] }).then(
+          () => 'accepted',
+          ({ code }) => code
+        )
+      )
+    )
+  for (const node of [server, other]) {
+    t.strictSame(await outcomes(node), ['accepted', 'accepted', 'accepted'], 'all of them are in the cache')
+  }
+
+  const revoke = accessTokens.revoke as (...args: unknown[]) => Promise<void>
+  const unknown = { constructor: TypeError, message: '"issuer" must be one of "issuer" or of "trustedIssuers"' }
+  for (const wrong of ['https://three.example', `${one}/`, '', null, 7, [one], 'a\0b']) {
+    await t.rejects(revoke('the same', now + 60, { issuer: wrong }), unknown, JSON.stringify(wrong))
+  }
+  await t.rejects(revoke('the same', now + 60, { issuer: undefined }), {
+    constructor: TypeError,
+    message: '"issuer" is undefined: give it a value, or leave it out'
+  })
+  await t.rejects(revoke('the same', now + 60, undefined), {
+    constructor: TypeError,
+    message: '"options" is undefined: give it a value, or leave it out'
+  })
+  await t.rejects(revoke('the same', now + 60, { iss: one }), {
+    constructor: TypeError,
+    message: 'unknown member "iss": expected issuer'
+  })
+  for (const wrong of [undefined, null, NaN, Infinity, -1, `${now}`, now * 1000, now + 14_400.001]) {
+    await t.rejects(
+      revoke('the same', wrong, { issuer: one }),
+      {
+        constructor: RangeError,
+        message: '"exp" must be seconds since the epoch, within "maxLifetimeSeconds" of the issuer from now'
+      },
+      String(wrong)
+    )
+  }
+  t.strictSame(await outcomes(server), ['accepted', 'accepted', 'accepted'], 'none of these has revoked one')
+
+  await revoke('the same', claims.exp, { issuer: one })
+  t.strictSame(await outcomes(server), ['AUTH_REVOKED_TOKEN', 'accepted', 'accepted'])
+  t.strictSame(await outcomes(await open()), ['AUTH_REVOKED_TOKEN', 'accepted', 'accepted'], 'a node that starts later')
+  for (const wake of wakes) wake()
+  await setImmediate()
+  t.strictSame(await outcomes(other), ['AUTH_REVOKED_TOKEN', 'accepted', 'accepted'], 'a node that had it in its cache')
+  t.match(
+    (await store.readRevocations(null, 10)).entries,
+    [{ kind: 'token', id: `${one} the same`, until: epoch + 600_250 + 2 * 3600_000 }],
+    'until the last node has seen it expire'
+  )
+  await revoke('the same', now + 600, { issuer })
+  t.strictSame(await outcomes(server), ['AUTH_REVOKED_TOKEN', 'accepted', 'AUTH_REVOKED_TOKEN'])
+  await revoke('at the latest', now + 14_400, { issuer: one })
+})
+
+t.test('a space in an issuer or a jti does not make one revocation pass as another', async (t) => {
+  const key = makeKey('ES256', 'one')
+  const trusted = ['idp', 'idp a'].map((name) => ({
+    issuer: name,
+    audience: 'notes',
+    jwks: { keys: [key.jwk] },
+    algorithms: ['ES256']
+  }))
+  const { accessTokens } = (await createApp({ plugin: { trustedIssuers: trusted } })).app
+  const token = forge(key, { claims: { iss: 'idp a', aud: 'notes', jti: 'b' } })
+  await accessTokens.revoke('a b', now + 600, { issuer: 'idp' })
+  t.match(await accessTokens.verify(token, { issuers: ['idp a'] }), { jti: 'b' })
+  await accessTokens.revoke('b', now + 600, { issuer: 'idp a' })
+  await t.rejects(accessTokens.verify(token, { issuers: ['idp a'] }), { code: 'AUTH_REVOKED_TOKEN' })
+})
+
+t.test("verify({ audience }) compares another issuer's token with that audience alone", async (t) => {
+  const key = makeKey('ES256', 'one')
+  const idp = 'https://idp.example'
+  const { app } = await createApp({
+    plugin: {
+      trustedIssuers: [{ issuer: idp, audience: 'notes', jwks: { keys: [key.jwk] }, algorithms: ['ES256'] }]
+    },
+    after: (app) => app.get('/theirs', { config: { auth: { issuers: [idp] } } }, async () => 'ok')
+  })
+  const token = forge(key, { claims: { iss: idp, aud: 'upload' } })
+  const wrong = { code: 'AUTH_INVALID_TOKEN', detail: 'aud must name an accepted audience' }
+  for (const round of ['once', 'again']) {
+    t.match(await app.accessTokens.verify(token, { audience: 'upload', issuers: [idp] }), { iss: idp }, round)
+    await t.rejects(app.accessTokens.verify(token, { audience: 'notes', issuers: [idp] }), wrong, round)
+    await t.rejects(app.accessTokens.verify(token, { issuers: [idp] }), wrong, round)
+    await t.rejects(app.accessTokens.verify(token, { audience: 'upload' }), {
+      code: 'AUTH_INVALID_TOKEN',
+      detail: 'tokens of this issuer are not accepted here'
+    })
+    t.equal((await app.inject({ url: '/theirs', headers: bearer(token) })).statusCode, 401)
+  }
 })
