@@ -1,6 +1,6 @@
 /**
- * A JSON Web Key (RFC 7517 §4, RFC 7518 §6), as `JSON.parse()`, `jose` and `KeyObject.export()` return it. Declared here
- * because the type of `node:crypto` has moved between versions of `@types/node`.
+ * A JSON Web Key (RFC 7517 §4, RFC 7518 §6), as `JSON.parse()`, `jose` and `KeyObject.export()` return it. Declared
+ * here because the type of `node:crypto` has moved between versions of `@types/node`.
  */
 export interface JsonWebKey {
   readonly kty?: string | undefined
