@@ -37,8 +37,16 @@ export type AuthEvent =
       readonly detail: string
       readonly source: 'header' | 'cookie' | null
     }
-  /** A cookie-authenticated request came from another site. `origin` is its `Origin` header, `host` is ours. */
-  | { readonly type: 'cross-site-refused'; readonly origin: string | null; readonly host: string }
+  /**
+   * A cookie-authenticated request came from another site. `origin` is its `Origin` header, `host` is ours, and
+   * `detail` says what differs.
+   */
+  | {
+      readonly type: 'cross-site-refused'
+      readonly origin: string | null
+      readonly host: string
+      readonly detail: string
+    }
   /**
    * The store's clock differs from this node's by more than a second. `skewMs` is positive if the store's is ahead. Up
    * to two hours are compensated. A larger difference stops the start. If it appears later, tokens may be refused until

@@ -86,7 +86,7 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
   const { startSession, sessions, refresh, revocations } = layer
 
   const challenge = createChallenge(settings.realm)
-  const crossSite = createCrossSite({ trustedOrigins: settings.trustedOrigins, emit })
+  const crossSite = createCrossSite({ isTrustedOrigin: settings.isTrustedOrigin, emit })
   const cookies = settings.cookies && createCookies(settings.cookies, await createCookieSerializer())
   const sessionCookies = cookies && createSessionCookies({ cookies, accessTokens, refreshTokens })
   const renews = settings.cookies?.renew ?? false

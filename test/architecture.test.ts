@@ -50,7 +50,9 @@ const rules: Record<string, (found: Import) => boolean> = {
     !from.startsWith('plugin/') ||
     !/^(fastify|fastify-plugin|@fastify\/.*)$/.test(to) ||
     /^plugin\/(index\.ts|http\/)/.test(from) ||
-    (from === 'plugin/tokens/signer.ts' && !typeOnly)
+    (from === 'plugin/tokens/signer.ts' && !typeOnly) ||
+    // The type of an application's function.
+    (from === 'plugin/options/trusted-origins.ts' && typeOnly)
 }
 
 function violations(imports: readonly Import[], rule: (found: Import) => boolean): string[] {

@@ -62,9 +62,15 @@ export const redisUrl: Reader<string> = {
 }
 
 export const origins: Reader<string[]> = {
-  must: 'be a comma-separated list of exact origins, such as https://app.example.com',
-  read: (given) =>
-    all(given, (origin) => origin !== 'null' && URL.canParse(origin) && new URL(origin).origin === origin)
+  must: 'be a comma-separated list of exact origins, such as https://app.example.com or capacitor://localhost',
+  read: (given) => all(given, isOrigin)
+}
+
+/** The plugin's `trustedOrigins` refuses the schemes that do not have origins. */
+function isOrigin(given: string): boolean {
+  if (!URL.canParse(given) || given.includes('*')) return false
+  const { protocol, host } = new URL(given)
+  return host !== '' && given === `${protocol}//${host}`
 }
 
 /** Fastify's `trustProxy`, but never a number of hops: a client that bypasses the proxy could forge them. */

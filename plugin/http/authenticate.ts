@@ -43,8 +43,8 @@ export function createAuthenticate(parts: AuthenticatorParts): Authenticate {
         if (
           cached !== null &&
           revocations.isValid(cached) &&
-          (credentials.kind === 'header' || crossSite.allowsCookie(request)) &&
-          satisfies(cached, requirements)
+          satisfies(cached, requirements) &&
+          (credentials.kind === 'header' || crossSite.allowsCookie(request))
         ) {
           setUser(request, authOf(credentials, cached))
           return null

@@ -24,17 +24,19 @@ const bothKinds: readonly CookieKind[] = ['access', 'refresh']
 
 /** The two cookies of a session. A cookie is cleared with the attributes that it was set with. */
 export function createCookies(
-  { access, refresh, sameSite, domain, secure }: CookieSettings,
+  { access, refresh, sameSite, domain, partitioned, secure }: CookieSettings,
   serialize: CookieSerializer
 ) {
   const names = { access, refresh }
   const attributes = { httpOnly: true, secure, sameSite, path: '/', encode: (value: string) => value }
-  const own = domain === undefined ? attributes : { ...attributes, domain }
-  // A host-only cookie of the same name, left by an earlier configuration, would shadow the shared one.
-  const ownScopes: CookieScope[] = [undefined, ...(domain === undefined ? [] : [domain])].map((domain) => ({
-    domain,
-    path: '/'
-  }))
+  const own = { ...attributes, ...attributesOf({ domain, partitioned }) }
+  // A cookie of the same name that an earlier configuration left host-only would shadow the shared one, and one that it
+  // left unpartitioned would be sent too.
+  const partitions = partitioned ? [true, false] : [false]
+  const inBoth = (scope: CookieScope) => partitions.map((partitioned) => ({ ...scope, partitioned }))
+  const ownScopes = [undefined, ...(domain === undefined ? [] : [domain])].flatMap((domain) =>
+    inBoth({ domain, path: '/' })
+  )
   /** The length of an access cookie without its token. */
   const attributesLength = serialize(access, '', { ...own, maxAge: maxAgeLimitSeconds }).length
   let turn = 0
@@ -80,20 +82,20 @@ export function createCookies(
   }
 
   /** At most {@link maxClearingLines}. If there are more scopes, the unlikely ones take turns. */
-  function scopesOf(request: FastifyRequest, name: string): CookieScope[] {
+  function scopesOf(request: FastifyRequest, name: string): ClearedScope[] {
     // Browsers accept a cookie with this prefix in no other scope (RFC 6265bis §4.1.3.2).
     if (/^__host-/i.test(name)) return ownScopes
     const isOwn = ({ domain, path }: CookieScope) => ownScopes.some((own) => own.domain === domain && own.path === path)
-    const scopes = [...ownScopes, ...scopesSentTo(request).filter((scope) => !isOwn(scope))]
+    const others = scopesSentTo(request).filter((scope) => !isOwn(scope))
+    const scopes = [...ownScopes, ...others.flatMap(inBoth)]
     if (scopes.length <= maxClearingLines) return scopes
     const unlikely = scopes.splice(maxClearingLines - unlikelyLines)
     const from = (turn++ * unlikelyLines) % unlikely.length
     return [...scopes, ...[...unlikely, ...unlikely].slice(from, from + unlikelyLines)]
   }
 
-  function clearAt(request: FastifyRequest, { kind, scope }: { kind: CookieKind; scope: CookieScope }): void {
-    const { domain, path } = scope
-    const at = { path, ...(domain === undefined ? undefined : { domain }) }
+  function clearAt(request: FastifyRequest, { kind, scope }: { kind: CookieKind; scope: ClearedScope }): void {
+    const at = { path: scope.path, ...attributesOf(scope) }
     put(request, { kind, value: '', attributes: { ...attributes, ...at, maxAge: 0, expires: new Date(0) } })
   }
 
@@ -102,7 +104,24 @@ export function createCookies(
     { kind, value, attributes }: { kind: CookieKind; value: string; attributes: CookieAttributes }
   ): void {
     const name = names[kind]
-    const { domain = '', path } = attributes
-    responseState(request).cookies.set(`${name};${domain};${path}`, serialize(name, value, attributes))
+    const { domain = '', path, partitioned = false } = attributes
+    const { cookies } = responseState(request)
+    const key = `${name};${domain};${path};${partitioned}`
+    // Moves the line to the end: a browser that ignores `Partitioned` applies the last line about a cookie.
+    cookies.delete(key)
+    cookies.set(key, serialize(name, value, attributes))
   }
+}
+
+/** Without members that are off, as the serializer's types require. */
+function attributesOf({
+  domain,
+  partitioned
+}: Omit<ClearedScope, 'path'>): Pick<CookieAttributes, 'domain' | 'partitioned'> {
+  return { ...(domain === undefined ? undefined : { domain }), ...(partitioned ? { partitioned } : undefined) }
+}
+
+/** Browsers clear a partitioned cookie only by a line with `Partitioned`, and other cookies only by one without. */
+interface ClearedScope extends CookieScope {
+  readonly partitioned: boolean
 }

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { refusal } from '../errors.ts'
 import type { Emit } from '../events.ts'
+import type { IsTrustedOrigin } from '../options/trusted-origins.ts'
 
 /** What a request reveals about the page that sent it. */
 export interface RequestOrigin {
@@ -12,55 +13,87 @@ export interface RequestOrigin {
 }
 
 /**
- * Whether a cookie-authenticated request may act. The first rule that matches decides. A request with neither header
- * does not come from a browser. `same-site` is not enough: another port of the same host is same-site, and may be
- * another application.
+ * Whether a request comes from a page of our own, or not from a browser. The first rule that matches decides. A request
+ * with neither header does not come from a browser. `same-site` is not enough: another port of the same host is
+ * same-site, and may be another application.
  */
-export function isFromOwnSite(request: RequestOrigin, trustedOrigins: ReadonlySet<string>): boolean {
+export function isFromOwnSite(request: RequestOrigin): boolean {
   const { origin, secFetchSite } = request
-  if (origin !== undefined && trustedOrigins.has(origin)) return true
   if (secFetchSite !== undefined) return secFetchSite === 'same-origin' || secFetchSite === 'none'
   return origin === undefined || isOwnOrigin(origin, request)
 }
 
 /** The origin `null` (a sandboxed frame, a local file) is never our own. */
 function isOwnOrigin(origin: string, { host, protocol }: RequestOrigin): boolean {
+  return hasOwnHost(origin, host) && (protocol === null || new URL(origin).protocol === `${protocol}:`)
+}
+
+function hasOwnHost(origin: string, host: string): boolean {
   if (!URL.canParse(origin)) return false
   const theirs = new URL(origin)
   const own = `${theirs.protocol}//${host}`
-  return (
-    theirs.origin === origin &&
-    URL.canParse(own) &&
-    new URL(own).host === theirs.host &&
-    (protocol === null || theirs.protocol === `${protocol}:`)
-  )
+  return theirs.origin === origin && URL.canParse(own) && new URL(own).host === theirs.host
 }
 
 export type CrossSite = ReturnType<typeof createCrossSite>
 
 /** Protects cookies against requests that another site makes a browser send (CSRF). */
-export function createCrossSite({ trustedOrigins, emit }: { trustedOrigins: ReadonlySet<string>; emit: Emit }) {
+export function createCrossSite({ isTrustedOrigin, emit }: { isTrustedOrigin: IsTrustedOrigin; emit: Emit }) {
+  /** Last, because the application's function is called only if the decision depends on it. */
+  function isAllowed(request: FastifyRequest, look: RequestOrigin): boolean {
+    return isFromOwnSite(look) || (look.origin !== undefined && isTrustedOrigin(look.origin, request))
+  }
+
   /** @throws AuthError AUTH_CROSS_SITE */
   function assertSameSite(request: FastifyRequest): void {
-    const requestOrigin = readRequestOrigin(request)
-    if (isFromOwnSite(requestOrigin, trustedOrigins)) return
-    const { origin, secFetchSite, host } = requestOrigin
-    emit({ type: 'cross-site-refused', origin: origin ?? null, host })
-    throw refusal('AUTH_CROSS_SITE', `from ${JSON.stringify(origin ?? secFetchSite)} to ${JSON.stringify(host)}`)
+    const look = readRequestOrigin(request)
+    if (isAllowed(request, look)) return
+    const detail = describeCrossSite(look)
+    emit({ type: 'cross-site-refused', origin: look.origin ?? null, host: look.host, detail })
+    throw refusal('AUTH_CROSS_SITE', detail)
   }
 
   return {
     assertSameSite,
 
-    /** Whether a cookie may authenticate this request: it changes nothing, or comes from our own site. */
+    /** Whether a cookie may authenticate this request: it changes nothing, or comes from a site that may act. */
     allowsCookie: (request: FastifyRequest): boolean =>
-      isHarmless(request) || isFromOwnSite(readRequestOrigin(request), trustedOrigins),
+      isHarmless(request) || isAllowed(request, readRequestOrigin(request)),
 
     /** @throws AuthError AUTH_CROSS_SITE where {@link allowsCookie} is false */
     assertAllowsCookie(request: FastifyRequest): void {
       if (!isHarmless(request)) assertSameSite(request)
     }
   }
+}
+
+/** Why a request is refused, for logs: what the browser sent, what this server is, and the usual cause. */
+export function describeCrossSite(request: RequestOrigin): string {
+  const { origin, secFetchSite, host, protocol } = request
+  const site = secFetchSite === undefined ? '' : `Sec-Fetch-Site is ${JSON.stringify(secFetchSite)}, `
+  const theirs = origin === undefined ? 'there is no Origin' : `the Origin is ${JSON.stringify(origin)}`
+  const ours = protocol === null ? host : originOf(`${protocol}://${host}`)
+  return `${site}${theirs}, and this server is ${JSON.stringify(ours)}${usualCause(request)}`
+}
+
+function usualCause({ origin, secFetchSite, host, protocol }: RequestOrigin): string {
+  if (origin === 'null') {
+    return (
+      '. Browsers send "null" from a sandboxed frame, from a local file, and from a form of a page with the header ' +
+      'Referrer-Policy: no-referrer'
+    )
+  }
+  if (origin === undefined || secFetchSite !== undefined) return ''
+  if (protocol === null) return ', seen without Fastify\'s "trustProxy"'
+  if (!hasOwnHost(origin, host)) return ''
+  const remedy =
+    '. If a proxy in front of it terminates TLS, Fastify\'s "trustProxy" must include the proxy, and the proxy must ' +
+    'send X-Forwarded-Proto'
+  return `: only the scheme differs${protocol === 'http' ? remedy : ''}`
+}
+
+function originOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).origin : url
 }
 
 const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS'])

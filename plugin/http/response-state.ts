@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 /** The headers that a response needs, collected while the request is handled and written once, before it is sent. */
 interface ResponseState {
-  /** `Set-Cookie` lines by name, domain and path: the last value of a cookie replaces the earlier ones. */
+  /** `Set-Cookie` lines by name, domain, path and partition: the last value of a cookie replaces the earlier ones. */
   readonly cookies: Map<string, string>
   cacheControl: 'no-store' | 'private, no-store' | null
 }

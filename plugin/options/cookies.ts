@@ -1,7 +1,8 @@
 import { Type } from '@sinclair/typebox'
 import { withDefaults } from './with-defaults.ts'
 import { optionError } from './option-error.ts'
-import { falseOr, flag, object, oneOf, show, text } from './shape.ts'
+import { falseOr, flag, object, oneOf, text } from './shape.ts'
+import { resolveTrustedOrigins, trustedOriginsShape, type TrustedOriginsOptions } from './trusted-origins.ts'
 
 export const sameSiteValues = ['lax', 'strict', 'none'] as const
 
@@ -24,6 +25,12 @@ export interface CookieOptions {
    * `__Host-` prefix. Default: none, the cookies belong to one host.
    */
   readonly domain?: string | undefined
+  /**
+   * The `Partitioned` attribute (CHIPS). An application that other sites show in a frame needs it: the browser keeps
+   * one session for each top-level site, also where it blocks third-party cookies. Requires `sameSite: 'none'`.
+   * Default `false`.
+   */
+  readonly partitioned?: boolean | undefined
   /** The `Secure` attribute. `false` is rejected if `NODE_ENV` is `production`. Default `true`. */
   readonly secure?: boolean | undefined
   /**
@@ -33,14 +40,9 @@ export interface CookieOptions {
   readonly renew?: boolean | undefined
 }
 
-export interface CookiesOptions {
+export interface CookiesOptions extends TrustedOriginsOptions {
   /** The session cookies, or `false` to accept tokens from the `Authorization` header only. Default: on. */
   readonly cookies?: false | CookieOptions | undefined
-  /**
-   * Other origins, such as `https://app.example.com`, that may send requests by cookie that change something. Exact:
-   * without a path or a wildcard. Default: none.
-   */
-  readonly trustedOrigins?: readonly string[] | undefined
 }
 
 /** Without `domain` and with `secure`: the names depend on both. */
@@ -48,6 +50,7 @@ export const cookieDefaults = Object.freeze({
   access: '__Host-access',
   refresh: '__Host-refresh',
   sameSite: 'lax' as (typeof sameSiteValues)[number],
+  partitioned: false,
   secure: true,
   renew: false
 })
@@ -58,6 +61,7 @@ const cookieShape = Type.Object(
     refresh: Type.Optional(text),
     sameSite: Type.Optional(oneOf(sameSiteValues)),
     domain: Type.Optional(text),
+    partitioned: Type.Optional(flag),
     secure: Type.Optional(flag),
     renew: Type.Optional(flag)
   },
@@ -66,15 +70,15 @@ const cookieShape = Type.Object(
 
 export const cookiesShape = {
   cookies: Type.Optional(falseOr(cookieShape)),
-  trustedOrigins: Type.Optional(Type.Array(Type.String({ must: 'be a string' }), { must: 'be a list of origins' }))
+  ...trustedOriginsShape
 }
 
 export type CookieSettings = ReturnType<typeof resolveCookieAttributes>
 
-export function resolveCookies({ cookies = {}, trustedOrigins = [] }: CookiesOptions) {
+export function resolveCookies({ cookies = {}, ...given }: CookiesOptions) {
   return {
     cookies: cookies === false ? null : resolveCookieAttributes(cookies),
-    trustedOrigins: new Set(trustedOrigins.map(checkOrigin)) as ReadonlySet<string>
+    isTrustedOrigin: resolveTrustedOrigins(given)
   }
 }
 
@@ -88,6 +92,10 @@ function resolveCookieAttributes(given: CookieOptions) {
   if (cookies.access === cookies.refresh) throw optionError('cookies.refresh', 'must differ from "cookies.access"')
   if (cookies.sameSite === 'none' && !secure) {
     throw optionError('cookies.sameSite', 'must not be "none" when "cookies.secure" is false')
+  }
+  // Without `none`, browsers do not send the cookie from a frame of another site, which is all that it is for.
+  if (cookies.partitioned && cookies.sameSite !== 'none') {
+    throw optionError('cookies.partitioned', 'must not be true unless "cookies.sameSite" is "none"')
   }
   if (!secure && process.env.NODE_ENV === 'production') {
     throw optionError('cookies.secure', 'must not be false in production')
@@ -116,15 +124,4 @@ function checkName(
   if (/^__secure-/i.test(name) && !cookies.secure) {
     throw optionError(`cookies.${kind}`, 'must not begin with "__Secure-" when "cookies.secure" is false')
   }
-}
-
-function checkOrigin(origin: string, index: number): string {
-  if (!URL.canParse(origin) || new URL(origin).origin !== origin || origin === 'null' || origin.includes('*')) {
-    throw optionError(
-      `trustedOrigins.${index}`,
-      'must be an exact origin such as "https://app.example.com", without a path or a wildcard: received ' +
-        show(origin)
-    )
-  }
-  return origin
 }

@@ -173,6 +173,82 @@ t.test('changing the option "domain" does not lock a browser out', async (t) => 
   }
 })
 
+const partitioned: Cookies = { sameSite: 'none', partitioned: true }
+
+t.test('with cookies.partitioned, Set-Cookie and its clearing carry Partitioned', async (t) => {
+  const { server, jar, signIn, me } = await createSite(partitioned)
+  const attributes = 'HttpOnly; Secure; Partitioned; SameSite=None'
+  const signedIn = setCookies(await signIn()).map((text) => text.replace(/=[^;]+/, '='))
+  t.strictSame(
+    signedIn,
+    ['__Host-access=', '__Host-refresh='].map((name) => `${name}; Max-Age=1209600; Path=/; ${attributes}`)
+  )
+  t.equal((await me()).body, 'alice')
+  server.clock.advance(700)
+  t.equal((await jar.visit(server.app, `${site}/refresh`, { method: 'POST' })).statusCode, 200)
+  t.equal((await me()).body, 'alice')
+
+  const gone = 'Max-Age=0; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly; Secure'
+  const cleared = setCookies(await jar.visit(server.app, `${site}/logout`, { method: 'POST' }))
+  t.strictSame(
+    cleared,
+    ['__Host-access=', '__Host-refresh='].flatMap((name) => [
+      `${name}; ${gone}; Partitioned; SameSite=None`,
+      `${name}; ${gone}; SameSite=None`
+    ]),
+    'also for a cookie that was set before the option was'
+  )
+  t.strictSame(jar.scopes(), [])
+})
+
+t.test('turning cookies.partitioned on does not lock a browser out', async (t) => {
+  for (const [more, ignoresPartitioned] of [
+    [{}, false],
+    [{}, true],
+    [{ domain: 'example.com' }, false],
+    [{ domain: 'example.com' }, true],
+    [names, false],
+    [names, true]
+  ] as [Cookies, boolean][]) {
+    const name = `${JSON.stringify(more)}${ignoresPartitioned ? ', in a browser that ignores Partitioned' : ''}`
+    const old = await createSite({ ...more, sameSite: 'none' })
+    const now = await createSite({ ...more, ...partitioned }, { store: old.server.store, clock: old.server.clock })
+    const jar = createCookieJar(old.server.clock, { ignoresPartitioned })
+    const visit = (server: TestApp, path: string, payload?: object) =>
+      jar.visit(server.app, `${site}${path}`, payload === undefined ? {} : { method: 'POST', payload })
+    const login = (server: TestApp, sub: string) => visit(server, '/login', { sub, transport: 'cookie' })
+
+    await login(old.server, 'alice')
+    t.equal((await visit(now.server, '/api/me')).body, 'alice', `${name}: the session goes on`)
+    for (let times = 0; times < 3; times++) {
+      old.server.clock.advance(700)
+      t.equal((await visit(now.server, '/api/refresh', {})).statusCode, 200, `${name}: and is refreshed`)
+      t.equal((await visit(now.server, '/api/me')).body, 'alice')
+    }
+    t.equal((await login(now.server, 'bob')).statusCode, 200)
+    t.equal((await visit(now.server, '/api/me')).body, 'bob', `${name}: who signs in next is signed in`)
+    t.equal((await visit(now.server, '/logout', {})).statusCode, 204)
+    t.strictSame(jar.scopes(), [], `${name}: and out`)
+
+    await login(old.server, 'alice')
+    await login(now.server, 'bob')
+    t.equal((await visit(now.server, '/api/me')).body, 'bob', `${name}: the last sign-in counts`)
+  }
+})
+
+t.test('a browser that ignores Partitioned keeps the new cookie of a response that clears leftovers', async (t) => {
+  const { server, signIn } = await createSite({ ...names, ...partitioned })
+  const jar = createCookieJar(server.clock, { ignoresPartitioned: true })
+  for (const text of setCookies(await signIn())) jar.set(`${site}/login`, text)
+  jar.set(`${site}/api/login`, `a=${jar.values('a')[0]}; Path=/api; Secure`)
+  server.clock.advance(700)
+  const refreshed = await jar.visit(server.app, `${site}/api/refresh`, { method: 'POST' })
+  t.equal(refreshed.statusCode, 200)
+  t.ok(setCookies(refreshed).some((text) => text.startsWith('a=; Max-Age=0; Path=/; ')))
+  t.strictSame(jar.scopes(), ['a api.example.com /', 'r api.example.com /'])
+  t.equal((await jar.visit(server.app, `${site}/api/me`)).body, 'alice')
+})
+
 t.test('a browser with more leftovers than one response can clear recovers within a few requests', async (t) => {
   const { server, jar, signIn, me } = await createSite()
   const paths = ['/', '/api', '/api/', '/api/v1', '/api/v1/', '/api/v1/maybe']

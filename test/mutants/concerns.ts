@@ -79,6 +79,7 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
     'http/cross-site',
     'http/sign-in'
   ],
+  'plugin/options/trusted-origins.ts': ['options/trusted-origins', 'options/shape', 'http/cross-site'],
   'plugin/index.ts': [
     'options/options',
     'options/shape',
@@ -143,7 +144,7 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
   'plugin/http/access-cookies.ts': ['http/session-cookies', 'http/cookie-authentication'],
   'plugin/http/session-cookies.ts': ['http/session-cookies', 'http/sign-out', 'http/cookie-authentication'],
   'plugin/http/request-sessions.ts': ['http/sign-out', 'flows/sessions'],
-  'plugin/http/cookies.ts': ['options/shape', 'http/sign-in', 'http/cookies'],
+  'plugin/http/cookies.ts': ['options/shape', 'http/sign-in', 'http/cookies', 'http/session-cookies'],
   'plugin/http/': http,
   'plugin/sessions/': sessions,
   'plugin/stores/memory': [

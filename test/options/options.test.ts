@@ -39,7 +39,7 @@ t.test('in production, cookies.secure must not be false, and the default store l
 })
 
 t.test('resolveOptions() fills in the defaults and freezes them', async (t) => {
-  const { onEvent, clock, trustedOrigins, ...settings } = resolveOptions(base)
+  const { onEvent, clock, isTrustedOrigin, ...settings } = resolveOptions(base)
   t.strictSame(settings, {
     issuer,
     issuers: [issuer],
@@ -69,6 +69,7 @@ t.test('resolveOptions() fills in the defaults and freezes them', async (t) => {
       refresh: '__Host-refresh',
       sameSite: 'lax',
       domain: undefined,
+      partitioned: false,
       renew: false,
       secure: true
     },
@@ -79,7 +80,7 @@ t.test('resolveOptions() fills in the defaults and freezes them', async (t) => {
   })
   t.equal(clock, Date.now)
   t.equal(onEvent({} as never), undefined)
-  t.equal(trustedOrigins.size, 0)
+  t.equal(isTrustedOrigin('https://app.example.com', {} as never), false)
   for (const part of [
     settings.audience,
     settings.accessToken,
@@ -117,6 +118,7 @@ t.test('resolveOptions() treats an option that is undefined as absent if its def
       refresh: undefined,
       sameSite: undefined,
       domain: undefined,
+      partitioned: undefined,
       secure: undefined,
       renew: undefined
     },
@@ -127,8 +129,8 @@ t.test('resolveOptions() treats an option that is undefined as absent if its def
     onEvent: undefined,
     clock: undefined
   }
-  const { onEvent: ours, ...settings } = resolveOptions({ ...base, ...absent })
-  const { onEvent, ...defaults } = resolveOptions(base)
+  const { onEvent: ours, isTrustedOrigin: _ours, ...settings } = resolveOptions({ ...base, ...absent })
+  const { onEvent, isTrustedOrigin, ...defaults } = resolveOptions(base)
   t.strictSame(settings, defaults)
   await register({ ...base, ...absent, store: undefined })
 })
@@ -155,7 +157,7 @@ t.test('resolveOptions() keeps every value that the application gave, and copies
       lateRetries: 0,
       claims: async () => null
     },
-    cookies: { sameSite: 'strict' as const, domain: 'example.com' },
+    cookies: { sameSite: 'none' as const, domain: 'example.com', partitioned: true },
     trustedOrigins: ['https://app.example.com', 'http://localhost:5173', 'http://[::1]:3000'],
     revocation: { pollSeconds: 3600, maxStalenessSeconds: 1, whenStale: 'refuse' as const },
     jwks: { path: '/keys' },
@@ -174,19 +176,26 @@ t.test('resolveOptions() keeps every value that the application gave, and copies
       lateRetries: 0,
       claims: given.refreshToken.claims
     },
-    cookies: { access: '__Secure-access', refresh: '__Secure-refresh', sameSite: 'strict', domain: 'example.com' },
+    cookies: {
+      access: '__Secure-access',
+      refresh: '__Secure-refresh',
+      sameSite: 'none',
+      domain: 'example.com',
+      partitioned: true
+    },
     revocation: { pollSeconds: 3600, whenStale: 'refuse' },
     jwks: { path: '/keys' },
     protect: 'all',
     realm: 'the "realm"'
   })
-  t.strictSame([...settings.trustedOrigins], given.trustedOrigins)
+  const trusts = (origin: string) => settings.isTrustedOrigin(origin, {} as never)
+  t.ok(given.trustedOrigins.every(trusts))
   given.audience.push('c')
   given.trustedOrigins.push('https://late.example')
   given.accessToken.lifetimeSeconds = 1
   t.strictSame(
-    [settings.audience, settings.trustedOrigins.size, settings.accessToken.lifetimeSeconds],
-    [['a', 'b'], 3, 60],
+    [settings.audience, trusts('https://late.example'), settings.accessToken.lifetimeSeconds],
+    [['a', 'b'], false, 60],
     'later changes by the caller have no effect'
   )
   t.strictSame(

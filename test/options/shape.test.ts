@@ -13,7 +13,10 @@ t.test('register() rejects a wrong, empty, unknown or contradictory value of eve
   const one = 'must be a non-empty string or a list of them: received'
   const type = 'must be a type, a list of types, or false: received'
   const keyList = 'must be a non-empty list of { key, kid?, alg?, state? }, or a function that returns one: received'
-  const origin = 'must be an exact origin such as "https://app.example.com", without a path or a wildcard: received'
+  const origin =
+    'must be an exact origin such as "https://app.example.com" or "capacitor://localhost", without a path or a ' +
+    'wildcard: received'
+  const originList = 'must be a list of origins or a synchronous function: received'
   const cookieName = 'must be a cookie name (RFC 6265 §4.1.1)'
   const publicLooking = 'must be secret: this looks like a public key or a certificate'
   const missing = 'is missing: is the environment variable set?'
@@ -262,35 +265,60 @@ t.test('register() rejects a wrong, empty, unknown or contradictory value of eve
       'cookies.domain',
       'must be a host name'
     ]),
+    [{ cookies: { partitioned: 'yes' } }, 'cookies.partitioned', 'must be true or false: received "yes"'],
+    ...[{}, { sameSite: 'lax' }, { sameSite: 'strict' }].map((rest): [Record<string, unknown>, string, string] => [
+      { cookies: { ...rest, partitioned: true } },
+      'cookies.partitioned',
+      'must not be true unless "cookies.sameSite" is "none"'
+    ]),
     [{ cookies: { secure: 'yes' } }, 'cookies.secure', 'must be true or false: received "yes"'],
     [{ cookies: { renew: 1 } }, 'cookies.renew', 'must be true or false: received 1'],
 
-    [
-      { trustedOrigins: 'https://app.example.com' },
-      'trustedOrigins',
-      'must be a list of origins: received "https://app.example.com"'
-    ],
-    [{ trustedOrigins: null }, 'trustedOrigins', 'must be a list of origins: received null'],
+    [{ trustedOrigins: 'https://app.example.com' }, 'trustedOrigins', `${originList} "https://app.example.com"`],
+    [{ trustedOrigins: null }, 'trustedOrigins', `${originList} null`],
+    [{ trustedOrigins: async () => true }, 'trustedOrigins', `${originList} an async one`],
+    [{ trustedOrigins: function* () {} }, 'trustedOrigins', `${originList} an async one`],
     [{ trustedOrigins: [/x/] }, 'trustedOrigins.0', 'must be a string: received an object'],
     ...[
-      '',
-      '*',
-      'null',
-      'app.example.com',
-      'https://',
-      'https://a.example/',
-      'https://a.example/path',
-      'https://a.example?x',
-      'https://*.example.com',
-      'https://A.example',
-      'https://a.example:443',
-      'https://u@a.example',
-      'file:///x',
-      'data:x'
-    ].map((text): [Record<string, unknown>, string, string] => [
+      ['', ''],
+      ['*', '. To accept a pattern, give a function'],
+      ['null', ''],
+      ['app.example.com', ''],
+      ['https://', ''],
+      ['https://a.example/', '. Its origin is "https://a.example"'],
+      ['https://a.example/path', '. Its origin is "https://a.example"'],
+      ['https://a.example?x', '. Its origin is "https://a.example"'],
+      ['https://*.example.com', '. To accept a pattern, give a function'],
+      ['https://A.example', '. Its origin is "https://a.example"'],
+      ['https://a.example:443', '. Its origin is "https://a.example"'],
+      ['https://u@a.example', '. Its origin is "https://a.example"'],
+      ['https://a.example, https://b.example', ''],
+      ['wss://a.example', ''],
+      ['ftp://a.example', ''],
+      ['file:///x', ''],
+      ['file://', ''],
+      ['file://host', ''],
+      ['data:x', ''],
+      ['data://x', ''],
+      ['blob:https://a.example/x', ''],
+      ['javascript://x', ''],
+      ['about:blank', ''],
+      ['localhost:3000', ''],
+      ['capacitor://', ''],
+      ['capacitor:localhost', ''],
+      ['capacitor://*', '. To accept a pattern, give a function'],
+      ['capacitor://localhost/', '. Its origin is "capacitor://localhost"'],
+      ['capacitor://localhost?', '. Its origin is "capacitor://localhost"'],
+      ['capacitor://localhost#x', '. Its origin is "capacitor://localhost"'],
+      ['capacitor://u@localhost', '. Its origin is "capacitor://localhost"'],
+      ['capacitor://localhost:080', '. Its origin is "capacitor://localhost:80"'],
+      ['Capacitor://localhost', '. Its origin is "capacitor://localhost"'],
+      ['capacitor://loc alhost', ''],
+      [' capacitor://localhost', '. Its origin is "capacitor://localhost"']
+    ].map(([text, remedy]): [Record<string, unknown>, string, string] => [
       { trustedOrigins: ['https://ok.example', text] },
       'trustedOrigins.1',
-      `${origin} ${JSON.stringify(text)}`
+      `${origin} ${JSON.stringify(text)}${remedy}`
     ]),
 
     [{ store: {} }, 'store', 'must be a SessionStore, such as postgresStore(pool)'],

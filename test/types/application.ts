@@ -28,6 +28,12 @@ app.register(authenticate, {
   cookies: false,
   onEvent: ({ type }) => type satisfies AuthEvent['type']
 })
+app.register(authenticate, {
+  issuer: 'https://api.example.com',
+  secret: 'a secret',
+  cookies: { sameSite: 'none', partitioned: true },
+  trustedOrigins: (origin, request) => (origin satisfies string) === `https://${request.hostname satisfies string}`
+})
 // @ts-expect-error -- the issuer is required
 app.register(authenticate, { secret: 'a secret' })
 // @ts-expect-error -- a typo
@@ -36,6 +42,10 @@ app.register(authenticate, { issuer: 'x', secret: 'y', accessTokens: {} })
 app.register(authenticate, { issuer: 'x', secret: 'y', accessToken: { lifetime: 600 } })
 // @ts-expect-error -- not a value of SameSite
 app.register(authenticate, { issuer: 'x', secret: 'y', cookies: { sameSite: 'Lax' } })
+// @ts-expect-error -- nobody waits for a promise
+app.register(authenticate, { issuer: 'x', secret: 'y', trustedOrigins: async () => true })
+// @ts-expect-error -- only `true` allows
+app.register(authenticate, { issuer: 'x', secret: 'y', trustedOrigins: (origin) => /x/.exec(origin) })
 // @ts-expect-error -- no store
 app.register(authenticate, { issuer: 'x', secret: 'y', store: new Map() })
 

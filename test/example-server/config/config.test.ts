@@ -39,6 +39,9 @@ t.test('readConfig() names every wrong variable, one line each, and never shows 
     [{ DEMO_PASSWORD: 'hush' }, /^DEMO_PASSWORD must be 8 to 256 characters$/],
     [{ ALLOW_REGISTRATION: 'yes' }, /^ALLOW_REGISTRATION must be true or false: received "yes"$/],
     [{ TRUSTED_ORIGINS: 'https://a.example, https://b.example/' }, /^TRUSTED_ORIGINS must be/],
+    [{ TRUSTED_ORIGINS: 'https://*.example.com' }, /^TRUSTED_ORIGINS/],
+    [{ TRUSTED_ORIGINS: 'capacitor://localhost/' }, /^TRUSTED_ORIGINS/],
+    [{ TRUSTED_ORIGINS: 'capacitor://' }, /^TRUSTED_ORIGINS/],
     [{ TRUSTED_ORIGINS: '*' }, /^TRUSTED_ORIGINS/],
     [{ TRUSTED_ORIGINS: 'null' }, /^TRUSTED_ORIGINS/],
     [{ TRUST_PROXY: '1' }, /^TRUST_PROXY must be/],
@@ -114,11 +117,11 @@ t.test('readConfig() has the documented defaults, in development and in producti
   t.match(
     readConfig({
       TRUST_PROXY: '10.0.0.1, fd00::/8, loopback',
-      TRUSTED_ORIGINS: 'https://a.example,http://localhost:8080'
+      TRUSTED_ORIGINS: 'https://a.example,http://localhost:8080, capacitor://localhost'
     }),
     {
       trustProxy: ['10.0.0.1', 'fd00::/8', 'loopback'],
-      trustedOrigins: ['https://a.example', 'http://localhost:8080']
+      trustedOrigins: ['https://a.example', 'http://localhost:8080', 'capacitor://localhost']
     }
   )
   for (const [seconds, retry] of [
