@@ -72,7 +72,7 @@ export const withoutOwnTest: Record<string, string> = {
   'plugin/sessions/session-layer.ts': 'connects the parts: every test of test/http and test/flows runs it',
   'plugin/sessions/session-summary.ts': 'test/sessions/sessions.test.ts: list() rounds the last use',
   'plugin/sessions/sign-in-input.ts': 'test/http/sign-in.test.ts: every wrong member',
-  'plugin/sessions/staleness.ts': 'test/sessions/revocations.test.ts: while the log cannot be read',
+  'plugin/sessions/staleness.ts': 'test/sessions/revocation-reads.test.ts: the age by both clocks, and the events',
   'plugin/sessions/store-results.ts': 'test/sessions/timed-store.test.ts: every invalid result of a custom store',
   'plugin/stores/call-timeout.ts': 'test/stores/sqlite/driver.test.ts compares it with the time limit of a request',
   'plugin/stores/postgres/rows.ts': 'test/stores/postgres/store.test.ts: the store contract compares every member',

@@ -10,7 +10,7 @@ interface Candidate {
 
 export interface ChooseParts {
   readonly accessTokens: Pick<AccessTokens, 'readLocal'>
-  readonly revocations: Pick<Revocations, 'isSessionRevoked'>
+  readonly revocations: Pick<Revocations, 'becomeUsable' | 'isSessionRevoked'>
 }
 
 /**
@@ -29,11 +29,20 @@ export async function chooseAccessCookie(
     values.map(async (token) => ({ token, verified: await accessTokens.readLocal(token) }))
   )
   const own = read.filter((candidate): candidate is Candidate => candidate.verified !== null)
-  const live = own.filter(
-    ({ verified: { sessionId } }) => sessionId === null || !revocations.isSessionRevoked(sessionId)
-  )
+  let live = liveOf(own, revocations)
+  if (!nameOneSession(live)) {
+    // A stale list may show two live sessions where one has ended.
+    await revocations.becomeUsable()
+    live = liveOf(own, revocations)
+  }
   if (live.length === 0) return own[0]?.token ?? null
   return nameOneSession(live) ? latest(live).token : null
+}
+
+function liveOf(candidates: readonly Candidate[], revocations: ChooseParts['revocations']): readonly Candidate[] {
+  return candidates.filter(
+    ({ verified: { sessionId } }) => sessionId === null || !revocations.isSessionRevoked(sessionId)
+  )
 }
 
 /** Tokens without a session name none, so that two of them contradict each other. */

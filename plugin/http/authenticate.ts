@@ -78,7 +78,7 @@ export function createAuthenticate(parts: AuthenticatorParts): Authenticate {
     assertWellFormed(credentials)
     switch (credentials.kind) {
       case 'header':
-        return revocations.assertNotRevoked(
+        return await revocations.assertNotRevoked(
           cached ?? (await accessTokens.verifyUncached(accessTokens.parse(credentials.token), requirements.issuers))
         )
       case 'cookie':

@@ -15,7 +15,7 @@ export interface CookieAuthenticationParts {
     AccessTokens,
     'fromCache' | 'readLocal' | 'verify' | 'verifyUncached' | 'verifyIgnoringExpiry'
   >
-  readonly revocations: Pick<Revocations, 'assertNotRevoked' | 'isSessionRevoked'>
+  readonly revocations: Pick<Revocations, 'assertNotRevoked' | 'becomeUsable' | 'isSessionRevoked'>
   /** `null` if the application uses no cookies. */
   readonly sessionCookies: SessionCookies | null
   readonly crossSite: Pick<CrossSite, 'assertAllowsCookie'>
@@ -74,7 +74,7 @@ export function createCookieAuthentication({
     try {
       const verified = cached ?? (await accessTokens.verifyUncached(token, issuers))
       crossSite.assertAllowsCookie(request)
-      return revocations.assertNotRevoked(verified)
+      return await revocations.assertNotRevoked(verified)
     } catch (error) {
       if (!(error instanceof AuthError)) throw error
       switch (error.code) {
@@ -104,7 +104,7 @@ export function createCookieAuthentication({
     if (renew === null || isUpgrade(request)) return null
     try {
       const token = await renew(request, expired)
-      return token === null ? null : revocations.assertNotRevoked(await accessTokens.verify(token))
+      return token === null ? null : await revocations.assertNotRevoked(await accessTokens.verify(token))
     } catch (error) {
       if (optional && error instanceof AuthError && error.code === 'AUTH_REFRESH_INVALID') return null
       throw error

@@ -7,7 +7,7 @@ import type { PresentedCookies, PresentedRefreshToken, SessionCookies } from './
 
 export interface ExchangeParts {
   readonly refresh: Refresh
-  readonly revocations: Pick<Revocations, 'isSessionRevoked'>
+  readonly revocations: Pick<Revocations, 'becomeUsable' | 'isSessionRevoked'>
   readonly sessionCookies: SessionCookies
 }
 
@@ -22,7 +22,12 @@ export async function exchangeRefreshCookie(
   request: FastifyRequest,
   { presented, refresh, revocations, sessionCookies }: ExchangeParts & { readonly presented: PresentedCookies }
 ): Promise<TokenSet> {
-  const candidates = withoutEnded(presented.refresh, revocations)
+  let candidates = withoutEnded(presented.refresh, revocations)
+  if (!presented.areTooMany && !nameOneSession(candidates)) {
+    // A stale list may show two live sessions where one has ended.
+    await revocations.becomeUsable()
+    candidates = withoutEnded(presented.refresh, revocations)
+  }
   if (presented.areTooMany || !nameOneSession(candidates)) {
     sessionCookies.clearEverywhere(request)
     throw refusal('AUTH_REFRESH_INVALID', 'the refresh cookies name several sessions, or have too many values')

@@ -2,7 +2,7 @@ import { Type } from '@sinclair/typebox'
 import { withDefaults } from './with-defaults.ts'
 import { object, oneOf, whole } from './shape.ts'
 
-const staleValues = ['accept', 'refuse'] as const
+const staleValues = ['accept', 'refuse', 'ask'] as const
 
 /** How this process learns which sessions were revoked elsewhere. */
 export interface RevocationOptions {
@@ -10,13 +10,17 @@ export interface RevocationOptions {
   readonly pollSeconds?: number | undefined
   /**
    * The list of revocations is stale when the log has not been read for this many seconds. The event
-   * `revocation-log-stale` reports it. Default 30.
+   * `revocation-log-stale` reports it. Default 30; with `whenStale: 'ask'`, twice `pollSeconds`.
    */
   readonly maxStalenessSeconds?: number | undefined
   /**
    * What happens to requests with a token while the list is stale, and after a start without the store. `accept`: a
-   * token is accepted unless this process knows that it was revoked. `refuse`: 503. Default `accept`. Must not be
-   * `undefined`.
+   * token is accepted unless this process knows that it was revoked. `refuse`: 503. `ask`: the request reads the log
+   * first, and receives 503 if that fails. It is for processes that do not run all the time: the time that the machine
+   * slept counts too. Default `accept`. Must not be `undefined`.
+   * ```ts
+   * await app.register(authenticate, { issuer, secret, store, revocation: { whenStale: 'ask' } })
+   * ```
    */
   readonly whenStale?: (typeof staleValues)[number]
 }
@@ -37,5 +41,7 @@ export const revocationShape = Type.Object(
 )
 
 export function resolveRevocation(given: RevocationOptions = {}) {
-  return Object.freeze(withDefaults(given, revocationDefaults))
+  const settings = withDefaults(given, revocationDefaults)
+  if (settings.whenStale !== 'ask' || given.maxStalenessSeconds !== undefined) return Object.freeze(settings)
+  return Object.freeze({ ...settings, maxStalenessSeconds: 2 * settings.pollSeconds })
 }

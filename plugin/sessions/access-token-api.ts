@@ -94,7 +94,7 @@ export function createAccessTokenApi(parts: AccessTokenApiParts) {
         audience === null
           ? await accessTokens.verify(token, issuers)
           : await accessTokens.verifyForAudience(token, { audience, issuers })
-      assertSatisfies(revocations.assertNotRevoked(verified), requirements)
+      assertSatisfies(await revocations.assertNotRevoked(verified), requirements)
       return verified.user as User
     },
 

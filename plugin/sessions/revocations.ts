@@ -6,7 +6,7 @@ import type { AccessToken } from '../tokens/access-token.ts'
 import { PendingRevocations } from './pending-revocations.ts'
 import { RevocationFollower } from './revocation-follower.ts'
 import { RevocationList } from './revocation-list.ts'
-import { Staleness } from './staleness.ts'
+import { RevocationReads } from './revocation-reads.ts'
 import type { TimedStore } from './timed-store.ts'
 
 const pruneMs = 60_000
@@ -21,6 +21,8 @@ export interface RevocationsParts {
    * Default: `now`.
    */
   readonly storeNow?: (() => number) | undefined
+  /** This node's own clock. Default: `now`. */
+  readonly nodeClock?: (() => number) | undefined
   /** How many seconds a token that is signed now stays valid, by the store's clock. */
   readonly accessLifetime: () => number
   readonly emit: Emit
@@ -39,19 +41,18 @@ export class Revocations {
   readonly #list = new RevocationList()
   readonly #pending: PendingRevocations
   readonly #follower: RevocationFollower
-  readonly #staleness: Staleness
-  #polling: Promise<void> | undefined
+  readonly #reads: RevocationReads
+  readonly #isUsable: () => boolean
   #prunedAt: number
   /** Before the first request, entries emit no event: no token that they refuse was accepted here. */
   #isServing = false
 
   constructor(parts: RevocationsParts) {
-    const { settings, store, now, accessLifetime, emit, monotonic = () => performance.now() } = parts
+    const { settings, store, now, nodeClock = now, accessLifetime, emit, monotonic = () => performance.now() } = parts
     this.#parts = parts
     this.#monotonic = monotonic
     this.#storeNow = parts.storeNow ?? now
     this.#prunedAt = monotonic()
-    this.#staleness = new Staleness({ limitMs: settings.revocation.maxStalenessSeconds * 1000, monotonic, emit })
     this.#follower = new RevocationFollower({
       store,
       onEntries: (entries) => this.#take(entries),
@@ -61,21 +62,35 @@ export class Revocations {
       write: (entries) => store.appendRevocations(entries, { lifetimeSeconds: accessLifetime() }),
       reading: () => this.#follower.reading
     })
+    this.#reads = new RevocationReads({
+      revocation: settings.revocation,
+      read: () => this.#follow(),
+      afterRead: () => {
+        // Not awaited: a long write must not delay the next poll.
+        void this.#pending.flushQueue()
+      },
+      monotonic,
+      nodeClock,
+      emit
+    })
+    this.#isUsable = this.#reads.isUsable
   }
 
   /**
-   * Returns a verified token if it is not revoked.
-   * @throws AuthError AUTH_REVOKED_TOKEN; AUTH_STORE_UNAVAILABLE if the list is stale and `whenStale` is `refuse`
+   * Resolves to a verified token if it is not revoked.
+   * @throws AuthError AUTH_REVOKED_TOKEN; AUTH_STORE_UNAVAILABLE if the list is stale and `whenStale` is `refuse`, or
+   * is `ask` and the log cannot be read
    */
-  assertNotRevoked(verified: AccessToken): AccessToken {
-    if (this.#list.isRevoked(verified)) throw refusal('AUTH_REVOKED_TOKEN', 'the token or its session was revoked')
-    if (this.#mustRefuseAll()) throw refusal('AUTH_STORE_UNAVAILABLE', 'the revocation list is stale')
+  async assertNotRevoked(verified: AccessToken): Promise<AccessToken> {
+    this.#assertNotListed(verified)
+    await this.#reads.becomeUsable()
+    this.#assertNotListed(verified)
     return verified
   }
 
-  /** Whether {@link assertNotRevoked} returns the token. */
+  /** Whether {@link assertNotRevoked} would resolve without waiting. */
   isValid(verified: AccessToken): boolean {
-    return !this.#list.isRevoked(verified) && !this.#mustRefuseAll()
+    return !this.#list.isRevoked(verified) && this.#isUsable()
   }
 
   /** Whether this process knows that a session is revoked, even if the store does not know it, or no longer. */
@@ -126,21 +141,19 @@ export class Revocations {
     return { kind: 'session', id: sessionId, until }
   }
 
-  /**
-   * Reads the new entries of the log. Concurrent calls share one read. Never rejects: a log that cannot be read becomes
-   * stale.
-   */
-  poll(): Promise<void> {
-    this.#polling ??= this.#follow().finally(() => {
-      this.#polling = undefined
-    })
-    return this.#polling
+  /** @see RevocationReads.becomeUsable */
+  async becomeUsable(): Promise<void> {
+    await this.#reads.becomeUsable()
   }
 
-  /** Call it when the log may have grown. A read that is running may have missed that, so another one follows. */
+  /** @see RevocationReads.poll */
+  async poll(): Promise<void> {
+    await this.#reads.poll()
+  }
+
+  /** @see RevocationReads.wake */
   async wake(): Promise<void> {
-    await this.#polling
-    await this.poll()
+    await this.#reads.wake()
   }
 
   /** From now on, an entry of the log emits `session-revoked`. */
@@ -150,25 +163,17 @@ export class Revocations {
 
   /** Waits for the read and the write that are running, and tries once more to write what is queued. */
   async close(): Promise<void> {
-    await this.#polling
+    await this.#reads.end()
     // A write that is running may fail although the store responds by now: it is not the last try.
     await this.#pending.flushing
     await this.#pending.flushQueue()
   }
 
   async #follow(): Promise<void> {
-    try {
-      await this.#follower.read()
-      this.#staleness.reset()
-      this.#pending.endReading(this.#storeNow())
-      // Only after a response of the store, which corrects this node's clock: a wrong clock would prune too much.
-      if (this.#monotonic() - this.#prunedAt >= pruneMs) this.#prune()
-    } catch {
-      // The log becomes stale, which is reported.
-    }
-    this.#staleness.isStale()
-    // Not awaited: a long write must not delay the next poll.
-    void this.#pending.flushQueue()
+    await this.#follower.read()
+    this.#pending.endReading(this.#storeNow())
+    // Only after a response of the store, which corrects this node's clock: a wrong clock would prune too much.
+    if (this.#monotonic() - this.#prunedAt >= pruneMs) this.#prune()
   }
 
   #take(entries: readonly Revocation[]): void {
@@ -193,8 +198,8 @@ export class Revocations {
     return outcome === 'new' || outcome === 'raised'
   }
 
-  #mustRefuseAll(): boolean {
-    return this.#parts.settings.revocation.whenStale === 'refuse' && this.#staleness.isStale()
+  #assertNotListed(verified: AccessToken): void {
+    if (this.#list.isRevoked(verified)) throw refusal('AUTH_REVOKED_TOKEN', 'the token or its session was revoked')
   }
 
   #prune(): void {

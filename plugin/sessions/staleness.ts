@@ -1,39 +1,67 @@
 import type { Emit } from '../events.ts'
 
 export interface StalenessParts {
-  /** How long the log may go unread: `revocation.maxStalenessSeconds`, in milliseconds. */
+  /** How old the list of revocations may be: `revocation.maxStalenessSeconds`, in milliseconds. */
   readonly limitMs: number
   /** Milliseconds that never run back: the wall clock can be set. */
   readonly monotonic: () => number
+  /**
+   * This node's own clock, which advances while the machine sleeps. The list is then as old as the clock that has
+   * advanced more says. `null`: only `monotonic` counts.
+   */
+  readonly wallClock: (() => number) | null
   readonly emit: Emit
 }
 
+/** A moment by both clocks. */
+export interface Moment {
+  readonly monotonic: number
+  readonly wall: number
+}
+
 /**
- * How long the revocation log has not been read. Emits `revocation-log-stale` and `revocation-log-recovered`, once each
- * time.
+ * How old the list of revocations is. Emits `revocation-log-stale` and `revocation-log-recovered`, once each time.
  */
 export class Staleness {
   readonly #parts: StalenessParts
-  #lastReadAt = -Infinity
+  #readAt: Moment = { monotonic: -Infinity, wall: -Infinity }
   #wasStale = false
 
   constructor(parts: StalenessParts) {
     this.#parts = parts
   }
 
-  /** The log has been read to its end. */
-  reset(): void {
-    this.#lastReadAt = this.#parts.monotonic()
+  now(): Moment {
+    const { monotonic, wallClock } = this.#parts
+    return { monotonic: monotonic(), wall: wallClock === null ? 0 : wallClock() }
+  }
+
+  /**
+   * The log has been read to its end.
+   * @param sentAt when the read was sent. Its response may have waited in a process that was stopped.
+   */
+  reset(sentAt: Moment): void {
+    this.#readAt = sentAt
   }
 
   isStale(): boolean {
-    const { limitMs, monotonic, emit } = this.#parts
-    const silentMs = monotonic() - this.#lastReadAt
-    const isStale = silentMs > limitMs
+    return this.#silentMs() > this.#parts.limitMs
+  }
+
+  /** Emits an event if this has changed, and returns {@link isStale}. */
+  report(): boolean {
+    const silentMs = this.#silentMs()
+    const isStale = silentMs > this.#parts.limitMs
     if (isStale !== this.#wasStale) {
-      emit({ type: isStale ? 'revocation-log-stale' : 'revocation-log-recovered', silentMs })
+      this.#parts.emit({ type: isStale ? 'revocation-log-stale' : 'revocation-log-recovered', silentMs })
     }
     this.#wasStale = isStale
     return isStale
+  }
+
+  #silentMs(): number {
+    const { monotonic, wallClock } = this.#parts
+    const silentMs = monotonic() - this.#readAt.monotonic
+    return wallClock === null ? silentMs : Math.max(silentMs, wallClock() - this.#readAt.wall)
   }
 }

@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import { withTimeout } from '../timeout.ts'
+import type { Settings } from '../options/options.ts'
 import { UnusableStoreError, type SessionStore } from '../stores/session-store.ts'
 import type { Revocations } from './revocations.ts'
 import { maxSkewMs, type StoreClock } from './store-clock.ts'
@@ -18,7 +19,7 @@ export interface StoreStartParts {
   readonly clock: () => number
   /** Seconds between two polls of the log, and between two attempts to reach a store that is down. */
   readonly pollSeconds: number
-  readonly whenStale: 'accept' | 'refuse'
+  readonly whenStale: Settings['revocation']['whenStale']
   readonly log: { info(message: string): void; warn(message: string): void }
 }
 
@@ -27,7 +28,7 @@ export interface StoreStartParts {
  *
  * A store that cannot work until its configuration changes stops the start, with the reason of the database. A store
  * that is down does not. Until it responds, sign-in and refresh return 503; access tokens are accepted without a
- * revocation list, or refused if `whenStale` is `refuse`.
+ * revocation list, or refused if `whenStale` is `refuse` or `ask`.
  */
 export function createStoreStart({
   store,
@@ -59,9 +60,9 @@ export function createStoreStart({
         throw new Error(`fastify-authenticate cannot use its store: ${error.message}`, { cause: error })
       }
       const meanwhile =
-        whenStale === 'refuse'
-          ? 'so do all requests with a token'
-          : 'access tokens are accepted even if they are revoked'
+        whenStale === 'accept'
+          ? 'access tokens are accepted even if they are revoked'
+          : 'so do all requests with a token'
       log.warn(
         `fastify-authenticate starts without its store: ${reasonOf(error)}. ` +
           `Until it responds, sign-in, refresh and sign-out return 503, and ${meanwhile}`

@@ -209,3 +209,58 @@ t.test(
     t.equal(summaryOf(await server.app.inject('/me')).code, 'AUTH_NO_CREDENTIALS')
   }
 )
+
+t.test(
+  "with whenStale: 'ask', a request with a valid token reads a stale revocation log before the response",
+  async (t) => {
+    const clock = createClock()
+    const memory = memoryStore({ clock })
+    let reads = 0
+    let down = false
+    const store: SessionStore = {
+      ...memory,
+      readRevocations: async (cursor, limit) => {
+        reads++
+        if (down) throw new Error('down')
+        return await memory.readRevocations(cursor, limit)
+      }
+    }
+    const server = await createApp({ plugin: { store, clock, revocation: { whenStale: 'ask', pollSeconds: 3600 } } })
+    t.teardown(() => server.app.close())
+    const elsewhere = await createApp({ plugin: { store: memory, clock } })
+    t.teardown(() => elsewhere.app.close())
+    const me = async (headers: Record<string, string>) => summaryOf(await server.app.inject({ url: '/me', headers }))
+    const { access } = await server.signIn('cookie', { sub: 'bob' })
+    const long = await server.app.accessTokens.sign({ sub: 'job', lifetimeSeconds: 86_400 })
+    reads = 0
+    t.equal((await me(bearer(access))).status, 200)
+    t.equal(reads, 0, 'the log is fresh')
+
+    const sleep = () => clock.advance(7201)
+    sleep()
+    t.equal((await me({})).code, 'AUTH_NO_CREDENTIALS')
+    t.equal((await me(bearer(`${long}x`))).code, 'AUTH_INVALID_TOKEN')
+    t.equal(reads, 0, 'only a valid token reads')
+    const responses = await Promise.all(Array.from({ length: 20 }, () => me(bearer(long))))
+    t.strictSame([...new Set(responses.map(({ status }) => status))], [200])
+    t.equal(reads, 1, 'twenty requests share one read')
+    t.equal((await me(bearer(long))).status, 200)
+    t.equal(reads, 1, 'and the log is fresh again')
+
+    sleep()
+    down = true
+    const response = await server.app.inject({ url: '/me', headers: bearer(long) })
+    t.strictSame([summaryOf(response), response.headers['retry-after']], [unavailable, '2'])
+    t.strictSame(await me({ cookie: `__Host-access=${long}` }), unavailable, 'the cookie is kept')
+    const maybe = await server.app.inject({ url: '/maybe', headers: { cookie: `__Host-access=${long}` } })
+    t.strictSame(summaryOf(maybe), unavailable)
+    await t.rejects(server.app.accessTokens.verify(long), { code: 'AUTH_STORE_UNAVAILABLE' })
+    down = false
+    t.equal((await server.app.accessTokens.verify(long)).sub, 'job')
+
+    const { exp, jti } = await server.app.accessTokens.verify(long)
+    sleep()
+    await elsewhere.app.accessTokens.revoke(jti!, exp)
+    await t.rejects(server.app.accessTokens.verify(long), { code: 'AUTH_REVOKED_TOKEN' })
+  }
+)

@@ -3,7 +3,7 @@ import t from 'tap'
 import { scopesSentTo } from '../../plugin/http/cookie-scopes.ts'
 import type { AuthenticateOptions, KeyOption } from '../../plugin/index.ts'
 import { memoryStore } from '../../plugin/stores/memory.ts'
-import { challenges, createApp, summaryOf, setCookies, type TestApp } from '../fixtures/app.ts'
+import { challenges, createApp, createClock, summaryOf, setCookies, type TestApp } from '../fixtures/app.ts'
 import { createCookieJar } from '../fixtures/cookie-jar.ts'
 import { forge, localSigner } from '../fixtures/tokens.ts'
 
@@ -435,6 +435,28 @@ t.test('the refresh cookie of an ended session does not count beside that of a l
   t.equal((await refresh()).statusCode, 200)
   t.strictSame(jar.scopes(), ['a api.example.com /', 'r api.example.com /'])
 })
+
+for (const visit of ['me', 'refresh'] as const) {
+  t.test(
+    `with whenStale: 'ask', a leftover that ended elsewhere during a pause does not count: ${visit}`,
+    async (t) => {
+      const clock = createClock()
+      const store = memoryStore({ clock })
+      const elsewhere = await createApp({ plugin: { store, clock } })
+      t.teardown(() => elsewhere.app.close())
+      const revocation = { whenStale: 'ask', pollSeconds: 3600, maxStalenessSeconds: 30 } as const
+      const browser = await createSite(names, { store, clock, revocation })
+      t.teardown(() => browser.server.app.close())
+      const other = await sessionOf(browser.server, 'mallory')
+      await browser.signIn()
+      browser.jar.set(`${site}/`, `a=${other.access}; Path=/api; Secure`)
+      browser.jar.set(`${site}/`, `r=${other.refresh}; Path=/api; Secure`)
+      await elsewhere.app.sessions.revokeAll('mallory')
+      clock.advance(31)
+      t.equal((await browser[visit]()).statusCode, 200)
+    }
+  )
+}
 
 t.test('with several access cookies, only a token of our own issuer loads an unknown key', async (t) => {
   const [old, young] = ['old', 'young'].map((kid) => ({ key: generateKeyPairSync('ed25519').privateKey, kid })) as [

@@ -51,6 +51,7 @@ const sessions = [
   'sessions/revocations',
   'sessions/pending-revocations',
   'sessions/revocation-follower',
+  'sessions/revocation-reads',
   'sessions/trimmer',
   'sessions/timed-store',
   'sessions/store-clock',

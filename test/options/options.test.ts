@@ -224,6 +224,20 @@ t.test('resolveOptions() keeps every value that the application gave, and copies
   })
 })
 
+t.test("revocation.maxStalenessSeconds is twice pollSeconds by default with whenStale: 'ask'", async (t) => {
+  const rows = [
+    [{}, 30],
+    [{ whenStale: 'refuse', pollSeconds: 5 }, 30],
+    [{ whenStale: 'ask' }, 2],
+    [{ whenStale: 'ask', pollSeconds: 5 }, 10],
+    [{ whenStale: 'ask', pollSeconds: 5, maxStalenessSeconds: 1 }, 1]
+  ] as const
+  for (const [revocation, expected] of rows) {
+    const { maxStalenessSeconds } = resolveOptions({ ...base, revocation }).revocation
+    t.equal(maxStalenessSeconds, expected, JSON.stringify(revocation))
+  }
+})
+
 /** The options of a shape by their dotted names, with whether they are required. */
 function optionsOf(shape: TObject, prefix = ''): [string, boolean][] {
   return Object.entries(shape.properties).flatMap(([name, member]) => [

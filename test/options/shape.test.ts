@@ -334,7 +334,7 @@ t.test('register() rejects a wrong, empty, unknown or contradictory value of eve
     [
       { revocation: { whenStale: 'ignore' } },
       'revocation.whenStale',
-      'must be one of accept, refuse: received "ignore"'
+      'must be one of accept, refuse, ask: received "ignore"'
     ],
 
     [{ jwks: true }, 'jwks', 'must be false or an object: received true'],

@@ -9,16 +9,18 @@ t.test(
     const { revocations, accepts, events } = await serving()
     revocations.record(session('s1'))
     revocations.record({ kind: 'token', id: `${issuer} j1`, until: epoch + 100_000 })
-    const results = [
-      { sid: 's1' },
-      { sid: 's2', jti: 'j2' },
-      { jti: 'j1' },
-      { sid: 's2', jti: 'j1' },
-      { jti: 's1' },
-      { sid: 'j1' },
-      { iss: 'https://other.example', jti: 'j1' },
-      {}
-    ].map(accepts)
+    const results = await Promise.all(
+      [
+        { sid: 's1' },
+        { sid: 's2', jti: 'j2' },
+        { jti: 'j1' },
+        { sid: 's2', jti: 'j1' },
+        { jti: 's1' },
+        { sid: 'j1' },
+        { iss: 'https://other.example', jti: 'j1' },
+        {}
+      ].map(accepts)
+    )
     t.strictSame(results, [
       'AUTH_REVOKED_TOKEN',
       true,
@@ -73,11 +75,11 @@ t.test('poll() reads the log page by page, and emits session-revoked only after 
     Array.from({ length: 2500 }, (_, index) => session(`old ${index}`)),
     { lifetimeSeconds }
   )
-  t.equal(accepts({ sid: 'old 0' }), true)
+  t.equal(await accepts({ sid: 'old 0' }), true)
   await poll()
   revocations.startServing()
   t.strictSame(
-    ['old 0', 'old 1234', 'old 2499'].map((sid) => accepts({ sid })),
+    await Promise.all(['old 0', 'old 1234', 'old 2499'].map((sid) => accepts({ sid }))),
     Array(3).fill('AUTH_REVOKED_TOKEN')
   )
   t.strictSame(events(), [])
@@ -85,10 +87,10 @@ t.test('poll() reads the log page by page, and emits session-revoked only after 
     [session('new'), { kind: 'token', id: `${issuer} j`, until: epoch + 1 }, session('past', epoch)],
     { lifetimeSeconds }
   )
-  t.equal(accepts({ sid: 'new' }), true)
+  t.equal(await accepts({ sid: 'new' }), true)
   await poll()
   t.strictSame(
-    [accepts({ sid: 'new' }), accepts({ jti: 'j' }), accepts({ sid: 'past' })],
+    [await accepts({ sid: 'new' }), await accepts({ jti: 'j' }), await accepts({ sid: 'past' })],
     ['AUTH_REVOKED_TOKEN', 'AUTH_REVOKED_TOKEN', true]
   )
   t.strictSame(events(), [revokedEvent('new')])
@@ -108,10 +110,10 @@ t.test('poll() emits session-revoked for old entries too if the node started wit
   await poll()
   revocations.startServing()
   events()
-  t.equal(accepts({ sid: 'signed out before' }), true, 'with whenStale: accept')
+  t.equal(await accepts({ sid: 'signed out before' }), true, 'with whenStale: accept')
   down = false
   await poll()
-  t.equal(accepts({ sid: 'signed out before' }), 'AUTH_REVOKED_TOKEN')
+  t.equal(await accepts({ sid: 'signed out before' }), 'AUTH_REVOKED_TOKEN')
   t.strictSame(
     events().filter(({ type }) => type === 'session-revoked'),
     [revokedEvent('signed out before')]
@@ -150,22 +152,22 @@ for (const whenStale of ['accept', 'refuse'] as const) {
     const stale = whenStale === 'refuse' ? 'AUTH_STORE_UNAVAILABLE' : true
     await poll()
     revocations.startServing()
-    t.equal(accepts({ sid: 'a' }), stale, 'the first poll failed: the log is stale')
+    t.equal(await accepts({ sid: 'a' }), stale, 'the first poll failed: the log is stale')
     t.strictSame(events(), [{ type: 'revocation-log-stale', silentMs: Infinity }])
     down = false
     await poll()
-    t.equal(accepts({ sid: 'a' }), true)
+    t.equal(await accepts({ sid: 'a' }), true)
     t.strictSame(events(), [{ type: 'revocation-log-recovered', silentMs: 0 }])
     down = true
     time.advance(30)
     clock.advance(86_400)
     await poll()
-    t.equal(accepts({ sid: 'a' }), true, 'not yet; the wall clock does not count')
+    t.equal(await accepts({ sid: 'a' }), true, 'not yet; the wall clock does not count')
     t.strictSame(events(), [])
     time.set(30_001)
-    t.equal(accepts({ sid: 'a' }), stale)
+    t.equal(await accepts({ sid: 'a' }), stale)
     revocations.record(session('b', clock() + 1000))
-    t.equal(accepts({ sid: 'b' }), 'AUTH_REVOKED_TOKEN', 'known revocations are refused in any case')
+    t.equal(await accepts({ sid: 'b' }), 'AUTH_REVOKED_TOKEN', 'known revocations are refused in any case')
     await poll()
     const reported = [revokedEvent('b'), { type: 'revocation-log-stale', silentMs: 30_001 }]
     t.strictSame(events(), whenStale === 'refuse' ? reported.reverse() : reported, 'emitted by the first check')
@@ -173,7 +175,7 @@ for (const whenStale of ['accept', 'refuse'] as const) {
     t.strictSame(events(), [], 'emitted once')
     down = false
     await poll()
-    t.strictSame([accepts({ sid: 'a' }), events()], [true, [{ type: 'revocation-log-recovered', silentMs: 0 }]])
+    t.strictSame([await accepts({ sid: 'a' }), events()], [true, [{ type: 'revocation-log-recovered', silentMs: 0 }]])
   })
 }
 
@@ -186,17 +188,17 @@ t.test('poll() removes expired entries from the list once a minute', async (t) =
   time.set(59_999)
   await poll()
   t.strictSame(
-    [accepts({ sid: 'short' }), accepts({ sid: 'long' })],
+    [await accepts({ sid: 'short' }), await accepts({ sid: 'long' })],
     ['AUTH_REVOKED_TOKEN', 'AUTH_REVOKED_TOKEN'],
     'an earlier `until` of the same session changes nothing'
   )
   time.set(60_000)
   await poll()
-  t.strictSame([accepts({ sid: 'short' }), accepts({ sid: 'long' })], [true, 'AUTH_REVOKED_TOKEN'])
+  t.strictSame([await accepts({ sid: 'short' }), await accepts({ sid: 'long' })], [true, 'AUTH_REVOKED_TOKEN'])
   clock.set(epoch + 100_000)
   time.set(120_000)
   await poll()
-  t.equal(accepts({ sid: 'long' }), true)
+  t.equal(await accepts({ sid: 'long' }), true)
 })
 
 t.test('poll() does not remove entries by a wrong clock while the store is down', async (t) => {
@@ -215,7 +217,7 @@ t.test('poll() does not remove entries by a wrong clock while the store is down'
   time.set(60_000)
   await poll()
   clock.set(epoch)
-  t.equal(accepts({ sid: 'signed out' }), 'AUTH_REVOKED_TOKEN')
+  t.equal(await accepts({ sid: 'signed out' }), 'AUTH_REVOKED_TOKEN')
 })
 
 t.test('longestRevocation() lasts as long as any access token may be valid, and a minute more', async (t) => {

@@ -189,7 +189,8 @@ t.test('an unusable store stops the start, with the reason of the database', asy
 t.test('a store that is down causes one warning, with the reason and what is accepted meanwhile', async (t) => {
   for (const [whenStale, meanwhile] of [
     ['accept', 'access tokens are accepted even if they are revoked'],
-    ['refuse', 'so do all requests with a token']
+    ['refuse', 'so do all requests with a token'],
+    ['ask', 'so do all requests with a token']
   ] as const) {
     const clock = createClock()
     const store: SessionStore = {

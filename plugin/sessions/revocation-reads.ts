@@ -1,0 +1,120 @@
+import { refusal } from '../errors.ts'
+import type { Emit } from '../events.ts'
+import type { Settings } from '../options/options.ts'
+import { withTimeout } from '../timeout.ts'
+import { Staleness } from './staleness.ts'
+import { storeTimeoutMs } from './timed-store.ts'
+
+export interface RevocationReadsParts {
+  readonly revocation: Pick<Settings['revocation'], 'maxStalenessSeconds' | 'whenStale'>
+  /** Reads the log to its end. It is never called twice at the same time. */
+  readonly read: () => Promise<void>
+  /** Called after each read, also after one that failed. */
+  readonly afterRead: () => void
+  /** Milliseconds that never run back. */
+  readonly monotonic: () => number
+  /** This node's own clock. */
+  readonly nodeClock: () => number
+  readonly emit: Emit
+  /** How long a request waits for a read. Default: {@link storeTimeoutMs}. */
+  readonly timeoutMs?: number | undefined
+}
+
+/** Reads the revocation log, one read at a time, and knows whether the last one is recent enough to decide by. */
+export class RevocationReads {
+  readonly #parts: RevocationReadsParts
+  readonly #staleness: Staleness
+  #reading: Promise<void> | undefined
+  /** Whether the list of revocations may decide about a request now, without waiting. */
+  readonly isUsable: () => boolean
+
+  constructor(parts: RevocationReadsParts) {
+    const { revocation, monotonic, nodeClock, emit } = parts
+    const { maxStalenessSeconds, whenStale } = revocation
+    const staleness = new Staleness({
+      limitMs: maxStalenessSeconds * 1000,
+      monotonic,
+      // Only 'ask' can afford a clock that somebody sets forward: that costs it one read.
+      wallClock: whenStale === 'ask' ? nodeClock : null,
+      emit
+    })
+    const usable = {
+      accept: () => true,
+      refuse: () => !staleness.report(),
+      // Not reported: after a pause, the read that follows shows whether anything is wrong.
+      ask: () => !staleness.isStale()
+    } satisfies Record<typeof whenStale, () => boolean>
+    this.#parts = parts
+    this.#staleness = staleness
+    this.isUsable = usable[whenStale]
+  }
+
+  /**
+   * Resolves when the list may decide about a request. If `whenStale` is `ask`, a stale list is read again; requests
+   * that find it stale share one read.
+   * @throws AuthError AUTH_STORE_UNAVAILABLE
+   */
+  async becomeUsable(): Promise<void> {
+    if (this.isUsable()) return
+    if (this.#parts.revocation.whenStale !== 'ask') {
+      throw refusal('AUTH_STORE_UNAVAILABLE', 'the revocation list is stale')
+    }
+    const ms = this.#parts.timeoutMs ?? storeTimeoutMs
+    try {
+      await withTimeout(() => this.#readIfStale(), {
+        ms,
+        timeoutError: () => new Error(`no response within ${ms} ms`)
+      })
+    } catch (error) {
+      // The requests share the read, but not its error, which the application may change.
+      throw refusal('AUTH_STORE_UNAVAILABLE', 'the revocation log could not be read', { cause: error })
+    }
+  }
+
+  /**
+   * Reads the new entries of the log. Concurrent calls share one read. Never rejects: a log that cannot be read becomes
+   * stale, which is reported.
+   */
+  async poll(): Promise<void> {
+    await this.#read().catch(() => {})
+  }
+
+  /** Call it when the log may have grown. A read that is running may have missed that, so another one follows. */
+  async wake(): Promise<void> {
+    await this.end()
+    await this.poll()
+  }
+
+  /** Waits for the read that is running. Never rejects. */
+  async end(): Promise<void> {
+    await this.#reading?.catch(() => {})
+  }
+
+  /**
+   * A read that is running may have been sent, and even its response received, before this process was stopped: only
+   * its age counts. A read that begins now returns everything that was revoked before the request.
+   */
+  async #readIfStale(): Promise<void> {
+    await this.end()
+    if (this.#staleness.isStale()) await this.#read()
+  }
+
+  #read(): Promise<void> {
+    this.#reading ??= this.#readOnce().finally(() => {
+      this.#reading = undefined
+    })
+    return this.#reading
+  }
+
+  /** @throws AuthError AUTH_STORE_UNAVAILABLE */
+  async #readOnce(): Promise<void> {
+    const sentAt = this.#staleness.now()
+    try {
+      await this.#parts.read()
+      this.#staleness.reset(sentAt)
+    } finally {
+      this.#staleness.report()
+      this.#parts.afterRead()
+    }
+  }
+}

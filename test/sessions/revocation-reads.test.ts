@@ -1,0 +1,190 @@
+import { setImmediate } from 'node:timers/promises'
+import t from 'tap'
+import type { AuthError } from '../../plugin/errors.ts'
+import type { AuthEvent } from '../../plugin/events.ts'
+import { RevocationReads } from '../../plugin/sessions/revocation-reads.ts'
+import { createClock, epoch } from '../fixtures/app.ts'
+
+const limitMs = 30_000
+
+interface Setup {
+  readonly whenStale?: 'accept' | 'refuse' | 'ask'
+  readonly timeoutMs?: number
+}
+
+/** Reads of a log, which the test ends one by one. They are numbered from 1. */
+async function createReads({ whenStale = 'ask', timeoutMs }: Setup = {}) {
+  const monotonic = createClock(0)
+  const nodeClock = createClock()
+  const events: AuthEvent[] = []
+  const running: { resolve: () => void; reject: (error: Error) => void }[] = []
+  let begun = 0
+  const reads = new RevocationReads({
+    revocation: { maxStalenessSeconds: limitMs / 1000, whenStale },
+    read: () =>
+      new Promise<void>((resolve, reject) => {
+        begun++
+        running.push({ resolve, reject })
+      }),
+    afterRead: () => {},
+    monotonic,
+    nodeClock,
+    emit: (event) => events.push(event),
+    timeoutMs
+  })
+  /** Ends the read that is running. Resolves when everybody who waited for it has continued. */
+  async function end(error?: Error): Promise<void> {
+    const read = running.shift()!
+    if (error) read.reject(error)
+    else read.resolve()
+    await setImmediate()
+  }
+  const first = reads.poll()
+  await end()
+  await first
+  begun = 0
+  return { reads, monotonic, nodeClock, end, begun: () => begun, events: () => events.splice(0) }
+}
+
+/** What became of a request. */
+function outcomeOf(promise: Promise<void>) {
+  const outcome = { is: 'waiting' }
+  promise.then(
+    () => (outcome.is = 'usable'),
+    (error: AuthError) => (outcome.is = error.code)
+  )
+  return outcome
+}
+
+t.test("isUsable() with whenStale: 'ask' counts the clock that has advanced more", async (t) => {
+  const rows: [what: string, monotonicMs: number, wallMs: number, isUsable: boolean][] = [
+    ['both at the limit', limitMs, limitMs, true],
+    ['a process that was stopped', limitMs + 1, limitMs + 1, false],
+    ['a machine that slept: its monotonic clock did not advance', 0, limitMs + 1, false],
+    ['a wall clock that was set back', limitMs + 1, -3_600_000, false],
+    ['a wall clock that was set back, shortly after a read', limitMs, -3_600_000, true],
+    ['a wall clock that was set forward', 0, 3_600_000, false]
+  ]
+  for (const [what, monotonicMs, wallMs, isUsable] of rows) {
+    const { reads, monotonic, nodeClock, end, begun, events } = await createReads()
+    monotonic.set(monotonicMs)
+    nodeClock.set(epoch + wallMs)
+    t.equal(reads.isUsable(), isUsable, what)
+    const request = reads.becomeUsable()
+    await setImmediate()
+    t.equal(begun(), isUsable ? 0 : 1, `${what}: reads`)
+    if (!isUsable) await end()
+    await request
+    t.equal(reads.isUsable(), true)
+    t.strictSame(events(), [], 'a pause is not an incident')
+  }
+})
+
+for (const whenStale of ['accept', 'refuse'] as const) {
+  t.test(`isUsable() with whenStale: '${whenStale}' ignores the wall clock, and nobody reads`, async (t) => {
+    const { reads, monotonic, nodeClock, begun } = await createReads({ whenStale })
+    nodeClock.advance(86_400)
+    t.equal(reads.isUsable(), true)
+    monotonic.set(limitMs + 1)
+    t.equal(reads.isUsable(), whenStale === 'accept')
+    const request = outcomeOf(reads.becomeUsable())
+    await setImmediate()
+    t.strictSame([request.is, begun()], [whenStale === 'accept' ? 'usable' : 'AUTH_STORE_UNAVAILABLE', 0])
+  })
+}
+
+t.test('becomeUsable() shares one read among 100 requests', async (t) => {
+  const { reads, monotonic, end, begun } = await createReads()
+  monotonic.advance(31)
+  const requests = Array.from({ length: 100 }, () => outcomeOf(reads.becomeUsable()))
+  await setImmediate()
+  const late = outcomeOf(reads.becomeUsable())
+  await setImmediate()
+  t.strictSame(new Set([...requests, late].map(({ is }) => is)), new Set(['waiting']))
+  await end()
+  t.strictSame(new Set([...requests, late].map(({ is }) => is)), new Set(['usable']))
+  t.equal(begun(), 1)
+})
+
+t.test('becomeUsable() shares a poll that is running, if it was sent recently', async (t) => {
+  const { reads, monotonic, end, begun } = await createReads()
+  monotonic.advance(31)
+  const poll = reads.poll()
+  const request = outcomeOf(reads.becomeUsable())
+  await end()
+  await poll
+  t.strictSame([request.is, begun()], ['usable', 1])
+})
+
+t.test('becomeUsable() does not trust a read that was sent before the process was stopped', async (t) => {
+  const { reads, monotonic, end, begun } = await createReads()
+  const poll = reads.poll()
+  // Its response is received, and the process is stopped before it is processed.
+  monotonic.advance(31)
+  const request = outcomeOf(reads.becomeUsable())
+  await end()
+  await poll
+  t.strictSame([request.is, begun()], ['waiting', 2], 'a second read, sent after the pause')
+  t.equal(reads.isUsable(), false)
+  await end()
+  t.strictSame([request.is, begun(), reads.isUsable()], ['usable', 2, true])
+})
+
+t.test('becomeUsable() reads itself if the read that was running fails', async (t) => {
+  const { reads, monotonic, end, begun } = await createReads()
+  monotonic.advance(31)
+  const poll = reads.poll()
+  const request = outcomeOf(reads.becomeUsable())
+  await end(new Error('the connection was lost while the machine slept'))
+  await poll
+  t.strictSame([request.is, begun()], ['waiting', 2])
+  await end()
+  t.strictSame([request.is, begun()], ['usable', 2])
+})
+
+t.test('becomeUsable() accepts a read of its own that takes longer than maxStalenessSeconds', async (t) => {
+  const { reads, monotonic, end, begun } = await createReads()
+  monotonic.advance(31)
+  const request = outcomeOf(reads.becomeUsable())
+  await setImmediate()
+  monotonic.advance(31)
+  await end()
+  t.strictSame([request.is, begun(), reads.isUsable()], ['usable', 1, false], 'the next request reads again')
+})
+
+t.test(
+  'becomeUsable() throws AUTH_STORE_UNAVAILABLE if the read fails, and each request has its own error',
+  async (t) => {
+    const { reads, monotonic, end, begun, events } = await createReads()
+    monotonic.advance(31)
+    const requests = [reads.becomeUsable(), reads.becomeUsable()].map((request) => request.catch((error) => error))
+    await setImmediate()
+    const cause = new Error('down')
+    await end(cause)
+    const [one, other] = await Promise.all(requests)
+    t.match(one, { code: 'AUTH_STORE_UNAVAILABLE', detail: 'the revocation log could not be read', cause })
+    t.match(one.headers, { 'retry-after': '2' })
+    t.match(other, { code: 'AUTH_STORE_UNAVAILABLE' })
+    t.not(one, other)
+    t.equal(begun(), 1)
+    t.strictSame(events(), [{ type: 'revocation-log-stale', silentMs: 31_000 }])
+
+    const next = outcomeOf(reads.becomeUsable())
+    await setImmediate()
+    await end()
+    t.strictSame([next.is, begun()], ['usable', 2], 'the next request tries again')
+    t.strictSame(events(), [{ type: 'revocation-log-recovered', silentMs: 0 }])
+  }
+)
+
+t.test('becomeUsable() throws AUTH_STORE_UNAVAILABLE if the read takes too long, and the read continues', async (t) => {
+  const { reads, monotonic, end, begun } = await createReads({ timeoutMs: 1 })
+  monotonic.advance(31)
+  await t.rejects(reads.becomeUsable(), {
+    code: 'AUTH_STORE_UNAVAILABLE',
+    cause: { message: 'no response within 1 ms' }
+  })
+  t.equal(begun(), 1)
+  await end()
+  t.equal(reads.isUsable(), true)
+})
