@@ -61,11 +61,15 @@ export function createCookies(
     read: (request: Pick<FastifyRequest, 'raw'>, kind: CookieKind): string[] =>
       cookieValues(request.raw.headers.cookie, names[kind]),
 
-    /** Both cookies last as long as the session, so that an expired access token differs from an absent one. */
-    set(request: FastifyRequest, { accessToken, refreshToken, sessionExpiresIn }: TokenSet): void {
+    /**
+     * Both cookies last as long as the session, so that an expired access token differs from an absent one; or until
+     * the browser is closed.
+     */
+    set(request: FastifyRequest, { accessToken, refreshToken, sessionExpiresIn, persistent }: TokenSet): void {
       const maxAge = Math.min(sessionExpiresIn, maxAgeLimitSeconds)
-      put(request, { kind: 'access', value: accessToken, attributes: { ...own, maxAge } })
-      put(request, { kind: 'refresh', value: refreshToken, attributes: { ...own, maxAge } })
+      const attributes = persistent ? { ...own, maxAge } : own
+      put(request, { kind: 'access', value: accessToken, attributes })
+      put(request, { kind: 'refresh', value: refreshToken, attributes })
     },
 
     /** Clears the cookies in the scope where this plugin sets them. */

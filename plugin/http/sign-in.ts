@@ -26,7 +26,19 @@ export type SignIn<Transport extends 'bearer' | 'cookie' = 'bearer' | 'cookie'> 
   }
 
 /** A misspelt `revokeOthers` would leave an attacker's sessions alive. */
-const members = ['sub', 'claims', 'scope', 'transport', 'device', 'authenticatedAt', 'revokeOthers', 'crossSite']
+const members = [
+  'sub',
+  'claims',
+  'scope',
+  'transport',
+  'device',
+  'authenticatedAt',
+  'revokeOthers',
+  'idleSeconds',
+  'absoluteSeconds',
+  'persistent',
+  'crossSite'
+]
 
 export interface SignInParts {
   readonly startSession: StartSession
@@ -90,6 +102,12 @@ export function createSignIn({
   }
 
   async function byBearer(reply: FastifyReply, input: SignIn): Promise<BearerResponse> {
+    if ('persistent' in input) {
+      throw new TypeError(
+        '"persistent" requires transport "cookie": a bearer client decides by itself how long it keeps its tokens, ' +
+          'and "idleSeconds" limits how long they are valid'
+      )
+    }
     return respondBearer(reply, await startSession(input, { revoke: [], assertFits: () => {}, transport: 'bearer' }))
   }
 

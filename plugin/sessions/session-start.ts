@@ -6,13 +6,15 @@ import { revokeAllRememberedMs, type NewSession } from '../stores/session-store.
 import type { KnownSessions } from './known-sessions.ts'
 import { ownIssuers } from './own-issuers.ts'
 import type { Revocations } from './revocations.ts'
+import { packDetails } from './session-details.ts'
+import { createSessionLimits } from './session-limits.ts'
 import { checkSignIn, type SignInInput } from './sign-in-input.ts'
 import type { TimedStore } from './timed-store.ts'
 import type { AssertFits, TokenIssuer, TokenSet } from './token-issuer.ts'
 import type { Trimmer } from './trimmer.ts'
 
 export interface SessionStartParts {
-  readonly settings: Pick<Settings, 'issuer' | 'issuers' | 'refreshToken'>
+  readonly settings: Pick<Settings, 'issuer' | 'issuers' | 'accessToken' | 'refreshToken'>
   readonly store: Pick<TimedStore, 'insert'>
   /** How many seconds a token that is signed now stays valid, by the store's clock. */
   readonly accessLifetime: () => number
@@ -48,7 +50,8 @@ export function createSessionStart({
   trimmer,
   emit
 }: SessionStartParts) {
-  const { idleSeconds, absoluteSeconds, maxSessions } = settings.refreshToken
+  const { maxSessions } = settings.refreshToken
+  const limitsOf = createSessionLimits(settings)
   const issuers = ownIssuers(settings.issuers)
 
   /**
@@ -62,7 +65,8 @@ export function createSessionStart({
     input: SignInInput,
     { revoke, assertFits, transport, store = sharedStore }: SessionStartOptions
   ): Promise<TokenSet> {
-    const { sub, claims, scope, device, authenticatedAt, revokeOthers } = checkSignIn(input)
+    const { sub, claims, scope, device, authenticatedAt, revokeOthers, persistent } = checkSignIn(input)
+    const limits = limitsOf(input)
     if (authenticatedAt !== undefined && authenticatedAt < nodeClock() - revokeAllRememberedMs) {
       throw refusal('AUTH_REVOKED_TOKEN', 'the credential was read more than a day ago')
     }
@@ -74,9 +78,9 @@ export function createSessionStart({
       device,
       scope,
       claims,
+      details: packDetails({ persistent, authTime: null, acr: null, amr: null }),
       accessLifetimeSeconds: accessLifetime(),
-      idleMs: idleSeconds * 1000,
-      absoluteMs: absoluteSeconds * 1000
+      ...limits
     }
     const token = tokenIssuer.prepare(session, assertFits)
     const inserted = await store.insert(session, {

@@ -1,7 +1,8 @@
 import { undefinedMember } from '../arguments.ts'
 import { checkAppClaims, checkScope } from '../tokens/app-claims.ts'
+import type { SessionLimitsInput } from './session-limits.ts'
 
-export interface SignInInput {
+export interface SignInInput extends SessionLimitsInput {
   /** The user or machine that signed in: the claim `sub`. Well-formed Unicode without U+0000, 1 to 1000 bytes. */
   readonly sub: string
   /** Claims of the application's own, for every access token of the session. Default: none. */
@@ -21,16 +22,24 @@ export interface SignInInput {
    * `false`. Must not be `undefined`.
    */
   readonly revokeOthers?: boolean
+  /**
+   * Whether the browser keeps the cookies after it was closed ("remember me"). With `false` they have neither `Max-Age`
+   * nor `Expires`, also after every refresh. The session itself lasts as long as without it: see `idleSeconds`. Only
+   * with `transport: 'cookie'`. Default `true`. Must not be `undefined`.
+   */
+  readonly persistent?: boolean
 }
+
+/** Each restricts: a value that was lost on the way must not lift the restriction. */
+const restrictions = ['authenticatedAt', 'revokeOthers', 'idleSeconds', 'absoluteSeconds', 'persistent'] as const
 
 const maxDeviceLength = 200
 const maxSubBytes = 1000
 
 /** @throws TypeError that names the invalid member */
 export function checkSignIn(input: SignInInput) {
-  const { sub, claims = {}, scope, device, authenticatedAt, revokeOthers = false } = input
-  // Both restrict: a value that was lost on the way must not lift the restriction.
-  const lost = (['authenticatedAt', 'revokeOthers'] as const).find((name) => name in input && input[name] === undefined)
+  const { sub, claims = {}, scope, device, authenticatedAt, revokeOthers = false, persistent = true } = input
+  const lost = restrictions.find((name) => name in input && input[name] === undefined)
   if (lost !== undefined) throw new TypeError(undefinedMember(lost))
   if (!isStorable(sub)) {
     throw new TypeError(`"sub" must be a string of 1 to ${maxSubBytes} bytes, well-formed and without U+0000`)
@@ -39,13 +48,15 @@ export function checkSignIn(input: SignInInput) {
     throw new TypeError('"authenticatedAt" must be a time in milliseconds since the epoch')
   }
   if (typeof revokeOthers !== 'boolean') throw new TypeError('"revokeOthers" must be true or false')
+  if (typeof persistent !== 'boolean') throw new TypeError('"persistent" must be true or false')
   return {
     sub,
     claims: checkAppClaims(claims),
     scope: checkScope(scope),
     device: checkDevice(device),
     authenticatedAt,
-    revokeOthers
+    revokeOthers,
+    persistent
   }
 }
 

@@ -63,8 +63,10 @@ function isRow(row: unknown): boolean {
     Number.isFinite(row.idleExpiresAt) &&
     Number.isFinite(row.absoluteExpiresAt) &&
     Number.isFinite(row.accessLifetimeSeconds) &&
+    (row.idleLimitMs === null || Number.isFinite(row.idleLimitMs)) &&
     (row.revokedAt === null || Number.isFinite(row.revokedAt)) &&
-    isObject(row.claims)
+    isObject(row.claims) &&
+    isObject(row.details)
   )
 }
 

@@ -2,6 +2,7 @@ import type { SessionRow } from '../stores/session-store.ts'
 import type { AccessTokens } from '../tokens/access-tokens.ts'
 import type { PreparedToken } from '../tokens/prepared-token.ts'
 import type { RefreshTokens } from '../tokens/refresh-token.ts'
+import { detailsOf } from './session-details.ts'
 
 /** The tokens of one session. */
 export interface TokenSet {
@@ -14,6 +15,8 @@ export interface TokenSet {
   readonly expiresIn: number
   /** Seconds until the session expires. */
   readonly sessionExpiresIn: number
+  /** Whether a browser keeps the session's cookies after it was closed. */
+  readonly persistent: boolean
 }
 
 /**
@@ -69,7 +72,8 @@ export function createTokenIssuer({ accessTokens, refreshTokens, clock, lifetime
           sessionKey: row.sessionKey
         }),
         expiresIn: exp - iat,
-        sessionExpiresIn: Math.floor((row.idleExpiresAt - storeTime) / 1000)
+        sessionExpiresIn: Math.floor((row.idleExpiresAt - storeTime) / 1000),
+        persistent: detailsOf(row).persistent
       }
     }
   }

@@ -6,7 +6,7 @@ export interface RotateChange {
   readonly to: number
   /** Applied only when the last rotation is at least this many milliseconds away, in either direction. */
   readonly minAgeMs: number
-  /** Milliseconds from now to the new `idleExpiresAt`. */
+  /** Milliseconds from now to the new `idleExpiresAt`, unless the row's `idleLimitMs` is less. */
   readonly idleMs: number
   /** The row's `accessLifetimeSeconds` becomes this if it is less. */
   readonly accessLifetimeSeconds: number
@@ -20,7 +20,7 @@ export interface CountRetryChange {
   readonly retries: readonly number[]
   /** The retries that stay. The store's time is added to them. */
   readonly keepRetries: readonly number[]
-  /** Milliseconds from now to the new `idleExpiresAt`. */
+  /** Milliseconds from now to the new `idleExpiresAt`, unless the row's `idleLimitMs` is less. */
   readonly idleMs: number
   /** The row's `accessLifetimeSeconds` becomes this if it is less. */
   readonly accessLifetimeSeconds: number

@@ -21,6 +21,8 @@ export interface SessionRow {
   readonly repeatStreak: number
   /** When the session expires unless it is refreshed. Never later than `absoluteExpiresAt`. */
   readonly idleExpiresAt: number
+  /** The most milliseconds from a refresh to `idleExpiresAt`. `null`: what the caller of the store says. */
+  readonly idleLimitMs: number | null
   /** When the session expires in any case. */
   readonly absoluteExpiresAt: number
   /** The longest time, by the store's clock, that an access token of this session may be valid. Never lowered. */
@@ -32,6 +34,8 @@ export interface SessionRow {
   readonly scope: string | null
   /** The application's own claims, as they were at sign-in. */
   readonly claims: Readonly<Record<string, unknown>>
+  /** What else was decided at sign-in, as it was given. Empty in rows that were written before this column existed. */
+  readonly details: Readonly<Record<string, unknown>>
 }
 
 /** A session before it is stored. The store adds the times, by its own clock. */
@@ -43,9 +47,13 @@ export interface NewSession {
   readonly device: string | null
   readonly scope: string | null
   readonly claims: Readonly<Record<string, unknown>>
+  /** Kept and returned as JSON. No store reads what is in it. */
+  readonly details: Readonly<Record<string, unknown>>
   readonly accessLifetimeSeconds: number
-  /** Milliseconds from now to `idleExpiresAt`, unless `absoluteMs` is less. */
+  /** Milliseconds from now to `idleExpiresAt`, unless `idleLimitMs` or `absoluteMs` is less. */
   readonly idleMs: number
+  /** Limits the `idleMs` of every later call too. `null`: no limit of its own. */
+  readonly idleLimitMs: number | null
   /** Milliseconds from now to `absoluteExpiresAt`. */
   readonly absoluteMs: number
 }

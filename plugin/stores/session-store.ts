@@ -151,7 +151,7 @@ export interface SessionStore {
 
   /**
    * Changes the row if {@link isRotatable}: `generation` becomes `to`, `rotatedAt` now, and `idleExpiresAt`
-   * `min(now + idleMs, absoluteExpiresAt)`. `accessLifetimeSeconds` is raised, never lowered.
+   * `min(now + idleMs, now + idleLimitMs, absoluteExpiresAt)`. `accessLifetimeSeconds` is raised, never lowered.
    */
   rotate(id: string, change: RotateChange): Promise<CompareAndSetResult>
 

@@ -183,7 +183,9 @@ t.test('reply.signIn() refuses a token that is too large before it writes, and n
 
 t.test('reply.signIn() names a member that is unknown or wrong, and starts nothing', async (t) => {
   const server = await createApp()
-  const members = 'sub, claims, scope, transport, device, authenticatedAt, revokeOthers or crossSite'
+  const members =
+    'sub, claims, scope, transport, device, authenticatedAt, revokeOthers, idleSeconds, absoluteSeconds, persistent ' +
+    'or crossSite'
   const rows: [object, string][] = [
     [{ transport: undefined }, '"transport" must be "bearer" or "cookie"'],
     [{ transport: 'header' }, '"transport" must be "bearer" or "cookie"'],
@@ -206,7 +208,18 @@ t.test('reply.signIn() names a member that is unknown or wrong, and starts nothi
     [{ scope: 'a"b' }, '"scope" must be scope tokens separated by one space (RFC 6749 §3.3)'],
     [{ device: 'x'.repeat(201) }, '"device" must be a string of at most 200 characters'],
     [{ device: 7 }, '"device" must be a string of at most 200 characters'],
-    [{ authenticatedAt: 'now' }, '"authenticatedAt" must be a time in milliseconds since the epoch']
+    [{ authenticatedAt: 'now' }, '"authenticatedAt" must be a time in milliseconds since the epoch'],
+    [{ persistent: 'on' }, '"persistent" must be true or false'],
+    [
+      { transport: 'bearer', persistent: false },
+      '"persistent" requires transport "cookie": a bearer client decides by itself how long it keeps its tokens, and ' +
+        '"idleSeconds" limits how long they are valid'
+    ],
+    [{ idleSeconds: 1209601 }, '"idleSeconds" must be <= "refreshToken.idleSeconds" (1209600): received 1209601'],
+    [
+      { absoluteSeconds: 2592001 },
+      '"absoluteSeconds" must be <= "refreshToken.absoluteSeconds" (2592000): received 2592001'
+    ]
   ]
   for (const [input, message] of rows) {
     const response = await server.app.inject({

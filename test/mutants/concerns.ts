@@ -47,6 +47,8 @@ const sessions = [
   'sessions/rotation',
   'sessions/sessions',
   'sessions/session-start',
+  'sessions/session-limits',
+  'sessions/session-details',
   'sessions/token-issuer',
   'sessions/revocations',
   'sessions/pending-revocations',

@@ -18,12 +18,14 @@ const row: SessionRow = {
   rotatedAt: 1_000_000,
   retries: [],
   idleExpiresAt: 500_000_000,
+  idleLimitMs: null,
   absoluteExpiresAt: 500_000_000,
   accessLifetimeSeconds: 600,
   revokedAt: null,
   device: null,
   scope: null,
-  claims: {}
+  claims: {},
+  details: {}
 }
 const usual: RotationPolicy = { retryMs, lateRetries: 2 }
 const strict: RotationPolicy = { retryMs: 0, lateRetries: 0 }

@@ -85,10 +85,12 @@ t.test('TimedStore throws a TypeError that names the method if a store returns a
     rotatedAt: now,
     retries: [],
     idleExpiresAt: now,
+    idleLimitMs: null,
     absoluteExpiresAt: now,
     accessLifetimeSeconds: 600,
     revokedAt: null,
-    claims: {}
+    claims: {},
+    details: {}
   }
   const inserted = { row, revoked: [], evicted: [], more: false, storeTime: now }
   const entry = { kind: 'session', id: 's', until: now }

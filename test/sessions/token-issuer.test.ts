@@ -10,6 +10,7 @@ const row = {
   generation: 3,
   scope: 'a b',
   claims: { roles: ['user'] },
+  details: {},
   accessLifetimeSeconds: 600,
   idleExpiresAt: (second + 1000) * 1000,
   absoluteExpiresAt: (second + 5000) * 1000
@@ -61,7 +62,8 @@ t.test('issue() rounds `iat` down, so that a node whose clock is behind accepts 
     accessToken: JSON.stringify({ iat: second, exp: second + 600 }),
     refreshToken: 'session 3 key',
     expiresIn: 600,
-    sessionExpiresIn: 999
+    sessionExpiresIn: 999,
+    persistent: true
   })
 })
 

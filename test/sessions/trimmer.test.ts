@@ -24,8 +24,10 @@ async function insertMany(
       device: null,
       scope: null,
       claims: {},
+      details: {},
       accessLifetimeSeconds: 600,
       idleMs: hourMs,
+      idleLimitMs: null,
       absoluteMs: hourMs
     }
     const options = { issuers: [issuer, ''], revoke: [], maxSessions: 1e9, lifetimeSeconds: 600 }

@@ -79,6 +79,14 @@ const mistakes: Record<string, (store: SessionStore) => Partial<SessionStore>> =
     // Assigning `__proto__` sets the prototype; spreading would define a member.
     insert: (session, options) => store.insert({ ...session, claims: Object.assign({}, session.claims) }, options)
   }),
+  'insert() keeps only the details that it knows': (store) => ({
+    insert: (session, options) =>
+      store.insert({ ...session, details: { persistent: session.details.persistent } }, options)
+  }),
+  'insert() does not keep `idleLimitMs`': (store) => ({
+    insert: ({ idleLimitMs, idleMs, ...session }, options) =>
+      store.insert({ ...session, idleLimitMs: null, idleMs: Math.min(idleMs, idleLimitMs ?? Infinity) }, options)
+  }),
   'insert() and list() cut subjects at 255 characters': (store) => ({
     insert: (session, options) => store.insert({ ...session, sub: session.sub.slice(0, 255) }, options),
     list: ({ issuers, sub }, options) => store.list({ issuers, sub: sub.slice(0, 255) }, options)
@@ -117,6 +125,20 @@ const mistakes: Record<string, (store: SessionStore) => Partial<SessionStore>> =
     async rotate(id, change) {
       const { row, storeTime, applied } = await store.rotate(id, change)
       return { row: row && applied ? { ...row, idleExpiresAt: storeTime + change.idleMs } : row, storeTime, applied }
+    }
+  }),
+  'rotate() ignores `idleLimitMs`': (store) => ({
+    async rotate(id, change) {
+      const { row, storeTime, applied } = await store.rotate(id, change)
+      const idleExpiresAt = Math.min(storeTime + change.idleMs, row?.absoluteExpiresAt ?? 0)
+      return { row: row && applied ? { ...row, idleExpiresAt } : row, storeTime, applied }
+    }
+  }),
+  'countRetry() ignores `idleLimitMs`': (store) => ({
+    async countRetry(id, change) {
+      const { row, storeTime, applied } = await store.countRetry(id, change)
+      const idleExpiresAt = Math.min(storeTime + change.idleMs, row?.absoluteExpiresAt ?? 0)
+      return { row: row && applied ? { ...row, idleExpiresAt } : row, storeTime, applied }
     }
   }),
   'rotate() does not raise `accessLifetimeSeconds`': (store) => ({

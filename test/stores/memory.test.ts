@@ -19,8 +19,10 @@ const newSession = (given: Partial<NewSession> = {}): NewSession => ({
   device: null,
   scope: null,
   claims: {},
+  details: {},
   accessLifetimeSeconds: 10,
   idleMs: 100,
+  idleLimitMs: null,
   absoluteMs: 250,
   ...given
 })

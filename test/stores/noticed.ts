@@ -52,7 +52,16 @@ export const noticed: Record<string, readonly string[]> = {
     'insert() with `revokeOthers` revokes all other sessions in one step, however many there are',
     'revokeAll() concurrent with insert() and `revokeOthers`: at most one session is left live'
   ],
-  'insert() copies claims by assignment': ['insert() preserves every claim that JSON can express'],
+  'insert() copies claims by assignment': ['insert() preserves every claim and every detail that JSON can express'],
+  'insert() keeps only the details that it knows': [
+    'insert() stores the session as given, and adds times by the clock of the store',
+    'insert() preserves every claim and every detail that JSON can express'
+  ],
+  'insert() does not keep `idleLimitMs`': [
+    'insert() stores the session as given, and adds times by the clock of the store',
+    'insert() limits the idle expiry by `idleLimitMs`',
+    'rotate() and countRetry() extend the idle expiry by no more than `idleLimitMs`'
+  ],
   'insert() and list() cut subjects at 255 characters': [
     'insert() distinguishes ids and subjects that differ in one character, however odd or long'
   ],
@@ -75,7 +84,12 @@ export const noticed: Record<string, readonly string[]> = {
     'rotate() is applied exactly when isRotatable() is true, for each age, generation and state'
   ],
   'rotate() extends the idle expiry beyond the absolute expiry': [
-    'rotate() extends the idle expiry, but never beyond the absolute expiry'
+    'rotate() extends the idle expiry, but never beyond the absolute expiry',
+    'rotate() and countRetry() extend the idle expiry by no more than `idleLimitMs`'
+  ],
+  'rotate() ignores `idleLimitMs`': ['rotate() and countRetry() extend the idle expiry by no more than `idleLimitMs`'],
+  'countRetry() ignores `idleLimitMs`': [
+    'rotate() and countRetry() extend the idle expiry by no more than `idleLimitMs`'
   ],
   'rotate() does not raise `accessLifetimeSeconds`': [
     'rotate() and countRetry() raise `accessLifetimeSeconds`, and never lower it'

@@ -33,18 +33,22 @@ export const findCases: Cases = {
 
   'find(), insert() and list() return rows that cannot be changed from outside': async ({ store }) => {
     const claims = { roles: ['user'] }
-    const row = await start(store, { claims })
+    const details = { amr: ['pwd'] }
+    const row = await start(store, { claims, details })
     const kept = structuredClone(row)
     claims.roles.push('admin')
+    details.amr.push('otp')
     const spoil = (given: SessionRow) => {
-      const { retries, claims } = given as unknown as {
+      const { retries, claims, details } = given as unknown as {
         retries: number[]
-        claims: typeof kept.claims & { roles: string[] }
+        claims: { roles: string[] }
+        details: { amr: string[] }
       }
       for (const change of [
         () => Object.assign(given, { generation: 9 }),
         () => retries.push(1),
-        () => claims.roles.push('admin')
+        () => claims.roles.push('admin'),
+        () => details.amr.push('otp')
       ]) {
         try {
           change()

@@ -74,8 +74,10 @@ export function newSession(given: Partial<NewSession> = {}): NewSession {
     device: null,
     scope: null,
     claims: {},
+    details: {},
     accessLifetimeSeconds: 600,
     idleMs: hourMs,
+    idleLimitMs: null,
     absoluteMs: 24 * hourMs,
     ...given
   }

@@ -25,7 +25,9 @@ export const insertCases: Cases = {
       device: 'Firefox',
       scope: 'a b',
       claims: { roles: ['admin'] },
-      accessLifetimeSeconds: 42
+      details: { persistent: false, authTime: 1_700_000_000, acr: 'urn:example:mfa', amr: ['pwd', 'otp'] },
+      accessLifetimeSeconds: 42,
+      idleLimitMs: 2 * hourMs
     })
     const { storeTime: now, ...inserted } = await store.insert({ ...given, idleMs, absoluteMs }, insertOptions)
     assert.ok(before <= now && now <= (await storeTimeOf(store)), 'storeTime must be the time of the insert')
@@ -55,19 +57,27 @@ export const insertCases: Cases = {
     }
   },
 
+  'insert() limits the idle expiry by `idleLimitMs`': async ({ store, other }) => {
+    const row = await start(store, { idleMs: 2 * hourMs, idleLimitMs: hourMs })
+    assert.deepEqual([row.idleExpiresAt, row.idleLimitMs], [row.createdAt + hourMs, hourMs])
+    assert.deepEqual(await rowOf(other, row), row)
+  },
+
   'insert() never sets the idle expiry later than the absolute expiry': async ({ store }) => {
     const row = await start(store, { idleMs: 2 * hourMs, absoluteMs: hourMs })
     assert.equal(row.idleExpiresAt, row.absoluteExpiresAt)
     assert.equal(row.absoluteExpiresAt, row.createdAt + hourMs)
   },
 
-  'insert() preserves every claim that JSON can express': async ({ store, other }) => {
+  'insert() preserves every claim and every detail that JSON can express': async ({ store, other }) => {
     const text =
       '{"__proto__":{"admin":true},"constructor":1,"":"","ü\\u0000\\ud800😀":"\\"\\\\\\n\\u2028","big":9007199254740991,' +
       '"small":-0.1e-7,"no":[null,false,0,"",[],{}],"deep":{"a":[{"b":{"c":[[["d"]]]}}]}}'
-    const row = await start(store, { claims: JSON.parse(text) as Record<string, unknown> })
-    for (const { claims } of [row, await rowOf(other, row)]) {
-      assert.deepEqual(claims, JSON.parse(text))
+    const given = JSON.parse(text) as Record<string, unknown>
+    const row = await start(store, { claims: given, details: given })
+    for (const { claims, details } of [row, await rowOf(other, row)]) {
+      assert.deepEqual(claims, given)
+      assert.deepEqual(details, given)
       assert.ok(Object.hasOwn(claims, '__proto__'), 'the claim "__proto__" is lost')
     }
   },

@@ -5,6 +5,7 @@ import {
   assertNotLive,
   hourMs,
   lifetime,
+  nextMillisecond,
   randomText,
   retry,
   rotation,
@@ -28,7 +29,7 @@ const states: Record<string, (store: SessionStore, row: SessionRow) => Promise<u
 /** `rotate()`. */
 export const rotateCases: Cases = {
   'rotate() changes only a row whose generation is `from`': async ({ store, other }) => {
-    const row = await start(store, { claims: { a: 1 }, device: 'd', scope: 's' })
+    const row = await start(store, { claims: { a: 1 }, details: { b: 2 }, device: 'd', scope: 's' })
     const refused = await store.rotate(row.id, { ...rotation, from: 1, to: 2 })
     assert.deepEqual([refused.applied, refused.row], [false, row])
     const rotated = await store.rotate(row.id, { ...rotation, idleMs: 2 * hourMs })
@@ -77,6 +78,22 @@ export const rotateCases: Cases = {
     const { row: rotated } = await store.rotate(row.id, { ...rotation, idleMs: 48 * hourMs })
     assert.equal(rotated?.idleExpiresAt, row.absoluteExpiresAt)
     assert.equal(rotated.absoluteExpiresAt, row.absoluteExpiresAt)
+  },
+
+  'rotate() and countRetry() extend the idle expiry by no more than `idleLimitMs`': async ({ store, other }) => {
+    const { id } = await start(store, { idleMs: 5 * hourMs, idleLimitMs: 2 * hourMs })
+    const changes = [
+      () => store.rotate(id, { ...rotation, idleMs: 5 * hourMs }),
+      () => other.countRetry(id, { ...retry, generation: 1, idleMs: 5 * hourMs })
+    ]
+    for (const change of changes) {
+      await nextMillisecond(store)
+      const { row, storeTime, applied } = await change()
+      assert.equal(applied, true)
+      assert.deepEqual([row?.idleExpiresAt, row?.idleLimitMs], [storeTime + 2 * hourMs, 2 * hourMs])
+    }
+    const shorter = await store.rotate(id, { ...rotation, from: 1, to: 2, idleMs: hourMs })
+    assert.deepEqual([shorter.row?.idleExpiresAt, shorter.row?.idleLimitMs], [shorter.storeTime + hourMs, 2 * hourMs])
   },
 
   'rotate() does not change a row that was rotated less than `minAgeMs` ago': async ({ store }) => {

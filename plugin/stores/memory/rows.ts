@@ -1,18 +1,18 @@
 import type { NewSession, SessionRow } from '../session-store.ts'
 
 /** The row of a session that starts now. */
-export function newRow({ idleMs, absoluteMs, claims, ...session }: NewSession, now: number): SessionRow {
+export function newRow({ idleMs, absoluteMs, claims, details, ...session }: NewSession, now: number): SessionRow {
   return Object.freeze({
     ...session,
-    // Through JSON, so that claims are the same as in a store with a database.
-    claims: deepFreeze(JSON.parse(JSON.stringify(claims)) as Record<string, unknown>),
+    claims: copyByJson(claims),
+    details: copyByJson(details),
     generation: 0,
     createdAt: now,
     rotatedAt: now,
     retries: Object.freeze([]),
     repeatedGeneration: null,
     repeatStreak: 0,
-    idleExpiresAt: now + Math.min(idleMs, absoluteMs),
+    idleExpiresAt: now + Math.min(idleMs, session.idleLimitMs ?? Infinity, absoluteMs),
     absoluteExpiresAt: now + absoluteMs,
     revokedAt: null
   })
@@ -24,9 +24,14 @@ export function slid(
   { now, idleMs, accessLifetimeSeconds }: { now: number; idleMs: number; accessLifetimeSeconds: number }
 ): Partial<SessionRow> {
   return {
-    idleExpiresAt: Math.min(now + idleMs, row.absoluteExpiresAt),
+    idleExpiresAt: Math.min(now + idleMs, now + (row.idleLimitMs ?? Infinity), row.absoluteExpiresAt),
     accessLifetimeSeconds: Math.max(row.accessLifetimeSeconds, accessLifetimeSeconds)
   }
+}
+
+/** So that the members are the same as in a store with a database. */
+function copyByJson(members: Readonly<Record<string, unknown>>) {
+  return deepFreeze(JSON.parse(JSON.stringify(members)) as Record<string, unknown>)
 }
 
 function deepFreeze<T>(value: T): T {

@@ -21,13 +21,15 @@ export function toRow(of: Columns): SessionRow | null {
     repeatedGeneration: numberOrNull(of.repeated_generation),
     repeatStreak: Number(of.repeat_streak),
     idleExpiresAt: Number(of.idle_expires_at),
+    idleLimitMs: numberOrNull(of.idle_limit_ms),
     absoluteExpiresAt: Number(of.absolute_expires_at),
     accessLifetimeSeconds: Number(of.access_lifetime_seconds),
     revokedAt: numberOrNull(of.revoked_at),
     // As JSON, because a device's name may contain U+0000, which is not allowed in PostgreSQL's texts.
     device: of.device === null ? null : (JSON.parse(String(of.device)) as string),
     scope: of.scope as string | null,
-    claims: JSON.parse(String(of.claims)) as Record<string, unknown>
+    claims: JSON.parse(String(of.claims)) as Record<string, unknown>,
+    details: JSON.parse(String(of.details ?? '{}')) as Record<string, unknown>
   }
 }
 

@@ -14,7 +14,7 @@ export const createStatements = (schema: string) => ({
       WHERE number > CASE WHEN known.resumed THEN $1 ELSE 0 END AND NOT superseded ORDER BY number LIMIT $3
     ) AS page ON true`,
   insert: `SELECT now, (session).*, revoked::text, evicted::text, more
-    FROM ${schema}.auth_insert($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
+    FROM ${schema}.auth_insert($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`,
   rotate: `SELECT applied, now, (session).* FROM ${schema}.auth_rotate($1, $2, $3, $4, $5, $6)`,
   countRetry: `SELECT applied, now, (session).* FROM ${schema}.auth_count_retry($1, $2, $3, $4, $5, $6)`,
   countRepeat: `SELECT applied, now, (session).* FROM ${schema}.auth_count_repeat($1, $2, $3, $4)`,

@@ -71,6 +71,7 @@ export function createPostgresStore(
 
     async insert(session, { issuers, revoke, revokeOthers = false, maxSessions, authenticatedAge, lifetimeSeconds }) {
       const { id, issuer, sub, sessionKey, device, scope, claims, accessLifetimeSeconds, idleMs, absoluteMs } = session
+      const { idleLimitMs, details } = session
       const values = () => [
         id,
         issuer,
@@ -88,7 +89,9 @@ export function createPostgresStore(
         limitParameter(maxSessions),
         ageParameter(authenticatedAge?.()),
         lifetimeSeconds,
-        maxBatch
+        maxBatch,
+        idleLimitMs,
+        JSON.stringify(details)
       ]
       const columns = await queryOne({ text: sql.insert, values })
       const row = toRow(columns)

@@ -15,9 +15,10 @@ export function toPieces({
   sessionKey,
   device,
   scope,
-  claims
-}: Pick<NewSession, 'sessionKey' | 'device' | 'scope' | 'claims'>): string[] {
-  const json = JSON.stringify([sessionKey, device, scope, claims])
+  claims,
+  details
+}: Pick<NewSession, 'sessionKey' | 'device' | 'scope' | 'claims' | 'details'>): string[] {
+  const json = JSON.stringify([sessionKey, device, scope, claims, details])
   if (json.length > longestInPieces) return [json]
   const pieces: string[] = []
   const room = new Uint8Array(pieceBytes)
@@ -39,11 +40,13 @@ export function toRow(id: string, flat: unknown): SessionRow | null {
   const optional = (name: string) => (fields.has(name) ? number(name) : null)
   let json = ''
   for (let index = 0; fields.has(String(index)); index++) json += text(String(index))
-  const [sessionKey, device, scope, claims] = JSON.parse(json) as [
+  // Version 2 stored no details.
+  const [sessionKey, device, scope, claims, details = {}] = JSON.parse(json) as [
     string,
     string | null,
     string | null,
-    Record<string, unknown>
+    Record<string, unknown>,
+    Record<string, unknown>?
   ]
   return {
     id,
@@ -57,12 +60,14 @@ export function toRow(id: string, flat: unknown): SessionRow | null {
     repeatedGeneration: optional('n'),
     repeatStreak: optional('q') ?? 0,
     idleExpiresAt: number('i'),
+    idleLimitMs: optional('l'),
     absoluteExpiresAt: number('a'),
     accessLifetimeSeconds: number('t'),
     revokedAt: optional('v'),
     device,
     scope,
-    claims
+    claims,
+    details
   }
 }
 

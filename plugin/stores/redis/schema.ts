@@ -7,9 +7,10 @@ import { script } from './scripts/script.ts'
 
 /**
  * Version 1 stored no version, issuers or counters. Its rows can be read as they are; the index of a subject is
- * migrated when the subject is used. Version 2 has the layout of {@link keyNames}.
+ * migrated when the subject is used. Version 2 has the layout of {@link keyNames}. Version 3 adds `idleLimitMs` and
+ * `details` to a session: code of version 2 ignores both, and its sign-ins cannot set them either.
  */
-const version = 2
+const version = 3
 /** The oldest version of the code that may use the data that this code writes. */
 const usableFrom = 2
 

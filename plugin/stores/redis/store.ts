@@ -107,7 +107,7 @@ export function createRedisStore(
     prepare: async () => ({ storeTime: await prepare() }),
 
     async insert(session, { issuers, revoke, revokeOthers = false, maxSessions, authenticatedAge, lifetimeSeconds }) {
-      const { id, issuer, sub, idleMs, absoluteMs, accessLifetimeSeconds } = session
+      const { id, issuer, sub, idleMs, idleLimitMs, absoluteMs, accessLifetimeSeconds } = session
       const subject = { issuers, sub }
       const named = [...new Set(revoke)]
       const keys = [base, ...logKeys, sessionKeyOf(id), ...ownerKeys(subject), ...named.map(sessionKeyOf)]
@@ -128,6 +128,7 @@ export function createRedisStore(
           revokeOthers ? 1 : 0,
           limitArgument(maxSessions),
           idleMs,
+          idleLimitMs ?? '',
           absoluteMs,
           accessLifetimeSeconds,
           ...listArguments(toPieces(session))

@@ -35,12 +35,14 @@ export function toRow(columns: unknown): KeptRow | null {
       repeatedGeneration: numberOrNull(of.repeated_generation),
       repeatStreak: Number(of.repeat_streak),
       idleExpiresAt: Number(of.idle_expires_at),
+      idleLimitMs: numberOrNull(of.idle_limit_ms),
       absoluteExpiresAt: Number(of.absolute_expires_at),
       accessLifetimeSeconds: Number(of.access_lifetime_seconds),
       revokedAt: numberOrNull(of.revoked_at) ?? numberOrNull(of.revoked_all_at),
       device: of.device as string | null,
       scope: of.scope as string | null,
-      claims: JSON.parse(String(of.claims)) as Record<string, unknown>
+      claims: JSON.parse(String(of.claims)) as Record<string, unknown>,
+      details: JSON.parse(String(of.details ?? '{}')) as Record<string, unknown>
     }
   }
 }
@@ -83,8 +85,8 @@ export function bindSubject({ sub, issuers }: Subject): SubjectBindings {
   return { sub: checkedText(sub), issuers: JSON.stringify([...new Set(issuers)]) }
 }
 
-export function bindSession({ sessionKey, claims, ...session }: NewSession) {
-  const { id, issuer, sub, device, scope, accessLifetimeSeconds, idleMs, absoluteMs } = session
+export function bindSession({ sessionKey, claims, details, ...session }: NewSession) {
+  const { id, issuer, sub, device, scope, accessLifetimeSeconds, idleMs, idleLimitMs, absoluteMs } = session
   return {
     id: checkedText(id),
     issuer: checkedText(issuer),
@@ -93,8 +95,10 @@ export function bindSession({ sessionKey, claims, ...session }: NewSession) {
     device,
     scope,
     claims: JSON.stringify(claims),
+    details: JSON.stringify(details),
     accessLifetimeSeconds,
     idleMs,
+    idleLimitMs,
     absoluteMs
   }
 }

@@ -84,6 +84,14 @@ export const steps: readonly Step[] = [
       SELECT sub, '', 0, at, at + 86400000 FROM auth_revoked_all;
     DROP TABLE auth_revoked_all;
     CREATE INDEX auth_feed_until ON auth_feed (until);`
+  },
+  {
+    // Code of version 2 ignores both: its sign-ins cannot set them either.
+    name: '003-session-limits',
+    usableFrom: 2,
+    sql: `
+    ALTER TABLE auth_sessions ADD COLUMN idle_limit_ms INTEGER;
+    ALTER TABLE auth_sessions ADD COLUMN details TEXT;`
   }
 ]
 

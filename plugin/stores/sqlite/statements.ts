@@ -27,15 +27,16 @@ const rowsWith = (condition: string) => `SELECT sessions.*,
 const isLive = `id = :id AND revoked_at IS NULL AND idle_expires_at > :now AND counter >= coalesce(
   (SELECT counter FROM auth_subjects WHERE sub = auth_sessions.sub AND issuer = auth_sessions.issuer), 0)`
 
-const slide = `idle_expires_at = min(:now + :idleMs, absolute_expires_at),
+const slide = `idle_expires_at = min(:now + :idleMs, :now + coalesce(idle_limit_ms, :idleMs), absolute_expires_at),
   access_lifetime_seconds = max(access_lifetime_seconds, :accessLifetimeSeconds)`
 
 const sql = {
   insert: `INSERT INTO auth_sessions (id, issuer, sub, salt, counter, generation, created_at, rotated_at, retries,
-      idle_expires_at, absolute_expires_at, access_lifetime_seconds, device, scope, claims)
+      idle_expires_at, idle_limit_ms, absolute_expires_at, access_lifetime_seconds, device, scope, claims, details)
     VALUES (:id, :issuer, :sub, :salt,
       coalesce((SELECT counter FROM auth_subjects WHERE sub = :sub AND issuer = :issuer), 0), 0, :now, :now, '[]',
-      min(:now + :idleMs, :now + :absoluteMs), :now + :absoluteMs, :accessLifetimeSeconds, :device, :scope, :claims)`,
+      :now + min(:idleMs, coalesce(:idleLimitMs, :idleMs), :absoluteMs), :idleLimitMs, :now + :absoluteMs,
+      :accessLifetimeSeconds, :device, :scope, :claims, :details)`,
   find: rowsWith('sessions.id = :id'),
   // By the absolute difference, so that a clock that was set back does not stop refreshing.
   rotate: `UPDATE auth_sessions SET generation = :to, rotated_at = :now, ${slide}

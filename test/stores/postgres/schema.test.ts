@@ -15,7 +15,8 @@ t.test('steps: a published step never changes', async (t) => {
       ['001-sessions', '001-sessions', 'ca582961a12dfd59'],
       ['002-functions', '002-functions', '0bbbfbeadc027a7c'],
       ['003-subjects', '004-functions', '91d2ebac8c7c0745'],
-      ['004-functions', '004-functions', '1fcd0a8663149ebe']
+      ['004-functions', '004-functions', '1fcd0a8663149ebe'],
+      ['005-session-limits', '004-functions', '6fbd335958745122']
     ]
   )
 })
@@ -48,7 +49,7 @@ t.test('migrate()', { skip }, async (t) => {
     const { rows } = await pool.query(`SELECT step FROM ${schema}.auth_schema ORDER BY step`)
     t.strictSame(
       rows.map(({ step }) => step),
-      ['001-sessions', '002-functions', '003-subjects', '004-functions']
+      ['001-sessions', '002-functions', '003-subjects', '004-functions', '005-session-limits']
     )
   })
 
@@ -86,7 +87,7 @@ t.test('migrate()', { skip }, async (t) => {
       const store = newStore(pool, { schema })
       const message =
         'the PostgreSQL schema "newer" has the step "999-changed", which needs code that knows the step ' +
-        '"999-changed": this version of fastify-authenticate knows the steps up to "004-functions"; update it'
+        '"999-changed": this version of fastify-authenticate knows the steps up to "005-session-limits"; update it'
       await t.rejects(store.prepare!(), { name: 'UnusableStoreError', message })
       await t.rejects(store.find('a'), { message }, 'calls reject too')
     }

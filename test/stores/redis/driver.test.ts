@@ -45,7 +45,7 @@ for (const kind of kinds) {
       while ((await store.find('x')).storeTime <= first.storeTime);
       t.ok((await store.prepare!()).storeTime > first.storeTime)
       t.strictSame(await admin.keys('*'), ['{auth}:version'])
-      t.strictSame(await admin.hgetall('{auth}:version'), { version: '2', usableFrom: '2' })
+      t.strictSame(await admin.hgetall('{auth}:version'), { version: '3', usableFrom: '2' })
     }
   )
 

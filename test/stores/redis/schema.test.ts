@@ -81,12 +81,12 @@ for (const kind of kinds) {
       await admin.hset('{auth}:version', { version: 4, usableFrom: 2 })
       await t.resolves(redisStore(client).prepare!(), 'a newer schema that this code may use')
       t.equal(await admin.hget('{auth}:version', 'version'), '4')
-      await admin.hset('{auth}:version', { version: 4, usableFrom: 3 })
+      await admin.hset('{auth}:version', { version: 5, usableFrom: 4 })
       const store = redisStore(client)
       const newer = {
         name: 'UnusableStoreError',
         message:
-          'The data under {auth}:* has schema version 4 and can be used from version 3 on: this code has version 2. ' +
+          'The data under {auth}:* has schema version 5 and can be used from version 4 on: this code has version 3. ' +
           'Install a later fastify-authenticate, or pass another "prefix"'
       }
       await t.rejects(store.prepare!(), newer)

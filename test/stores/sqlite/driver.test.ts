@@ -166,9 +166,9 @@ t.test(
         .prepare('SELECT step FROM auth_schema ORDER BY step')
         .all()
         .map((row) => (row as { step: string }).step)
-    t.strictSame(steps(), ['001-sessions', '002-counters'])
+    t.strictSame(steps(), ['001-sessions', '002-counters', '003-session-limits'])
     const store = sqliteStore(database)
-    t.strictSame(steps(), ['001-sessions', '002-counters'])
+    t.strictSame(steps(), ['001-sessions', '002-counters', '003-session-limits'])
     t.equal((await store.find('shared')).row?.generation, 300)
     t.equal((await store.list({ issuers: [issuer], sub: 'own' }, { limit: 10 })).rows.length, 3)
   }

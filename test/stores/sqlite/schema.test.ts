@@ -18,7 +18,8 @@ t.test('steps: a published step never changes', async (t) => {
     steps.map(({ name, usableFrom, sql }) => [name, usableFrom, fingerprint(sql)]),
     [
       ['001-sessions', 1, '2919eab15323dc06'],
-      ['002-counters', 2, 'e736aeb37949f5ae']
+      ['002-counters', 2, 'e736aeb37949f5ae'],
+      ['003-session-limits', 2, '38c44bc0ef37aaec']
     ]
   )
 })
@@ -73,12 +74,14 @@ t.test('sqliteStore() takes over the sessions, revocations and revokeAll() times
       repeatedGeneration: null,
       repeatStreak: 0,
       idleExpiresAt: 900000,
+      idleLimitMs: null,
       absoluteExpiresAt: 900000,
       accessLifetimeSeconds: 10,
       revokedAt: null,
       device: null,
       scope: null,
-      claims: { a: 1 }
+      claims: { a: 1 },
+      details: {}
     }
   ])
   t.equal((await store.find('ended')).row?.revokedAt, 3000)
@@ -94,14 +97,14 @@ t.test('sqliteStore() takes over the sessions, revocations and revokeAll() times
 t.test('sqliteStore() throws if the tables need newer code, and names both versions', async (t) => {
   const database = new DatabaseSync(newFile())
   const store = sqliteStore(database)
-  database.exec("INSERT INTO auth_schema (step, applied_at, usable_from) VALUES ('003-that-older-code-can-use', 1, 2)")
+  database.exec("INSERT INTO auth_schema (step, applied_at, usable_from) VALUES ('004-that-older-code-can-use', 1, 2)")
   t.ok(await sqliteStore(database).prepare?.())
   database.exec("INSERT INTO auth_schema (step, applied_at, usable_from) VALUES ('009-that-it-cannot', 1, 9)")
   const error = {
     name: 'UnusableStoreError',
     message:
       'sqliteStore() cannot use the tables auth_…: they need a fastify-authenticate with schema version 9 or later, ' +
-      'and this one has version 2: update it'
+      'and this one has version 3: update it'
   }
   t.throws(() => sqliteStore(database), error)
   await t.rejects(store.prepare!(), error)

@@ -126,7 +126,7 @@ t.test('sweep() keeps the counter of a subject while sessions carry it, and remo
   database.exec(`WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 1500)
     INSERT INTO auth_sessions SELECT n, sub, salt, generation, created_at, rotated_at, retries, idle_expires_at,
       absolute_expires_at, access_lifetime_seconds, revoked_at, revoked_until, device, scope, claims, issuer, counter,
-      repeated_generation, repeat_streak
+      repeated_generation, repeat_streak, idle_limit_ms, details
     FROM auth_sessions, numbers WHERE id = 'before'`)
   t.match(await store.revokeAll(user, ending), { more: true })
   now += dayMs

@@ -1,7 +1,7 @@
 import { settings } from './004-subjects.ts'
 
 /** Changes a row if it is live and `condition` holds. Returns the row afterwards, changed or not. */
-const compareAndSet = (
+export const compareAndSet = (
   name: string,
   { parameters, condition, change }: Record<'parameters' | 'condition' | 'change', string>
 ) => `

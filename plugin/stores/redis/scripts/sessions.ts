@@ -8,7 +8,7 @@ import { indexing } from './session-index.ts'
 /** Needs `indexing`. Reads the row before it gets its expiry, which may have passed already. */
 const sliding = `
 local function slideExpiry (row, idleMs, accessLifetimeSeconds, rotatedMicros)
-  local idle = decimal(math.min(now + idleMs, tonumber(row.a)))
+  local idle = decimal(math.min(now + idleMs, now + tonumber(row.l or idleMs), tonumber(row.a)))
   redis.call('HSET', sessionKey(row.id), 'i', idle, 't', decimal(math.max(tonumber(row.t), accessLifetimeSeconds)))
   local flat = redis.call('HGETALL', sessionKey(row.id))
   redis.call('PEXPIREAT', sessionKey(row.id), idle)
@@ -28,7 +28,8 @@ export const sessionScripts = {
     local nonce, channel, lifetimeSeconds = nextArg(), nextArg(), nextNumber()
     local id, issuer, owners, authenticatedAt = nextArg(), nextArg(), nextOwners(), nextArg()
     local named, revokesOthers, maxSessions = nextList(), nextArg() == '1', nextNumber()
-    local idleMs, absoluteMs, accessLifetimeSeconds, pieces = nextNumber(), nextNumber(), nextArg(), nextList()
+    local idleMs, idleLimitMs, absoluteMs = nextNumber(), nextArg(), nextNumber()
+    local accessLifetimeSeconds, pieces = nextArg(), nextList()
     local key, sub = sessionKey(id), owners[1].sub
     if redis.call('EXISTS', key) == 1 then
       return redis.error_reply('ERR Cannot insert the session: its id exists')
@@ -60,10 +61,11 @@ export const sessionScripts = {
     end
     isDone = evict(owners, maxSessions - 1, lifetimeSeconds, evicted, ${maxBatch} - #others) and isDone
     local absolute = now + absoluteMs
-    local idle = decimal(math.min(now + idleMs, absolute))
+    local idle = decimal(math.min(now + idleMs, now + (tonumber(idleLimitMs) or idleMs), absolute))
     local row = { id = id, owner = loadOwner(issuer, sub), k = '' }
     redis.call('HSET', key, 's', sub, 'g', 0, 'c', decimal(now), 'r', decimal(now))
     redis.call('HSET', key, 'i', idle, 'a', decimal(absolute), 't', accessLifetimeSeconds)
+    if idleLimitMs ~= '' then redis.call('HSET', key, 'l', idleLimitMs) end
     if issuer ~= '' then redis.call('HSET', key, 'o', issuer) end
     if row.owner.counter > 0 then redis.call('HSET', key, 'k', decimal(row.owner.counter)) end
     for position, piece in ipairs(pieces) do redis.call('HSET', key, position - 1, piece) end
