@@ -15,13 +15,16 @@ import { createCookieSerializer } from './http/cookie-serializer.ts'
 import { createCookies } from './http/cookies.ts'
 import { createCrossSite } from './http/cross-site.ts'
 import { documentRoutes } from './http/document.ts'
+import { serveIssuerMetadata } from './http/issuer-metadata.ts'
 import { serveJwks } from './http/jwks.ts'
 import { createSecuritySchemes } from './http/openapi.ts'
 import { createRequirementsOfRoute, protectRoutes } from './http/protect.ts'
+import { createProtectedResources } from './http/protected-resources.ts'
 import { createReplyRefresh } from './http/refresh.ts'
 import { claimContext, claimCookieNames } from './http/registration.ts'
 import { createRenew } from './http/renew.ts'
 import { createRequestAuthenticate } from './http/request-authenticate.ts'
+import { serveResourceMetadata } from './http/resource-metadata.ts'
 import { addReplyHook, addResponseHook } from './http/response-state.ts'
 import { createSessionCookies } from './http/session-cookies.ts'
 import { createSignIn } from './http/sign-in.ts'
@@ -85,7 +88,8 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
   })
   const { startSession, sessions, refresh, revocations } = layer
 
-  const challenge = createChallenge(settings.realm)
+  const resources = createProtectedResources(settings.resources)
+  const challenge = createChallenge({ realm: settings.realm, resources })
   const crossSite = createCrossSite({ isTrustedOrigin: settings.isTrustedOrigin, emit })
   const cookies = settings.cookies && createCookies(settings.cookies, await createCookieSerializer())
   const sessionCookies = cookies && createSessionCookies({ cookies, accessTokens, refreshTokens })
@@ -129,6 +133,8 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
   protectRoutes(app, { authenticate, requirementsOfRoute })
   documentRoutes(app, { requirementsOfRoute, securitySchemes })
   if (settings.jwks && keys.hasPublicKeys()) serveJwks(app, { path: settings.jwks.path, keys })
+  serveResourceMetadata(app, settings.resources)
+  if (settings.metadata) serveIssuerMetadata(app, { issuer: settings.issuer, keys, ...settings.metadata })
 
   app.addHook('onReady', async function startAuthenticate() {
     // Not earlier: the application's own `@fastify/jwt` may decorate `user` after this plugin.

@@ -57,6 +57,7 @@ export const withoutOwnTest: Record<string, string> = {
   'plugin/http/auth.ts': 'types: test/types.test.ts compiles their use',
   'plugin/http/cookie-scopes.ts': 'test/http/session-cookies.test.ts: what a cookie jar still holds after a response',
   'plugin/http/cookie-serializer.ts': 'test/http/sign-in.test.ts: the Set-Cookie lines',
+  'plugin/http/open-document.ts': 'test/http/resource-metadata.test.ts and test/http/issuer-metadata.test.ts',
   'plugin/http/openapi.ts': 'test/http/document.test.ts: the documents that it is for',
   'plugin/http/plain-http-warning.ts': 'test/http/sign-in.test.ts: the warning, by host and scheme',
   'plugin/http/refresh-cookies.ts': 'test/http/session-cookies.test.ts: requests with several refresh cookies',

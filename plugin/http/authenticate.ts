@@ -68,7 +68,7 @@ export function createAuthenticate(parts: AuthenticatorParts): Authenticate {
       return setUser(request, authOf(credentials, verified))
     } catch (error) {
       emitRefusal(error, { emit, source: sourceOf(credentials) })
-      throw challenge(error, requirements.scopes)
+      throw challenge(error, { request, requirements })
     }
   }
 

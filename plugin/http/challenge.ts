@@ -1,27 +1,45 @@
 import type { IncomingMessage } from 'node:http'
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AuthError, refusals, type RefusalCode } from '../errors.ts'
+import { noRequirements, type Requirements } from '../tokens/requirements.ts'
+import type { ProtectedResources } from './protected-resources.ts'
 
 /** Codes whose challenge has an `error_description` (RFC 6750 §3.1). */
 const described = new Set<RefusalCode>(['AUTH_INVALID_TOKEN', 'AUTH_EXPIRED_TOKEN', 'AUTH_REVOKED_TOKEN'])
 
-export type Challenge = (error: unknown, scopes?: readonly string[]) => unknown
+/** What was refused, and what its route requires. */
+interface Refused {
+  readonly request: FastifyRequest
+  readonly requirements?: Requirements
+}
+
+export type Challenge = (error: unknown, refused: Refused) => unknown
 
 /**
- * The only writer of `WWW-Authenticate` (RFC 6750 §3). Adds it to the headers of a refusal, and returns every other
- * error unchanged.
+ * The only writer of `WWW-Authenticate` (RFC 6750 §3, RFC 9728 §5.1). Adds it to the headers of a refusal, and returns
+ * every other error unchanged.
  */
-export function createChallenge(realm: string): Challenge {
+export function createChallenge({
+  realm,
+  resources
+}: {
+  readonly realm: string
+  readonly resources: Pick<ProtectedResources, 'of'>
+}): Challenge {
   const bare = `Bearer realm="${realm.replace(/["\\]/g, '\\$&')}"`
 
-  return function challenge(error, scopes = []) {
+  return function challenge(error, { request, requirements: { scopes } = noRequirements }) {
     if (!(error instanceof AuthError) || error.headers['www-authenticate'] !== undefined) return error
     const kind = refusals[error.code]
     if (!('challenge' in kind)) return error
     const parts = [bare]
     if (kind.challenge !== null) parts.push(`error="${kind.challenge}"`)
     if (described.has(error.code)) parts.push(`error_description="${error.message}"`)
-    if (error.code === 'AUTH_INSUFFICIENT_SCOPE') parts.push(`scope="${scopes.join(' ')}"`)
+    const resource = resources.of(request)
+    // A client of a resource asks for the scopes immediately, instead of after a 403 (RFC 6750 §3).
+    const namesScopes = error.statusCode === 401 && resource !== null && scopes.length > 0
+    if (namesScopes || error.code === 'AUTH_INSUFFICIENT_SCOPE') parts.push(`scope="${scopes.join(' ')}"`)
+    if (resource !== null) parts.push(`resource_metadata="${resource.metadataUrl}"`)
     error.headers['www-authenticate'] = parts.join(', ')
     return error
   }

@@ -56,7 +56,7 @@ export function createReplyRefresh({
       return respondBearer(this, await refresh(refreshToken, { assertFits: () => {} }))
     } catch (error) {
       emitRefusal(error, { emit })
-      throw challenge(error)
+      throw challenge(error, { request: this.request })
     }
   }
 }

@@ -40,7 +40,7 @@ function applicationOf(instance: FastifyInstance): Application {
 }
 
 /** In Fastify, the parent of a context is its prototype. */
-function rootOf(instance: FastifyInstance): FastifyInstance {
+export function rootOf(instance: FastifyInstance): FastifyInstance {
   const parent = Object.getPrototypeOf(instance) as FastifyInstance
   return typeof parent.addHook === 'function' ? rootOf(parent) : instance
 }

@@ -127,7 +127,7 @@ export function createSignIn({
           throw new TypeError('"transport" must be "bearer" or "cookie"')
       }
     } catch (error) {
-      throw challenge(error)
+      throw challenge(error, { request: this.request })
     }
   }
 }

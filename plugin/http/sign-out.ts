@@ -75,7 +75,7 @@ export function createSignOut({ sessions, accessTokens, sessionCookies, crossSit
       await end(this, refreshToken)
     } catch (error) {
       emitRefusal(error, { emit })
-      throw challenge(error)
+      throw challenge(error, { request: this.request })
     }
   }
 }

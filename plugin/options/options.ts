@@ -5,6 +5,7 @@ import { cookieDefaults, cookiesShape, resolveCookies, type CookiesOptions } fro
 import { environmentShape, resolveEnvironment, type EnvironmentOptions } from './environment.ts'
 import { issuerShape, resolveIssuer, type IssuerOptions } from './issuer.ts'
 import { keysDefaults, keysShape, resolveKeys, type KeysOptions } from './keys.ts'
+import { metadataDefaults, metadataShape, resolveMetadata, type MetadataOptions } from './metadata.ts'
 import { optionError } from './option-error.ts'
 import {
   refreshTokenDefaults,
@@ -12,6 +13,7 @@ import {
   resolveRefreshToken,
   type RefreshTokenOptions
 } from './refresh-token.ts'
+import { resolveResources, resourcesShape, type ResourcesOptions } from './resources.ts'
 import { resolveRevocation, revocationDefaults, revocationShape, type RevocationOptions } from './revocation.ts'
 import { jwksDefaults, protectDefault, resolveRoutes, routesShape, type RoutesOptions } from './routes.ts'
 import { secretShape, type SecretOptions } from './secret.ts'
@@ -27,6 +29,8 @@ export interface Options
     TrustedIssuersOptions,
     CookiesOptions,
     RoutesOptions,
+    MetadataOptions,
+    ResourcesOptions,
     EnvironmentOptions {
   /** The access tokens that this application issues and accepts. */
   readonly accessToken?: AccessTokenOptions | undefined
@@ -47,6 +51,8 @@ export const optionsShape = Type.Object(
     ...cookiesShape,
     revocation: Type.Optional(revocationShape),
     ...routesShape,
+    ...metadataShape,
+    ...resourcesShape,
     ...environmentShape
   },
   object
@@ -60,6 +66,7 @@ export const optionDefaults = Object.freeze({
   cookies: cookieDefaults,
   revocation: revocationDefaults,
   jwks: jwksDefaults,
+  metadata: metadataDefaults,
   protect: protectDefault
 })
 
@@ -75,20 +82,25 @@ export function resolveOptions(given: Options) {
   const options = withoutUndefined(given) as Options
   checkShape(optionsShape, options)
   const accessToken = resolveAccessToken(options.accessToken)
+  const issuer = resolveIssuer(options)
+  const trusted = resolveTrustedIssuers(options)
+  const routes = resolveRoutes(options)
   return Object.freeze({
-    ...resolveIssuer(options),
+    ...issuer,
     ...resolveKeys(options),
-    ...resolveTrustedIssuers(options),
+    ...trusted,
     accessToken,
     refreshToken: resolveRefreshToken(options.refreshToken, accessToken),
     ...resolveCookies(options),
     revocation: resolveRevocation(options.revocation),
-    ...resolveRoutes(options),
+    ...routes,
+    ...resolveMetadata(options, { ...issuer, ...routes }),
+    ...resolveResources(options, { ...issuer, ...trusted }),
     ...resolveEnvironment(options)
   })
 }
 
-const nested = new Set(['accessToken', 'refreshToken', 'cookies', 'revocation', 'jwks'])
+const nested = new Set(['accessToken', 'refreshToken', 'cookies', 'revocation', 'jwks', 'metadata'])
 /** Their defaults accept more than a value would: `{ protect: MODES.typo }` would open every route without needs. */
 const restricting = new Set(['protect', 'accessToken.claims', 'refreshToken.claims', 'revocation.whenStale'])
 

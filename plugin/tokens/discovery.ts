@@ -1,3 +1,4 @@
+import { isSafeUrl } from '../options/safe-url.ts'
 import { fetchBounded } from './bounded-fetch.ts'
 
 /**
@@ -19,13 +20,4 @@ export async function discoverJwksUri(issuer: string, signal: AbortSignal): Prom
 /** OpenID Connect Discovery 1.0 §3: an issuer has no query and no fragment. */
 export function isDiscoverable(issuer: string): boolean {
   return isSafeUrl(issuer) && !/[?#]/.test(issuer)
-}
-
-/** Whether keys may be fetched from here: https, or a loopback address. Plain http could be tampered with. */
-export function isSafeUrl(url: string): boolean {
-  if (!URL.canParse(url)) return false
-  const { protocol, hostname, username, password } = new URL(url)
-  // `fetch` rejects credentials in a URL, and its message quotes them.
-  if (username !== '' || password !== '') return false
-  return protocol === 'https:' || (protocol === 'http:' && ['localhost', '127.0.0.1', '[::1]'].includes(hostname))
 }

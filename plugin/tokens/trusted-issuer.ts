@@ -1,9 +1,10 @@
 import { refusal } from '../errors.ts'
 import { optionError } from '../options/option-error.ts'
+import { isSafeUrl } from '../options/safe-url.ts'
 import type { TrustedIssuerSettings } from '../options/trusted-issuers.ts'
 import { isAlgorithm, type Algorithm } from './algorithms.ts'
 import { checkClaims, withAudience, type TokenClaims } from './claims.ts'
-import { isDiscoverable, isSafeUrl } from './discovery.ts'
+import { isDiscoverable } from './discovery.ts'
 import { checkHeader, mediaTypes, readKeyHint, type KeyHint } from './header.ts'
 import {
   createVerifiers,

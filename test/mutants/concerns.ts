@@ -80,7 +80,9 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
     'tokens/trusted-issuer',
     'sessions/refresh',
     'http/cross-site',
-    'http/sign-in'
+    'http/sign-in',
+    'http/resource-metadata',
+    'http/issuer-metadata'
   ],
   'plugin/options/trusted-origins.ts': ['options/trusted-origins', 'options/shape', 'http/cross-site'],
   'plugin/index.ts': [
@@ -129,6 +131,10 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
   'plugin/http/re': ['http/renew', 'http/session-cookies', 'http/cookies', 'http/response-state'],
   'plugin/http/route-registry.ts': ['http/protect', 'http/document', 'http/reach'],
   'plugin/http/protect.ts': ['http/protect', 'flows/upgrades', 'http/reach'],
+  'plugin/http/protected-resources.ts': ['http/protected-resources', 'http/resource-metadata'],
+  'plugin/http/open-document.ts': ['http/resource-metadata', 'http/issuer-metadata'],
+  'plugin/http/resource-metadata.ts': ['http/resource-metadata'],
+  'plugin/http/issuer-metadata.ts': ['http/issuer-metadata'],
   'plugin/http/jwks.ts': ['http/jwks', 'tokens/key-source'],
   'plugin/http/refresh.ts': [
     'sessions/refresh',

@@ -75,6 +75,8 @@ t.test('resolveOptions() fills in the defaults and freezes them', async (t) => {
     },
     revocation: { pollSeconds: 1, maxStalenessSeconds: 30, whenStale: 'accept' },
     jwks: { path: '/.well-known/jwks.json' },
+    metadata: null,
+    resources: [],
     protect: 'declared',
     realm: issuer
   })
@@ -89,6 +91,7 @@ t.test('resolveOptions() fills in the defaults and freezes them', async (t) => {
     settings.cookies,
     settings.revocation,
     settings.jwks,
+    settings.resources,
     resolveOptions(base)
   ]) {
     t.ok(Object.isFrozen(part))
@@ -125,6 +128,8 @@ t.test('resolveOptions() treats an option that is undefined as absent if its def
     trustedOrigins: undefined,
     revocation: { pollSeconds: undefined, maxStalenessSeconds: undefined },
     jwks: { path: undefined },
+    metadata: undefined,
+    resources: undefined,
     realm: undefined,
     onEvent: undefined,
     clock: undefined

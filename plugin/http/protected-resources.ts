@@ -1,0 +1,60 @@
+import type { FastifyRequest } from 'fastify'
+import type { ResourceSettings } from '../options/resources.ts'
+
+/** A protected resource of this application, RFC 9728. */
+export interface ProtectedResource {
+  /** The resource identifier, as tokens name it in `aud`. */
+  readonly url: string
+  /** The URL of its metadata (RFC 9728 §3.1), as challenges name it. */
+  readonly metadataUrl: string
+}
+
+export interface ProtectedResources {
+  /** The resource that the request's route belongs to; `null` if it belongs to none. */
+  of(request: FastifyRequest): ProtectedResource | null
+}
+
+const wellKnown = '/.well-known/oauth-protected-resource'
+
+/** RFC 9728 §3: the name is inserted before the path, of which a slash that follows the host is dropped. */
+export function metadataPath(path: string): string {
+  return path === '/' ? wellKnown : `${wellKnown}${path}`
+}
+
+/** Finds the resource of a request. Of several that contain its route, the one with the longest path counts. */
+export function createProtectedResources(settings: readonly ResourceSettings[]): ProtectedResources {
+  if (settings.length === 0) return { of: () => null }
+  const resources = settings
+    .map(({ url, path }) => ({ url, path, metadataUrl: metadataUrl(url) }))
+    .sort((one, other) => other.path.length - one.path.length)
+
+  return {
+    of(request) {
+      const { url: pattern } = request.routeOptions
+      // The pattern is what Fastify has matched, whatever the spelling of the request. A pattern with parameters, and
+      // a request without a route, say less than the request.
+      const paths = [pattern, pathOf(request.url)].filter((path) => path !== undefined)
+      return resources.find(({ path }) => paths.some((candidate) => contains(path, candidate))) ?? null
+    }
+  }
+}
+
+function metadataUrl(url: string): string {
+  const { origin, pathname } = new URL(url)
+  return `${origin}${metadataPath(pathname)}`
+}
+
+/** Whether a path is the resource's, or below it, by whole segments: `/mcp` contains `/mcp/tools`, not `/mcpx`. */
+export function contains(resource: string, path: string): boolean {
+  const base = resource.replace(/\/$/, '')
+  return path === base || path.startsWith(`${base}/`)
+}
+
+/** The path of a request as Fastify matches it: decoded, except for reserved characters. */
+function pathOf(url: string): string | undefined {
+  try {
+    return decodeURI(url.replace(/[?#].*$/, ''))
+  } catch {
+    return undefined
+  }
+}

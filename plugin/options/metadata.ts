@@ -1,0 +1,42 @@
+import { Type } from '@sinclair/typebox'
+import { optionError } from './option-error.ts'
+import { falseOr, flag, object, show } from './shape.ts'
+import { withDefaults } from './with-defaults.ts'
+
+/** The document that describes this application as an issuer of tokens. */
+export interface MetadataOptions {
+  /**
+   * Serves `/.well-known/oauth-authorization-server` (RFC 8414), from which other services find the public keys: they
+   * trust this application by its `issuer` alone. For an `issuer` with a path, the path follows that name (§3).
+   * `openidConfiguration` serves the same document as `/.well-known/openid-configuration` behind the issuer, for
+   * verifiers that read only that one; default `false`. `metadata` requires an http or https URL as `issuer`, public
+   * keys in `keys`, and the route `jwks`. Default `false`.
+   */
+  readonly metadata?: false | { readonly openidConfiguration?: boolean | undefined } | undefined
+}
+
+export const metadataDefaults = Object.freeze({ openidConfiguration: false })
+
+export const metadataShape = {
+  metadata: Type.Optional(falseOr(Type.Object({ openidConfiguration: Type.Optional(flag) }, object)))
+}
+
+/** @throws TypeError that names the option */
+export function resolveMetadata(
+  { metadata = false }: MetadataOptions,
+  { issuer, jwks }: { issuer: string; jwks: { readonly path: string } | null }
+) {
+  if (metadata === false) return { metadata: null }
+  if (!isHttpUrl(issuer)) {
+    throw optionError(
+      'metadata',
+      `requires an "issuer" that is an http or https URL without query and fragment: it is ${show(issuer)}`
+    )
+  }
+  if (jwks === null) throw optionError('metadata', 'requires the route of the public keys: "jwks" must not be false')
+  return { metadata: Object.freeze({ ...withDefaults(metadata, metadataDefaults), jwksPath: jwks.path }) }
+}
+
+function isHttpUrl(issuer: string): boolean {
+  return URL.canParse(issuer) && /^https?:$/.test(new URL(issuer).protocol) && !/[?#]/.test(issuer)
+}

@@ -1,0 +1,176 @@
+import type { FastifyInstance, FastifyServerOptions } from 'fastify'
+import t from 'tap'
+import { contains } from '../../plugin/http/protected-resources.ts'
+import { challenges, createApp, issuer } from '../fixtures/app.ts'
+import { createResourceApp, idp, mcp, needs, tokenFor } from '../fixtures/resources.ts'
+
+const metadata = 'resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/mcp"'
+const scope = 'scope="notes:read notes:write"'
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
+
+t.test('contains() compares whole segments', async (t) => {
+  const rows: [resource: string, path: string, expected: boolean][] = [
+    ['/mcp', '/mcp', true],
+    ['/mcp', '/mcp/', true],
+    ['/mcp', '/mcp/tools', true],
+    ['/mcp', '/mcp/:tool', true],
+    ['/mcp', '/mcpx', false],
+    ['/mcp', '/mcp*', false],
+    ['/mcp', '/', false],
+    ['/mcp', '/x/mcp', false],
+    ['/mcp/', '/mcp', true],
+    ['/mcp/', '/mcp/tools', true],
+    ['/mcp/', '/mcpx', false],
+    ['/', '/', true],
+    ['/', '/anything/below', true],
+    ['/a/b', '/a', false]
+  ]
+  for (const [resource, path, expected] of rows) t.equal(contains(resource, path), expected, `${resource} ${path}`)
+})
+
+t.test('challenges under the path of a resource name its metadata (RFC 9728 §5.1), and a 401 the scopes', async (t) => {
+  const { app, clock } = await createResourceApp({
+    add: (app) => {
+      app.post('/mcp', { config: { auth: needs } }, async () => 'ok')
+      app.get('/mcp/open', { config: { auth: { issuers: [issuer, idp] } } }, async () => 'ok')
+      app.get('/mcp/admin', { config: { auth: { roles: ['admin'] } } }, async () => 'ok')
+    }
+  })
+  const post = (headers: Record<string, string>) => app.inject({ method: 'POST', url: '/mcp', headers })
+  const expired = tokenFor(mcp)
+  const rows: [what: string, Record<string, string>, status: number, challenge: string][] = [
+    ['no token', {}, 401, `${challenges.bare}, ${scope}, ${metadata}`],
+    [
+      'another audience',
+      bearer(tokenFor('https://api.example.com')),
+      401,
+      `${challenges.invalid}, ${scope}, ${metadata}`
+    ],
+    ['two tokens', bearer('a b'), 400, `${challenges.malformed}, ${metadata}`],
+    [
+      'too few scopes',
+      bearer(tokenFor(mcp, { scope: 'notes:read' })),
+      403,
+      `${challenges.bare}, error="insufficient_scope", ${scope}, ${metadata}`
+    ]
+  ]
+  for (const [what, headers, status, challenge] of rows) {
+    const response = await post(headers)
+    t.strictSame([response.statusCode, response.headers['www-authenticate']], [status, challenge], what)
+  }
+  t.equal((await post(bearer(tokenFor(mcp, { scope: needs.scopes.join(' ') })))).statusCode, 200, 'a good token')
+
+  t.equal((await app.inject('/mcp/open')).headers['www-authenticate'], `${challenges.bare}, ${metadata}`, 'no scopes')
+  const role = await app.inject({ url: '/mcp/admin', headers: bearer(await app.accessTokens.sign({ sub: 'robot' })) })
+  t.strictSame(
+    [role.statusCode, role.headers['www-authenticate']],
+    [403, `${challenges.bare}, error="insufficient_scope", ${metadata}`],
+    'a missing role'
+  )
+  clock.advance(601)
+  t.equal((await post(bearer(expired))).headers['www-authenticate'], `${challenges.expired}, ${scope}, ${metadata}`)
+})
+
+t.test('challenges of all other routes are the same byte for byte with and without resources', async (t) => {
+  const add = (app: FastifyInstance) => {
+    app.get('/mcpx', { config: { auth: { ...needs, issuers: [issuer] } } }, async () => 'ok')
+    app.get('/', { config: { auth: true } }, async () => 'ok')
+  }
+  const plain = await createApp({ after: add })
+  const other = await createResourceApp({ add })
+  const token = await plain.app.accessTokens.sign({ sub: 'robot' })
+  for (const url of ['/', '/me', '/mcpx', '/mcpx?/mcp', '/mcpx/../mcpx', '/refresh', '/nowhere']) {
+    for (const headers of [{}, bearer('x'), bearer('a b'), bearer(token), { authorization: 'Other x' }]) {
+      const [expected, found] = await Promise.all([plain, other].map(({ app }) => app.inject({ url, headers })))
+      t.strictSame(
+        [found!.statusCode, found!.headers['www-authenticate'], found!.body],
+        [expected!.statusCode, expected!.headers['www-authenticate'], expected!.body],
+        `${url} with ${JSON.stringify(headers)}`
+      )
+    }
+  }
+})
+
+t.test('a request belongs to a resource by the route that Fastify matched, or by its path', async (t) => {
+  const auth = { config: { auth: true } }
+  const handler = async () => 'ok'
+  type Row = readonly [
+    what: string,
+    url: string,
+    add: (app: FastifyInstance) => unknown,
+    server?: FastifyServerOptions,
+    resource?: string
+  ]
+  const rows: Row[] = [
+    ['an encoded letter', '/%6Dcp', (app) => app.get('/mcp', auth, handler)],
+    ['a query', '/mcp?a=/b#c', (app) => app.get('/mcp', auth, handler)],
+    [
+      'a parameter',
+      '/acme/mcp',
+      (app) => app.get('/:tenant/mcp', auth, handler),
+      {},
+      'https://api.example.com/acme/mcp'
+    ],
+    ['a wildcard', '/mcp/a/b', (app) => app.get('/*', auth, handler)],
+    [
+      'a prefix',
+      '/v1/mcp',
+      (app) => app.register(async (app) => app.get('/mcp', auth, handler), { prefix: '/v1' }),
+      {},
+      'https://api.example.com/v1/mcp'
+    ],
+    ['capital letters', '/MCP', (app) => app.get('/mcp', auth, handler), { routerOptions: { caseSensitive: false } }],
+    [
+      'a last slash',
+      '/mcp/',
+      (app) => app.get('/mcp', auth, handler),
+      { routerOptions: { ignoreTrailingSlash: true } }
+    ],
+    [
+      'two slashes',
+      '//mcp',
+      (app) => app.get('/mcp', auth, handler),
+      { routerOptions: { ignoreDuplicateSlashes: true } }
+    ],
+    ['a rewritten URL', '/other', (app) => app.get('/mcp', auth, handler), { rewriteUrl: () => '/mcp' }],
+    ['a colon', '/a:b', (app) => app.get('/a::b', auth, handler), {}, 'https://api.example.com/a:b'],
+    [
+      'not only ASCII',
+      '/caf%C3%A9/x',
+      (app) => app.get('/café/x', auth, handler),
+      {},
+      'https://api.example.com/caf%C3%A9'
+    ],
+    ['the host', '/anything', (app) => app.get('/:any', auth, handler), {}, 'https://api.example.com'],
+    [
+      'a not-found handler',
+      '/mcp/nowhere',
+      (app) => app.setNotFoundHandler({ preHandler: [app.authenticate] }, handler)
+    ],
+    ['a call in the handler', '/mcp', (app) => app.get('/mcp', (request) => request.authenticate())]
+  ]
+  for (const [what, url, add, server = {}, resource = mcp] of rows) {
+    const { app } = await createResourceApp({ urls: [resource], server, add })
+    const response = await app.inject(url)
+    const { origin, pathname } = new URL(resource)
+    const at = `${origin}/.well-known/oauth-protected-resource${pathname === '/' ? '' : pathname}`
+    t.equal(response.headers['www-authenticate'], `${challenges.bare}, resource_metadata="${at}"`, what)
+  }
+})
+
+t.test('HEAD and the cookie get the same challenge; of nested resources the innermost counts', async (t) => {
+  const { app } = await createResourceApp({
+    urls: ['https://api.example.com/', mcp],
+    add: (app) => {
+      app.get('/mcp', { config: { auth: true } }, async () => 'ok')
+    }
+  })
+  const challenge = `${challenges.bare}, ${metadata}`
+  t.equal((await app.inject({ method: 'HEAD', url: '/mcp' })).headers['www-authenticate'], challenge)
+  const byCookie = await app.inject({ url: '/mcp', headers: { cookie: '__Host-access=x' } })
+  t.equal(byCookie.headers['www-authenticate'], `${challenges.invalid}, ${metadata}`)
+  t.equal(
+    (await app.inject('/me')).headers['www-authenticate'],
+    `${challenges.bare}, resource_metadata="https://api.example.com/.well-known/oauth-protected-resource"`
+  )
+})
