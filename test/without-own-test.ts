@@ -2,6 +2,7 @@
 export const withoutOwnTest: Record<string, string> = {
   'plugin/tokens/algorithms.ts': 'a table: test/tokens/key.test.ts signs and verifies with every entry',
   'plugin/tokens/asymmetric-key.ts': 'a step of readKey(): test/tokens/key.test.ts',
+  'plugin/tokens/audience.ts': 'test/sessions/access-token-api.test.ts: a wrong "audience"',
   'plugin/tokens/bounded-fetch.ts':
     'test/tokens/remote-keys.test.ts: a response that is too large, endless or has another status',
   'plugin/tokens/claims-schema.ts': 'test/tokens/access-tokens.test.ts: claims that the schema refuses',

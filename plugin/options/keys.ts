@@ -17,8 +17,9 @@ export interface KeyOption {
   /** The header parameter `kid`, 1 to 256 characters. Default: the JWK's `kid`, else its thumbprint (RFC 7638). */
   readonly kid?: string | undefined
   /**
-   * A JWS algorithm of RFC 7518 §3.1 or RFC 8037. Default: the JWK's `alg`, else the usual one for the key's type
-   * (RSA: `RS256`).
+   * A JWS algorithm of RFC 7518 §3.1, RFC 8037 or RFC 9864. `Ed25519` and `EdDSA` are one algorithm; the name that is
+   * given here is signed, both are accepted. Default: the JWK's `alg`, else the usual one for the key's type (RSA:
+   * `RS256`, Ed25519: `EdDSA`).
    */
   readonly alg?: string | undefined
   /**

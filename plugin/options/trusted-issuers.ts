@@ -17,7 +17,10 @@ export interface TrustedIssuerOption {
   readonly jwksUri?: string | undefined
   /** Its public keys themselves (RFC 7517 §5), instead of a URL. Default: none. */
   readonly jwks?: { readonly keys: readonly JsonWebKey[] } | undefined
-  /** The asymmetric JWS algorithms that it signs with, such as `['RS256']`; no other is accepted. Required. */
+  /**
+   * The asymmetric JWS algorithms that it signs with, such as `['RS256']`; no other is accepted. `Ed25519` (RFC 9864)
+   * and `EdDSA` are one algorithm. Required.
+   */
   readonly algorithms: readonly string[]
   /**
    * Accepted values of the header parameter `typ`: one, several, or `false` for any. With `false`, only the audience

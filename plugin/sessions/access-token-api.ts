@@ -40,7 +40,7 @@ export function createAccessTokenApi(parts: AccessTokenApiParts) {
      * With `audience`, the token is for another purpose. `authenticate()` refuses it, and only
      * `verify(token, { audience })` accepts it:
      * ```ts
-     * const link = await app.accessTokens.sign({ sub: user.id, audience: 'password-reset', lifetimeSeconds: 900 })
+     * const link = await app.accessTokens.sign({ sub: 'alice', audience: 'password-reset', lifetimeSeconds: 900 })
      * ```
      * @throws TypeError for an unknown or ill-typed member, and for claims that do not match `accessToken.claims`
      * @throws RangeError for a lifetime that is too short or too long

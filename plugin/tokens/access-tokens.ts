@@ -82,7 +82,7 @@ export function createAccessTokens(parts: AccessTokensParts) {
 
     /**
      * Verifies a token of a single purpose: its `aud` must be `audience`, and the audience of this application does not
-     * count. The cache is neither read nor written, because it answers for another audience.
+     * count. The cache is neither read nor written: its tokens were verified for another audience.
      * @throws as `verifyUncached()`
      */
     async verifyForAudience(text: string, { audience, issuers }: PurposeOptions): Promise<AccessToken> {

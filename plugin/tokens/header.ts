@@ -1,5 +1,5 @@
 import { refusal } from '../errors.ts'
-import { isAlgorithm, type Algorithm } from './algorithms.ts'
+import { canonicalName, isAlgorithm, type Algorithm } from './algorithms.ts'
 import { flatCopy } from './flat-copy.ts'
 import type { UnverifiedToken } from './unverified-token.ts'
 
@@ -9,6 +9,7 @@ const maxKidLength = 256
 
 /** The key that a header names. `jku`, `jwk`, `x5u` and `x5c` are never read: a token must not supply its own key. */
 export interface KeyHint {
+  /** By its canonical name: see `canonicalName()`. */
   readonly alg: Algorithm
   readonly kid: string | undefined
 }
@@ -19,7 +20,7 @@ export function readKeyHint({ alg, kid }: Readonly<Record<string, unknown>>): Ke
   if (kid !== undefined && !(typeof kid === 'string' && kid !== '' && kid.length <= maxKidLength)) {
     throw refusal('AUTH_INVALID_TOKEN', 'kid must be a string of 1 to 256 characters')
   }
-  return { alg, kid }
+  return { alg: canonicalName(alg), kid }
 }
 
 /**

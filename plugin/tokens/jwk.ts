@@ -1,7 +1,7 @@
 import { KeyObject } from 'node:crypto'
 import type { KeyState } from '../options/keys.ts'
 import { optionError } from '../options/option-error.ts'
-import type { Algorithm } from './algorithms.ts'
+import { isSameAlgorithm, type Algorithm } from './algorithms.ts'
 
 /** A JWK as an application gives it. Nothing in it has been checked yet. */
 export type Jwk = Readonly<Record<string, unknown>>
@@ -25,7 +25,8 @@ export interface JwkUse {
  * @throws TypeError that names the option
  */
 export function checkJwk(jwk: Jwk, { name, alg, state, material }: JwkUse): void {
-  if (jwk.alg !== undefined && jwk.alg !== alg) throw optionError(name, `has an "alg" that is not ${alg}`)
+  if (jwk.alg !== undefined && !isSameAlgorithm(alg, jwk.alg))
+    {throw optionError(name, `has an "alg" that is not ${alg}`)}
   if (jwk.use !== undefined && jwk.use !== 'sig') throw optionError(name, 'has a "use" that is not "sig"')
   if (jwk.oth !== undefined) throw optionError(name, 'is an RSA key with more than two primes')
   // Node decodes base64url leniently, and ignores the public part of an Ed25519 key that has a private one.

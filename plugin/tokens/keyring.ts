@@ -1,6 +1,6 @@
 import type { KeyOption } from '../options/keys.ts'
 import { optionError } from '../options/option-error.ts'
-import type { Algorithm } from './algorithms.ts'
+import { canonicalName, isSameAlgorithm, type Algorithm } from './algorithms.ts'
 import type { KeyHint } from './header.ts'
 import { canSign, readKey, secretKey, type Key } from './key.ts'
 import { createSigner, type Signer } from './signer.ts'
@@ -74,7 +74,7 @@ function checkUnique(keys: readonly Key[]): void {
   const repeated = keys.find((key, index) => keys.findIndex((other) => other.kid === key.kid) !== index)
   if (repeated) throw optionError('keys', `must not repeat a kid: received ${JSON.stringify(repeated.kid)} twice`)
   for (const { alg } of keys) {
-    const count = keys.filter((key) => key.alg === alg).length
+    const count = keys.filter((key) => isSameAlgorithm(alg, key.alg)).length
     if (count > maxKeysPerAlgorithm) {
       throw optionError(
         'keys',
@@ -86,8 +86,8 @@ function checkUnique(keys: readonly Key[]): void {
 
 function index(signers: readonly Signer[], active: Signer): Keyring {
   const byKid = new Map(signers.map((signer) => [signer.key.kid, signer]))
-  const ofAlgorithm = (alg: Algorithm) => signers.filter(({ key }) => key.alg === alg)
-  const byAlgorithm = new Map(signers.map(({ key: { alg } }) => [alg, ofAlgorithm(alg)]))
+  const ofAlgorithm = (alg: Algorithm) => signers.filter(({ key }) => isSameAlgorithm(alg, key.alg))
+  const byAlgorithm = new Map(signers.map(({ key: { alg } }) => [canonicalName(alg), ofAlgorithm(alg)]))
   const published = signers.map(({ key }) => key.publicJwk).filter((jwk) => jwk !== null)
   return Object.freeze({
     active,
@@ -96,7 +96,7 @@ function index(signers: readonly Signer[], active: Signer): Keyring {
     candidates({ alg, kid }: KeyHint) {
       if (kid === undefined) return byAlgorithm.get(alg) ?? []
       const signer = byKid.get(kid)
-      return signer?.key.alg === alg ? [signer] : []
+      return signer !== undefined && isSameAlgorithm(alg, signer.key.alg) ? [signer] : []
     },
     jwks: () => ({ keys: [...published] })
   })

@@ -1,5 +1,5 @@
 import type { JsonWebKey } from '../options/json-web-key.ts'
-import { keyRequirement, type Algorithm } from './algorithms.ts'
+import { isSameAlgorithm, keyRequirement, type Algorithm } from './algorithms.ts'
 import { readKey, type Key } from './key.ts'
 import { createSigner, type Signer } from './signer.ts'
 
@@ -30,7 +30,7 @@ export function isPrivate(jwk: unknown): boolean {
 /** A cheap check, so that only a few keys of a large set have to be read. */
 export function mayFit(jwk: PublishedKey | null, alg: Algorithm): boolean {
   if (typeof jwk !== 'object' || jwk === null || jwk.kty !== keyRequirement(alg).kty) return false
-  return (jwk.use ?? 'sig') === 'sig' && (jwk.alg ?? alg) === alg
+  return (jwk.use ?? 'sig') === 'sig' && isSameAlgorithm(alg, jwk.alg ?? alg)
 }
 
 /** `null` for a key that must not verify: secret, private, weak, for encryption, for another algorithm. */

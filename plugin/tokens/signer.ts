@@ -1,5 +1,7 @@
 import fastify from 'fastify'
 import jwt from '@fastify/jwt'
+import { canonicalName, type Algorithm } from './algorithms.ts'
+import { createEd25519Jws } from './ed25519-jws.ts'
 import { base64urlLength, signatureBytes } from './encoded-length.ts'
 import type { Key } from './key.ts'
 
@@ -25,6 +27,8 @@ export interface Signer {
  * @param type the `typ` of the tokens that are signed
  */
 export async function createSigner(key: Key, type: string): Promise<Signer> {
+  const algorithm = canonicalName(key.alg) as Exclude<Algorithm, 'Ed25519'>
+  const ed25519 = algorithm === 'EdDSA' ? createEd25519Jws(key, { type }) : null
   const instance = fastify()
   await instance.register(jwt, {
     secret:
@@ -34,8 +38,8 @@ export async function createSigner(key: Key, type: string): Promise<Signer> {
         private: string
       }),
     // The types lack `typ`, which the signer accepts.
-    sign: { algorithm: key.alg, kid: key.kid, typ: type } as object,
-    verify: { algorithms: [key.alg], ignoreExpiration: true, ignoreNotBefore: true, cache: false }
+    sign: { algorithm, kid: key.kid, typ: type } as object,
+    verify: { algorithms: [algorithm], ignoreExpiration: true, ignoreNotBefore: true, cache: false }
   })
   await instance.ready()
   const { sign, verify } = instance.jwt
@@ -44,7 +48,7 @@ export async function createSigner(key: Key, type: string): Promise<Signer> {
   const overhead = lengthOf({ alg: key.alg, typ: type, kid: key.kid }) + base64urlLength(signatureBytes(key)) + 2
   return {
     key,
-    sign: (claims) => sign(claims),
+    sign: key.alg === 'Ed25519' ? ed25519!.sign : (claims) => sign(claims),
     encodedLength: (claims) => overhead + lengthOf(claims),
     verify(token) {
       // The library's error is dropped, and capturing its stack would cost more than the check.
@@ -53,7 +57,7 @@ export async function createSigner(key: Key, type: string): Promise<Signer> {
       try {
         return verify<Record<string, unknown>>(token)
       } catch {
-        return null
+        return ed25519 === null ? null : ed25519.verify(token)
       } finally {
         Error.stackTraceLimit = limit
       }

@@ -2,7 +2,7 @@ import { refusal } from '../errors.ts'
 import { optionError } from '../options/option-error.ts'
 import { isSafeUrl } from '../options/safe-url.ts'
 import type { TrustedIssuerSettings } from '../options/trusted-issuers.ts'
-import { isAlgorithm, type Algorithm } from './algorithms.ts'
+import { canonicalName, isAlgorithm, type Algorithm } from './algorithms.ts'
 import { checkClaims, withAudience, type TokenClaims } from './claims.ts'
 import { isDiscoverable } from './discovery.ts'
 import { checkHeader, mediaTypes, readKeyHint, type KeyHint } from './header.ts'
@@ -129,7 +129,7 @@ function checkAlgorithm(alg: string, name: string): Algorithm {
   if (!isAlgorithm(alg) || alg.startsWith('HS')) {
     throw optionError(name, 'must be an asymmetric signature algorithm, such as RS256')
   }
-  return alg
+  return canonicalName(alg)
 }
 
 function checkLocation({ issuer, jwks, jwksUri }: TrustedIssuerSettings, name: string): void {

@@ -107,6 +107,8 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
   'plugin/tokens/jwk.ts': ['tokens/key'],
   'plugin/tokens/secret.ts': ['tokens/secret', 'tokens/key'],
   'plugin/tokens/ed25519.ts': ['tokens/ed25519', 'tokens/key'],
+  'plugin/tokens/ed25519-jws.ts': ['tokens/ed25519-jws', 'attacks/forged-tokens'],
+  'plugin/tokens/audience.ts': ['sessions/access-token-api'],
   'plugin/tokens/primes.ts': ['tokens/roca', 'tokens/key'],
   'plugin/tokens/rsa.ts': ['tokens/key', 'tokens/roca'],
   'plugin/tokens/refresh-token.ts': ['tokens/refresh-token', 'http/refresh', 'sessions/refresh', 'http/sign-out'],

@@ -288,7 +288,9 @@ t.test("app.accessTokens.revoke() revokes another issuer's token by its issuer a
     maxLifetimeSeconds: 7200
   })
   const wakes: (() => void)[] = []
-  const subscribe = async (wake: () => void) => void wakes.push(wake)
+  const subscribe = async (wake: () => void) => {
+    wakes.push(wake)
+  }
   const store = { ...memoryStore({ clock: createClock() }), subscribe }
   const open = () => createApp({ plugin: { store, trustedIssuers: [trusted(one), trusted(two)] } })
   const [server, other] = [await open(), await open()]

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { memoryStore } from '../../plugin/stores/memory.ts'
-import { createApp, createClock, epoch, issuer as former } from '../fixtures/app.ts'
+import { createApp, createClock, issuer as former } from '../fixtures/app.ts'
 import { bearer, claimsOf, logout, me, refresh } from '../fixtures/signed-in.ts'
 
 const present = 'https://api.example.org'
@@ -135,6 +135,5 @@ t.test(
     const fixed = await createApp({ plugin: { issuer: [present, former], audience: 'notes' } })
     t.equal(claimsOf(await fixed.app.accessTokens.sign({ sub: 'robot' })).aud, 'notes')
     t.equal(await me(fixed, (await moved.signIn('bearer')).access), 'AUTH_INVALID_TOKEN', 'an audience that was given')
-    t.equal(moved.clock(), epoch)
   }
 )

@@ -168,7 +168,7 @@ t.test('verify() rejects wrong, optional or undefined requirements before it rea
   const verify = app.accessTokens.verify as (...given: unknown[]) => Promise<unknown>
   const token = await app.accessTokens.sign({ sub: 'robot' })
   const isUndefined = (name: string) => `"${name}" is undefined: give it a value, or leave it out`
-  const optional = 'unknown member "optional": expected scopes, roles or issuers'
+  const optional = 'unknown member "optional": expected scopes, roles, issuers or audience'
   const rows: [unknown, string][] = [
     [undefined, isUndefined('needs')],
     ...['scopes', 'roles', 'issuers'].map((name): [unknown, string] => [{ [name]: undefined }, isUndefined(name)]),

@@ -1,0 +1,102 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { createLocalJWKSet, jwtVerify } from 'jose'
+import t from 'tap'
+import { createEd25519Jws } from '../../plugin/tokens/ed25519-jws.ts'
+import { readKey } from '../../plugin/tokens/key.ts'
+import { createApp, issuer } from '../fixtures/app.ts'
+import { bearer } from '../fixtures/signed-in.ts'
+import { decode, encode, forge, goodClaims, signature, type Signer } from '../fixtures/tokens.ts'
+
+const { privateKey, publicKey } = generateKeyPairSync('ed25519')
+const jwk = { ...publicKey.export({ format: 'jwk' }), kid: 'ed', use: 'sig' }
+const privateJwk = { ...privateKey.export({ format: 'jwk' }), kid: 'ed', use: 'sig' }
+const names = ['EdDSA', 'Ed25519'] as const
+const by = (alg: string, kid: string | undefined = 'ed'): Signer => ({ alg, kid, key: privateKey })
+
+t.test('a key whose alg is Ed25519 signs with that name, publishes it, and jose verifies the tokens', async (t) => {
+  for (const option of [
+    { key: { ...privateJwk, alg: 'Ed25519' } },
+    { key: privateKey, kid: 'ed', alg: 'Ed25519' },
+    { key: { ...privateJwk, alg: 'EdDSA' }, alg: 'Ed25519' }
+  ]) {
+    const { app, clock } = await createApp({ plugin: { keys: [option] } })
+    const token = await app.accessTokens.sign({ sub: 'alice', claims: { name: 'Ünïcode' } })
+    t.strictSame(decode(token, 0), { alg: 'Ed25519', typ: 'at+jwt', kid: 'ed' })
+    t.match(await app.accessTokens.verify(token), { sub: 'alice', name: 'Ünïcode' })
+    t.match(app.keys.jwks().keys, [{ kid: 'ed', alg: 'Ed25519', d: undefined }])
+    const set = createLocalJWKSet(app.keys.jwks() as never)
+    const checked = { issuer, audience: issuer, algorithms: ['Ed25519'], currentDate: new Date(clock()) }
+    t.match(await jwtVerify(token, set, checked), { payload: { sub: 'alice' } })
+    t.match(await app.accessTokens.verify(forge(by('EdDSA'))), { sub: 'alice' }, 'tokens of the former name')
+  }
+  const { app } = await createApp({ plugin: { keys: [{ key: privateKey }] } })
+  t.equal(decode(await app.accessTokens.sign({ sub: 'alice' }), 0).alg, 'EdDSA', 'the usual name')
+})
+
+t.test('Ed25519 and EdDSA are one algorithm, in the tokens, keys, sets and "algorithms" of every issuer', async (t) => {
+  const idp = 'https://idp.example'
+  for (const published of [undefined, ...names]) {
+    const key = published === undefined ? jwk : { ...jwk, alg: published }
+    for (const algorithm of names) {
+      const { app } = await createApp({
+        plugin: {
+          keys: [{ key: privateKey, kid: 'ed', alg: algorithm }],
+          trustedIssuers: [{ issuer: idp, audience: 'notes', algorithms: [algorithm], jwks: { keys: [key] } }]
+        },
+        after: (app) => app.get('/theirs', { config: { auth: { issuers: [idp] } } }, async () => 'ok')
+      })
+      for (const name of names) {
+        for (const kid of ['ed', undefined]) {
+          const what = `published as ${published}, configured as ${algorithm}, token ${name}, kid ${kid}`
+          const theirs = forge(by(name, kid), { claims: { iss: idp, aud: 'notes' } })
+          t.equal((await app.inject({ url: '/theirs', headers: bearer(theirs) })).statusCode, 200, what)
+          t.equal((await app.inject({ url: '/me', headers: bearer(forge(by(name, kid))) })).statusCode, 200, what)
+        }
+      }
+    }
+  }
+})
+
+t.test('a key of another kind does not verify a token that says Ed25519, nor can it be given that name', async (t) => {
+  const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const ed448 = generateKeyPairSync('ed448')
+  for (const key of [rsa.privateKey, ed448.privateKey, generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey]) {
+    await t.rejects(createApp({ plugin: { keys: [{ key, alg: 'Ed25519' }] } }), {
+      message: 'Cannot register fastify-authenticate: "keys.0.key" is not a key for Ed25519'
+    })
+  }
+  await t.rejects(createApp({ plugin: { keys: [{ key: { ...privateJwk, alg: 'Ed448' } }] } }), {
+    message: 'Cannot register fastify-authenticate: "keys.0.alg" is not a supported signature algorithm'
+  })
+  const { app } = await createApp({ plugin: { keys: [{ key: rsa.privateKey, kid: 'ed' }] } })
+  await t.rejects(app.accessTokens.verify(forge(by('Ed25519'))), { code: 'AUTH_INVALID_TOKEN' })
+})
+
+t.test('verify() returns null for a token that is malformed, changed, or of another name', async (t) => {
+  const jws = createEd25519Jws(readKey({ key: privateKey, kid: 'ed' }, 'key'), { type: 'at+jwt' })
+  const good = jws.sign({ ...goodClaims })
+  t.strictSame(jws.verify(good), { ...goodClaims })
+  const [header, payload, mac] = good.split('.') as [string, string, string]
+  const signed = (head: unknown, body: string | Buffer = JSON.stringify(goodClaims)) => {
+    const input = `${encode(head)}.${encode(body)}`
+    return `${input}.${signature(by('Ed25519'), input)}`
+  }
+  t.ok(jws.verify(signed({ alg: 'Ed25519' })), 'what the rows below change')
+  const rows: [string, string][] = [
+    ['nothing', ''],
+    ['two segments', `${header}.${payload}`],
+    ['four segments', `${good}.`],
+    ['padding', `${good}==`],
+    ['no signature', `${header}.${payload}.`],
+    ['a shorter signature', `${header}.${payload}.${mac.slice(0, -2)}`],
+    ['a changed payload', `${header}.${encode({ ...goodClaims, sub: 'root' })}.${mac}`],
+    ['the name EdDSA', signed({ alg: 'EdDSA' })],
+    ['no name', signed({})],
+    ['a name in a list', signed({ alg: ['Ed25519'] })],
+    ['alg by way of __proto__', signed('{"__proto__":{"alg":"Ed25519"}}')],
+    ['a payload that is not JSON', signed({ alg: 'Ed25519' }, 'text')],
+    ['a payload that is not an object', signed({ alg: 'Ed25519' }, '[]')],
+    ['a payload that is not UTF-8', signed({ alg: 'Ed25519' }, Buffer.from([0x22, 0xff, 0x22]))]
+  ]
+  for (const [what, token] of rows) t.equal(jws.verify(token), null, what)
+})
