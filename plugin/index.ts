@@ -72,7 +72,7 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
     ...settings,
     matchesSchema: await compileClaims(settings.accessToken.claims),
     keys,
-    trustedIssuers: createTrustedIssuers({ issuers, trustedIssuers, clockToleranceSeconds }),
+    trustedIssuers: createTrustedIssuers({ issuers, trustedIssuers, clockToleranceSeconds, log: app.log }),
     nodeClock
   })
   const refreshTokens = createRefreshTokens({ issuers, secrets })

@@ -16,3 +16,18 @@ export async function withTimeout<T>(
     clearTimeout(timer)
   }
 }
+
+/** Settles as the work does, or rejects with the signal's reason: the work may ignore the signal. */
+export async function untilAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  let abort = (): void => {}
+  const aborted = new Promise<never>((_resolve, reject) => {
+    abort = () => reject(signal.reason)
+    if (signal.aborted) abort()
+    signal.addEventListener('abort', abort)
+  })
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { withTimeout } from '../plugin/timeout.ts'
+import { untilAborted, withTimeout } from '../plugin/timeout.ts'
 
 const timeoutError = () => new Error('too late')
 
@@ -45,3 +45,18 @@ t.test(
     t.equal(received, 'too late')
   }
 )
+
+t.test('untilAborted() settles as the work does, or rejects with the reason of the signal', async (t) => {
+  const late = new Error('too late')
+  const never = new Promise<never>(() => {})
+  const rejected = async () => {
+    throw new Error('rejected')
+  }
+  const controller = new AbortController()
+  t.equal(await untilAborted(controller.signal, Promise.resolve('in time')), 'in time')
+  await t.rejects(untilAborted(controller.signal, rejected()), { message: 'rejected' })
+  const waiting = untilAborted(controller.signal, never)
+  controller.abort(late)
+  await t.rejects(waiting, late)
+  await t.rejects(untilAborted(controller.signal, never), late, 'a signal that was aborted before')
+})

@@ -17,6 +17,7 @@ export const withoutOwnTest: Record<string, string> = {
     'test/http/protect.test.ts: wrong needs; test/http/authenticate.test.ts: what satisfies them',
   'plugin/tokens/rsa.ts': 'a step of readKey(): test/tokens/key.test.ts and roca.test.ts',
   'plugin/tokens/signer.ts': 'test/tokens/encoded-length.test.ts and access-tokens.test.ts',
+  'plugin/tokens/thrown.ts': 'test/tokens/key-set-loader.test.ts: what an error of each function shows',
   'plugin/tokens/unknown-kid.ts': 'test/tokens/key-source.test.ts and test/tokens/access-tokens.test.ts',
   'plugin/tokens/unverified-token.ts': 'test/http/one-pass.test.ts counts how often it decodes',
   'plugin/tokens/verified-tokens.ts': 'test/tokens/access-tokens.test.ts: a known token, and a cacheSize of 0',

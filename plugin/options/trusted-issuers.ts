@@ -1,6 +1,28 @@
 import { Type } from '@sinclair/typebox'
 import type { JsonWebKey } from './json-web-key.ts'
-import { fn, object, oneOrMoreTexts, text, tokenType, whole } from './shape.ts'
+import { flag, fn, object, oneOrMoreTexts, text, tokenType, whole } from './shape.ts'
+
+/**
+ * A `fetch` of the application's own, such as that of `undici`. The limits of 512 KiB and 3 s do not depend on it. If
+ * it follows a redirect, its response is refused.
+ */
+export type IssuerFetch = (
+  url: string,
+  init: {
+    readonly redirect: 'manual'
+    readonly signal: AbortSignal
+    readonly headers: Record<string, string>
+  }
+) => Promise<{
+  readonly status: number
+  readonly redirected?: boolean | undefined
+  readonly body: AsyncIterable<unknown> | null
+}>
+
+/** A JWK Set, RFC 7517 §5. */
+export interface JwkSet {
+  readonly keys: readonly JsonWebKey[]
+}
 
 /**
  * An external identity provider whose access tokens are accepted, on routes whose `config.auth` names it in `issuers`.
@@ -8,15 +30,47 @@ import { fn, object, oneOrMoreTexts, text, tokenType, whole } from './shape.ts'
 export interface TrustedIssuerOption {
   /**
    * The exact `iss` claim of its tokens. Must be an https URL unless `jwksUri` or `jwks` is given, because its keys are
-   * discovered then (OpenID Connect Discovery 1.0 §4). Required.
+   * discovered then (OpenID Connect Discovery 1.0 §4, or else RFC 8414 §3). Required.
    */
   readonly issuer: string
-  /** Accepted `aud` values: the identifier that the provider uses for this API, never a client id. Required. */
+  /**
+   * Accepted `aud` values: the identifier that the provider uses for this API, never a client id, unless
+   * `audienceClaim` says that client ids are compared. Required.
+   */
   readonly audience: string | readonly string[]
+  /**
+   * The claim that is compared with `audience`, if the provider's access tokens have no `aud`: `client_id` (Amazon
+   * Cognito), `azp` (Clerk). An `aud` that is present nevertheless must name one of `audience` too (RFC 7519 §4.1.3).
+   * Default `aud`.
+   */
+  readonly audienceClaim?: string | undefined
   /** The https URL of its keys (RFC 7517 §5). Must not be combined with `jwks`. Default: discovered. */
   readonly jwksUri?: string | undefined
-  /** Its public keys themselves (RFC 7517 §5), instead of a URL. Default: none. */
-  readonly jwks?: { readonly keys: readonly JsonWebKey[] } | undefined
+  /**
+   * Its public keys themselves (RFC 7517 §5), or an async function that returns them, for key sets in other forms. The
+   * function is called instead of a fetch, by the same rules: a set is used for 5 minutes, an unknown `kid` reloads it,
+   * and it has 3 s. Default: none.
+   * ```ts
+   * const certificates = 'https://www.googleapis.com/robot/v1/metadata/x509/securetoken@system.gserviceaccount.com'
+   * const jwks = async () => {
+   *   const pems = (await (await fetch(certificates)).json()) as Record<string, string>
+   *   const key = (pem: string) => new X509Certificate(pem).publicKey.export({ format: 'jwk' })
+   *   return { keys: Object.entries(pems).map(([kid, pem]) => ({ ...key(pem), kid })) }
+   * }
+   * ```
+   */
+  readonly jwks?: JwkSet | (() => Promise<JwkSet>) | undefined
+  /**
+   * Fetches its discovery document and its keys: through a proxy, with a private CA, with a client certificate (mTLS).
+   * Must not be combined with `jwks`. Default: the global `fetch`.
+   */
+  readonly fetch?: IssuerFetch | undefined
+  /**
+   * Allows plain http for `issuer`, `jwksUri` and what discovery returns: a service name inside a cluster. Anyone on
+   * the network between can then replace the keys, so the start logs a warning. Default `false`: https, or http on
+   * loopback.
+   */
+  readonly allowInsecureRequests?: boolean | undefined
   /**
    * The asymmetric JWS algorithms that it signs with, such as `['RS256']`; no other is accepted. `Ed25519` (RFC 9864)
    * and `EdDSA` are one algorithm. Required.
@@ -47,6 +101,8 @@ export interface TrustedIssuersOptions {
 }
 
 export const trustedIssuerDefaults = Object.freeze({
+  audienceClaim: 'aud',
+  allowInsecureRequests: false,
   type: 'at+jwt' as string | readonly string[] | false,
   maxLifetimeSeconds: 86_400
 })
@@ -55,8 +111,15 @@ const trustedIssuer = Type.Object(
   {
     issuer: text,
     audience: oneOrMoreTexts,
+    audienceClaim: Type.Optional(text),
     jwksUri: Type.Optional(text),
-    jwks: Type.Optional(Type.Object({ keys: Type.Array(Type.Any()) }, { must: 'be a JWK Set' })),
+    jwks: Type.Optional(
+      Type.Union([fn, Type.Object({ keys: Type.Array(Type.Any()) })], {
+        must: 'be a JWK Set or a function that returns one'
+      })
+    ),
+    fetch: Type.Optional(fn),
+    allowInsecureRequests: Type.Optional(flag),
     algorithms: Type.Array(text, { minItems: 1, must: 'be a non-empty list' }),
     type: Type.Optional(tokenType),
     maxLifetimeSeconds: Type.Optional(whole(1)),
@@ -76,9 +139,21 @@ export function resolveTrustedIssuers({ trustedIssuers = [] }: TrustedIssuersOpt
 
 function resolveTrustedIssuer(given: TrustedIssuerOption) {
   // Each member is read, not copied with the others: it may be on the prototype.
-  const { issuer, audience, algorithms, jwks, jwksUri, map = noRights } = given
-  const { type = trustedIssuerDefaults.type, maxLifetimeSeconds = trustedIssuerDefaults.maxLifetimeSeconds } = given
-  return Object.freeze({ issuer, audience, algorithms, jwks, jwksUri, type, maxLifetimeSeconds, map })
+  const { issuer, audience, algorithms, jwks, jwksUri, fetch, map = noRights } = given
+  const { audienceClaim, allowInsecureRequests, type, maxLifetimeSeconds } = trustedIssuerDefaults
+  return Object.freeze({
+    issuer,
+    audience,
+    audienceClaim: given.audienceClaim ?? audienceClaim,
+    algorithms,
+    jwks,
+    jwksUri,
+    fetch,
+    allowInsecureRequests: given.allowInsecureRequests ?? allowInsecureRequests,
+    type: given.type ?? type,
+    maxLifetimeSeconds: given.maxLifetimeSeconds ?? maxLifetimeSeconds,
+    map
+  })
 }
 
 const noRights: NonNullable<TrustedIssuerOption['map']> = () => ({})

@@ -34,6 +34,8 @@ export interface ClaimsPolicy {
   readonly issuers: readonly string[]
   /** The accepted audiences: `aud` must include one of them. */
   readonly audience: readonly string[]
+  /** The claim that is used instead of `aud`, which can then be absent. Default `aud`. */
+  readonly audienceClaim?: string
   /** How far `iat` and `nbf` may lie in the future. */
   readonly clockToleranceSeconds: number
   /** The largest difference allowed between `exp` and `iat`. */
@@ -58,12 +60,12 @@ export function checkClaims(
   claims: Readonly<Record<string, unknown>>,
   { policy, now, allowExpired }: { policy: ClaimsPolicy; now: number; allowExpired: boolean }
 ): asserts claims is TokenClaims {
-  const { iss, aud, sub, exp, iat, nbf, jti, sid } = claims
+  const { iss, sub, exp, iat, nbf, jti, sid } = claims
   const isTime = policy.fractions ? isNumericDate : isWholeSeconds
   const kind = policy.fractions ? 'seconds since the epoch' : 'whole seconds since the epoch'
   const latestStart = now + policy.clockToleranceSeconds * 1000
   if (!policy.issuers.includes(iss as string)) throw refusal('AUTH_INVALID_TOKEN', 'iss is not the expected issuer')
-  if (!isAccepted(aud, policy.audience)) throw refusal('AUTH_INVALID_TOKEN', 'aud must name an accepted audience')
+  checkAudience(claims, policy)
   if (typeof sub !== 'string' || sub === '') throw refusal('AUTH_INVALID_TOKEN', 'sub must be a non-empty string')
   if (!isTime(exp) || !isTime(iat)) throw refusal('AUTH_INVALID_TOKEN', `exp and iat must be ${kind}`)
   if (hasPassed(exp, now) && !allowExpired) throw refusal('AUTH_EXPIRED_TOKEN', 'exp is not in the future')
@@ -77,6 +79,16 @@ export function checkClaims(
   if (!isOptionalString(jti) || !isOptionalString(sid)) {
     throw refusal('AUTH_INVALID_TOKEN', 'jti and sid must be strings')
   }
+}
+
+/** RFC 7519 §4.1.3: an `aud` that is present must name this API, even if another claim is used. */
+function checkAudience(
+  claims: Readonly<Record<string, unknown>>,
+  { audience, audienceClaim = 'aud' }: Pick<ClaimsPolicy, 'audience' | 'audienceClaim'>
+): void {
+  const used = audienceClaim !== 'aud' && claims.aud !== undefined ? [audienceClaim, 'aud'] : [audienceClaim]
+  const wrong = used.find((name) => !isAccepted(claims[name], audience))
+  if (wrong !== undefined) throw refusal('AUTH_INVALID_TOKEN', `${wrong} must name an accepted audience`)
 }
 
 function isAccepted(aud: unknown, audience: readonly string[]): boolean {

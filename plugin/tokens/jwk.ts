@@ -25,8 +25,9 @@ export interface JwkUse {
  * @throws TypeError that names the option
  */
 export function checkJwk(jwk: Jwk, { name, alg, state, material }: JwkUse): void {
-  if (jwk.alg !== undefined && !isSameAlgorithm(alg, jwk.alg))
-    {throw optionError(name, `has an "alg" that is not ${alg}`)}
+  if (jwk.alg !== undefined && !isSameAlgorithm(alg, jwk.alg)) {
+    throw optionError(name, `has an "alg" that is not ${alg}`)
+  }
   if (jwk.use !== undefined && jwk.use !== 'sig') throw optionError(name, 'has a "use" that is not "sig"')
   if (jwk.oth !== undefined) throw optionError(name, 'is an RSA key with more than two primes')
   // Node decodes base64url leniently, and ignores the public part of an Ed25519 key that has a private one.

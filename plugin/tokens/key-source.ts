@@ -4,6 +4,7 @@ import { optionError } from '../options/option-error.ts'
 import { withTimeout } from '../timeout.ts'
 import { isSameKey } from './key.ts'
 import { createKeyring, type Keyring } from './keyring.ts'
+import { kindOfThrown } from './thrown.ts'
 
 /** The least time between two reloads that unknown `kid`s cause. */
 const cooldownMs = 30_000
@@ -153,9 +154,6 @@ const ownPrefix = /^Cannot register fastify-authenticate: /
 
 /** Our messages show no key material. The application's error may quote what it has read, so only its kind is shown. */
 function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'the function threw a value that is not an Error'
-  if (error instanceof TypeError && ownPrefix.test(error.message)) return error.message.replace(ownPrefix, '')
-  const { code } = error as NodeJS.ErrnoException
-  const isCode = typeof code === 'string' && /^[A-Z][A-Z\d_]{1,40}$/.test(code)
-  return `the function threw ${error.constructor.name}${isCode ? ` (${code})` : ''}`
+  const isOurs = error instanceof TypeError && ownPrefix.test(error.message)
+  return isOurs ? error.message.replace(ownPrefix, '') : `the function threw ${kindOfThrown(error)}`
 }

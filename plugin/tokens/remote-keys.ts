@@ -1,7 +1,7 @@
-import type { createRemoteJWKSet } from 'jose'
 import { refusal, type AuthError } from '../errors.ts'
-import { fetchBounded } from './bounded-fetch.ts'
-import { discoverJwksUri } from './discovery.ts'
+import { untilAborted } from '../timeout.ts'
+import { problemOf } from './discovery.ts'
+import type { LoadKeySet } from './key-set-loader.ts'
 import type { KeySet, PublishedKey } from './published-key.ts'
 
 /** The least time between two fetches that unknown `kid`s cause. */
@@ -24,32 +24,27 @@ export interface RemoteTiming {
 }
 
 /**
- * The keys that an issuer publishes (RFC 7517 §5). Fetches with `jose`, which follows no redirect and accepts only a
- * JWK Set, and adds: discovery, one deadline for both fetches, a bound on the size, a cooldown after failures, and use
- * of the cached set while a newer one is fetched or cannot be.
+ * The keys that an issuer publishes, or that the application's function returns (RFC 7517 §5), with one deadline for
+ * discovery and fetch, a cooldown after failures, and use of the cached set while a newer one is loaded or cannot be.
  */
 export class RemoteKeys implements KeySet {
   readonly #issuer: string
-  readonly #jwksUri: string | undefined
+  readonly #load: LoadKeySet
   readonly #monotonic: () => number
   readonly #timeoutMs: number
-  #remote: ReturnType<typeof createRemoteJWKSet> | undefined
-  /** The deadline of the fetch that is running, or of the last one. */
-  #deadline: AbortSignal | undefined
   #keys: readonly PublishedKey[] = []
   #fetchedAt = -Infinity
   #failedAt = -Infinity
   #running: Promise<void> | undefined
 
-  /** @param options.jwksUri where the set is published; if absent, it is discovered */
   constructor({
     issuer,
-    jwksUri,
+    load,
     monotonic = () => performance.now(),
     timeoutMs = 3000
-  }: RemoteTiming & { readonly issuer: string; readonly jwksUri: string | undefined }) {
+  }: RemoteTiming & { readonly issuer: string; readonly load: LoadKeySet }) {
     this.#issuer = issuer
-    this.#jwksUri = jwksUri
+    this.#load = load
     this.#monotonic = monotonic
     this.#timeoutMs = timeoutMs
   }
@@ -88,36 +83,16 @@ export class RemoteKeys implements KeySet {
 
   async #fetch(): Promise<void> {
     const deadline = AbortSignal.timeout(this.#timeoutMs)
-    this.#deadline = deadline
     try {
-      this.#remote ??= await this.#createRemote(this.#jwksUri ?? (await discoverJwksUri(this.#issuer, deadline)))
-      await this.#remote.reload()
-      this.#keys = this.#remote.jwks()?.keys as PublishedKey[]
+      this.#keys = await untilAborted(deadline, this.#load(deadline))
       this.#fetchedAt = this.#monotonic()
     } catch (error) {
-      // The location of discovered keys may have changed: the next attempt discovers it again.
-      if (this.#jwksUri === undefined) this.#remote = undefined
       this.#failedAt = this.#monotonic()
-      throw this.#unavailable(reasonOf(error), { cause: error })
+      throw this.#unavailable(problemOf(error as Error), { cause: error })
     }
-  }
-
-  async #createRemote(jwksUri: string): Promise<ReturnType<typeof createRemoteJWKSet>> {
-    // Not earlier: most applications have no other issuer, and need not wait for the import when they start.
-    const { createRemoteJWKSet, customFetch } = await import('jose')
-    return createRemoteJWKSet(new URL(jwksUri), {
-      timeoutDuration: this.#timeoutMs,
-      [customFetch]: (url: string, init: RequestInit) => fetchBounded(url, { ...init, signal: this.#deadline! })
-    })
   }
 
   #unavailable(reason: string, options?: ErrorOptions): AuthError {
     return refusal('AUTH_KEYS_UNAVAILABLE', `cannot fetch the keys of ${this.#issuer}: ${reason}`, options)
   }
-}
-
-/** `fetch` fails with "fetch failed" whatever happened; the reason is in `cause`. */
-function reasonOf(error: unknown): string {
-  const { name, message, cause } = error as Error & { cause?: NodeJS.ErrnoException }
-  return /Timeout/.test(name) ? 'the request timed out' : cause?.code ? `${message} (${cause.code})` : message
 }

@@ -1,6 +1,7 @@
 import { refusal } from '../errors.ts'
 import type { TrustedIssuerSettings } from '../options/trusted-issuers.ts'
 import { isRoles, scopesOf } from './claims.ts'
+import { kindOfThrown } from './thrown.ts'
 
 /** What an external issuer's token grants here. */
 export interface Rights {
@@ -21,11 +22,7 @@ export function mapRights(
     const mapped = map(claims) as ReturnType<typeof map> | null | undefined
     return copyRights({ scope: mapped?.scope, roles: mapped?.roles })
   } catch (error) {
-    throw refusal(
-      'AUTH_INVALID_TOKEN',
-      `"map" threw ${error instanceof Error ? error.constructor.name : 'a value that is not an Error'}`,
-      { cause: error }
-    )
+    throw refusal('AUTH_INVALID_TOKEN', `"map" threw ${kindOfThrown(error)}`, { cause: error })
   }
 }
 

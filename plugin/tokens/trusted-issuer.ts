@@ -1,11 +1,13 @@
 import { refusal } from '../errors.ts'
 import { optionError } from '../options/option-error.ts'
 import { isSafeUrl } from '../options/safe-url.ts'
+import { show } from '../options/shape.ts'
 import type { TrustedIssuerSettings } from '../options/trusted-issuers.ts'
 import { canonicalName, isAlgorithm, type Algorithm } from './algorithms.ts'
-import { checkClaims, withAudience, type TokenClaims } from './claims.ts'
+import { checkClaims, reservedClaims, withAudience, type TokenClaims } from './claims.ts'
 import { isDiscoverable } from './discovery.ts'
 import { checkHeader, mediaTypes, readKeyHint, type KeyHint } from './header.ts'
+import { createLoadKeySet } from './key-set-loader.ts'
 import {
   createVerifiers,
   isPrivate,
@@ -53,16 +55,24 @@ export interface TrustedIssuersParts {
   readonly issuers: readonly string[]
   readonly trustedIssuers: readonly TrustedIssuerSettings[]
   readonly clockToleranceSeconds: number
+  readonly log: { warn(message: string): void }
   /** Only for tests. */
   readonly timing?: RemoteTiming
 }
 
 /** @throws TypeError that names the option */
 export function createTrustedIssuers(parts: TrustedIssuersParts): TrustedIssuer[] {
-  const { issuers, trustedIssuers, clockToleranceSeconds, timing = {} } = parts
+  const { issuers, trustedIssuers, clockToleranceSeconds, log, timing = {} } = parts
   const names = [...issuers, ...trustedIssuers.map((option) => option.issuer)]
   const repeated = trustedIssuers.findIndex((option, index) => names.indexOf(option.issuer) !== index + issuers.length)
   if (repeated >= 0) throw optionError(`trustedIssuers.${repeated}.issuer`, 'must be unique and differ from "issuer"')
+  const insecure = trustedIssuers.filter((option) => option.allowInsecureRequests).map((option) => option.issuer)
+  if (insecure.length > 0) {
+    log.warn(
+      `The keys of ${insecure.join(', ')} may be fetched over plain http ("allowInsecureRequests"): ` +
+        'anyone on the network between can replace them'
+    )
+  }
   return trustedIssuers.map((option, index) =>
     createTrustedIssuer(option, { name: `trustedIssuers.${index}`, clockToleranceSeconds, timing })
   )
@@ -73,16 +83,24 @@ function createTrustedIssuer(
   option: TrustedIssuerSettings,
   { name, clockToleranceSeconds, timing }: { name: string; clockToleranceSeconds: number; timing: RemoteTiming }
 ): TrustedIssuer {
-  const { issuer, maxLifetimeSeconds } = option
+  const { issuer, audienceClaim, jwks, maxLifetimeSeconds } = option
   const algorithms = option.algorithms.map((alg, index) => checkAlgorithm(alg, `${name}.algorithms.${index}`))
   const types = mediaTypes(option.type)
   const audience = [option.audience].flat()
-  const policy = { issuers: [issuer], audience, clockToleranceSeconds, maxLifetimeSeconds, fractions: true }
+  const policy = {
+    issuers: [issuer],
+    audience,
+    audienceClaim,
+    clockToleranceSeconds,
+    maxLifetimeSeconds,
+    fractions: true
+  }
+  checkAudienceClaim(audienceClaim, name)
   checkLocation(option, name)
   const keys =
-    option.jwks === undefined
-      ? new RemoteKeys({ issuer, jwksUri: option.jwksUri, ...timing })
-      : fixedKeys(option.jwks.keys, { algorithms, name: `${name}.jwks.keys` })
+    typeof jwks === 'object'
+      ? fixedKeys(jwks.keys, { algorithms, name: `${name}.jwks.keys` })
+      : new RemoteKeys({ issuer, load: createLoadKeySet(option), ...timing })
   const verifierOf = createVerifiers()
 
   async function candidates(hint: KeyHint): Promise<readonly Signer[]> {
@@ -132,18 +150,29 @@ function checkAlgorithm(alg: string, name: string): Algorithm {
   return canonicalName(alg)
 }
 
-function checkLocation({ issuer, jwks, jwksUri }: TrustedIssuerSettings, name: string): void {
-  if (jwks !== undefined && jwksUri !== undefined) {
-    throw optionError(`${name}.jwksUri`, 'must not be set together with "jwks"')
+/** Tokens of any audience have these. */
+function checkAudienceClaim(claim: string, name: string): void {
+  const isRegistered = claim !== 'aud' && (reservedClaims as readonly string[]).includes(claim)
+  if (isRegistered) throw optionError(`${name}.audienceClaim`, `must hold an audience: received ${show(claim)}`)
+}
+
+function checkLocation(option: TrustedIssuerSettings, name: string): void {
+  const { issuer, jwks, jwksUri, fetch, allowInsecureRequests } = option
+  const useless = Object.entries({ jwksUri, fetch, allowInsecureRequests: allowInsecureRequests || undefined })
+  for (const [member, value] of jwks === undefined ? [] : useless) {
+    if (value !== undefined) throw optionError(`${name}.${member}`, 'must not be set together with "jwks"')
   }
-  if (jwksUri !== undefined && !isSafeUrl(jwksUri)) {
-    throw optionError(`${name}.jwksUri`, 'must be an https URL without credentials')
+  if (jwksUri !== undefined && !isSafeUrl(jwksUri, allowInsecureRequests)) {
+    throw optionError(
+      `${name}.jwksUri`,
+      'must be an https URL without credentials, or an http URL with "allowInsecureRequests"'
+    )
   }
-  if (jwks === undefined && jwksUri === undefined && !isDiscoverable(issuer)) {
+  if (jwks === undefined && jwksUri === undefined && !isDiscoverable(issuer, allowInsecureRequests)) {
     throw optionError(
       `${name}.issuer`,
       'must be an https URL without query or fragment, so that its keys can be discovered, ' +
-        'unless "jwks" or "jwksUri" is given'
+        'unless "jwks" or "jwksUri" is given, or an http URL with "allowInsecureRequests"'
     )
   }
 }

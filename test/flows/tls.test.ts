@@ -66,7 +66,11 @@ t.test(
       t.strictSame(await call(tokenOf(url, key)), expected, name)
       const reported = await details()
       if (detail === null) {
-        t.strictSame([reported, fetches], [[], { discovery: 1, jwks: 1, elsewhere: 0 }], `${name}: discovery and fetch`)
+        t.strictSame(
+          [reported, fetches],
+          [[], { discovery: 1, metadata: 0, jwks: 1, elsewhere: 0 }],
+          `${name}: discovery and fetch`
+        )
       } else t.match([reported, fetches], [[detail], { discovery: 0, jwks: 0 }], `${name}: no request was sent`)
     }
   }

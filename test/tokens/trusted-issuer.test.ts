@@ -5,7 +5,7 @@ import authenticate from '../../plugin/index.ts'
 import { challenges, createApp, issuer, secret, summaryOf } from '../fixtures/app.ts'
 import { audience, createVerifier, makeKey, startIssuer, tokenOf } from '../fixtures/issuer.ts'
 import { forge, goodClaims, now } from '../fixtures/tokens.ts'
-import { createTrusting, invalid, trusting, type TrustedIssuer } from '../fixtures/trusting-app.ts'
+import { accepted, createTrusting, invalid, trusting, type TrustedIssuer } from '../fixtures/trusting-app.ts'
 
 const rsa = makeKey('RS256', 'rsa')
 const other = makeKey('RS256', 'rsa')
@@ -319,6 +319,7 @@ t.test('createTrustedIssuers() rejects a wrong option at start and names it', as
   const url = 'https://idp.example.com'
   const good = { issuer: url, audience, algorithms: ['RS256'] }
   const set = { keys: [rsa.jwk] }
+  const nonEmpty = 'must be a non-empty string: received'
   const asymmetric = 'must be an asymmetric signature algorithm, such as RS256'
   const rows: [string, unknown, string, string][] = [
     ['no list', good, 'trustedIssuers', 'must be a list: received an object'],
@@ -374,7 +375,7 @@ t.test('createTrustedIssuers() rejects a wrong option at start and names it', as
       jwksUri,
       [{ ...good, jwksUri }],
       'trustedIssuers.0.jwksUri',
-      'must be an https URL without credentials'
+      'must be an https URL without credentials, or an http URL with "allowInsecureRequests"'
     ]),
     ...['http://idp.example.com', 'idp', 'https://idp.example.com?tenant=1', 'https://idp.example.com#x'].map(
       (name): [string, unknown, string, string] => [
@@ -382,7 +383,7 @@ t.test('createTrustedIssuers() rejects a wrong option at start and names it', as
         [{ ...good, issuer: name }],
         'trustedIssuers.0.issuer',
         'must be an https URL without query or fragment, so that its keys can be discovered, ' +
-          'unless "jwks" or "jwksUri" is given'
+          'unless "jwks" or "jwksUri" is given, or an http URL with "allowInsecureRequests"'
       ]
     ),
     ['the own issuer', [{ ...good, issuer }], 'trustedIssuers.0.issuer', 'must be unique and differ from "issuer"'],
@@ -396,7 +397,7 @@ t.test('createTrustedIssuers() rejects a wrong option at start and names it', as
       'jwks that is not a set',
       [{ ...good, jwks: [rsa.jwk] }],
       'trustedIssuers.0.jwks',
-      'must be a JWK Set: received a list'
+      'must be a JWK Set or a function that returns one: received a list'
     ],
     [
       'jwks with a private key',
@@ -440,6 +441,33 @@ t.test('createTrustedIssuers() rejects a wrong option at start and names it', as
       'trustedIssuers.0.maxLifetimeSeconds',
       'must be a whole number >= 1: received 0'
     ],
+    ['an empty audienceClaim', [{ ...good, audienceClaim: '' }], 'trustedIssuers.0.audienceClaim', `${nonEmpty} ""`],
+    ...['iss', 'sub', 'exp', 'scope'].map((claim): [string, unknown, string, string] => [
+      `the audience in ${claim}, which every token has`,
+      [{ ...good, audienceClaim: claim }],
+      'trustedIssuers.0.audienceClaim',
+      `must hold an audience: received "${claim}"`
+    ]),
+    [
+      'fetch as an object',
+      [{ ...good, fetch: {} }],
+      'trustedIssuers.0.fetch',
+      'must be a function: received an object'
+    ],
+    [
+      'allowInsecureRequests as a text',
+      [{ ...good, allowInsecureRequests: 'true' }],
+      'trustedIssuers.0.allowInsecureRequests',
+      'must be true or false: received "true"'
+    ],
+    ...Object.entries({ fetch, allowInsecureRequests: true }).map(
+      ([member, value]): [string, unknown, string, string] => [
+        `${member} although nothing is fetched`,
+        [{ ...good, jwks: set, [member]: value }],
+        `trustedIssuers.0.${member}`,
+        'must not be set together with "jwks"'
+      ]
+    ),
     ['map as an object', [{ ...good, map: {} }], 'trustedIssuers.0.map', 'must be a function: received an object']
   ]
   for (const [what, trustedIssuers, name, problem] of rows) {
@@ -459,6 +487,14 @@ t.test('createTrustedIssuers() rejects a wrong option at start and names it', as
       [{ ...good, issuer: 'accounts', jwksUri: `${url}/jwks` }]
     ],
     [
+      'plain http in a cluster',
+      [
+        { ...good, issuer: 'http://keycloak:8080/realms/main', allowInsecureRequests: true },
+        { ...good, issuer: 'accounts', jwksUri: 'http://keycloak:8080/certs', allowInsecureRequests: true }
+      ]
+    ],
+    ['a function for its keys', [{ ...good, issuer: 'accounts', jwks: async () => set }]],
+    [
       'loopback',
       [
         { ...good, issuer: 'http://127.0.0.1:9/' },
@@ -468,5 +504,51 @@ t.test('createTrustedIssuers() rejects a wrong option at start and names it', as
     ]
   ] as const) {
     await t.resolves(createApp({ plugin: { trustedIssuers: trustedIssuers as never } }), what)
+  }
+})
+
+t.test('the start warns once of issuers that may be reached over plain http, and only of them', async (t) => {
+  const good = { audience, algorithms: ['RS256'] }
+  const trustedIssuers = [
+    { ...good, issuer: 'http://keycloak:8080/realms/one', allowInsecureRequests: true },
+    { ...good, issuer: 'https://idp.example.com', allowInsecureRequests: false },
+    { ...good, issuer: 'http://keycloak:8080/realms/two', allowInsecureRequests: true }
+  ]
+  const { warnings } = await createApp({ plugin: { trustedIssuers } })
+  t.strictSame(warnings(), [
+    'The keys of http://keycloak:8080/realms/one, http://keycloak:8080/realms/two may be fetched over plain http ' +
+      '("allowInsecureRequests"): anyone on the network between can replace them'
+  ])
+})
+
+t.test('audienceClaim names the claim that holds the audience, and an aud that is present must fit too', async (t) => {
+  const url = 'https://idp.example.com'
+  const option = (audienceClaim: string): TrustedIssuer => ({
+    issuer: url,
+    audience: ['client', audience],
+    audienceClaim,
+    jwks: { keys: [ec.jwk] },
+    algorithms: ['ES256']
+  })
+  const rows: [string, string, Record<string, unknown>, string | null][] = [
+    ['Cognito', 'client_id', { aud: undefined, client_id: 'client' }, null],
+    ['Clerk', 'azp', { aud: undefined, azp: 'client' }, null],
+    ['a list', 'azp', { aud: undefined, azp: ['x', 'client'] }, null],
+    ['with an aud that fits', 'client_id', { aud: [audience, 'x'], client_id: 'client' }, null],
+    ["another API's token for our client", 'client_id', { aud: 'https://else', client_id: 'client' }, 'aud'],
+    ["another API's token, its aud null", 'client_id', { aud: null, client_id: 'client' }, 'aud'],
+    ["another client's token", 'client_id', { aud: undefined, client_id: 'other' }, 'client_id'],
+    ["another client's token for this API", 'client_id', { aud: audience, client_id: 'other' }, 'client_id'],
+    ['an ID token, which has no client_id', 'client_id', { aud: 'client' }, 'client_id'],
+    ['the client in another claim', 'azp', { aud: undefined, client_id: 'client' }, 'azp'],
+    ['an object', 'azp', { aud: undefined, azp: { client: true } }, 'azp'],
+    ['only aud', 'aud', { aud: audience, azp: 'other' }, null],
+    ['only azp', 'aud', { aud: undefined, azp: 'client' }, 'aud']
+  ]
+  for (const [what, audienceClaim, claims, wrong] of rows) {
+    const { call, events } = await createTrusting(t, option(audienceClaim))
+    t.strictSame(summaryOf(await call(tokenOf(url, ec, { claims }))), wrong === null ? accepted : invalid, what)
+    const refused = { type: 'token-refused', detail: `${wrong} must name an accepted audience` }
+    t.match(events(), wrong === null ? [] : [refused], what)
   }
 })
