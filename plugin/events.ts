@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel'
 import type { RefusalCode } from './errors.ts'
 
 /**
@@ -69,7 +70,13 @@ export type AuthEvent =
  */
 export type RevocationReason = 'max-sessions' | null
 
-/** Passes an event to the application. It never throws, so that nothing in `onEvent` can fail a request. */
+// Kept here, because Node drops a channel that nobody refers to.
+const events = channel('fastify-authenticate:event')
+
+/**
+ * Passes an event to the application, and publishes it to the channel `fastify-authenticate:event`
+ * (`node:diagnostics_channel`). It never throws, so that neither `onEvent` nor a subscriber can fail a request.
+ */
 export type Emit = (event: AuthEvent) => void
 
 export function createEmit(onEvent: (event: AuthEvent) => unknown, onFailure: (error: unknown) => void): Emit {
@@ -80,5 +87,6 @@ export function createEmit(onEvent: (event: AuthEvent) => unknown, onFailure: (e
     } catch (error) {
       onFailure(error)
     }
+    events.publish(event)
   }
 }

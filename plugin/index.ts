@@ -29,6 +29,7 @@ import { addReplyHook, addResponseHook } from './http/response-state.ts'
 import { createSessionCookies } from './http/session-cookies.ts'
 import { createSignIn } from './http/sign-in.ts'
 import { createSignOut } from './http/sign-out.ts'
+import { traceAuthenticate } from './http/tracing.ts'
 import { resolveOptions, type Options } from './options/options.ts'
 import { createAccessTokenApi } from './sessions/access-token-api.ts'
 import { createSessionApi } from './sessions/session-api.ts'
@@ -95,15 +96,17 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
   const sessionCookies = cookies && createSessionCookies({ cookies, accessTokens, refreshTokens })
   const renews = settings.cookies?.renew ?? false
   const renew = renews && sessionCookies ? createRenew({ refresh, revocations, sessionCookies, crossSite }) : null
-  const authenticate = createAuthenticate({
-    accessCookie: settings.cookies?.access ?? null,
-    accessTokens,
-    revocations,
-    crossSite,
-    byCookie: createCookieAuthentication({ accessTokens, revocations, sessionCookies, crossSite, renew }),
-    challenge,
-    emit
-  })
+  const authenticate = traceAuthenticate(
+    createAuthenticate({
+      accessCookie: settings.cookies?.access ?? null,
+      accessTokens,
+      revocations,
+      crossSite,
+      byCookie: createCookieAuthentication({ accessTokens, revocations, sessionCookies, crossSite, renew }),
+      challenge,
+      emit
+    })
+  )
   const requirementsOfRoute = createRequirementsOfRoute(settings.protect)
   const securitySchemes = createSecuritySchemes(settings.cookies)
 
@@ -188,6 +191,7 @@ export type { AuthEvent } from './events.ts'
 export type { Auth } from './http/auth.ts'
 export type { SignIn } from './http/sign-in.ts'
 export type { BearerResponse, CookieResponse } from './http/token-response.ts'
+export type { AuthenticateTrace } from './http/tracing.ts'
 export type { JsonWebKey } from './options/json-web-key.ts'
 export type { KeyOption } from './options/keys.ts'
 export type { SessionInfo } from './options/refresh-token.ts'

@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import t from 'tap'
 import { createApp, secret } from './fixtures/app.ts'
 import { setImmediate } from 'node:timers/promises'
@@ -21,6 +22,39 @@ t.test('createEmit() never fails a request, even if onEvent throws or rejects', 
     await setImmediate()
     t.strictSame([...new Set(server.warnings())], ['onEvent failed'])
   }
+})
+
+t.test('createEmit() publishes every event to the channel fastify-authenticate:event too', async (t) => {
+  const published: unknown[] = []
+  const subscriber = (event: unknown) => {
+    published.push(event)
+  }
+  subscribe('fastify-authenticate:event', subscriber)
+  t.teardown(() => unsubscribe('fastify-authenticate:event', subscriber))
+  const server = await createApp()
+  await server.app.inject('/me')
+  await server.app.inject({ method: 'POST', url: '/login', payload: { sub: 'alice', transport: 'bearer' } })
+  const events = server.events()
+  t.strictSame(
+    events.map(({ type }) => type),
+    ['token-refused', 'session-started']
+  )
+  t.ok(events.every((event, index) => event === published[index]))
+
+  const silent = await createApp({ plugin: { onEvent: undefined } })
+  published.length = 0
+  await silent.app.inject('/me')
+  t.match(published, [{ type: 'token-refused', code: 'AUTH_NO_CREDENTIALS' }], 'without onEvent')
+
+  const failing = await createApp({
+    plugin: {
+      onEvent: () => {
+        throw new Error('thrown')
+      }
+    }
+  })
+  await failing.app.inject('/me')
+  t.equal(published.length, 2, 'although onEvent throws')
 })
 
 t.test('no event, log line or response contains a token or a secret', async (t) => {
