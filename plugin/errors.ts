@@ -1,8 +1,9 @@
 interface Refusal {
   readonly status: 400 | 401 | 403 | 500 | 503
   readonly message: string
-  /** The `error` of the challenge (RFC 6750 §3.1). `null` is a challenge without it; absent means no challenge. */
-  readonly challenge?: 'invalid_request' | 'invalid_token' | 'insufficient_scope' | null
+  /** The `error` of the challenge (RFC 6750 §3.1, RFC 9470 §3). `null`: without it; absent: no challenge. */
+  readonly challenge?:
+    'invalid_request' | 'invalid_token' | 'insufficient_scope' | 'insufficient_user_authentication' | null
 }
 
 /**
@@ -15,6 +16,11 @@ export const refusals = {
   AUTH_INVALID_TOKEN: { status: 401, challenge: 'invalid_token', message: 'The access token is invalid' },
   AUTH_EXPIRED_TOKEN: { status: 401, challenge: 'invalid_token', message: 'The access token has expired' },
   AUTH_REVOKED_TOKEN: { status: 401, challenge: 'invalid_token', message: 'The access token has been revoked' },
+  AUTH_STALE_AUTHENTICATION: {
+    status: 401,
+    challenge: 'insufficient_user_authentication',
+    message: 'A more recent or a stronger authentication is required'
+  },
   AUTH_INSUFFICIENT_SCOPE: {
     status: 403,
     challenge: 'insufficient_scope',

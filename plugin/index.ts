@@ -42,6 +42,7 @@ import { compileClaims } from './tokens/claims-schema.ts'
 import { createKeySource, type KeySource } from './tokens/key-source.ts'
 import type { Keyring } from './tokens/keyring.ts'
 import { createRefreshTokens } from './tokens/refresh-token.ts'
+import { createRequirementCheck } from './tokens/requirement-check.ts'
 import { noRequirements } from './tokens/requirements.ts'
 import { readSecrets } from './tokens/secret.ts'
 import { createTrustedIssuers } from './tokens/trusted-issuer.ts'
@@ -96,6 +97,7 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
   const sessionCookies = cookies && createSessionCookies({ cookies, accessTokens, refreshTokens })
   const renews = settings.cookies?.renew ?? false
   const renew = renews && sessionCookies ? createRenew({ refresh, revocations, sessionCookies, crossSite }) : null
+  const requirementCheck = createRequirementCheck({ clock: settings.clock, nodeClock, clockToleranceSeconds })
   const authenticate = traceAuthenticate(
     createAuthenticate({
       accessCookie: settings.cookies?.access ?? null,
@@ -103,6 +105,7 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
       revocations,
       crossSite,
       byCookie: createCookieAuthentication({ accessTokens, revocations, sessionCookies, crossSite, renew }),
+      requirementCheck,
       challenge,
       emit
     })
@@ -126,7 +129,7 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
     await authenticate(request as FastifyRequest, noRequirements)
   })
   app.decorate('sessions', createSessionApi(sessions))
-  app.decorate('accessTokens', createAccessTokenApi({ ...settings, accessTokens, revocations }))
+  app.decorate('accessTokens', createAccessTokenApi({ ...settings, accessTokens, revocations, requirementCheck }))
   app.decorate('keys', { jwks: () => keys.current().jwks(), reload: () => keys.reload() })
   app.decorate('securitySchemes', securitySchemes)
 

@@ -51,6 +51,11 @@ t.test('refusals has the status, the message and the challenge of every code', a
       AUTH_INVALID_TOKEN: [401, 'invalid_token', 'The access token is invalid'],
       AUTH_EXPIRED_TOKEN: [401, 'invalid_token', 'The access token has expired'],
       AUTH_REVOKED_TOKEN: [401, 'invalid_token', 'The access token has been revoked'],
+      AUTH_STALE_AUTHENTICATION: [
+        401,
+        'insufficient_user_authentication',
+        'A more recent or a stronger authentication is required'
+      ],
       AUTH_INSUFFICIENT_SCOPE: [403, 'insufficient_scope', 'The access token lacks a scope that is needed here'],
       AUTH_INSUFFICIENT_ROLE: [403, 'insufficient_scope', 'A role that is needed here is missing'],
       AUTH_CROSS_SITE: [403, 'none', 'The request came from another site'],

@@ -13,8 +13,8 @@ export const withoutOwnTest: Record<string, string> = {
   'plugin/tokens/key-material.ts': 'a step of readKey(): test/tokens/key.test.ts',
   'plugin/tokens/local-verifier.ts': 'test/tokens/access-tokens.test.ts checks every step, and their order',
   'plugin/tokens/primes.ts': 'test/tokens/roca.test.ts',
-  'plugin/tokens/requirements.ts':
-    'test/http/protect.test.ts: wrong needs; test/http/authenticate.test.ts: what satisfies them',
+  'plugin/tokens/requirements.ts': 'test/http/protect.test.ts: wrong needs',
+  'plugin/tokens/requirement-check.ts': 'test/http/authenticate.test.ts: what satisfies needs, and what each lacks',
   'plugin/tokens/rsa.ts': 'a step of readKey(): test/tokens/key.test.ts and roca.test.ts',
   'plugin/tokens/signer.ts': 'test/tokens/encoded-length.test.ts and access-tokens.test.ts',
   'plugin/tokens/thrown.ts': 'test/tokens/key-set-loader.test.ts: what an error of each function shows',

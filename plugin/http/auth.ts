@@ -14,6 +14,11 @@ export interface Auth {
   readonly claims: User
   /** The same object as `request.user`, whose type another plugin may have declared. */
   readonly user: User
+  /**
+   * When the user last proved who they are, in milliseconds since the epoch: the claim `auth_time`. A refresh does not
+   * change it. `null` for a token without the claim, such as a machine's.
+   */
+  readonly authenticatedAt: number | null
   /** The scopes that a route's needs are compared with. */
   readonly scopes: readonly string[]
   /** The roles that a route's needs are compared with. */

@@ -3,7 +3,8 @@ import type { Emit } from '../events.ts'
 import type { Revocations } from '../sessions/revocations.ts'
 import type { AccessToken } from '../tokens/access-token.ts'
 import type { AccessTokens } from '../tokens/access-tokens.ts'
-import { assertSatisfies, satisfies, type Requirements } from '../tokens/requirements.ts'
+import type { RequirementCheck } from '../tokens/requirement-check.ts'
+import type { Requirements } from '../tokens/requirements.ts'
 import type { User } from '../tokens/user.ts'
 import type { Auth } from './auth.ts'
 import type { Challenge } from './challenge.ts'
@@ -19,6 +20,7 @@ export interface AuthenticatorParts {
   readonly revocations: Pick<Revocations, 'isValid' | 'assertNotRevoked'>
   readonly crossSite: Pick<CrossSite, 'allowsCookie'>
   readonly byCookie: CookieAuthentication
+  readonly requirementCheck: RequirementCheck
   readonly challenge: Challenge
   readonly emit: Emit
 }
@@ -32,6 +34,7 @@ export type Authenticate = (request: FastifyRequest, requirements: Requirements)
 
 export function createAuthenticate(parts: AuthenticatorParts): Authenticate {
   const { accessCookie, accessTokens, revocations, crossSite, byCookie, challenge, emit } = parts
+  const { satisfies, assertSatisfies } = parts.requirementCheck
 
   return function authenticate(request, requirements) {
     let credentials: Credentials
@@ -122,10 +125,11 @@ function setUser(request: FastifyRequest, auth: Auth): User {
 }
 
 function authOf(credentials: Credentials, verified: AccessToken): Auth {
-  const { sessionId, scopes, roles } = verified
+  const { sessionId, authenticatedAt, scopes, roles } = verified
   const claims = verified.claims as User
   const user = verified.user as User
-  return { source: sourceOf(credentials) ?? 'cookie', sessionId, issuer: claims.iss, claims, user, scopes, roles }
+  const source = sourceOf(credentials) ?? 'cookie'
+  return { source, sessionId, issuer: claims.iss, claims, user, authenticatedAt, scopes, roles }
 }
 
 function sourceOf(credentials: Credentials): Auth['source'] | null {

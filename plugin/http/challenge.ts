@@ -5,7 +5,12 @@ import { noRequirements, type Requirements } from '../tokens/requirements.ts'
 import type { ProtectedResources } from './protected-resources.ts'
 
 /** Codes whose challenge has an `error_description` (RFC 6750 §3.1). */
-const described = new Set<RefusalCode>(['AUTH_INVALID_TOKEN', 'AUTH_EXPIRED_TOKEN', 'AUTH_REVOKED_TOKEN'])
+const described = new Set<RefusalCode>([
+  'AUTH_INVALID_TOKEN',
+  'AUTH_EXPIRED_TOKEN',
+  'AUTH_REVOKED_TOKEN',
+  'AUTH_STALE_AUTHENTICATION'
+])
 
 /** What was refused, and what its route requires. */
 interface Refused {
@@ -28,7 +33,7 @@ export function createChallenge({
 }): Challenge {
   const bare = `Bearer realm="${realm.replace(/["\\]/g, '\\$&')}"`
 
-  return function challenge(error, { request, requirements: { scopes } = noRequirements }) {
+  return function challenge(error, { request, requirements = noRequirements }) {
     if (!(error instanceof AuthError) || error.headers['www-authenticate'] !== undefined) return error
     const kind = refusals[error.code]
     if (!('challenge' in kind)) return error
@@ -36,13 +41,28 @@ export function createChallenge({
     if (kind.challenge !== null) parts.push(`error="${kind.challenge}"`)
     if (described.has(error.code)) parts.push(`error_description="${error.message}"`)
     const resource = resources.of(request)
-    // A client of a resource asks for the scopes immediately, instead of after a 403 (RFC 6750 §3).
-    const namesScopes = error.statusCode === 401 && resource !== null && scopes.length > 0
-    if (namesScopes || error.code === 'AUTH_INSUFFICIENT_SCOPE') parts.push(`scope="${scopes.join(' ')}"`)
+    parts.push(...required(error, { requirements, isOfResource: resource !== null }))
     if (resource !== null) parts.push(`resource_metadata="${resource.metadataUrl}"`)
     error.headers['www-authenticate'] = parts.join(', ')
     return error
   }
+}
+
+/** What a client has to ask its authorization server for. */
+function required(
+  { code, statusCode }: AuthError,
+  { requirements, isOfResource }: { readonly requirements: Requirements; readonly isOfResource: boolean }
+): string[] {
+  const { scopes, maxAgeSeconds, acr } = requirements
+  const isStale = code === 'AUTH_STALE_AUTHENTICATION'
+  // After a new authentication, and at a resource, a client asks for the scopes immediately, instead of after a 403
+  // (RFC 9470 §3, RFC 6750 §3).
+  const needsScopes = statusCode === 401 && (isStale || isOfResource) && scopes.length > 0
+  return [
+    ...(isStale && maxAgeSeconds !== null ? [`max_age="${maxAgeSeconds}"`] : []),
+    ...(isStale && acr !== null ? [`acr_values="${acr.join(' ')}"`] : []),
+    ...(needsScopes || code === 'AUTH_INSUFFICIENT_SCOPE' ? [`scope="${scopes.join(' ')}"`] : [])
+  ]
 }
 
 /** Adds a refusal's headers under the application's own error handler too, which replaces only the body. */

@@ -59,8 +59,16 @@ function withRefusals(response: object, requirements: Requirements): object {
 /** Descriptions, by status, of the refusals that the application does not describe itself. */
 export function refusalsOf(requirements: Requirements, described: object): Record<string, string> {
   const isDescribed = (status: string) => [status, '4xx', '4XX', 'default'].some((name) => name in described)
-  const descriptions = { 401: 'Authentication is required', 403: forbidden(requirements) }
+  const descriptions = { 401: unauthorized(requirements), 403: forbidden(requirements) }
   return Object.fromEntries(Object.entries(descriptions).filter(([status]) => !isDescribed(status)))
+}
+
+function unauthorized({ maxAgeSeconds, acr }: Requirements): string {
+  const conditions = [
+    maxAgeSeconds === null ? '' : `at most ${maxAgeSeconds} seconds ago`,
+    acr === null ? '' : `with acr ${acr.join(' or ')}`
+  ].filter(Boolean)
+  return ['Authentication is required', ...conditions].join(', ')
 }
 
 function forbidden({ scopes, roles }: Requirements): string {

@@ -67,8 +67,8 @@ declare module 'fastify' {
      * ```
      * @param needs what the caller must have. Default: any valid token of this application
      * @throws AuthError AUTH_NO_CREDENTIALS, AUTH_MALFORMED_CREDENTIALS, AUTH_INVALID_TOKEN, AUTH_EXPIRED_TOKEN,
-     * AUTH_REVOKED_TOKEN, AUTH_INSUFFICIENT_SCOPE, AUTH_INSUFFICIENT_ROLE, AUTH_CROSS_SITE, AUTH_STORE_UNAVAILABLE,
-     * AUTH_KEYS_UNAVAILABLE; with `cookies.renew`, also those of `reply.refresh()`
+     * AUTH_REVOKED_TOKEN, AUTH_STALE_AUTHENTICATION, AUTH_INSUFFICIENT_SCOPE, AUTH_INSUFFICIENT_ROLE, AUTH_CROSS_SITE,
+     * AUTH_STORE_UNAVAILABLE, AUTH_KEYS_UNAVAILABLE; with `cookies.renew`, also those of `reply.refresh()`
      * @throws TypeError for needs that are unknown, ill-typed or `undefined`
      */
     authenticate: ReturnType<typeof createRequestAuthenticate>

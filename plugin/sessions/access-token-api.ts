@@ -5,7 +5,8 @@ import type { AccessTokens } from '../tokens/access-tokens.ts'
 import { checkAppClaims, checkScope } from '../tokens/app-claims.ts'
 import { readAudience } from '../tokens/audience.ts'
 import { isWholeSeconds } from '../tokens/claims.ts'
-import { assertSatisfies, readTokenRequirements, type TokenNeeds } from '../tokens/requirements.ts'
+import type { RequirementCheck } from '../tokens/requirement-check.ts'
+import { readTokenRequirements, type TokenNeeds } from '../tokens/requirements.ts'
 import type { ClaimsInput, User } from '../tokens/user.ts'
 import type { Revocations } from './revocations.ts'
 import { isStorable } from './sign-in-input.ts'
@@ -23,11 +24,12 @@ export interface AccessTokenApiParts {
   readonly clock: () => number
   readonly accessTokens: Pick<AccessTokens, 'prepare' | 'verify' | 'verifyForAudience' | 'maxLifetimeOf'>
   readonly revocations: Pick<Revocations, 'assertNotRevoked' | 'revokeEverywhere'>
+  readonly requirementCheck: Pick<RequirementCheck, 'assertSatisfies'>
 }
 
 /** `app.accessTokens`: access tokens without a session, and access tokens that do not come with a request. */
 export function createAccessTokenApi(parts: AccessTokenApiParts) {
-  const { issuers, acceptedAudience, accessToken, clock, accessTokens, revocations } = parts
+  const { issuers, acceptedAudience, accessToken, clock, accessTokens, revocations, requirementCheck } = parts
   const { maxLifetimeSeconds } = accessToken
 
   return {
@@ -83,8 +85,8 @@ export function createAccessTokenApi(parts: AccessTokenApiParts) {
      * @param given the needs of `authenticate()` without `optional`, and `audience`. Default: any valid token of this
      * application, for its own audience
      * @throws TypeError for needs that are unknown, ill-typed or `undefined`
-     * @throws AuthError AUTH_INVALID_TOKEN, AUTH_EXPIRED_TOKEN, AUTH_REVOKED_TOKEN, AUTH_INSUFFICIENT_SCOPE,
-     * AUTH_INSUFFICIENT_ROLE, AUTH_STORE_UNAVAILABLE, AUTH_KEYS_UNAVAILABLE
+     * @throws AuthError AUTH_INVALID_TOKEN, AUTH_EXPIRED_TOKEN, AUTH_REVOKED_TOKEN, AUTH_STALE_AUTHENTICATION,
+     * AUTH_INSUFFICIENT_SCOPE, AUTH_INSUFFICIENT_ROLE, AUTH_STORE_UNAVAILABLE, AUTH_KEYS_UNAVAILABLE
      */
     async verify(token: string, ...given: [needs?: TokenNeeds]): Promise<User> {
       const requirements = readTokenRequirements(given)
@@ -94,7 +96,7 @@ export function createAccessTokenApi(parts: AccessTokenApiParts) {
         audience === null
           ? await accessTokens.verify(token, issuers)
           : await accessTokens.verifyForAudience(token, { audience, issuers })
-      assertSatisfies(await revocations.assertNotRevoked(verified), requirements)
+      requirementCheck.assertSatisfies(await revocations.assertNotRevoked(verified), requirements)
       return verified.user as User
     },
 

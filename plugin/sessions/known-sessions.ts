@@ -4,7 +4,7 @@ import { createTokenCache } from '../tokens/token-cache.ts'
 const maxKnownSessions = 10_000
 
 /** The members of a session's row that never change. */
-export type KnownSession = Pick<SessionRow, 'id' | 'sub' | 'sessionKey' | 'scope' | 'claims'>
+export type KnownSession = Pick<SessionRow, 'id' | 'sub' | 'sessionKey' | 'scope' | 'claims' | 'details'>
 
 export type KnownSessions = ReturnType<typeof createKnownSessions>
 
@@ -14,7 +14,7 @@ export function createKnownSessions() {
 
   return {
     get: cache.get,
-    remember: ({ id, sub, sessionKey, scope, claims }: SessionRow): void =>
-      cache.set(id, { id, sub, sessionKey, scope, claims })
+    remember: ({ id, sub, sessionKey, scope, claims, details }: SessionRow): void =>
+      cache.set(id, { id, sub, sessionKey, scope, claims, details })
   }
 }

@@ -172,7 +172,7 @@ export function createRefresh({
       throw invalid('"refreshToken.claims" returned null')
     }
     try {
-      return tokenIssuer.prepare({ id: row.id, sub: row.sub, ...content }, assertFits)
+      return tokenIssuer.prepare({ id: row.id, sub: row.sub, details: row.details, ...content }, assertFits)
     } catch (error) {
       if (refreshedClaims || !(error instanceof TypeError)) throw error
       // The schema has changed since the sign-in. Only a new sign-in can fix that.

@@ -46,6 +46,7 @@ export function createSessionLayer(parts: SessionLayerParts) {
     settings,
     store,
     accessLifetime,
+    clock: now,
     nodeClock,
     tokenIssuer,
     knownSessions,

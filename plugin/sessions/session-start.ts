@@ -3,6 +3,7 @@ import { refusal } from '../errors.ts'
 import type { Emit } from '../events.ts'
 import type { Settings } from '../options/options.ts'
 import { revokeAllRememberedMs, type NewSession } from '../stores/session-store.ts'
+import { createReadAuthentication } from './authentication.ts'
 import type { KnownSessions } from './known-sessions.ts'
 import { ownIssuers } from './own-issuers.ts'
 import type { Revocations } from './revocations.ts'
@@ -18,6 +19,8 @@ export interface SessionStartParts {
   readonly store: Pick<TimedStore, 'insert'>
   /** How many seconds a token that is signed now stays valid, by the store's clock. */
   readonly accessLifetime: () => number
+  /** The clock of access tokens. */
+  readonly clock: () => number
   /** This node's own clock, by which the application says when a credential was read. */
   readonly nodeClock: () => number
   readonly tokenIssuer: TokenIssuer
@@ -43,6 +46,7 @@ export function createSessionStart({
   settings,
   store: sharedStore,
   accessLifetime,
+  clock,
   nodeClock,
   tokenIssuer,
   knownSessions,
@@ -53,6 +57,8 @@ export function createSessionStart({
   const { maxSessions } = settings.refreshToken
   const limitsOf = createSessionLimits(settings)
   const issuers = ownIssuers(settings.issuers)
+  const { clockToleranceSeconds } = settings.accessToken
+  const readAuthentication = createReadAuthentication({ clock, nodeClock, clockToleranceSeconds })
 
   /**
    * Starts a session, and revokes others in the same step: those in `revoke`, and all others of the subject if the
@@ -78,7 +84,7 @@ export function createSessionStart({
       device,
       scope,
       claims,
-      details: packDetails({ persistent, authTime: null, acr: null, amr: null }),
+      details: packDetails({ persistent, ...readAuthentication(input) }),
       accessLifetimeSeconds: accessLifetime(),
       ...limits
     }

@@ -1,8 +1,9 @@
 import { undefinedMember } from '../arguments.ts'
+import type { AuthenticationInput } from './authentication.ts'
 import { checkAppClaims, checkScope } from '../tokens/app-claims.ts'
 import type { SessionLimitsInput } from './session-limits.ts'
 
-export interface SignInInput extends SessionLimitsInput {
+export interface SignInInput extends SessionLimitsInput, AuthenticationInput {
   /** The user or machine that signed in: the claim `sub`. Well-formed Unicode without U+0000, 1 to 1000 bytes. */
   readonly sub: string
   /** Claims of the application's own, for every access token of the session. Default: none. */

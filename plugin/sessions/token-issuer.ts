@@ -26,7 +26,7 @@ export interface TokenSet {
 export type AssertFits = (tokenLength: number, claims: Readonly<Record<string, unknown>>) => void
 
 /** What the access token of a session carries. */
-export type TokenContent = Pick<SessionRow, 'id' | 'sub' | 'claims' | 'scope'>
+export type TokenContent = Pick<SessionRow, 'id' | 'sub' | 'claims' | 'scope' | 'details'>
 
 export interface TokenIssuerParts {
   readonly accessTokens: Pick<AccessTokens, 'prepare'>
@@ -47,8 +47,9 @@ export function createTokenIssuer({ accessTokens, refreshTokens, clock, lifetime
      * @throws TypeError if the claims do not match `accessToken.claims`
      * @throws AuthError AUTH_TOKEN_TOO_LARGE
      */
-    prepare({ id, sub, claims, scope }: TokenContent, assertFits: AssertFits): PreparedToken {
-      const prepared = accessTokens.prepare({ sub, sid: id, scope, claims })
+    prepare({ id, sub, claims, scope, details }: TokenContent, assertFits: AssertFits): PreparedToken {
+      const { authTime, acr, amr } = detailsOf({ details })
+      const prepared = accessTokens.prepare({ sub, sid: id, scope, authTime, acr, amr, claims })
       assertFits(prepared.length, claims)
       return prepared
     },

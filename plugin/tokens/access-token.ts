@@ -1,4 +1,4 @@
-import { rolesOf, scopesOf, type TokenClaims } from './claims.ts'
+import { authenticatedAtOf, rolesOf, scopesOf, type TokenClaims } from './claims.ts'
 import { deepFreeze } from './deep-freeze.ts'
 import type { TrustedIssuer } from './trusted-issuer.ts'
 
@@ -12,6 +12,8 @@ export interface AccessToken {
   readonly sessionId: string | null
   /** Whether this application issued it, under any of its issuers. */
   readonly isOwn: boolean
+  /** `auth_time` in milliseconds since the epoch; `null` if it is absent or malformed. */
+  readonly authenticatedAt: number | null
   readonly scopes: readonly string[]
   readonly roles: readonly string[]
   /** Written by `Revocations` only: the version of the list at which this token was last found valid. */
@@ -36,7 +38,8 @@ function accessToken(parts: Pick<AccessToken, 'claims' | 'user' | 'sessionId' | 
   const { claims, user, sessionId, isOwn } = parts
   const scopes = Object.freeze(scopesOf(user.scope))
   const roles = Object.freeze(rolesOf(user.roles))
-  return { claims, user, sessionId, isOwn, scopes, roles, checkedAtVersion: -1 }
+  const authenticatedAt = authenticatedAtOf(claims.auth_time)
+  return { claims, user, sessionId, isOwn, authenticatedAt, scopes, roles, checkedAtVersion: -1 }
 }
 
 /** A token is revoked by issuer and `jti`, never by its text: several texts can encode the same signed token. */

@@ -20,13 +20,32 @@ export interface StandardClaims {
   readonly sid?: string
   /** Space-separated scopes, RFC 6749 §3.3. */
   readonly scope?: string
+  /** When the user authenticated, in seconds since the epoch (RFC 9470 §6.1). A refresh does not change it. */
+  readonly auth_time?: number
+  /** The class of that authentication, such as a level of assurance (RFC 9470 §6.1). */
+  readonly acr?: string
+  /** The methods of that authentication, such as `pwd` and `otp` (RFC 8176). */
+  readonly amr?: readonly string[]
 }
 
 /** All claims of a token whose registered claims have been checked. */
 export type TokenClaims = Readonly<Record<string, unknown>> & StandardClaims
 
 /** Claims that only the plugin may set. */
-export const reservedClaims = ['iss', 'aud', 'sub', 'exp', 'nbf', 'iat', 'jti', 'sid', 'scope'] as const
+export const reservedClaims = [
+  'iss',
+  'aud',
+  'sub',
+  'exp',
+  'nbf',
+  'iat',
+  'jti',
+  'sid',
+  'scope',
+  'auth_time',
+  'acr',
+  'amr'
+] as const
 
 /** What the claims of one issuer's tokens must satisfy. */
 export interface ClaimsPolicy {
@@ -114,7 +133,7 @@ export function isWholeSeconds(value: unknown): value is number {
 }
 
 /** A NumericDate of RFC 7519 §2 that is not before 1970. */
-function isNumericDate(value: unknown): value is number {
+export function isNumericDate(value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER
 }
 
@@ -127,6 +146,11 @@ const scopeToken = /^[\x21\x23-\x5b\x5d-\x7e]+$/
 /** RFC 6749 §3.3: printable ASCII without space, quotation mark and backslash. */
 export function isScopeToken(scope: unknown): scope is string {
   return typeof scope === 'string' && scopeToken.test(scope)
+}
+
+/** The claim `auth_time` in milliseconds since the epoch; `null` if it is absent or malformed. */
+export function authenticatedAtOf(authTime: unknown): number | null {
+  return isNumericDate(authTime) ? Math.floor(authTime * 1000) : null
 }
 
 /** The scopes in the claim `scope`; none if it is absent or not a string. */

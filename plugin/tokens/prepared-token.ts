@@ -13,6 +13,10 @@ export interface TokenInput {
   /** The session. Absent for a machine's token. */
   readonly sid?: string | undefined
   readonly scope?: string | null | undefined
+  /** When and how the user of the session authenticated: the claims `auth_time`, `acr` and `amr`. */
+  readonly authTime?: number | null | undefined
+  readonly acr?: string | null | undefined
+  readonly amr?: readonly string[] | null | undefined
   /** The `aud` claim. Default: the audience of this application. */
   readonly audience?: readonly string[] | undefined
   /** The application's own claims. */
@@ -77,7 +81,7 @@ export function createPrepare({ issuer, audience, clock, keys, matchesSchema }: 
   }
 
   function payloadOf(
-    { sub, sid, scope, audience: aud = audience, claims }: TokenInput,
+    { sub, sid, scope, authTime, acr, amr, audience: aud = audience, claims }: TokenInput,
     { iat, exp, jti }: { iat: number; exp: number; jti: string }
   ): Record<string, unknown> {
     const payload: Record<string, unknown> = {
@@ -91,6 +95,9 @@ export function createPrepare({ issuer, audience, clock, keys, matchesSchema }: 
     }
     if (sid !== undefined) payload.sid = sid
     if (scope) payload.scope = scope
+    if (authTime != null) payload.auth_time = authTime
+    if (acr != null) payload.acr = acr
+    if (amr != null) payload.amr = amr
     return payload
   }
 }

@@ -1,8 +1,7 @@
 import { assertDefined, assertKnown, undefinedMember } from '../arguments.ts'
-import { refusal } from '../errors.ts'
-import type { AccessToken } from './access-token.ts'
 import { readAudience } from './audience.ts'
-import { isScopeToken } from './claims.ts'
+import { isScopeToken, isWholeSeconds } from './claims.ts'
+import type { FreshnessRequirements } from './freshness.ts'
 
 /**
  * What a route requires of its caller. A member that is present but `undefined` is a TypeError: a typo must not admit
@@ -16,6 +15,16 @@ export interface Needs {
   /** The `iss` values that are accepted: ours, or trusted issuers'. Default: each entry of `issuer`, and no other. */
   readonly issuers?: readonly string[]
   /**
+   * The user must have authenticated at most this many seconds ago (RFC 9470). A whole number, at least 1. Refreshing
+   * does not help, only a new sign-in. A token without `auth_time` is refused. Default: any time.
+   */
+  readonly maxAgeSeconds?: number
+  /**
+   * Authentication context classes, one of which the user must have authenticated with: the claim `acr` (RFC 9470).
+   * Without spaces, because the challenge lists them. Default: any.
+   */
+  readonly acr?: readonly string[]
+  /**
    * Instead of refusing, makes the user `null` if the caller has no credentials, or a cookie whose token has only
    * expired or whose session has ended. A wrong `Authorization` header is still refused. Default `false`.
    */
@@ -24,6 +33,8 @@ export interface Needs {
   readonly scope?: never
   /** Does not exist: use the list `roles`. */
   readonly role?: never
+  /** Does not exist: use `maxAgeSeconds`. */
+  readonly maxAge?: never
 }
 
 /** What `app.accessTokens.verify()` requires of a token. A token is always present, so nothing is optional. */
@@ -38,7 +49,7 @@ export type TokenNeeds = Omit<Needs, 'optional'> & {
 }
 
 /** {@link Needs} that were checked once, when a route was defined. */
-export interface Requirements {
+export interface Requirements extends FreshnessRequirements {
   readonly scopes: readonly string[]
   readonly roles: readonly string[]
   readonly issuers: readonly string[] | null
@@ -51,11 +62,19 @@ export interface TokenRequirements extends Requirements {
   readonly audience: readonly string[] | null
 }
 
-const lists = ['scopes', 'roles', 'issuers'] as const
+const lists = ['scopes', 'roles', 'issuers', 'acr'] as const
 type List = (typeof lists)[number]
-const tokenNeeds = [...lists, 'audience'] as const
+const routeNeeds = [...lists, 'maxAgeSeconds', 'optional'] as const
+const tokenNeeds = [...lists, 'maxAgeSeconds', 'audience'] as const
 
-export const noRequirements: Requirements = Object.freeze({ scopes: [], roles: [], issuers: null, optional: false })
+export const noRequirements: Requirements = Object.freeze({
+  scopes: [],
+  roles: [],
+  issuers: null,
+  maxAgeSeconds: null,
+  acr: null,
+  optional: false
+})
 
 export interface RequirementsInput {
   /** What the application wrote: an argument or an option. */
@@ -67,7 +86,7 @@ export interface RequirementsInput {
 /** @throws TypeError that names the member: an unknown or ill-typed need must not be ignored */
 export function checkRequirements(
   needs: unknown,
-  { name = 'needs', members = [...lists, 'optional'] }: RequirementsInput = {}
+  { name = 'needs', members = routeNeeds }: RequirementsInput = {}
 ): Requirements {
   if (needs === undefined) throw new TypeError(undefinedMember(name))
   if (needs === true) return noRequirements
@@ -77,12 +96,22 @@ export function checkRequirements(
   assertKnown(needs, members)
   assertDefined(needs)
   // Not copied: a copy would lack the members that a prototype has, and would let every user in.
-  const given = needs as Partial<Record<List | 'optional', unknown>>
-  const { optional = false } = given
+  const given = needs as Partial<Record<keyof Requirements, unknown>>
+  const { optional = false, maxAgeSeconds = null } = given
   if (typeof optional !== 'boolean') throw new TypeError('"optional" must be true or false')
   for (const list of lists) checkList(list, given[list])
-  const { scopes = [], roles = [], issuers = null } = given as Partial<Requirements>
-  return Object.freeze({ scopes: [...scopes], roles: [...roles], issuers: issuers && [...issuers], optional })
+  if (given.maxAgeSeconds !== undefined && !(isWholeSeconds(maxAgeSeconds) && maxAgeSeconds >= 1)) {
+    throw new TypeError('"maxAgeSeconds" must be a whole number of seconds, at least 1')
+  }
+  const { scopes = [], roles = [], issuers = null, acr = null } = given as Partial<Requirements>
+  return Object.freeze({
+    scopes: [...scopes],
+    roles: [...roles],
+    issuers: issuers && [...issuers],
+    maxAgeSeconds: maxAgeSeconds as number | null,
+    acr: acr && [...acr],
+    optional
+  })
 }
 
 /**
@@ -102,45 +131,20 @@ export function readTokenRequirements(given: readonly unknown[]): TokenRequireme
   return { ...requirements, audience: 'audience' in needs ? readAudience(needs.audience) : null }
 }
 
+const isNonEmpty = (entry: unknown): entry is string => typeof entry === 'string' && entry !== ''
+
+/** A challenge lists scopes and acr values, separated by spaces. */
+const entries: Record<List, { readonly are: string; readonly isOne: (entry: unknown) => entry is string }> = {
+  scopes: { are: 'scope tokens (RFC 6749 §3.3)', isOne: isScopeToken },
+  roles: { are: 'non-empty strings', isOne: isNonEmpty },
+  issuers: { are: 'non-empty strings', isOne: isNonEmpty },
+  acr: { are: 'strings of printable ASCII without space, quotation mark and backslash', isOne: isScopeToken }
+}
+
 function checkList(name: List, list: unknown): void {
   if (list === undefined) return
-  const isEntry = name === 'scopes' ? isScopeToken : (entry: unknown) => typeof entry === 'string' && entry !== ''
-  if (!Array.isArray(list) || list.length === 0 || !list.every(isEntry)) {
-    const entries = name === 'scopes' ? 'scope tokens (RFC 6749 §3.3)' : 'non-empty strings'
-    throw new TypeError(`"${name}" must be a non-empty list of ${entries}`)
+  const { are, isOne } = entries[name]
+  if (!Array.isArray(list) || list.length === 0 || !list.every(isOne)) {
+    throw new TypeError(`"${name}" must be a non-empty list of ${are}`)
   }
-}
-
-/** Whether a token satisfies requirements. Those without `issuers` accept only tokens of this application. */
-export function satisfies(token: AccessToken, requirements: Requirements): boolean {
-  return hasIssuer(token, requirements) && hasScopes(token, requirements) && hasRole(token, requirements)
-}
-
-/**
- * Refuses a token that does not satisfy the requirements, and says what it lacks.
- * @throws AuthError AUTH_INVALID_TOKEN (another issuer), AUTH_INSUFFICIENT_SCOPE, AUTH_INSUFFICIENT_ROLE
- */
-export function assertSatisfies(token: AccessToken, requirements: Requirements): void {
-  const { scopes, roles } = requirements
-  if (!hasIssuer(token, requirements)) {
-    throw refusal('AUTH_INVALID_TOKEN', 'tokens of this issuer are not accepted here')
-  }
-  if (!hasScopes(token, requirements)) {
-    throw refusal('AUTH_INSUFFICIENT_SCOPE', `the scopes ${scopes.join(' ')} are required`)
-  }
-  if (!hasRole(token, requirements)) {
-    throw refusal('AUTH_INSUFFICIENT_ROLE', `one of the roles ${roles.join(' ')} is required`)
-  }
-}
-
-function hasIssuer({ isOwn, claims: { iss } }: AccessToken, { issuers }: Requirements): boolean {
-  return issuers === null ? isOwn : issuers.includes(iss)
-}
-
-function hasScopes(token: AccessToken, { scopes }: Requirements): boolean {
-  return scopes.every((scope) => token.scopes.includes(scope))
-}
-
-function hasRole(token: AccessToken, { roles }: Requirements): boolean {
-  return roles.length === 0 || roles.some((role) => token.roles.includes(role))
 }

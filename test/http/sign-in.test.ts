@@ -49,7 +49,8 @@ t.test(
       sub: 'alice',
       iat: epoch / 1000,
       exp: epoch / 1000 + 600,
-      scope: 'a b'
+      scope: 'a b',
+      auth_time: epoch / 1000
     })
     t.match(jti, /^[\w-]{22}$/)
     t.match(refresh, new RegExp(`^rt1\\.${sid}\\.0\\.[\\w-]{43}$`))
@@ -184,8 +185,8 @@ t.test('reply.signIn() refuses a token that is too large before it writes, and n
 t.test('reply.signIn() names a member that is unknown or wrong, and starts nothing', async (t) => {
   const server = await createApp()
   const members =
-    'sub, claims, scope, transport, device, authenticatedAt, revokeOthers, idleSeconds, absoluteSeconds, persistent ' +
-    'or crossSite'
+    'sub, claims, scope, transport, device, authenticatedAt, authTime, acr, amr, revokeOthers, idleSeconds, ' +
+    'absoluteSeconds, persistent or crossSite'
   const rows: [object, string][] = [
     [{ transport: undefined }, '"transport" must be "bearer" or "cookie"'],
     [{ transport: 'header' }, '"transport" must be "bearer" or "cookie"'],

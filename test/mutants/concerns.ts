@@ -97,6 +97,8 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
     'sessions/sessions',
     'sessions/refresh'
   ],
+  'plugin/tokens/requirement-check.ts': ['http/authenticate', 'tokens/freshness', 'tokens/trusted-issuer'],
+  'plugin/tokens/requirements.ts': ['http/protect', 'http/authenticate', 'tokens/freshness'],
   'plugin/tokens/encoded-length.ts': ['http/sign-in'],
   'plugin/tokens/local-verifier.ts': ['tokens/access-tokens', 'tokens/header', 'tokens/jws', 'http/sign-out'],
   'plugin/tokens/unknown-kid.ts': ['tokens/key-source', 'tokens/access-tokens'],
@@ -157,6 +159,7 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
   'plugin/http/request-sessions.ts': ['http/sign-out', 'flows/sessions'],
   'plugin/http/cookies.ts': ['options/shape', 'http/sign-in', 'http/cookies', 'http/session-cookies'],
   'plugin/http/': http,
+  'plugin/sessions/authentication.ts': ['sessions/authentication'],
   'plugin/sessions/': sessions,
   'plugin/stores/memory': [
     'stores/memory',

@@ -268,11 +268,11 @@ t.test('sign() and verify() reject a wrong "audience", which must not become the
   }
   await t.rejects(verify(token, { optional: true }), {
     constructor: TypeError,
-    message: 'unknown member "optional": expected scopes, roles, issuers or audience'
+    message: 'unknown member "optional": expected scopes, roles, issuers, acr, maxAgeSeconds or audience'
   })
   t.throws(
     () => checkRequirements({ audience: 'password-reset' }),
-    { message: 'unknown member "audience": expected scopes, roles, issuers or optional' },
+    { message: 'unknown member "audience": expected scopes, roles, issuers, acr, maxAgeSeconds or optional' },
     'a route has one audience'
   )
 })

@@ -35,9 +35,10 @@ function create(now: number) {
 t.test('prepare() checks the token of the row, and that the response can carry its length', async (t) => {
   const { issuer, prepared } = create(second * 1000)
   const checked: unknown[] = []
-  issuer.prepare(row, (length, claims) => checked.push([length, claims]))
+  const authentication = { authTime: 1, acr: 'mfa', amr: ['otp'] }
+  issuer.prepare({ ...row, details: authentication }, (length, claims) => checked.push([length, claims]))
   const { sub, id: sid, scope, claims } = row
-  t.strictSame([prepared, checked], [[{ sub, sid, scope, claims }], [[123, claims]]])
+  t.strictSame([prepared, checked], [[{ sub, sid, scope, ...authentication, claims }], [[123, claims]]])
   const tooLarge = new Error('too large')
   t.throws(
     () =>

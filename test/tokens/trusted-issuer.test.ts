@@ -168,13 +168,13 @@ t.test('verify() rejects wrong, optional or undefined requirements before it rea
   const verify = app.accessTokens.verify as (...given: unknown[]) => Promise<unknown>
   const token = await app.accessTokens.sign({ sub: 'robot' })
   const isUndefined = (name: string) => `"${name}" is undefined: give it a value, or leave it out`
-  const optional = 'unknown member "optional": expected scopes, roles, issuers or audience'
+  const optional = 'unknown member "optional": expected scopes, roles, issuers, acr, maxAgeSeconds or audience'
   const rows: [unknown, string][] = [
     [undefined, isUndefined('needs')],
     ...['scopes', 'roles', 'issuers'].map((name): [unknown, string] => [{ [name]: undefined }, isUndefined(name)]),
     ...[true, false, undefined].map((value): [unknown, string] => [{ optional: value }, optional]),
     [{ scopes: [] }, '"scopes" must be a non-empty list of scope tokens (RFC 6749 §3.3)'],
-    [{ scope: 'a' }, 'unknown member "scope": expected scopes, roles, issuers or optional'],
+    [{ scope: 'a' }, 'unknown member "scope": expected scopes, roles, issuers, acr, maxAgeSeconds or audience'],
     ['notes:read', "\"needs\" must be true or an object such as { scopes: ['notes:read'], roles: ['admin'] }"]
   ]
   for (const [needs, message] of rows) {
