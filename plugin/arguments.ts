@@ -15,16 +15,48 @@ export function assertDefined(given: object): void {
   for (const [name, value] of Object.entries(given)) if (value === undefined) throw new TypeError(undefinedMember(name))
 }
 
-/** @throws TypeError that names a member that is not in `allowed`: a typo must not leave a default in force */
-export function assertKnown(given: object, allowed: readonly string[]): void {
-  const unknown = Object.keys(given).find((name) => !allowed.includes(name))
-  if (unknown !== undefined) throw new TypeError(unknownMember(unknown, allowed))
+/**
+ * @throws TypeError that names a member that is not in `allowed`, because a typo must not leave a default in force; also
+ * for anything that is not an object
+ */
+export function assertKnown(given: unknown, allowed: readonly string[]): asserts given is object {
+  const others = allowed.slice(0, -1).join(', ')
+  const expected = `${others === '' ? '' : `${others} or `}${allowed.at(-1)}`
+  if (!isObject(given)) throw new TypeError(`expected an object with ${expected}`)
+  const unknown = unknownMember(given, allowed)
+  if (unknown !== undefined) throw new TypeError(`unknown member "${unknown}": expected ${expected}`)
 }
 
-/** The message about a member that does not exist. */
-function unknownMember(name: string, allowed: readonly string[]): string {
-  const others = allowed.slice(0, -1).join(', ')
-  return `unknown member "${name}": expected ${others === '' ? '' : `${others} or `}${allowed.at(-1)}`
+/**
+ * Checks what a function of the application returned.
+ * @param expected.by the option
+ * @param expected.or what else it may return, as the message shows it
+ * @throws TypeError that names the option, and a member that is not one of `members`
+ */
+export function assertReturned(
+  given: unknown,
+  { by, members, or = '' }: { readonly by: string; readonly members: readonly string[]; readonly or?: string }
+): asserts given is object {
+  const unknown = isObject(given) ? unknownMember(given, members) : null
+  if (unknown === undefined) return
+  const received = unknown === null ? kindOf(given) : `unknown member "${unknown}"`
+  const expected = `{ ${members.map((name) => `${name}?`).join(', ')} }${or}`
+  throw new TypeError(`"${by}" must return ${expected}: received ${received}`)
+}
+
+function unknownMember(given: object, allowed: readonly string[]): string | undefined {
+  return Object.keys(given).find((name) => !allowed.includes(name))
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Promise)
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return 'a list'
+  if (value instanceof Promise) return 'a promise'
+  return value === undefined ? 'undefined (is a "return" missing?)' : `a ${typeof value}`
 }
 
 /**
@@ -36,8 +68,7 @@ export function readRestrictions(given: readonly unknown[], allowed: readonly st
   if (given.length === 0) return {}
   const [options] = given
   if (options === undefined) throw new TypeError(undefinedMember('options'))
-  const isObject = typeof options === 'object' && options !== null && !Array.isArray(options)
-  if (!isObject) throw new TypeError('"options" must be an object')
+  if (!isObject(options)) throw new TypeError('"options" must be an object')
   assertKnown(options, allowed)
   assertDefined(options)
   return options as Record<string, unknown>

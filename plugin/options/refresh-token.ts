@@ -48,8 +48,8 @@ export interface RefreshTokenOptions {
   readonly lateRetries?: number | undefined
   /**
    * Called at every refresh; returns the claims of the new access token. `null` ends the session. `scope` may narrow
-   * the session's scope but not widen it. If it throws, the refresh fails with 503. If it returns anything else that
-   * is not an object (a forgotten `return`, for example), the refresh fails with 500 and changes nothing.
+   * the session's scope but not widen it. If it throws, the refresh fails with 503. If it returns anything else
+   * (a forgotten `return` or an unknown member, for example), the refresh fails with 500 and changes nothing.
    * Default: the claims given at sign-in are kept. Must not be `undefined`.
    * ```ts
    * claims: async ({ sub }) => {

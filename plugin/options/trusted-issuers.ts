@@ -84,7 +84,8 @@ export interface TrustedIssuerOption {
   /** Seconds. Tokens whose `exp - iat` is longer are rejected. Default 86400. */
   readonly maxLifetimeSeconds?: number | undefined
   /**
-   * Returns the scope and the roles that verified claims of this issuer grant here. If it throws, the token is refused.
+   * Returns the scope and the roles that verified claims of this issuer grant here, and nothing else. If it throws, the
+   * token is refused.
    * Default: no scope and no roles.
    */
   readonly map?:

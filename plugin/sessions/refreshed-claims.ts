@@ -1,3 +1,4 @@
+import { assertReturned } from '../arguments.ts'
 import type { SessionInfo } from '../options/refresh-token.ts'
 import type { Settings } from '../options/options.ts'
 import type { SessionRow } from '../stores/session-store.ts'
@@ -21,12 +22,11 @@ export function createRefreshedClaims(currentClaims: NonNullable<Settings['refre
   ): Promise<RefreshedClaims | null> {
     const current = await store.withTimeout(() => currentClaims(sessionInfo(row)))
     if (current === null) return null
-    if (typeof current !== 'object') {
-      throw new TypeError(
-        '"refreshToken.claims" must return { claims?, scope? }, or null to end the session: ' +
-          `received ${typeof current} (is a "return" missing?)`
-      )
-    }
+    assertReturned(current, {
+      by: 'refreshToken.claims',
+      members: ['claims', 'scope'],
+      or: ', or null to end the session'
+    })
     const claims = current.claims === undefined ? row.claims : checkAppClaims(current.claims)
     return { claims, scope: narrowed(row.scope, current.scope) }
   }

@@ -128,6 +128,12 @@ t.test('app.accessTokens.sign() rejects wrong input and names the member', async
   for (const [input, expected] of rows) {
     await t.rejects(sign({ sub: 'robot', ...input }), expected, JSON.stringify(input))
   }
+  for (const input of [undefined, null, 'robot', 7, ['robot'], Promise.resolve({ sub: 'robot' })]) {
+    await t.rejects(sign(input), {
+      constructor: TypeError,
+      message: 'expected an object with sub, scope, claims, lifetimeSeconds or audience'
+    })
+  }
   await t.rejects(
     sign({ sub: 'robot', lifetime: 60 }),
     {

@@ -213,21 +213,32 @@ t.test('refreshToken.claims receives the members of SessionInfo, and nothing mor
   t.strictSame(received, [{ id: sessionId, sub: 'alice', device: 'phone', scope: 'a', claims: { roles: ['user'] } }])
 })
 
-t.test('refreshToken.claims without a `return` causes a logged 500 that names it, and no session ends', async (t) => {
-  for (const value of [undefined, 'text', 7, true]) {
-    const { clock, store, first, second, errors } = await deployed(
-      {},
-      { refreshToken: { claims: (async () => value) as never } }
-    )
-    const { refresh, sessionId } = await first.signIn('bearer')
-    clock.advance(60)
-    const response = await second.app.inject({ method: 'POST', url: '/refresh', payload: { refresh_token: refresh } })
-    t.equal(response.statusCode, 500, String(value))
-    t.strictSame(errors(), [
-      '"refreshToken.claims" must return { claims?, scope? }, or null to end the session: ' +
-        `received ${typeof value} (is a "return" missing?)`
-    ])
-    const { row } = await store.find(sessionId)
-    t.strictSame([row?.generation, row?.revokedAt], [0, null])
+t.test(
+  'refreshToken.claims that returns anything else causes a logged 500 that names it, and no session ends',
+  async (t) => {
+    const rows: [unknown, string][] = [
+      [undefined, 'undefined (is a "return" missing?)'],
+      ['text', 'a string'],
+      [7, 'a number'],
+      [true, 'a boolean'],
+      [[], 'a list'],
+      [{ roles: ['user'] }, 'unknown member "roles"'],
+      [{ claims: {}, scopes: [] }, 'unknown member "scopes"']
+    ]
+    for (const [value, what] of rows) {
+      const { clock, store, first, second, errors } = await deployed(
+        {},
+        { refreshToken: { claims: (async () => value) as never } }
+      )
+      const { refresh, sessionId } = await first.signIn('bearer')
+      clock.advance(60)
+      const response = await second.app.inject({ method: 'POST', url: '/refresh', payload: { refresh_token: refresh } })
+      t.equal(response.statusCode, 500, String(value))
+      t.strictSame(errors(), [
+        `"refreshToken.claims" must return { claims?, scope? }, or null to end the session: received ${what}`
+      ])
+      const { row } = await store.find(sessionId)
+      t.strictSame([row?.generation, row?.revokedAt], [0, null])
+    }
   }
-})
+)
