@@ -29,6 +29,11 @@ export type AuthEvent =
   | { readonly type: 'refresh-token-reused'; readonly sub: string; readonly sessionId: string }
   /** A session was ended, here or by another process. Close its sockets. */
   | { readonly type: 'session-revoked'; readonly sessionId: string; readonly reason: RevocationReason }
+  /**
+   * An access token was revoked by `app.accessTokens.revoke()`, here or by another process. Close its streams. A token
+   * of this application is reported once for each entry of `issuer`.
+   */
+  | { readonly type: 'token-revoked'; readonly issuer: string; readonly jti: string }
   /** A refresh token was newer than its row: the store has lost writes. */
   | { readonly type: 'store-rolled-back'; readonly sub: string; readonly sessionId: string }
   /** A request was refused. `detail` is the precise reason; `source` is where its access token was. */

@@ -19,7 +19,7 @@ import { serveIssuerMetadata } from './http/issuer-metadata.ts'
 import { serveJwks } from './http/jwks.ts'
 import { createSecuritySchemes } from './http/openapi.ts'
 import { createRequirementsOfRoute, protectRoutes } from './http/protect.ts'
-import { createProtectedResources } from './http/protected-resources.ts'
+import { createProtectedResources, protectedResources } from './http/protected-resources.ts'
 import { createReplyRefresh } from './http/refresh.ts'
 import { claimContext, claimCookieNames } from './http/registration.ts'
 import { createRenew } from './http/renew.ts'
@@ -132,6 +132,7 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
   app.decorate('accessTokens', createAccessTokenApi({ ...settings, accessTokens, revocations, requirementCheck }))
   app.decorate('keys', { jwks: () => keys.current().jwks(), reload: () => keys.reload() })
   app.decorate('securitySchemes', securitySchemes)
+  app.decorate(protectedResources, resources)
 
   if (renew) addReplyHook(app)
   addResponseHook(app)

@@ -6,6 +6,7 @@ import { withoutOwnTest } from './without-own-test.ts'
 
 /** The floors, the highest first. A file imports its own floor and those below. */
 const floors = [
+  'plugin/mcp.ts',
   'plugin/index.ts',
   'plugin/http/',
   'plugin/sessions/',
@@ -23,7 +24,7 @@ const floorOf = (file: string) =>
 const strangers = [['plugin/tokens/', 'plugin/stores/']] as const
 /** Of a store, the floors above know the contract only; `index.ts` picks the default one. */
 const contract = 'plugin/stores/session-store.ts'
-const doors = /^plugin\/(index|stores\/[\w-]+)\.ts$/
+const doors = /^plugin\/(index|mcp|stores\/[\w-]+)\.ts$/
 
 const rules: Record<string, (found: Import) => boolean> = {
   'imports go down only': ({ from, to }) =>
@@ -49,7 +50,7 @@ const rules: Record<string, (found: Import) => boolean> = {
   'only http knows cookies, requests and replies': ({ from, to, typeOnly }) =>
     !from.startsWith('plugin/') ||
     !/^(fastify|fastify-plugin|@fastify\/.*)$/.test(to) ||
-    /^plugin\/(index\.ts|http\/)/.test(from) ||
+    /^plugin\/(index\.ts|mcp\.ts|http\/)/.test(from) ||
     (from === 'plugin/tokens/signer.ts' && !typeOnly) ||
     // The type of an application's function.
     (from === 'plugin/options/trusted-origins.ts' && typeOnly)

@@ -9,9 +9,12 @@ export interface ProtectedResource {
   readonly metadataUrl: string
 }
 
+/** Where an instance keeps its resources, for the entries of the package that are loaded separately. */
+export const protectedResources = Symbol.for('fastify-authenticate.resources')
+
 export interface ProtectedResources {
   /** The resource that the request's route belongs to; `null` if it belongs to none. */
-  of(request: FastifyRequest): ProtectedResource | null
+  of(request: Pick<FastifyRequest, 'url' | 'routeOptions'>): ProtectedResource | null
 }
 
 const wellKnown = '/.well-known/oauth-protected-resource'

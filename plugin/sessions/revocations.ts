@@ -1,8 +1,8 @@
 import { refusal } from '../errors.ts'
-import type { Emit, RevocationReason } from '../events.ts'
+import type { AuthEvent, Emit, RevocationReason } from '../events.ts'
 import type { Settings } from '../options/options.ts'
 import { revocationMarginMs, type Revocation, type RevokedSession } from '../stores/session-store.ts'
-import type { AccessToken } from '../tokens/access-token.ts'
+import { createReadTokenRevocationId, type AccessToken } from '../tokens/access-token.ts'
 import { PendingRevocations } from './pending-revocations.ts'
 import { RevocationFollower } from './revocation-follower.ts'
 import { RevocationList } from './revocation-list.ts'
@@ -14,6 +14,8 @@ const pruneMs = 60_000
 export interface RevocationsParts {
   readonly settings: Pick<Settings, 'accessToken' | 'revocation'>
   readonly store: Pick<TimedStore, 'appendRevocations' | 'readRevocations'>
+  /** All known issuers, to report which token was revoked. Default: none. */
+  readonly issuers?: readonly string[] | undefined
   /** The clock of access tokens. */
   readonly now: () => number
   /**
@@ -43,6 +45,7 @@ export class Revocations {
   readonly #follower: RevocationFollower
   readonly #reads: RevocationReads
   readonly #isUsable: () => boolean
+  readonly #readTokenId: ReturnType<typeof createReadTokenRevocationId>
   #prunedAt: number
   /** Before the first request, entries emit no event: no token that they refuse was accepted here. */
   #isServing = false
@@ -50,6 +53,7 @@ export class Revocations {
   constructor(parts: RevocationsParts) {
     const { settings, store, now, nodeClock = now, accessLifetime, emit, monotonic = () => performance.now() } = parts
     this.#parts = parts
+    this.#readTokenId = createReadTokenRevocationId(parts.issuers ?? [])
     this.#monotonic = monotonic
     this.#storeNow = parts.storeNow ?? now
     this.#prunedAt = monotonic()
@@ -156,7 +160,7 @@ export class Revocations {
     await this.#reads.wake()
   }
 
-  /** From now on, an entry of the log emits `session-revoked`. */
+  /** From now on, an entry of the log emits `session-revoked` or `token-revoked`. */
   startServing(): void {
     this.#isServing = true
   }
@@ -192,10 +196,13 @@ export class Revocations {
   /** False if the entry was known or has expired: a known one is pending already, or was read from the log. */
   #record(entry: Revocation, reason: RevocationReason): boolean {
     const outcome = this.#list.record(entry, this.#storeNow())
-    if (outcome === 'new' && this.#isServing && entry.kind === 'session') {
-      this.#parts.emit({ type: 'session-revoked', sessionId: entry.id, reason })
-    }
+    if (outcome === 'new' && this.#isServing) this.#parts.emit(this.#eventOf(entry, reason))
     return outcome === 'new' || outcome === 'raised'
+  }
+
+  #eventOf({ kind, id }: Revocation, reason: RevocationReason): AuthEvent {
+    if (kind === 'token') return { type: 'token-revoked', ...this.#readTokenId(id) }
+    return { type: 'session-revoked', sessionId: id, reason }
   }
 
   #assertNotListed(verified: AccessToken): void {

@@ -33,7 +33,8 @@ export function createSessionLayer(parts: SessionLayerParts) {
   const accessLifetime = () => lifetimeSeconds + Math.ceil(storeClock.aheadMs / 1000)
   const store = new TimedStore({ store: parts.store, storeClock, clock: nodeClock })
   const { now, storeNow } = storeClock
-  const revocations = new Revocations({ settings, store, now, storeNow, nodeClock, accessLifetime, emit })
+  const issuers = [...settings.issuers, ...settings.trustedIssuers.map(({ issuer }) => issuer)]
+  const revocations = new Revocations({ settings, issuers, store, now, storeNow, nodeClock, accessLifetime, emit })
   const trimmer = new Trimmer({
     store,
     maxSessions: settings.refreshToken.maxSessions,

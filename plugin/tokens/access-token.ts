@@ -44,6 +44,20 @@ function accessToken(parts: Pick<AccessToken, 'claims' | 'user' | 'sessionId' | 
 
 /** A token is revoked by issuer and `jti`, never by its text: several texts can encode the same signed token. */
 export function tokenRevocationId(iss: string, jti: string): string {
-  // A space in an issuer would let one pair pass as another.
-  return `${iss.replaceAll(' ', '%20')} ${jti}`
+  return `${withoutSpaces(iss)} ${jti}`
+}
+
+/** A space in an issuer would let one pair pass as another. */
+function withoutSpaces(iss: string): string {
+  return iss.replaceAll(' ', '%20')
+}
+
+/** Reads {@link tokenRevocationId}. The known issuers are named as they are, whatever characters they have. */
+export function createReadTokenRevocationId(issuers: readonly string[]) {
+  const known = new Map(issuers.map((issuer) => [withoutSpaces(issuer), issuer]))
+
+  return function readTokenRevocationId(id: string): { issuer: string; jti: string } {
+    const [issuer = ''] = id.split(' ', 1)
+    return { issuer: known.get(issuer) ?? issuer, jti: id.slice(issuer.length + 1) }
+  }
 }

@@ -67,6 +67,7 @@ const sessions = [
 export const concerns: Readonly<Record<string, readonly string[]>> = {
   'plugin/errors.ts': ['errors', 'http/challenge'],
   'plugin/events.ts': ['events'],
+  'plugin/mcp.ts': ['mcp'],
   'plugin/timeout.ts': ['sessions/timed-store', 'tokens/key-source'],
   'plugin/arguments.ts': ['http/protect', 'sessions/session-api', 'sessions/access-token-api', 'http/sign-in'],
   'plugin/options/': [

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { createReadTokenRevocationId, tokenRevocationId } from '../../plugin/tokens/access-token.ts'
 import { createLocalTokens, outcomeOf, refused, type Outcome } from '../fixtures/local-tokens.ts'
 import { challenges, createApp, summaryOf } from '../fixtures/app.ts'
 import { forge, goodClaims, localSigner } from '../fixtures/tokens.ts'
@@ -111,3 +112,17 @@ t.test(
     t.equal(text.sub, '__proto__', 'a value may be __proto__')
   }
 )
+
+t.test('createReadTokenRevocationId() finds issuer and jti again, whatever characters they have', async (t) => {
+  const read = createReadTokenRevocationId(['our own name', 'https://idp.example.com', 'a'])
+  const rows: [issuer: string, jti: string][] = [
+    ['https://idp.example.com', 'x'],
+    ['https://idp.example.com', 'x y '],
+    ['our own name', 'x'],
+    ['our own name', 'name x'],
+    ['https://unknown.example.com', ' '],
+    ['our', 'own x'],
+    ['https://unknown.example.com/a%20b', 'x']
+  ]
+  for (const [issuer, jti] of rows) t.strictSame(read(tokenRevocationId(issuer, jti)), { issuer, jti })
+})
