@@ -23,12 +23,13 @@ export interface SessionInfo {
 export interface RefreshTokenOptions {
   /**
    * A session expires this many seconds after its last refresh. Must be longer than `accessToken.lifetimeSeconds` and
-   * `retrySeconds` together, and at most `absoluteSeconds`. Default 1209600 (14 days).
+   * `retrySeconds` together, and at most `absoluteSeconds`. `signIn({ idleSeconds })` can shorten it for one session.
+   * Default 1209600 (14 days).
    */
   readonly idleSeconds?: number | undefined
   /**
    * A session expires this many seconds after sign-in, however often it is refreshed (NIST SP 800-63B-4 §2.1.3).
-   * Default 2592000 (30 days).
+   * `signIn({ absoluteSeconds })` can shorten it for one session. Default 2592000 (30 days).
    */
   readonly absoluteSeconds?: number | undefined
   /**

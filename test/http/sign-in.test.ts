@@ -183,7 +183,12 @@ t.test('reply.signIn() refuses a token that is too large before it writes, and n
 })
 
 t.test('reply.signIn() names a member that is unknown or wrong, and starts nothing', async (t) => {
-  const server = await createApp()
+  const server = await createApp({
+    after: (app) =>
+      app.post<{ Params: { name: string } }>('/undefined/:name', (request, reply) =>
+        reply.signIn({ sub: 'alice', transport: 'cookie', [request.params.name]: undefined })
+      )
+  })
   const members =
     'sub, claims, scope, transport, device, authenticatedAt, authTime, acr, amr, revokeOthers, idleSeconds, ' +
     'absoluteSeconds, persistent or crossSite'
@@ -233,6 +238,11 @@ t.test('reply.signIn() names a member that is unknown or wrong, and starts nothi
       [500, message, []],
       JSON.stringify(input)
     )
+  }
+  for (const name of ['authenticatedAt', 'revokeOthers', 'persistent', 'idleSeconds', 'absoluteSeconds']) {
+    const response = await server.app.inject({ method: 'POST', url: `/undefined/${name}` })
+    const message = `"${name}" is undefined: give it a value, or leave it out`
+    t.strictSame([response.statusCode, response.json().message, setCookies(response)], [500, message, []])
   }
   t.strictSame(await server.app.sessions.list('alice'), [])
   t.equal((await server.signIn('cookie', { device: 'x'.repeat(200) })).response.statusCode, 200)

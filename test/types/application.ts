@@ -153,6 +153,9 @@ app.post('/login', async (_request, reply) => {
   bearer satisfies BearerResponse
   const cookie = await reply.signIn({ sub: 'alice', transport: 'cookie', crossSite: true })
   cookie satisfies CookieResponse
+  await reply.signIn({ sub: 'alice', transport: 'cookie', persistent: false, idleSeconds: 3600, absoluteSeconds: 7200 })
+  // @ts-expect-error -- undefined would keep the cookies
+  await reply.signIn({ sub: 'alice', transport: 'cookie', persistent: undefined })
   // @ts-expect-error -- there is no token in the body
   cookie.access_token satisfies string
   // @ts-expect-error -- the transport is required

@@ -93,6 +93,53 @@ t.test('migrate()', { skip }, async (t) => {
     }
   )
 
+  await t.test(
+    'migrate() to 005-session-limits lets code of 004-functions run on, and its refreshes obey the limit',
+    async (t) => {
+      const schema = 'before'
+      const before = newPool({ max: 1, options: `-c search_path=${schema}` })
+      await before.query(`CREATE SCHEMA ${schema};
+        CREATE TABLE auth_schema (step text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+          usable_from text)`)
+      for (const [step, { statements, usableFrom }] of Object.entries(steps).slice(0, 4)) {
+        await before.query(statements)
+        await before.query('INSERT INTO auth_schema (step, usable_from) VALUES ($1, $2)', [step, usableFrom])
+      }
+      const oldInsert = (id: string) =>
+        before.query(
+          `SELECT now, (session).*, revoked::text, evicted::text, more FROM auth_insert($1, $2, 'user', 'sessionKey',
+            NULL, NULL, '{}', 600, ${hourMs}, ${4 * hourMs}, ARRAY[$2], '{}', false, 100, NULL, 600, 1000)`,
+          [id, issuer]
+        )
+      const oldRotate = async (id: string, from: number) => {
+        const text = 'SELECT applied, now, (session).* FROM auth_rotate($1, $2, $3, 0, $4, 600)'
+        const { rows } = await before.query(text, [id, from, from + 1, 3 * hourMs])
+        return { applied: rows[0].applied, idleMs: rows[0].idle_expires_at - rows[0].now }
+      }
+      const oldFind = async (id: string) => (await before.query('SELECT (session).* FROM auth_find($1)', [id])).rows[0]
+      const oldList = async () =>
+        (await before.query("SELECT * FROM auth_list($1, 'user', 10)", [[issuer]])).rows.length
+      // Each function runs once on this connection before the migration, so that its plans are cached.
+      await oldInsert('old')
+      t.strictSame(await oldRotate('old', 0), { applied: true, idleMs: 3 * hourMs })
+      t.match(await oldFind('old'), { generation: '1' })
+      t.equal(await oldList(), 1)
+
+      const store = newStore(pool, { schema })
+      t.match(await store.find('old'), { row: { idleLimitMs: null, details: {} } })
+      const limited = newSession({ id: 'limited', idleLimitMs: 2 * hourMs, details: { persistent: false } })
+      await store.insert(limited, inserting)
+
+      t.strictSame(await oldRotate('old', 1), { applied: true, idleMs: 3 * hourMs })
+      t.strictSame(await oldRotate('limited', 0), { applied: true, idleMs: 2 * hourMs })
+      t.match(await oldFind('limited'), { generation: '1' })
+      await oldInsert('later')
+      t.equal(await oldList(), 3)
+      t.match(await store.find('limited'), { row: { idleLimitMs: 2 * hourMs, details: { persistent: false } } })
+      t.match(await store.find('later'), { row: { idleLimitMs: null, details: {} } })
+    }
+  )
+
   await t.test('migrate() keeps the sessions and revocations of the first version', async (t) => {
     const client = await pool.connect()
     await client.query(`CREATE SCHEMA older; SET search_path = older;

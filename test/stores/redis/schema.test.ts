@@ -140,6 +140,8 @@ t.test('redisStore() takes over the sessions of version 1 of the schema', skipWi
     repeatedGeneration: null,
     repeatStreak: 0,
     revokedAt: null,
+    idleLimitMs: null,
+    details: {},
     generation: 0
   }
   t.match((await store.find('a')).row, row)
