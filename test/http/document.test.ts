@@ -488,6 +488,8 @@ t.test('the OpenAPI document', async (t) => {
     route('/own-security', true, { security: [{ mine: [] }] })
     documented.get('/open', { schema: { response: { 200: notes } } }, async () => [])
     documented.get('/exempt', { config: { auth: false } }, async () => [])
+    documented.get('/fresh', { config: { auth: { maxAgeSeconds: 300, acr: ['mfa', 'hw'] } } }, async () => [])
+    documented.get('/strong', { config: { auth: { acr: ['mfa'] } } }, async () => [])
     await documented.ready()
     const { paths, components } = documented.swagger() as unknown as {
       paths: Record<
@@ -525,7 +527,9 @@ t.test('the OpenAPI document', async (t) => {
         '/own-default': both,
         '/own-security': [{ mine: [] }],
         '/open': undefined,
-        '/exempt': undefined
+        '/exempt': undefined,
+        '/fresh': both,
+        '/strong': both
       },
       'the key route and routes of others are unchanged'
     )
@@ -535,6 +539,10 @@ t.test('the OpenAPI document', async (t) => {
       401: unauthorized,
       403: ['Requires the scopes a, b and one of the roles admin', refusal]
     })
+    t.match(answers('/fresh'), {
+      401: ['Authentication is required, at most 300 seconds ago, with acr mfa or hw', refusal]
+    })
+    t.match(answers('/strong'), { 401: ['Authentication is required, with acr mfa', refusal] })
     t.match(answers('/own-401'), {
       401: ['Default Response', own],
       403: ['The request came from another site', refusal]
