@@ -38,6 +38,7 @@ import { createSkewReport } from './sessions/skew-report.ts'
 import { StoreClock } from './sessions/store-clock.ts'
 import { resolveStore, type StoreOption } from './stores/store-option.ts'
 import { createAccessTokens } from './tokens/access-tokens.ts'
+import { checkClaimsSchema } from './tokens/claims-schema-check.ts'
 import { compileClaims } from './tokens/claims-schema.ts'
 import { createKeySource, type KeySource } from './tokens/key-source.ts'
 import type { Keyring } from './tokens/keyring.ts'
@@ -69,6 +70,7 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
   const { issuers, keysReloadSeconds, trustedIssuers } = settings
   const { types, clockToleranceSeconds } = settings.accessToken
 
+  checkClaimsSchema({ ...settings, schema: settings.accessToken.claims })
   const keys = await createKeySource({ keys: options.keys, secrets, keysReloadSeconds, types, emit })
   const accessTokens = createAccessTokens({
     ...settings,

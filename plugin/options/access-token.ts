@@ -17,8 +17,8 @@ export interface AccessTokenOptions {
    */
   readonly type?: string | readonly string[] | false | undefined
   /**
-   * A schema of `@sinclair/typebox` that the claims of every token must match, checked after the signature. Default: no
-   * schema. Must not be `undefined`.
+   * A schema of `@sinclair/typebox` that the claims of every token must match, checked after the signature. It must
+   * accept the standard claims of a session's token. Default: no schema. Must not be `undefined`.
    */
   readonly claims?: TSchema
   /** How many verified tokens are kept in memory; 0 turns the cache off. Default 10000. */

@@ -1,0 +1,109 @@
+import { Kind, Type, TypeRegistry, type TSchema } from '@sinclair/typebox'
+import t from 'tap'
+import { createApp, issuer } from '../fixtures/app.ts'
+import { base, register } from '../fixtures/registration.ts'
+
+const closed = { additionalProperties: false }
+const roles = { roles: Type.Array(Type.String()) }
+const standard = {
+  iss: Type.String(),
+  aud: Type.String(),
+  sub: Type.String(),
+  exp: Type.Integer(),
+  iat: Type.Number(),
+  jti: Type.String(),
+  sid: Type.Optional(Type.String()),
+  auth_time: Type.Optional(Type.Integer())
+}
+const unexpected = 'Unexpected property'
+
+t.test('register() refuses a schema that rejects a standard claim of every session, and names the claim', async (t) => {
+  const { sid: _sid, ...withoutSession } = standard
+  const { auth_time: _time, ...withoutTime } = standard
+  const rows: [string, TSchema, string, string][] = [
+    ['a closed object', Type.Object(roles, closed), 'iss', unexpected],
+    ['one that forgets a claim', Type.Object({ ...withoutSession, ...roles }, closed), 'sid', unexpected],
+    ['one from before auth_time', Type.Object({ ...withoutTime, ...roles }, closed), 'auth_time', unexpected],
+    [
+      'a closed intersection',
+      Type.Intersect([Type.Object(roles), Type.Object({ plan: Type.Literal('gold') })], {
+        unevaluatedProperties: false
+      }),
+      'iss',
+      unexpected
+    ],
+    ['a closed member of an intersection', Type.Intersect([Type.Object(roles, closed)]), 'iss', unexpected],
+    ['a closed union', Type.Union([Type.Object(roles, closed), Type.Object({}, closed)]), 'iss', unexpected],
+    [
+      'typed additional properties',
+      Type.Object(roles, { additionalProperties: Type.String() }),
+      'exp',
+      'Expected string'
+    ],
+    ['a record of text', Type.Record(Type.String(), Type.String()), 'exp', 'Expected string'],
+    ['a number', Type.Object({ sub: Type.Integer() }), 'sub', 'Expected integer'],
+    [
+      'a union of other types',
+      Type.Object({ sub: Type.Union([Type.Number(), Type.Null()]) }),
+      'sub',
+      'Expected number'
+    ],
+    ['a list', Type.Object({ aud: Type.Array(Type.String()) }), 'aud', 'Expected array'],
+    ['another issuer', Type.Object({ iss: Type.Literal('https://former.example') }), 'iss', 'https://former.example'],
+    ['never', Type.Object({ jti: Type.Optional(Type.Never()) }), 'jti', 'Never'],
+    ['a format without a sample', Type.Object({ id: Type.String({ format: 'uuid' }) }, closed), 'iss', unexpected]
+  ]
+  for (const [what, claims, claim, reported] of rows) {
+    const problem = new RegExp(
+      `^Cannot register fastify-authenticate: "accessToken.claims" must accept the claim "${claim}" as every session's ` +
+        `token has it: the schema reports ".*${reported}.*". Declare it, or allow additional properties$`
+    )
+    await t.rejects(register({ ...base, accessToken: { claims } }), { name: 'TypeError', message: problem }, what)
+  }
+  await t.rejects(register({ ...base, accessToken: { claims: Type.Object({ nbf: Type.Number() }) } }), {
+    name: 'TypeError',
+    message:
+      'Cannot register fastify-authenticate: "accessToken.claims" must not require "nbf": no token of ours has it'
+  })
+})
+
+t.test('register() accepts a schema that depends on what the application signs in', async (t) => {
+  TypeRegistry.Set('Tenant', (_schema, value) => value === 'a')
+  const variant = (kind: string) => Type.Object({ kind: Type.Literal(kind), ...standard }, closed)
+  const rows: [string, TSchema][] = [
+    ['required claims of its own', Type.Object(roles)],
+    ['a closed object with all of them', Type.Object({ ...standard, ...roles }, closed)],
+    ['an optional scope', Type.Object({ ...standard, scope: Type.Optional(Type.String()) }, closed)],
+    ['a required scope', Type.Object({ scope: Type.String(), acr: Type.String(), amr: Type.Array(Type.String()) })],
+    ['a pattern for sub', Type.Object({ sub: Type.String({ pattern: '^user-\\d+$' }) })],
+    ['a format for sub', Type.Object({ sub: Type.String({ format: 'uuid' }) })],
+    ['a choice of sub', Type.Object({ sub: Type.Union([Type.Literal('a'), Type.Literal('b')]) })],
+    ['a length of sub', Type.Object({ sub: Type.String({ minLength: 20 }) })],
+    ['a late exp', Type.Object({ exp: Type.Integer({ minimum: 2 ** 40 }) })],
+    ['a kind of its own', Type.Object({ tenant: { [Kind]: 'Tenant' } as TSchema })],
+    [
+      'a closed intersection with all of them',
+      Type.Intersect([Type.Object(standard), Type.Object(roles)], { unevaluatedProperties: false })
+    ],
+    ['closed variants', Type.Union([variant('user'), variant('admin')])],
+    ['one open variant', Type.Union([Type.Object({ a: Type.String() }, closed), Type.Object({ b: Type.String() })])],
+    ['several audiences', Type.Object({ aud: Type.Union([Type.String(), Type.Array(Type.String())]) })],
+    ['a subject from a list', Type.Object({ sub: Type.Unsafe({ ...Type.String(), enum: ['a'] }) })],
+    ['a recursive claim', Type.Object({ tree: Type.Recursive((This) => Type.Object({ children: Type.Array(This) })) })]
+  ]
+  for (const [what, claims] of rows) {
+    await register({ ...base, accessToken: { claims } }).then(
+      () => t.pass(what),
+      (error) => t.fail(what, error)
+    )
+  }
+})
+
+t.test('a session can start and refresh under a closed schema that passes the check', async (t) => {
+  const claims = Type.Object({ ...standard, ...roles, scope: Type.Optional(Type.String()) }, closed)
+  const server = await createApp({ plugin: { accessToken: { claims } } })
+  const { access, refresh } = await server.signIn('bearer', { scope: 'a', claims: { roles: ['admin'] } })
+  t.match(await server.app.accessTokens.verify(access), { iss: issuer, roles: ['admin'] })
+  const response = await server.app.inject({ method: 'POST', url: '/refresh', payload: { refresh_token: refresh } })
+  t.equal(response.statusCode, 200)
+})
