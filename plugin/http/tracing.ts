@@ -9,9 +9,12 @@ import type { Authenticate } from './authenticate.ts'
  * object for each call of `authenticate()`, the same for `start`, `end`, `error`, `asyncStart` and `asyncEnd`. The
  * outcome is known from `asyncStart` on. Except for the headers of `request`, it holds no token, secret or hash.
  * ```ts
- * tracingChannel<unknown, AuthenticateTrace>('fastify-authenticate:authenticate').asyncEnd.subscribe((trace) => {
+ * import { subscribe } from 'node:diagnostics_channel'
+ * import type { AuthenticateTrace } from 'fastify-authenticate'
+ *
+ * subscribe('tracing:fastify-authenticate:authenticate:asyncEnd', (trace) => {
  *   const { request, sub, error } = trace as AuthenticateTrace
- *   request.log.debug({ sub, error }, 'authenticated')
+ *   request.log.debug({ sub, error }, 'authenticate() ended')
  * })
  * ```
  */

@@ -19,7 +19,7 @@ export interface RevocationOptions {
    * first, and receives 503 if that fails. It is for processes that do not run all the time: the time that the machine
    * slept counts too. Default `accept`. Must not be `undefined`.
    * ```ts
-   * await app.register(authenticate, { issuer, secret, store, revocation: { whenStale: 'ask' } })
+   * await app.register(authenticate, { issuer, secret, revocation: { whenStale: 'ask' } })
    * ```
    */
   readonly whenStale?: (typeof staleValues)[number]

@@ -1,4 +1,4 @@
-import { refusal } from '../errors.ts'
+import { AuthError, refusal } from '../errors.ts'
 import type { Emit } from '../events.ts'
 import type { Settings } from '../options/options.ts'
 import { withTimeout } from '../timeout.ts'
@@ -67,7 +67,9 @@ export class RevocationReads {
       })
     } catch (error) {
       // The requests share the read, but not its error, which the application may change.
-      throw refusal('AUTH_STORE_UNAVAILABLE', 'the revocation log could not be read', { cause: error })
+      throw refusal('AUTH_STORE_UNAVAILABLE', `the revocation log could not be read: ${reasonOf(error)}`, {
+        cause: error
+      })
     }
   }
 
@@ -117,4 +119,9 @@ export class RevocationReads {
       this.#parts.afterRead()
     }
   }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof AuthError) return error.detail
+  return error instanceof Error ? error.message : String(error)
 }

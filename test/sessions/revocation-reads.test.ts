@@ -162,7 +162,7 @@ t.test(
     const cause = new Error('down')
     await end(cause)
     const [one, other] = await Promise.all(requests)
-    t.match(one, { code: 'AUTH_STORE_UNAVAILABLE', detail: 'the revocation log could not be read', cause })
+    t.match(one, { code: 'AUTH_STORE_UNAVAILABLE', detail: 'the revocation log could not be read: down', cause })
     t.match(one.headers, { 'retry-after': '2' })
     t.match(other, { code: 'AUTH_STORE_UNAVAILABLE' })
     t.not(one, other)
