@@ -22,8 +22,10 @@ export function session(number) {
     device,
     scope,
     claims,
+    details: { authTime: 1_900_000_000 },
     accessLifetimeSeconds: 600,
     idleMs,
+    idleLimitMs: null,
     absoluteMs: 90 * 24 * 3600 * 1000
   }
 }

@@ -117,6 +117,15 @@ for (const [name, open] of Object.entries({
       [1250, 'has reached its absolute expiry', rotate(2), [false, 2, 1249, 1250, '1200,1201']],
       [1250, 'is not listed', list, '']
     ],
+    'insert(), rotate() and countRetry() with `idleLimitMs`, to the millisecond': [
+      [1000, 'starts', insert({ idleLimitMs: 60 }), 1000],
+      [1059, 'lives for 1 ms more', list, 'session'],
+      [1059, 'rotates', rotate(0), [true, 1, 1059, 1119, '']],
+      [1100, 'counts', countRetry([]), [true, 1, 1059, 1160, '1100']],
+      [1159, 'rotates', rotate(1), [true, 2, 1159, 1219, '1100']],
+      [1200, 'reaches its absolute expiry', rotate(2), [true, 3, 1200, 1250, '1100']],
+      [1250, 'is removed', sweep, 1]
+    ],
     'rotate() works on when the clock was set back': [
       [1000, 'starts', insert({}), 1000],
       [990, 'too near', rotate(0, 11), [false, 0, 1000, 1100, '']],
