@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { Type, TypeGuard, type TObject, type TSchema } from '@sinclair/typebox'
+import { Type } from '@sinclair/typebox'
 import fastify from 'fastify'
 import t from 'tap'
 import authenticate from '../../plugin/index.ts'
@@ -8,6 +8,7 @@ import { optionDefaults, optionsShape, resolveOptions } from '../../plugin/optio
 import { trustedIssuerDefaults } from '../../plugin/options/trusted-issuers.ts'
 import { memoryStore } from '../../plugin/stores/memory.ts'
 import { issuer, secret } from '../fixtures/app.ts'
+import { optionsOf } from '../fixtures/option-names.ts'
 import { base, register } from '../fixtures/registration.ts'
 import { loggerInto } from '../fixtures/app.ts'
 
@@ -243,25 +244,6 @@ t.test("revocation.maxStalenessSeconds is twice pollSeconds by default with when
   }
 })
 
-/** The options of a shape by their dotted names, with whether they are required. */
-function optionsOf(shape: TObject, prefix = ''): [string, boolean][] {
-  return Object.entries(shape.properties).flatMap(([name, member]) => [
-    ...(isGroup(member) ? [] : [[`${prefix}${name}`, !TypeGuard.IsOptional(member)] as [string, boolean]]),
-    ...groupsIn(member).flatMap(([group, suffix]) => optionsOf(group, `${prefix}${name}${suffix}.`))
-  ])
-}
-
-/** An object of options; others, such as a JWK Set (RFC 7517 §5), have members that are not ours. */
-function isGroup(member: TSchema): member is TObject {
-  return TypeGuard.IsObject(member) && member.additionalProperties === false
-}
-
-function groupsIn(member: TSchema, suffix = ''): [TObject, string][] {
-  if (TypeGuard.IsUnion(member)) return member.anyOf.flatMap((branch) => groupsIn(branch, suffix))
-  if (TypeGuard.IsArray(member)) return groupsIn(member.items, '[]')
-  return isGroup(member) ? [[member, suffix]] : []
-}
-
 /** Default values by dotted names, as the tables write them. */
 function literals(values: object, prefix = ''): [string, string][] {
   return Object.entries(values).flatMap(([name, value]): [string, string][] =>
@@ -307,4 +289,51 @@ t.test('docs/options.md lists every option, and all tables of options agree with
       t.equal(text === 'required', required.has(name), `${page}: whether ${name} is required`)
     }
   }
+})
+
+/** The options of version 0.1.0. */
+const released = new Set(
+  `
+  issuer audience secret keys keysReloadSeconds jwks jwks.path trustedIssuers accessToken.lifetimeSeconds
+  accessToken.clockToleranceSeconds accessToken.maxLifetimeSeconds accessToken.type accessToken.claims
+  accessToken.cacheSize keys[].key keys[].kid keys[].alg keys[].state trustedIssuers[].issuer
+  trustedIssuers[].audience trustedIssuers[].algorithms trustedIssuers[].jwksUri trustedIssuers[].jwks
+  trustedIssuers[].type trustedIssuers[].maxLifetimeSeconds trustedIssuers[].map store refreshToken.idleSeconds
+  refreshToken.absoluteSeconds refreshToken.retrySeconds refreshToken.lateRetries refreshToken.claims
+  revocation.pollSeconds revocation.maxStalenessSeconds revocation.whenStale cookies cookies.access
+  cookies.refresh cookies.sameSite cookies.domain cookies.secure cookies.renew trustedOrigins protect realm
+  onEvent clock
+  `
+    .trim()
+    .split(/\s+/)
+)
+
+t.test('a test refuses a wrong value of every option, and the changelog names every new option', async (t) => {
+  const read = (file: string) => readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8')
+  const names = [...optionsOf(optionsShape).map(([name]) => name), 'store']
+  const tests = ['options/shape', 'options/resources', 'tokens/trusted-issuer'].map((name) =>
+    read(`test/${name}.test.ts`)
+  )
+  const refused = new Set(
+    [...tests.join('').matchAll(/'([a-zA-Z]+(?:\.\w+)*)',/g)].map(([, name]) => name!.replace(/\.\d+(?=\.|$)/g, '[]'))
+  )
+  t.strictSame(
+    names.filter((name) => !refused.has(name)),
+    [],
+    'wrong values'
+  )
+
+  const unreleased = /## Unreleased\n([^]*?)\n## /.exec(read('CHANGELOG.md'))![1]!
+  const words = new Set([...unreleased.matchAll(/`([^`]+)`/g)].flatMap(([, code]) => code!.split(/[^\w$]+/)))
+  const added = names.filter((name) => !released.has(name))
+  // The line of a new group may stand for its members.
+  const parentOf = (name: string) => name.replace(/(\[\])?\.\w+$/, '')
+  const isNamed = (name: string): boolean =>
+    words.has(name.split('.').at(-1)!) || (added.includes(parentOf(name)) && words.has(parentOf(name)))
+  t.ok(added.length > 0)
+  t.strictSame(
+    added.filter((name) => !isNamed(name)),
+    [],
+    'the changelog'
+  )
 })
