@@ -1,4 +1,5 @@
-// An application in a frame of another site. To a browser, 127.0.0.1 and localhost are two sites.
+// What a browser sends and keeps: in a frame of another site, and from a page that hides its origin. To a browser,
+// 127.0.0.1 and localhost are two sites.
 import type { AddressInfo } from 'node:net'
 import type { Browser, Frame } from 'playwright-core'
 import t, { type Test } from 'tap'
@@ -44,8 +45,37 @@ async function post(frame: Frame, path: string, body: object = {}): Promise<numb
 
 const alice = { sub: 'alice', transport: 'cookie' }
 
+/** The response to a form that a page with `Referrer-Policy: no-referrer` posts to its own server. */
+async function postForm(t: Test, { browser, host }: { browser: Browser; host: string }) {
+  const { app, events } = await createApp({
+    server: { forceCloseConnections: true },
+    after(app) {
+      app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, async () => ({}))
+      app.get('/page', (_request, reply) =>
+        reply
+          .headers({ 'content-type': 'text/html', 'referrer-policy': 'no-referrer' })
+          .send('<form method="post" action="/form"><button></button></form>')
+      )
+      app.post('/form', async ({ headers }, reply) => {
+        reply.assertSameSite()
+        return `${headers.origin} ${headers['sec-fetch-site']}`
+      })
+    }
+  })
+  t.teardown(() => app.close())
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const { port } = app.server.address() as AddressInfo
+  const page = await browser.newPage()
+  await page.goto(`http://${host}:${port}/page`)
+  const [response] = await Promise.all([page.waitForNavigation(), page.locator('button').click()])
+  const server = `${host}:${port}`
+  return { status: response!.status(), text: await response!.text(), events: events(), server }
+}
+
 t.test('in a browser that blocks third-party cookies', skipWithoutBrowser, async (t) => {
-  const browser = await launchBrowser({ args: ['--test-third-party-cookie-phaseout'] })
+  const browser = await launchBrowser({
+    args: ['--test-third-party-cookie-phaseout', '--host-resolver-rules=MAP app.test 127.0.0.1']
+  })
   t.teardown(() => browser.close())
 
   await t.test('with cookies.partitioned, an application in a frame has a session of its own', async (t) => {
@@ -73,5 +103,21 @@ t.test('in a browser that blocks third-party cookies', skipWithoutBrowser, async
     t.strictSame(await cookies(), [])
     t.equal(await post(itself, '/login', alice), 200)
     t.equal(await post(itself, '/me'), 200)
+  })
+
+  await t.test('a form of a page with Referrer-Policy: no-referrer is refused over plain http', async (t) => {
+    const { status, text, events, server } = await postForm(t, { browser, host: 'app.test' })
+    t.equal(status, 403)
+    t.match(JSON.parse(text), { code: 'AUTH_CROSS_SITE' })
+    const detail =
+      `the Origin is "null", and this server is "${server}". Browsers send "null" from a sandboxed frame, from a local ` +
+      'file, and from a form of a page with the header Referrer-Policy: no-referrer'
+    t.strictSame(events, [{ type: 'cross-site-refused', origin: 'null', host: server, detail }])
+  })
+
+  // Browsers treat localhost like https.
+  await t.test('and is accepted where browsers send Sec-Fetch-Site', async (t) => {
+    const { status, text, events } = await postForm(t, { browser, host: 'localhost' })
+    t.strictSame([status, text, events], [200, 'null same-origin', []])
   })
 })
