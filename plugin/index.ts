@@ -46,7 +46,7 @@ import { createRefreshTokens } from './tokens/refresh-token.ts'
 import { createRequirementCheck } from './tokens/requirement-check.ts'
 import { noRequirements } from './tokens/requirements.ts'
 import { readSecrets } from './tokens/secret.ts'
-import { createTrustedIssuers } from './tokens/trusted-issuer.ts'
+import { createTrustedIssuers } from './tokens/trusted-issuers.ts'
 
 /** The options of `app.register(authenticate, options)`. */
 export interface AuthenticateOptions extends Options, StoreOption {}
@@ -67,7 +67,7 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
     onSkew: createSkewReport({ emit, log: app.log })
   })
   const settings = Object.freeze({ ...resolved, clock: storeClock.now })
-  const { issuers, keysReloadSeconds, trustedIssuers } = settings
+  const { issuers, keysReloadSeconds } = settings
   const { types, clockToleranceSeconds } = settings.accessToken
 
   checkClaimsSchema({ ...settings, schema: settings.accessToken.claims })
@@ -76,7 +76,7 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
     ...settings,
     matchesSchema: await compileClaims(settings.accessToken.claims),
     keys,
-    trustedIssuers: createTrustedIssuers({ issuers, trustedIssuers, clockToleranceSeconds, log: app.log }),
+    trustedIssuers: createTrustedIssuers({ ...settings, clockToleranceSeconds, emit, log: app.log }),
     nodeClock
   })
   const refreshTokens = createRefreshTokens({ issuers, secrets })
@@ -200,6 +200,7 @@ export type { BearerResponse, CookieResponse } from './http/token-response.ts'
 export type { AuthenticateTrace } from './http/tracing.ts'
 export type { JsonWebKey } from './options/json-web-key.ts'
 export type { KeyOption } from './options/keys.ts'
+export type { FindTrustedIssuer, TrustedIssuerOption } from './options/trusted-issuers.ts'
 export type { SessionInfo } from './options/refresh-token.ts'
 export type { SessionSummary } from './sessions/session-summary.ts'
 export { UnusableStoreError, type SessionStore } from './stores/session-store.ts'

@@ -13,7 +13,7 @@ import type { SessionCookies } from './session-cookies.ts'
 export interface CookieAuthenticationParts {
   readonly accessTokens: Pick<
     AccessTokens,
-    'fromCache' | 'readLocal' | 'verify' | 'verifyUncached' | 'verifyIgnoringExpiry'
+    'findIssuers' | 'fromCache' | 'readLocal' | 'verify' | 'verifyUncached' | 'verifyIgnoringExpiry'
   >
   readonly revocations: Pick<Revocations, 'assertNotRevoked' | 'becomeUsable' | 'isSessionRevoked'>
   /** `null` if the application uses no cookies. */
@@ -48,6 +48,7 @@ export function createCookieAuthentication({
 }: CookieAuthenticationParts): CookieAuthentication {
   return async function byCookie(request, { values, cached, requirements }) {
     if (sessionCookies === null || values.length === 0) return await byRefreshCookie(request, requirements)
+    await accessTokens.findIssuers(values, requirements.issuers)
     const { access, areTooMany } = sessionCookies.readAccess(values)
     // Cookies of another application count as absent: applications on one host, or on its parent domain, share them.
     if (access.length === 0 && !areTooMany) return await byRefreshCookie(request, requirements)

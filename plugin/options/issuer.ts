@@ -38,6 +38,8 @@ export function resolveIssuer(given: IssuerOptions) {
   const { audience, realm = issuer } = given
   const repeated = issuers.findIndex((entry, index) => issuers.indexOf(entry) !== index)
   if (repeated >= 0) throw optionError(`issuer.${repeated}`, 'repeats an earlier entry')
+  const reserved = issuers.indexOf('trusted')
+  if (reserved >= 0) throw optionError(`issuer.${reserved}`, 'must not be "trusted", which has a meaning in `issuers`')
   if (!/^[\x20-\x7e]+$/.test(realm)) throw optionError('realm', 'must be printable ASCII (it defaults to "issuer")')
   return {
     /** Issues the tokens. */

@@ -54,6 +54,8 @@ export type ResourceSettings = ReturnType<typeof resolveResource>
 interface Accepted {
   readonly acceptedAudience: readonly string[]
   readonly trustedIssuers: readonly { readonly issuer: string; readonly audience: string | readonly string[] }[]
+  /** With a function, the audiences of trusted issuers are not known at the start. */
+  readonly findTrustedIssuer: unknown
 }
 
 /** @throws TypeError that names the option */
@@ -74,7 +76,8 @@ function resolveResource(given: ResourceOption, { name, accepted }: { name: stri
   const { url, scopes = null, name: title = null, documentation = null } = given
   const path = checkUrl(url, `${name}.url`)
   const issuers = accepted.trustedIssuers.filter(({ audience }) => [audience].flat().includes(url))
-  if (issuers.length === 0 && !accepted.acceptedAudience.includes(url)) {
+  const mayBeAccepted = accepted.findTrustedIssuer !== null || accepted.acceptedAudience.includes(url)
+  if (issuers.length === 0 && !mayBeAccepted) {
     throw optionError(
       `${name}.url`,
       `must be an accepted audience: add ${show(url)} to "audience" or to "trustedIssuers[].audience"`

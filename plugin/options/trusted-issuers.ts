@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import type { JsonWebKey } from './json-web-key.ts'
-import { flag, fn, object, oneOrMoreTexts, text, tokenType, whole } from './shape.ts'
+import { checkShape, flag, fn, object, oneOrMoreTexts, text, tokenType, whole } from './shape.ts'
 
 /**
  * A `fetch` of the application's own, such as that of `undici`. The limits of 512 KiB and 3 s do not depend on it. If
@@ -96,9 +96,30 @@ export interface TrustedIssuerOption {
     | undefined
 }
 
+/**
+ * Finds the identity provider of a tenant by the `iss` of a token, in which nothing has been verified yet. Returns `null`
+ * for an issuer that is not trusted. The option that it returns must name the issuer that it was asked for.
+ */
+export type FindTrustedIssuer = (issuer: string) => Promise<TrustedIssuerOption | null>
+
 export interface TrustedIssuersOptions {
-  /** External identity providers whose access tokens are accepted. Default: none. */
-  readonly trustedIssuers?: readonly TrustedIssuerOption[] | undefined
+  /**
+   * External identity providers whose access tokens are accepted: a list, or an async function that finds one, for
+   * tenants. Default: none.
+   *
+   * The function is called only for a route that accepts trusted issuers, and only for a well-formed https issuer of at
+   * most 512 characters. An issuer that it returned is asked for again after 300 s; at most 10,000 are remembered. One for
+   * which it returned `null` is not asked for again within 60 s; the latest 1,000 are remembered. Unknown issuers cause
+   * at most 600 calls a minute; further ones are refused with 503 `AUTH_KEYS_UNAVAILABLE`. If it throws, or takes longer
+   * than 3 s, tokens of an unknown issuer are refused with 503, and those of a known one are accepted for up to a day.
+   * ```ts
+   * async function trustedIssuers(issuer: string) {
+   *   const tenant = await tenants.find({ issuer })
+   *   return tenant ? { issuer, audience: 'https://api.example.com', algorithms: ['RS256'] } : null
+   * }
+   * ```
+   */
+  readonly trustedIssuers?: readonly TrustedIssuerOption[] | FindTrustedIssuer | undefined
 }
 
 export const trustedIssuerDefaults = Object.freeze({
@@ -129,13 +150,33 @@ const trustedIssuer = Type.Object(
   object
 )
 
-export const trustedIssuersShape = { trustedIssuers: Type.Optional(Type.Array(trustedIssuer, { must: 'be a list' })) }
+const listOrFunction = 'be a list or a function'
+
+export const trustedIssuersShape = {
+  trustedIssuers: Type.Optional(
+    Type.Union([fn, Type.Array(trustedIssuer, { must: listOrFunction })], { must: listOrFunction })
+  )
+}
 
 export type TrustedIssuerSettings = ReturnType<typeof resolveTrustedIssuer>
 
 /** Each issuer's members are checked against each other, and its keys are read, by `tokens/trusted-issuer.ts`. */
 export function resolveTrustedIssuers({ trustedIssuers = [] }: TrustedIssuersOptions) {
-  return { trustedIssuers: Object.freeze(trustedIssuers.map(resolveTrustedIssuer)) }
+  const isFunction = typeof trustedIssuers === 'function'
+  return {
+    trustedIssuers: Object.freeze(isFunction ? [] : trustedIssuers.map(resolveTrustedIssuer)),
+    /** `null` if the issuers are listed. */
+    findTrustedIssuer: isFunction ? trustedIssuers : null
+  }
+}
+
+/**
+ * Checks what the function returned.
+ * @throws TypeError that names the wrong member
+ */
+export function readTrustedIssuer(given: unknown): TrustedIssuerSettings {
+  checkShape(Type.Object({ 'trustedIssuers()': trustedIssuer }), { 'trustedIssuers()': given })
+  return resolveTrustedIssuer(given as TrustedIssuerOption)
 }
 
 function resolveTrustedIssuer(given: TrustedIssuerOption) {

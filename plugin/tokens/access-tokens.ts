@@ -2,13 +2,14 @@ import { AuthError, refusal } from '../errors.ts'
 import type { Settings } from '../options/options.ts'
 import { externalAccessToken, localAccessToken, type AccessToken } from './access-token.ts'
 import type { MatchesSchema } from './claims-schema.ts'
+import type { FoundIssuer, IssuerSource } from './issuer-source.ts'
 import type { KeySource } from './key-source.ts'
 import { createLocalVerifier, type ParsedToken } from './local-verifier.ts'
 import { createPrepare } from './prepared-token.ts'
-import type { TrustedIssuer } from './trusted-issuer.ts'
+import { acceptsTrusted } from './requirements.ts'
 import { createLoadUnknownKey } from './unknown-kid.ts'
 import { UnverifiedToken } from './unverified-token.ts'
-import { createVerifiedTokens } from './verified-tokens.ts'
+import { createVerifiedTokens, type VerifiedNow } from './verified-tokens.ts'
 
 export interface AccessTokensParts {
   /** Issues the tokens. */
@@ -26,7 +27,7 @@ export interface AccessTokensParts {
   /** Whether claims match the option `accessToken.claims`. */
   readonly matchesSchema: MatchesSchema
   readonly keys: Pick<KeySource, 'current' | 'reloadForUnknownKid' | 'hasFailed' | 'onRetire'>
-  readonly trustedIssuers: readonly TrustedIssuer[]
+  readonly trustedIssuers: IssuerSource
   /** Milliseconds since the epoch: by this clock, local tokens are issued and expire. */
   readonly clock: () => number
   /** This node's own clock, for external issuers' tokens. Default: `clock`. */
@@ -55,7 +56,6 @@ export function createAccessTokens(parts: AccessTokensParts) {
   }
   const local = createLocalVerifier({ policy, type, matchesSchema, keys })
   const verified = createVerifiedTokens({ cacheSize, clockToleranceSeconds, clock, nodeClock })
-  const trusted = new Map<unknown, TrustedIssuer>(trustedIssuers.map((other) => [other.issuer, other]))
   const loadUnknownKey = createLoadUnknownKey<ParsedToken>({
     keys,
     hasKey: local.hasKey,
@@ -86,12 +86,16 @@ export function createAccessTokens(parts: AccessTokensParts) {
      * @throws as `verifyUncached()`
      */
     async verifyForAudience(text: string, { audience, issuers }: PurposeOptions): Promise<AccessToken> {
-      return await check(new UnverifiedToken(text), { issuers, audience })
+      return (await check(new UnverifiedToken(text), { issuers, audience })).token
     },
 
-    /** The longest lifetime that is accepted of an issuer's tokens; `null` for an issuer that is not accepted at all. */
+    /**
+     * The longest lifetime that is accepted of an issuer's tokens; `null` for an issuer that is not accepted at all.
+     * @throws AuthError AUTH_KEYS_UNAVAILABLE while the application cannot be asked for its trusted issuers
+     */
     async maxLifetimeOf(issuer: string): Promise<number | null> {
-      return own.has(issuer) ? maxLifetimeSeconds : (trusted.get(issuer)?.maxLifetimeSeconds ?? null)
+      if (own.has(issuer)) return maxLifetimeSeconds
+      return (await trustedIssuers.find(issuer))?.issuer.maxLifetimeSeconds ?? null
     },
 
     verifyIgnoringExpiry,
@@ -112,12 +116,25 @@ export function createAccessTokens(parts: AccessTokensParts) {
     },
 
     /**
-     * Whether a token claims an issuer that is neither this server nor trusted: it belongs to another application on
-     * the same host. Nothing in it has been verified.
+     * Whether a token claims an issuer that is neither this server nor known to be trusted: it belongs to another
+     * application on the same host. Nothing in it has been verified.
      */
     isForeign(token: UnverifiedToken): boolean {
       const iss = claimedIssuer(token)
-      return typeof iss === 'string' && !own.has(iss) && !trusted.has(iss)
+      return typeof iss === 'string' && !own.has(iss) && !trustedIssuers.isKnown(iss)
+    },
+
+    /**
+     * Asks the application for the issuers of tokens, so that {@link isForeign} knows them. It asks only for issuers that
+     * the caller accepts, and not if one of the tokens claims to be ours: then the others do not count.
+     * @throws AuthError AUTH_KEYS_UNAVAILABLE while the application cannot be asked
+     */
+    async findIssuers(texts: readonly string[], issuers: readonly string[] | null): Promise<void> {
+      if (!trustedIssuers.asks || issuers === null) return
+      const claimed = new Set(texts.map((text) => claimedIssuer(new UnverifiedToken(text))))
+      if ([...claimed].some((iss) => own.has(iss))) return
+      const accepted = [...claimed].filter((iss) => typeof iss === 'string' && acceptsTrusted(issuers, iss))
+      await Promise.all(accepted.map((iss) => trustedIssuers.find(iss)))
     },
 
     /**
@@ -153,25 +170,25 @@ export function createAccessTokens(parts: AccessTokensParts) {
     token: UnverifiedToken,
     issuers: readonly string[] | null = null
   ): Promise<AccessToken> {
-    const accessToken = await check(token, { issuers, audience: null })
-    verified.set(token.text, accessToken)
-    return accessToken
+    const checked = await check(token, { issuers, audience: null })
+    verified.set(token.text, checked)
+    return checked.token
   }
 
   async function check(
     token: UnverifiedToken,
     { issuers, audience }: { issuers: readonly string[] | null; audience: readonly string[] | null }
-  ): Promise<AccessToken> {
-    const external = trustedIssuerOf(token)
-    if (external === null) {
+  ): Promise<VerifiedNow> {
+    const found = trustedIssuers.isEmpty ? null : await trustedIssuerOf(token, issuers)
+    if (found === null) {
       const parsed = local.parse(token)
       if (!local.hasKey(parsed)) await loadUnknownKey(parsed)
-      return localAccessToken(local.check(parsed, { now: clock(), allowExpired: false, audience }))
+      const claims = local.check(parsed, { now: clock(), allowExpired: false, audience })
+      return { token: localAccessToken(claims), recheckMs: Infinity }
     }
-    if (!issuers?.includes(external.issuer)) {
-      throw refusal('AUTH_INVALID_TOKEN', 'tokens of this issuer are not accepted here')
-    }
-    return externalAccessToken(await external.check(token, { clock: nodeClock, audience }), external)
+    const { issuer: external, recheckMs } = found
+    const claims = await external.check(token, { clock: nodeClock, audience })
+    return { token: externalAccessToken(claims, external), recheckMs: recheckMs() }
   }
 
   /**
@@ -182,9 +199,19 @@ export function createAccessTokens(parts: AccessTokensParts) {
     return localAccessToken(local.check(local.parse(token), { now: clock(), allowExpired: true }))
   }
 
-  function trustedIssuerOf(token: UnverifiedToken): TrustedIssuer | null {
-    if (trusted.size === 0) return null
-    return trusted.get(token.decode().payload.iss) ?? null
+  /**
+   * The trusted issuer that a token claims; `null` for a token of any other. The application is not asked for a caller
+   * that would not accept its tokens.
+   */
+  async function trustedIssuerOf(
+    token: UnverifiedToken,
+    issuers: readonly string[] | null
+  ): Promise<FoundIssuer | null> {
+    const { iss } = token.decode().payload
+    if (own.has(iss)) return null
+    if (acceptsTrusted(issuers, iss as string)) return await trustedIssuers.find(iss)
+    if (trustedIssuers.isKnown(iss)) throw refusal('AUTH_INVALID_TOKEN', 'tokens of this issuer are not accepted here')
+    return null
   }
 
   /** The claim `iss`, unverified; `undefined` if the token cannot be decoded. */

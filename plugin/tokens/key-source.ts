@@ -4,7 +4,7 @@ import { optionError } from '../options/option-error.ts'
 import { withTimeout } from '../timeout.ts'
 import { isSameKey } from './key.ts'
 import { createKeyring, type Keyring } from './keyring.ts'
-import { kindOfThrown } from './thrown.ts'
+import { reasonOf } from './thrown.ts'
 
 /** The least time between two reloads that unknown `kid`s cause. */
 const cooldownMs = 30_000
@@ -148,12 +148,4 @@ export class KeySource {
     this.#emit({ type: 'keys-reloaded', kids: this.#keyring.kids })
     return true
   }
-}
-
-const ownPrefix = /^Cannot register fastify-authenticate: /
-
-/** Our messages show no key material. The application's error may quote what it has read, so only its kind is shown. */
-function reasonOf(error: unknown): string {
-  const isOurs = error instanceof TypeError && ownPrefix.test(error.message)
-  return isOurs ? error.message.replace(ownPrefix, '') : `the function threw ${kindOfThrown(error)}`
 }

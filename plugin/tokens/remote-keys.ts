@@ -1,7 +1,7 @@
 import { refusal, type AuthError } from '../errors.ts'
 import { untilAborted } from '../timeout.ts'
 import { problemOf } from './discovery.ts'
-import type { LoadKeySet } from './key-set-loader.ts'
+import { createLoadKeySet, type KeySetLocation, type LoadKeySet } from './key-set-loader.ts'
 import type { KeySet, PublishedKey } from './published-key.ts'
 
 /** The least time between two fetches that unknown `kid`s cause. */
@@ -28,25 +28,38 @@ export interface RemoteTiming {
  * discovery and fetch, a cooldown after failures, and use of the cached set while a newer one is loaded or cannot be.
  */
 export class RemoteKeys implements KeySet {
-  readonly #issuer: string
-  readonly #load: LoadKeySet
   readonly #monotonic: () => number
   readonly #timeoutMs: number
+  #location: KeySetLocation
+  #load: LoadKeySet
   #keys: readonly PublishedKey[] = []
   #fetchedAt = -Infinity
   #failedAt = -Infinity
   #running: Promise<void> | undefined
 
-  constructor({
-    issuer,
-    load,
-    monotonic = () => performance.now(),
-    timeoutMs = 3000
-  }: RemoteTiming & { readonly issuer: string; readonly load: LoadKeySet }) {
-    this.#issuer = issuer
-    this.#load = load
+  constructor(location: KeySetLocation, { monotonic = () => performance.now(), timeoutMs = 3000 }: RemoteTiming = {}) {
+    this.#location = location
+    this.#load = createLoadKeySet(location)
     this.#monotonic = monotonic
     this.#timeoutMs = timeoutMs
+  }
+
+  /**
+   * Loads by the functions of a newer option from now on, and keeps the keys. Returns `false`, and changes nothing, if
+   * that option names another place.
+   */
+  moveTo(location: KeySetLocation): boolean {
+    const { issuer, jwks, jwksUri, allowInsecureRequests } = this.#location
+    const isSamePlace =
+      issuer === location.issuer &&
+      jwksUri === location.jwksUri &&
+      typeof jwks === typeof location.jwks &&
+      allowInsecureRequests === location.allowInsecureRequests
+    if (isSamePlace) {
+      this.#location = location
+      this.#load = createLoadKeySet(location)
+    }
+    return isSamePlace
   }
 
   async get(): Promise<readonly PublishedKey[]> {
@@ -93,6 +106,6 @@ export class RemoteKeys implements KeySet {
   }
 
   #unavailable(reason: string, options?: ErrorOptions): AuthError {
-    return refusal('AUTH_KEYS_UNAVAILABLE', `cannot fetch the keys of ${this.#issuer}: ${reason}`, options)
+    return refusal('AUTH_KEYS_UNAVAILABLE', `cannot fetch the keys of ${this.#location.issuer}: ${reason}`, options)
   }
 }

@@ -1,7 +1,7 @@
 import { refusal } from '../errors.ts'
 import type { AccessToken } from './access-token.ts'
 import { createStaleness, type FreshnessParts } from './freshness.ts'
-import type { Requirements } from './requirements.ts'
+import { acceptsTrusted, type Requirements } from './requirements.ts'
 
 export type RequirementCheck = ReturnType<typeof createRequirementCheck>
 
@@ -40,7 +40,7 @@ export function createRequirementCheck(parts: FreshnessParts) {
 }
 
 function hasIssuer({ isOwn, claims: { iss } }: AccessToken, { issuers }: Requirements): boolean {
-  return issuers === null ? isOwn : issuers.includes(iss)
+  return isOwn ? issuers === null || issuers.includes(iss) : acceptsTrusted(issuers, iss)
 }
 
 function hasScopes(token: AccessToken, { scopes }: Requirements): boolean {

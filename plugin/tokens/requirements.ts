@@ -12,8 +12,12 @@ export interface Needs {
   readonly scopes?: readonly string[]
   /** Roles, one of which the caller must have in the claim `roles`. Default: none. */
   readonly roles?: readonly string[]
-  /** The `iss` values that are accepted: ours, or trusted issuers'. Default: each entry of `issuer`, and no other. */
-  readonly issuers?: readonly string[]
+  /**
+   * The `iss` values that are accepted: ours, or trusted issuers'. `'trusted'`, alone or in the list, stands for every
+   * issuer that `trustedIssuers` lists or finds, but not for our own: name them too if both are accepted. Default: each
+   * entry of `issuer`, and no other.
+   */
+  readonly issuers?: 'trusted' | readonly string[]
   /**
    * The user must have authenticated at most this many seconds ago (RFC 9470). A whole number, at least 1. Refreshing
    * does not help, only a new sign-in. A token without `auth_time` is refused. Default: any time.
@@ -62,6 +66,8 @@ export interface TokenRequirements extends Requirements {
   readonly audience: readonly string[] | null
 }
 
+/** In `issuers`: every trusted issuer. */
+const anyTrusted = 'trusted'
 const lists = ['scopes', 'roles', 'issuers', 'acr'] as const
 type List = (typeof lists)[number]
 const routeNeeds = [...lists, 'maxAgeSeconds', 'optional'] as const
@@ -107,7 +113,8 @@ export function checkRequirements(
   return Object.freeze({
     scopes: [...scopes],
     roles: [...roles],
-    issuers: issuers && [...issuers],
+    // 'trusted' alone is a list of one.
+    issuers: issuers && [issuers].flat(),
     maxAgeSeconds: maxAgeSeconds as number | null,
     acr: acr && [...acr],
     optional
@@ -142,9 +149,15 @@ const entries: Record<List, { readonly are: string; readonly isOne: (entry: unkn
 }
 
 function checkList(name: List, list: unknown): void {
-  if (list === undefined) return
+  if (list === undefined || (name === 'issuers' && list === anyTrusted)) return
   const { are, isOne } = entries[name]
   if (!Array.isArray(list) || list.length === 0 || !list.every(isOne)) {
-    throw new TypeError(`"${name}" must be a non-empty list of ${are}`)
+    const alternative = name === 'issuers' ? `"${anyTrusted}" or ` : ''
+    throw new TypeError(`"${name}" must be ${alternative}a non-empty list of ${are}`)
   }
+}
+
+/** Whether tokens of a trusted issuer are accepted: it is named, or any is accepted. */
+export function acceptsTrusted(issuers: Requirements['issuers'], iss: string): boolean {
+  return issuers !== null && (issuers.includes(iss) || issuers.includes(anyTrusted))
 }

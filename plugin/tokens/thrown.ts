@@ -10,6 +10,17 @@ export function kindOfThrown(error: unknown): string {
   return code === undefined ? error.constructor.name : `${error.constructor.name} (${code})`
 }
 
+const ownPrefix = /^Cannot register fastify-authenticate: /
+
+/**
+ * Why a function of the application failed, or what is wrong with its result. Our own messages are shown: they quote no
+ * key.
+ */
+export function reasonOf(error: unknown): string {
+  const isOurs = error instanceof TypeError && ownPrefix.test(error.message)
+  return isOurs ? error.message.replace(ownPrefix, '') : `the function threw ${kindOfThrown(error)}`
+}
+
 function codeOf(error: unknown): string | null {
   const { code } = (error ?? {}) as NodeJS.ErrnoException
   return typeof code === 'string' && wellFormedCode.test(code) ? code : null

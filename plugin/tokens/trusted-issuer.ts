@@ -7,7 +7,6 @@ import { canonicalName, isAlgorithm, type Algorithm } from './algorithms.ts'
 import { checkClaims, reservedClaims, withAudience, type TokenClaims } from './claims.ts'
 import { isDiscoverable } from './discovery.ts'
 import { checkHeader, mediaTypes, readKeyHint, type KeyHint } from './header.ts'
-import { createLoadKeySet } from './key-set-loader.ts'
 import {
   createVerifiers,
   isPrivate,
@@ -29,6 +28,7 @@ const maxRead = 64
 /** An external identity provider whose access tokens are accepted. This server never signs for it. */
 export interface TrustedIssuer {
   readonly issuer: string
+  readonly keys: KeySet
   /** The largest difference allowed between `exp` and `iat`. */
   readonly maxLifetimeSeconds: number
   /**
@@ -50,38 +50,19 @@ interface TrustedCheckOptions {
   readonly audience: readonly string[] | null
 }
 
-export interface TrustedIssuersParts {
-  /** The issuers that are this application. */
-  readonly issuers: readonly string[]
-  readonly trustedIssuers: readonly TrustedIssuerSettings[]
+interface TrustedIssuerContext {
+  /** The option, for error messages. */
+  readonly name: string
   readonly clockToleranceSeconds: number
-  readonly log: { warn(message: string): void }
-  /** Only for tests. */
-  readonly timing?: RemoteTiming
+  readonly timing: RemoteTiming
+  /** The same issuer as it was before. If its keys come from the same place, they are kept. */
+  readonly previous?: TrustedIssuer | undefined
 }
 
 /** @throws TypeError that names the option */
-export function createTrustedIssuers(parts: TrustedIssuersParts): TrustedIssuer[] {
-  const { issuers, trustedIssuers, clockToleranceSeconds, log, timing = {} } = parts
-  const names = [...issuers, ...trustedIssuers.map((option) => option.issuer)]
-  const repeated = trustedIssuers.findIndex((option, index) => names.indexOf(option.issuer) !== index + issuers.length)
-  if (repeated >= 0) throw optionError(`trustedIssuers.${repeated}.issuer`, 'must be unique and differ from "issuer"')
-  const insecure = trustedIssuers.filter((option) => option.allowInsecureRequests).map((option) => option.issuer)
-  if (insecure.length > 0) {
-    log.warn(
-      `The keys of ${insecure.join(', ')} may be fetched over plain http ("allowInsecureRequests"): ` +
-        'anyone on the network between can replace them'
-    )
-  }
-  return trustedIssuers.map((option, index) =>
-    createTrustedIssuer(option, { name: `trustedIssuers.${index}`, clockToleranceSeconds, timing })
-  )
-}
-
-/** @throws TypeError that names the option */
-function createTrustedIssuer(
+export function createTrustedIssuer(
   option: TrustedIssuerSettings,
-  { name, clockToleranceSeconds, timing }: { name: string; clockToleranceSeconds: number; timing: RemoteTiming }
+  { name, clockToleranceSeconds, timing, previous }: TrustedIssuerContext
 ): TrustedIssuer {
   const { issuer, audienceClaim, jwks, maxLifetimeSeconds } = option
   const algorithms = option.algorithms.map((alg, index) => checkAlgorithm(alg, `${name}.algorithms.${index}`))
@@ -100,7 +81,7 @@ function createTrustedIssuer(
   const keys =
     typeof jwks === 'object'
       ? fixedKeys(jwks.keys, { algorithms, name: `${name}.jwks.keys` })
-      : new RemoteKeys({ issuer, load: createLoadKeySet(option), ...timing })
+      : remoteKeys(option, { previous: previous?.keys, timing })
   const verifierOf = createVerifiers()
 
   async function candidates(hint: KeyHint): Promise<readonly Signer[]> {
@@ -120,6 +101,7 @@ function createTrustedIssuer(
 
   return {
     issuer,
+    keys,
     maxLifetimeSeconds,
     map: (claims) => mapRights(claims, option),
 
@@ -175,6 +157,14 @@ function checkLocation(option: TrustedIssuerSettings, name: string): void {
         'unless "jwks" or "jwksUri" is given, or an http URL with "allowInsecureRequests"'
     )
   }
+}
+
+function remoteKeys(
+  option: TrustedIssuerSettings,
+  { previous, timing }: { readonly previous: KeySet | undefined; readonly timing: RemoteTiming }
+): RemoteKeys {
+  if (previous instanceof RemoteKeys && previous.moveTo(option)) return previous
+  return new RemoteKeys(option, timing)
 }
 
 /** A wrong set in the options fails at start. Keys for other uses may be among them. */

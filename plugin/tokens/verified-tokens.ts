@@ -1,9 +1,10 @@
 import type { AccessToken } from './access-token.ts'
 import { hasPassed } from './claims.ts'
+import { acceptsTrusted } from './requirements.ts'
 import { createTokenCache } from './token-cache.ts'
 
 /** External issuers can withdraw a key silently: their tokens are verified again after this long. */
-const recheckMs = 5 * 60_000
+const maxRecheckMs = 5 * 60_000
 
 interface VerifiedToken {
   readonly token: AccessToken
@@ -11,6 +12,13 @@ interface VerifiedToken {
   readonly validFrom: number
   /** Seconds since the epoch: `exp`, or earlier, when the token must be verified again. */
   readonly validUntil: number
+}
+
+/** A token that has just been verified. */
+export interface VerifiedNow {
+  readonly token: AccessToken
+  /** Milliseconds after which an external issuer's token must be verified again, if that is sooner than usual. */
+  readonly recheckMs: number
 }
 
 export interface VerifiedTokensParts {
@@ -47,9 +55,9 @@ export function createVerifiedTokens({ cacheSize, clockToleranceSeconds, clock, 
     },
 
     /** Must be called for a token that has just been verified. */
-    set(text: string, token: AccessToken): void {
+    set(text: string, { token, recheckMs }: VerifiedNow): void {
       const { exp, iat, nbf = iat } = token.claims
-      const recheckAt = token.isOwn ? Infinity : (nodeClock() + recheckMs) / 1000
+      const recheckAt = token.isOwn ? Infinity : (nodeClock() + Math.min(recheckMs, maxRecheckMs)) / 1000
       cache.set(text, { token, validFrom: Math.max(iat, nbf), validUntil: Math.min(exp, recheckAt) })
     },
 
@@ -58,5 +66,5 @@ export function createVerifiedTokens({ cacheSize, clockToleranceSeconds, clock, 
 }
 
 function isAccepted({ token }: VerifiedToken, issuers: readonly string[] | null): boolean {
-  return token.isOwn || (issuers !== null && issuers.includes(token.claims.iss))
+  return token.isOwn || acceptsTrusted(issuers, token.claims.iss)
 }

@@ -11,7 +11,7 @@ import { createKeyring } from '../../plugin/tokens/keyring.ts'
 import { readSecrets } from '../../plugin/tokens/secret.ts'
 import { resolveOptions } from '../../plugin/options/options.ts'
 import { issuer, secret } from '../fixtures/app.ts'
-import { encode, fixedKeys, signature } from '../fixtures/tokens.ts'
+import { encode, fixedKeys, signature, noIssuers } from '../fixtures/tokens.ts'
 
 const root = resolve(import.meta.dirname, '../../../shared/vectors')
 const skip = existsSync(root) ? false : `no vectors in ${root}`
@@ -53,7 +53,7 @@ async function refused(
   const tokens = createAccessTokens({
     ...settings,
     matchesSchema: () => true,
-    trustedIssuers: [],
+    trustedIssuers: noIssuers,
     keys: fixedKeys(await createKeyring({ keys, secrets: readSecrets(secret), type: 'at+jwt' }))
   })
   try {

@@ -132,7 +132,7 @@ t.test('register() rejects a wrong, empty, unknown or contradictory value of eve
       `must be at least 64 bytes: received ${secret.length}`
     ],
     [{ keysReloadSeconds: 0 }, 'keysReloadSeconds', `${range(1, day)} 0`],
-    [{ trustedIssuers: {} }, 'trustedIssuers', 'must be a list: received an object'],
+    [{ trustedIssuers: {} }, 'trustedIssuers', 'must be a list or a function: received an object'],
     [{ trustedIssuers: [{}] }, 'trustedIssuers.0.issuer', 'is missing'],
 
     [{ accessToken: null }, 'accessToken', 'must be an object: received null'],

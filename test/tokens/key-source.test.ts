@@ -15,7 +15,7 @@ import {
   type KeyState,
   type NamedKey
 } from '../fixtures/rotating-app.ts'
-import { forge, localSigner } from '../fixtures/tokens.ts'
+import { forge, localSigner, noIssuers } from '../fixtures/tokens.ts'
 
 t.setTimeout(120_000)
 
@@ -39,7 +39,7 @@ async function createSource(keys: () => unknown, timeoutMs?: number) {
   const accessTokens = createAccessTokens({
     ...settings,
     matchesSchema: () => true,
-    trustedIssuers: [],
+    trustedIssuers: noIssuers,
     keys: source
   })
   return {

@@ -125,7 +125,7 @@ t.test('RemoteKeys joins concurrent fetches; 1,000 random kids cause at most one
   const thousand = (make: () => string) => Array.from({ length: 1000 }, make)
   const good = thousand(() => tokenOf(idp.url, ec, { claims: { jti: randomUUID() } }))
   const random = thousand(() => tokenOf(idp.url, { ...ec, kid: randomUUID() }))
-  const all = async (tokens: string[]) => [...new Set(await Promise.all(tokens.map(outcome)))]
+  const all = async (tokens: string[]) => [...new Set(await Promise.all(tokens.map((token) => outcome(token))))]
 
   t.strictSame(await all(good), ['accepted'])
   t.equal(idp.fetches.jwks, 1, 'a thousand first requests share a fetch')

@@ -322,7 +322,7 @@ t.test('createTrustedIssuers() rejects a wrong option at start and names it', as
   const nonEmpty = 'must be a non-empty string: received'
   const asymmetric = 'must be an asymmetric signature algorithm, such as RS256'
   const rows: [string, unknown, string, string][] = [
-    ['no list', good, 'trustedIssuers', 'must be a list: received an object'],
+    ['no list', good, 'trustedIssuers', 'must be a list or a function: received an object'],
     ['no object', [url], 'trustedIssuers.0', `must be an object: received "${url}"`],
     ['no issuer', [{ audience, algorithms: ['RS256'] }], 'trustedIssuers.0.issuer', 'is missing'],
     [

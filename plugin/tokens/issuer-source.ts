@@ -1,0 +1,23 @@
+import type { TrustedIssuer } from './trusted-issuer.ts'
+
+export interface FoundIssuer {
+  readonly issuer: TrustedIssuer
+  /** Milliseconds until the issuer must be found again, and its tokens with it. */
+  readonly recheckMs: () => number
+}
+
+/** The trusted issuers: those of a list, or those that the application knows. */
+export interface IssuerSource {
+  /** Whether there are none, so that nobody has to read the issuer of a token. */
+  readonly isEmpty: boolean
+  /** Whether `find()` may ask the application. */
+  readonly asks: boolean
+  /** Whether an issuer is known to be trusted, without asking the application. */
+  isKnown(iss: unknown): boolean
+  /**
+   * The trusted issuer of this name; `null` if there is none.
+   * @param iss the `iss` of a token, in which nothing has been verified yet
+   * @throws AuthError AUTH_KEYS_UNAVAILABLE while the application cannot be asked
+   */
+  find(iss: unknown): Promise<FoundIssuer | null>
+}
