@@ -57,6 +57,7 @@ t.test(
               issuer: idp.url,
               claims: { ...others, scope: 'root', roles: ['admin'] },
               user,
+              authenticatedAt: null,
               scopes: expected.scope?.split(' ') ?? [],
               roles: expected.roles ?? []
             }
