@@ -13,8 +13,8 @@ export interface TrustedOriginsOptions {
    * path or a wildcard. Other schemes than https are allowed: `capacitor://localhost`, `chrome-extension://ID`.
    *
    * A function suits preview deployments and tenants. It is called only if nothing else allows the request, and only
-   * with one well-formed origin, never with `null`. The body has not been read yet. It may be called more than once for
-   * a request. Only `true` allows. If it throws, the request fails with the error. It must be synchronous: anything but
+   * with one well-formed origin, never with `null`. It may be called more than once for a request, and before the body
+   * is read. Only `true` allows. If it throws, the request fails with the error. It must be synchronous: anything but
    * `true` and `false`, such as a promise, is a TypeError (500).
    * ```ts
    * await app.register(authenticate, {
