@@ -3,7 +3,7 @@ import { plugin } from 'typescript-eslint'
 
 export default [
   // Prettier decides how code looks.
-  ...neostandard({ ts: true, noStyle: true, env: ['browser'], ignores: ['dist/**', '.tap/**', '.cache/**'] }),
+  ...neostandard({ ts: true, noStyle: true, env: ['browser'], ignores: ['dist/**', '.tap/**', '**/.cache/**'] }),
   {
     files: ['**/*.ts'],
     languageOptions: {

@@ -40,6 +40,8 @@ export type AuthenticatedRequest = Pick<FastifyRequest, 'raw' | 'url' | 'routeOp
  * Sets and returns `request.raw.auth`, where the transports of the official MCP SDKs look for the caller. Tools find it
  * as `authInfo`.
  * ```ts
+ * import { withAuthInfo } from 'fastify-authenticate/mcp'
+ *
  * app.post('/mcp', { config: { auth: true } }, async (request, reply) => {
  *   withAuthInfo(request)
  *   reply.hijack()

@@ -80,6 +80,7 @@ const exampleContext = `
   declare const issuer: string
   declare const secret: string
   declare const token: string
+  declare const transport: { handleRequest (request: object, response: object, body?: unknown): Promise<void> }
   declare const users: {
     verify (username: string, password: string): Promise<{ id: string } | null>
     find (sub: string): Promise<{ roles: string[] } | null>

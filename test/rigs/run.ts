@@ -6,6 +6,7 @@ import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { print, red } from '../runner/print.ts'
 import { endAll, runFile } from '../runner/test-process.ts'
+import { writeBlocks } from './mcp/page-blocks.ts'
 
 const folder = fileURLToPath(new URL('.', import.meta.url))
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -31,6 +32,7 @@ function rigs(names: readonly string[]): string[] {
 }
 
 if (!existsSync(join(folder, 'node_modules'))) run('npm ci --prefix test/rigs --no-audit --no-fund')
+writeBlocks()
 run('npx tsc -p test/rigs')
 
 const files = rigs(process.argv.slice(2))
