@@ -335,6 +335,8 @@ async function check(t: Test, server: TestApp, row: Case, transport: Transport, 
     exp,
     sid: sessionId,
     scope: 'notes:read',
+    // However often it is refreshed, the user has not signed in again.
+    auth_time: Math.floor(began / 1000),
     roles: ['user']
   })
   t.not(tokens.access, access)
