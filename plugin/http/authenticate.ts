@@ -63,34 +63,29 @@ export function createAuthenticate(parts: AuthenticatorParts): Authenticate {
 
   /** Repeats no step above. What it adds is the signature check, and the reason for a refusal. */
   async function authenticateFully(request: FastifyRequest, attempt: Attempt): Promise<User | null> {
-    const { credentials, requirements } = attempt
+    const { credentials, cached, requirements } = attempt
     try {
-      const verified = await verify(request, attempt)
-      if (verified === null) return null
-      assertSatisfies(verified, requirements)
-      return setUser(request, authOf(credentials, verified))
+      assertWellFormed(credentials)
+      if (credentials.kind !== 'header') {
+        const verified = await byCookie(request, { values: valuesOf(credentials), cached, requirements })
+        return verified && accept(request, { credentials, verified, requirements })
+      }
+      // In this function, because each further promise makes refusals dearer.
+      const { token } = credentials
+      const verified = cached ?? (await accessTokens.verifyUncached(accessTokens.parse(token), requirements.issuers))
+      await revocations.assertNotRevoked(verified)
+      return accept(request, { credentials, verified, requirements })
     } catch (error) {
       emitRefusal(error, { emit, source: sourceOf(credentials) })
       throw challenge(error, { request, requirements })
     }
   }
 
-  /** The verified token; `null` if the requirements are optional and the caller has no valid token. */
-  async function verify(request: FastifyRequest, attempt: Attempt): Promise<AccessToken | null> {
-    const { credentials, cached, requirements } = attempt
-    assertWellFormed(credentials)
-    switch (credentials.kind) {
-      case 'header':
-        return await revocations.assertNotRevoked(
-          cached ?? (await accessTokens.verifyUncached(accessTokens.parse(credentials.token), requirements.issuers))
-        )
-      case 'cookie':
-        return await byCookie(request, { values: [credentials.token], cached, requirements })
-      case 'several':
-        return await byCookie(request, { values: credentials.tokens, cached: null, requirements })
-      case 'none':
-        return await byCookie(request, { values: [], cached: null, requirements })
-    }
+  /** @param attempt.verified is valid and not revoked */
+  function accept(request: FastifyRequest, attempt: Verified): User {
+    const { credentials, verified, requirements } = attempt
+    assertSatisfies(verified, requirements)
+    return setUser(request, authOf(credentials, verified))
   }
 }
 
@@ -99,6 +94,16 @@ interface Attempt {
   /** The token if it was verified before. It may have been revoked since, or lack what is required here. */
   readonly cached: AccessToken | null
   readonly requirements: Requirements
+}
+
+interface Verified extends Omit<Attempt, 'cached'> {
+  readonly verified: AccessToken
+}
+
+/** The values of the access cookie. */
+function valuesOf(credentials: Exclude<Credentials, { kind: 'foreign' | 'malformed' }>): readonly string[] {
+  if (credentials.kind === 'several') return credentials.tokens
+  return credentials.kind === 'none' ? [] : [credentials.token]
 }
 
 /** An async function, because only its promise is certain to be a native one: an application may replace `Promise`. */

@@ -86,7 +86,7 @@ export function createAccessTokens(parts: AccessTokensParts) {
      * @throws as `verifyUncached()`
      */
     async verifyForAudience(text: string, { audience, issuers }: PurposeOptions): Promise<AccessToken> {
-      return (await check(new UnverifiedToken(text), { issuers, audience })).token
+      return await check(new UnverifiedToken(text), { issuers, audience })
     },
 
     /**
@@ -166,29 +166,29 @@ export function createAccessTokens(parts: AccessTokensParts) {
    * @param issuers the external issuers that are accepted here; others are refused before their keys are fetched
    * @throws AuthError AUTH_INVALID_TOKEN, AUTH_EXPIRED_TOKEN; AUTH_KEYS_UNAVAILABLE while a key source fails
    */
-  async function verifyUncached(
-    token: UnverifiedToken,
-    issuers: readonly string[] | null = null
-  ): Promise<AccessToken> {
-    const checked = await check(token, { issuers, audience: null })
-    verified.set(token.text, checked)
-    return checked.token
+  function verifyUncached(token: UnverifiedToken, issuers: readonly string[] | null = null): Promise<AccessToken> {
+    return check(token, { issuers, audience: null })
   }
 
+  /** Adds the token to the cache, unless it was verified for an audience of its own. */
   async function check(
     token: UnverifiedToken,
     { issuers, audience }: { issuers: readonly string[] | null; audience: readonly string[] | null }
-  ): Promise<VerifiedNow> {
+  ): Promise<AccessToken> {
     const found = trustedIssuers.isEmpty ? null : await trustedIssuerOf(token, issuers)
+    let checked: VerifiedNow
     if (found === null) {
       const parsed = local.parse(token)
       if (!local.hasKey(parsed)) await loadUnknownKey(parsed)
       const claims = local.check(parsed, { now: clock(), allowExpired: false, audience })
-      return { token: localAccessToken(claims), recheckMs: Infinity }
+      checked = { token: localAccessToken(claims), recheckMs: Infinity }
+    } else {
+      const { issuer: external, recheckMs } = found
+      const claims = await external.check(token, { clock: nodeClock, audience })
+      checked = { token: externalAccessToken(claims, external), recheckMs: recheckMs() }
     }
-    const { issuer: external, recheckMs } = found
-    const claims = await external.check(token, { clock: nodeClock, audience })
-    return { token: externalAccessToken(claims, external), recheckMs: recheckMs() }
+    if (audience === null) verified.set(token.text, checked)
+    return checked.token
   }
 
   /**
