@@ -6,6 +6,7 @@ import type { FoundIssuer, IssuerSource } from './issuer-source.ts'
 import type { KeySource } from './key-source.ts'
 import { createLocalVerifier, type ParsedToken } from './local-verifier.ts'
 import { createPrepare } from './prepared-token.ts'
+import { issuerMismatch, keyMismatch } from './mismatch.ts'
 import { acceptsTrusted } from './requirements.ts'
 import { createLoadUnknownKey } from './unknown-kid.ts'
 import { UnverifiedToken } from './unverified-token.ts'
@@ -146,7 +147,8 @@ export function createAccessTokens(parts: AccessTokensParts) {
     async sessionIdOf(token: UnverifiedToken): Promise<string | null> {
       const parsed = local.parse(token)
       // Before the keys are reloaded: no key of ours makes another issuer's token ours.
-      if (!own.has(claimedIssuer(token))) throw refusal('AUTH_INVALID_TOKEN', 'iss is not the expected issuer')
+      const iss = claimedIssuer(token)
+      if (!own.has(iss)) throw refusal('AUTH_INVALID_TOKEN', issuerMismatch(iss, parts.issuers))
       if (!local.hasKey(parsed)) await loadUnknownKey(parsed)
       return local.sessionIdOf(parsed, clock())
     }
@@ -180,6 +182,7 @@ export function createAccessTokens(parts: AccessTokensParts) {
     if (found === null) {
       const parsed = local.parse(token)
       if (!local.hasKey(parsed)) await loadUnknownKey(parsed)
+      if (!local.hasKey(parsed)) refuseForeign(parsed)
       const claims = local.check(parsed, { now: clock(), allowExpired: false, audience })
       checked = { token: localAccessToken(claims), recheckMs: Infinity }
     } else {
@@ -197,6 +200,15 @@ export function createAccessTokens(parts: AccessTokensParts) {
    */
   function verifyIgnoringExpiry(token: UnverifiedToken): AccessToken {
     return localAccessToken(local.check(local.parse(token), { now: clock(), allowExpired: true }))
+  }
+
+  /** If no key fits and the issuer is unknown, the issuer says more about the mistake. */
+  function refuseForeign({ token, read }: ParsedToken): void {
+    const iss = claimedIssuer(token)
+    if (own.has(iss)) return
+    const expected = [...parts.issuers, ...trustedIssuers.names]
+    const detail = `${keyMismatch(read.hint, keys.current().keys)}; ${issuerMismatch(iss, expected)}`
+    throw refusal('AUTH_INVALID_TOKEN', detail)
   }
 
   /**

@@ -1,4 +1,5 @@
 import { refusal } from '../errors.ts'
+import { issuerMismatch } from './mismatch.ts'
 
 /** The registered claims of an access token, RFC 9068 §2.2 and RFC 7519 §4.1. */
 export interface StandardClaims {
@@ -83,7 +84,9 @@ export function checkClaims(
   const isTime = policy.fractions ? isNumericDate : isWholeSeconds
   const kind = policy.fractions ? 'seconds since the epoch' : 'whole seconds since the epoch'
   const latestStart = now + policy.clockToleranceSeconds * 1000
-  if (!policy.issuers.includes(iss as string)) throw refusal('AUTH_INVALID_TOKEN', 'iss is not the expected issuer')
+  if (!policy.issuers.includes(iss as string)) {
+    throw refusal('AUTH_INVALID_TOKEN', issuerMismatch(iss, policy.issuers))
+  }
   checkAudience(claims, policy)
   if (typeof sub !== 'string' || sub === '') throw refusal('AUTH_INVALID_TOKEN', 'sub must be a non-empty string')
   if (!isTime(exp) || !isTime(iat)) throw refusal('AUTH_INVALID_TOKEN', `exp and iat must be ${kind}`)

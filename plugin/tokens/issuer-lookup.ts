@@ -59,6 +59,7 @@ interface UnknownIssuer {
  */
 export class IssuerLookup implements IssuerSource {
   readonly isEmpty = false
+  readonly names = []
   readonly asks = true
   readonly #parts: IssuerLookupParts
   readonly #monotonic: () => number

@@ -10,6 +10,8 @@ export interface FoundIssuer {
 export interface IssuerSource {
   /** Whether there are none, so that nobody has to read the issuer of a token. */
   readonly isEmpty: boolean
+  /** The issuers of a list, for messages. */
+  readonly names: readonly string[]
   /** Whether `find()` may ask the application. */
   readonly asks: boolean
   /** Whether an issuer is known to be trusted, without asking the application. */

@@ -32,6 +32,9 @@ export function checkJwk(jwk: Jwk, { name, alg, state, material }: JwkUse): void
   if (jwk.oth !== undefined) throw optionError(name, 'is an RSA key with more than two primes')
   // Node decodes base64url leniently, and ignores the public part of an Ed25519 key that has a private one.
   const wrong = Object.entries(material.export({ format: 'jwk' })).find(([member, value]) => jwk[member] !== value)
+  if (wrong?.[0] === 'n' && isPadded(jwk.n, String(wrong[1]))) {
+    throw optionError(name, 'has an "n" that begins with a zero octet, which must be left out (RFC 7518 §6.3.1.1)')
+  }
   if (wrong) {
     throw optionError(name, `has a "${wrong[0]}" that is not canonical base64url or does not belong to this key`)
   }
@@ -45,6 +48,10 @@ export function checkJwk(jwk: Jwk, { name, alg, state, material }: JwkUse): void
   if (foreign && jwk.use) {
     throw optionError(name, `must not have "${foreign}" among its "key_ops" when its "use" is "sig"`)
   }
+}
+
+function isPadded(n: unknown, canonical: string): boolean {
+  return n === Buffer.concat([Buffer.alloc(1), Buffer.from(canonical, 'base64url')]).toString('base64url')
 }
 
 /** A private key only signs, because its public key verifies. A secret does both, unless it is `previous`. */

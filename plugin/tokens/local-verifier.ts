@@ -4,8 +4,8 @@ import type { MatchesSchema } from './claims-schema.ts'
 import { checkHeader, createHeaders, mediaTypes, type ReadHeader } from './header.ts'
 import { assertStrict } from './jws.ts'
 import type { KeySource } from './key-source.ts'
+import { issuerMismatch, keyMismatch } from './mismatch.ts'
 import type { Signer } from './signer.ts'
-import { noMatchingKey } from './unknown-kid.ts'
 import type { UnverifiedToken } from './unverified-token.ts'
 
 /** A token and its header. Nothing in it has been verified yet. */
@@ -45,7 +45,9 @@ export function createLocalVerifier({ policy, type, matchesSchema, keys }: Local
   function signedClaims(parsed: ParsedToken, types: ReadonlySet<string> | null): Record<string, unknown> {
     const { token, read } = parsed
     const candidates = candidatesOf(parsed)
-    if (candidates.length === 0) throw noMatchingKey()
+    if (candidates.length === 0) {
+      throw refusal('AUTH_INVALID_TOKEN', keyMismatch(read.hint, keys.current().keys))
+    }
     if (!read.isKnown) checkHeader(read.header, types)
     for (const signer of candidates) {
       const claims = signer.verify(token.text)
@@ -83,7 +85,9 @@ export function createLocalVerifier({ policy, type, matchesSchema, keys }: Local
      */
     sessionIdOf(parsed: ParsedToken, now: number): string | null {
       const { iss, exp, sid } = signedClaims(parsed, null)
-      if (!policy.issuers.includes(iss as string)) throw refusal('AUTH_INVALID_TOKEN', 'iss is not the expected issuer')
+      if (!policy.issuers.includes(iss as string)) {
+        throw refusal('AUTH_INVALID_TOKEN', issuerMismatch(iss, policy.issuers))
+      }
       if (!isWholeSeconds(exp)) throw refusal('AUTH_INVALID_TOKEN', 'exp must be an integer')
       if (sid !== undefined && typeof sid !== 'string') throw refusal('AUTH_INVALID_TOKEN', 'sid must be a string')
       const isTooOld = now / 1000 - exp > policy.maxLifetimeSeconds

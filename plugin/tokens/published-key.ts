@@ -37,10 +37,18 @@ export function mayFit(jwk: PublishedKey | null, alg: Algorithm): boolean {
 export function readPublishedKey(jwk: PublishedKey, alg: Algorithm): Key | null {
   if (isPrivate(jwk)) return null
   try {
-    return readKey({ key: jwk as JsonWebKey, alg, kid: 'external' }, 'jwks')
+    return readKey({ key: withoutLeadingZero(jwk), alg, kid: 'external' }, 'jwks')
   } catch {
     return null
   }
+}
+
+/** RFC 7518 §6.3.1.1: some libraries put a zero octet before the modulus. The number is the same. */
+function withoutLeadingZero(jwk: PublishedKey): JsonWebKey {
+  if (jwk.kty !== 'RSA' || typeof jwk.n !== 'string') return jwk as JsonWebKey
+  const octets = Buffer.from(jwk.n, 'base64url')
+  const isPadded = octets[0] === 0 && octets.toString('base64url') === jwk.n
+  return isPadded ? ({ ...jwk, n: octets.subarray(1).toString('base64url') } as JsonWebKey) : (jwk as JsonWebKey)
 }
 
 /** Verifiers for published keys. Each is created when a token first needs it, so that a large set costs nothing. */

@@ -7,6 +7,7 @@ import { canonicalName, isAlgorithm, type Algorithm } from './algorithms.ts'
 import { checkClaims, reservedClaims, withAudience, type TokenClaims } from './claims.ts'
 import { isDiscoverable } from './discovery.ts'
 import { checkHeader, mediaTypes, readKeyHint, type KeyHint } from './header.ts'
+import { keyMismatch } from './mismatch.ts'
 import {
   createVerifiers,
   isPrivate,
@@ -86,11 +87,21 @@ export function createTrustedIssuer(
 
   async function candidates(hint: KeyHint): Promise<readonly Signer[]> {
     const found = await fitting(await keys.get(), hint)
-    return found.length > 0 ? found : await fitting(await keys.reload(), hint)
+    if (found.length > 0) return found
+    const reloaded = await keys.reload()
+    const foundThen = await fitting(reloaded, hint)
+    if (foundThen.length > 0) return foundThen
+    throw refusal(
+      'AUTH_INVALID_TOKEN',
+      reloaded.some((jwk) => isNamed(jwk, hint))
+        ? "the issuer's key for alg and kid cannot be used: it is private, weak or malformed"
+        : keyMismatch(hint, reloaded.filter(isObject))
+    )
   }
 
-  async function fitting(published: readonly PublishedKey[], { alg, kid }: KeyHint): Promise<readonly Signer[]> {
-    const matching = published.filter((jwk) => mayFit(jwk, alg) && (kid === undefined || jwk.kid === kid))
+  async function fitting(published: readonly PublishedKey[], hint: KeyHint): Promise<readonly Signer[]> {
+    const { alg } = hint
+    const matching = published.filter((jwk) => isNamed(jwk, hint))
     const verifiers: Signer[] = []
     for (const jwk of matching.slice(0, maxRead)) {
       const verifier = await verifierOf(jwk, alg)
@@ -114,7 +125,6 @@ export function createTrustedIssuer(
       // Before the keys, which may have to be fetched: an ID token is refused even if they are unavailable.
       checkHeader(header, types)
       const verifiers = await candidates(hint)
-      if (verifiers.length === 0) throw refusal('AUTH_INVALID_TOKEN', 'no key of the issuer matches alg and kid')
       if (!verifiers.some((verifier) => verifier.verify(token.text) !== null)) {
         throw refusal('AUTH_INVALID_TOKEN', 'the signature is wrong')
       }
@@ -122,6 +132,15 @@ export function createTrustedIssuer(
       return payload
     }
   }
+}
+
+function isNamed(jwk: PublishedKey, { alg, kid }: KeyHint): boolean {
+  return mayFit(jwk, alg) && (kid === undefined || jwk.kid === kid)
+}
+
+/** A published set can contain anything. */
+function isObject(jwk: unknown): jwk is PublishedKey {
+  return typeof jwk === 'object' && jwk !== null
 }
 
 /** A secret shared with an identity provider would let each sign for the other. */

@@ -48,6 +48,7 @@ function createListedIssuers(parts: TrustedIssuersParts): IssuerSource {
   )
   return {
     isEmpty: listed.size === 0,
+    names: trustedIssuers.map((option) => option.issuer),
     asks: false,
     isKnown: (iss) => listed.has(iss),
     async find(iss) {

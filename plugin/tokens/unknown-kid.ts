@@ -1,4 +1,4 @@
-import { refusal, type AuthError } from '../errors.ts'
+import { refusal } from '../errors.ts'
 import type { KeySource } from './key-source.ts'
 
 export interface UnknownKidParts<Token> {
@@ -12,7 +12,7 @@ export interface UnknownKidParts<Token> {
 /**
  * What happens when no key in use matches a local token's `kid` and `alg`: the keys are reloaded, because another
  * server may sign with a new one already. If that fails, a token that claims to be ours may be valid: 503, not 401.
- * Any other token without a key is refused by the verifier with {@link noMatchingKey}. The keys of trusted issuers are
+ * Any other token without a key is refused by the verifier. The keys of trusted issuers are
  * in `remote-keys.ts`.
  */
 export function createLoadUnknownKey<Token>({ keys, hasKey, claimsToBeOurs }: UnknownKidParts<Token>) {
@@ -24,8 +24,4 @@ export function createLoadUnknownKey<Token>({ keys, hasKey, claimsToBeOurs }: Un
       throw refusal('AUTH_KEYS_UNAVAILABLE', 'no key matches alg and kid, and the last load of "keys" failed')
     }
   }
-}
-
-export function noMatchingKey(): AuthError {
-  return refusal('AUTH_INVALID_TOKEN', 'no key matches alg and kid')
 }

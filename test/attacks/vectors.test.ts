@@ -11,7 +11,8 @@ import { createKeyring } from '../../plugin/tokens/keyring.ts'
 import { readSecrets } from '../../plugin/tokens/secret.ts'
 import { resolveOptions } from '../../plugin/options/options.ts'
 import { issuer, secret } from '../fixtures/app.ts'
-import { encode, fixedKeys, signature, noIssuers } from '../fixtures/tokens.ts'
+import { reasonIn } from '../fixtures/local-tokens.ts'
+import { encode, fixedKeys, noIssuers, signature } from '../fixtures/tokens.ts'
 
 const root = resolve(import.meta.dirname, '../../../shared/vectors')
 const skip = existsSync(root) ? false : `no vectors in ${root}`
@@ -33,7 +34,7 @@ function parsed(token: string): string | null {
     decodeJws(splitJws(token))
     return null
   } catch (error) {
-    return (error as AuthError).detail
+    return reasonIn(error as AuthError)
   }
 }
 
@@ -60,7 +61,7 @@ async function refused(
     await tokens.verify(token)
     return 'accepted'
   } catch (error) {
-    return (error as AuthError).detail
+    return reasonIn(error as AuthError)
   }
 }
 

@@ -10,6 +10,10 @@ const other = makeKey('RS256', 'rsa')
 const ec = makeKey('ES256', 'ec')
 const nameless = makeKey('ES256', undefined)
 
+/** RFC 7518 §6.3.1.1: some libraries put a zero octet before the modulus. */
+const afterZeros = (count: number) =>
+  Buffer.concat([Buffer.alloc(count), Buffer.from(rsa.jwk.n!, 'base64url')]).toString('base64url')
+
 t.test('readPublishedKey() verifies only with usable keys of a published set', async (t) => {
   const rsa512 = makeKey('RS256', 'rsa', 512)
   const rsa1024 = makeKey('RS256', 'rsa', 1024)
@@ -27,6 +31,8 @@ t.test('readPublishedKey() verifies only with usable keys of a published set', a
     ['a good key among others', [other.jwk.n && { ...other.jwk, kid: 'b' }, ec.jwk, rsa.jwk], '', accepted],
     ['a key without use and alg, as Entra publishes', [bare], '', accepted],
     ['a key with a certificate chain, which is not looked at', [{ ...rsa.jwk, x5c: ['AAAA'], x5t: 'x' }], '', accepted],
+    ['a modulus after a zero octet', [{ ...rsa.jwk, n: afterZeros(1) }], '', accepted],
+    ['a modulus after two zero octets', [{ ...rsa.jwk, n: afterZeros(2) }], '', invalid],
     ['no key', [], '', invalid],
     ['another key', [{ ...rsa.jwk, kid: 'else' }], '', invalid],
     ['another key of that kid', [other.jwk], '', invalid],
