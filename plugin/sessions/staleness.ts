@@ -16,6 +16,7 @@ export interface StalenessParts {
 /** A moment by both clocks. */
 export interface Moment {
   readonly monotonic: number
+  /** `NaN` if the wall clock does not count. */
   readonly wall: number
 }
 
@@ -33,7 +34,7 @@ export class Staleness {
 
   now(): Moment {
     const { monotonic, wallClock } = this.#parts
-    return { monotonic: monotonic(), wall: wallClock === null ? 0 : wallClock() }
+    return { monotonic: monotonic(), wall: wallClock === null ? NaN : wallClock() }
   }
 
   /**

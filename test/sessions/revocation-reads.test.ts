@@ -116,6 +116,16 @@ t.test('becomeUsable() shares a poll that is running, if it was sent recently', 
   t.strictSame([request.is, begun()], ['usable', 1])
 })
 
+t.test('wake() reads after the read that is running, and waits for both', async (t) => {
+  const { reads, end, begun } = await createReads()
+  const poll = outcomeOf(reads.poll())
+  const wake = outcomeOf(reads.wake())
+  await end()
+  t.strictSame([poll.is, wake.is, begun()], ['usable', 'waiting', 2])
+  await end()
+  t.equal(wake.is, 'usable')
+})
+
 t.test('becomeUsable() does not trust a read that was sent before the process was stopped', async (t) => {
   const { reads, monotonic, end, begun } = await createReads()
   const poll = reads.poll()
