@@ -1,4 +1,4 @@
-import type { KeyObject } from 'node:crypto'
+import type { KeyObject, webcrypto } from 'node:crypto'
 import { Type } from '@sinclair/typebox'
 import type { JsonWebKey } from './json-web-key.ts'
 import { checkShape, fn, object, oneOf, text, whole } from './shape.ts'
@@ -10,10 +10,10 @@ export type KeyState = (typeof keyStates)[number]
 /** A key for access tokens. Private keys sign and verify, public keys only verify. */
 export interface KeyOption {
   /**
-   * PEM text (PKCS #8, PKCS #1, SEC 1 or SPKI), a JWK (RFC 7517) or a `KeyObject`. Encrypted PEM and weak keys are
+   * PEM text (PKCS #8, PKCS #1, SEC 1 or SPKI), a JWK (RFC 7517), a `KeyObject` or an extractable `CryptoKey`. Encrypted PEM and weak keys are
    * rejected. Required.
    */
-  readonly key: string | JsonWebKey | KeyObject
+  readonly key: string | JsonWebKey | KeyObject | webcrypto.CryptoKey
   /** The header parameter `kid`, 1 to 256 characters. Default: the JWK's `kid`, else its thumbprint (RFC 7638). */
   readonly kid?: string | undefined
   /**

@@ -1,4 +1,4 @@
-import { KeyObject } from 'node:crypto'
+import { KeyObject, webcrypto } from 'node:crypto'
 import type { KeyState } from '../options/keys.ts'
 import { optionError } from '../options/option-error.ts'
 import { isSameAlgorithm, type Algorithm } from './algorithms.ts'
@@ -7,7 +7,13 @@ import { isSameAlgorithm, type Algorithm } from './algorithms.ts'
 export type Jwk = Readonly<Record<string, unknown>>
 
 export function isJwk(key: unknown): key is Jwk {
-  return typeof key === 'object' && key !== null && !(key instanceof KeyObject) && !Buffer.isBuffer(key)
+  return (
+    typeof key === 'object' && key !== null && !(key instanceof KeyObject) && !isCryptoKey(key) && !Buffer.isBuffer(key)
+  )
+}
+
+export function isCryptoKey(key: unknown): key is webcrypto.CryptoKey {
+  return key instanceof webcrypto.CryptoKey
 }
 
 export interface JwkUse {

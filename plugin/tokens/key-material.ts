@@ -1,7 +1,8 @@
 import { createPrivateKey, createPublicKey, createSecretKey, KeyObject, type JsonWebKey } from 'node:crypto'
 import { optionError } from '../options/option-error.ts'
 import { isAlgorithm, keyRequirement, type Algorithm } from './algorithms.ts'
-import { isJwk, type Jwk } from './jwk.ts'
+import { isCryptoKey, isJwk, type Jwk } from './jwk.ts'
+import { restorePem } from './pem.ts'
 
 /**
  * Reads PEM text, a JWK or a KeyObject.
@@ -9,8 +10,15 @@ import { isJwk, type Jwk } from './jwk.ts'
  */
 export function readMaterial(key: unknown, name: string): KeyObject {
   if (key instanceof KeyObject) return key
+  if (isCryptoKey(key)) {
+    if (!key.extractable) throw optionError(name, 'is a CryptoKey that is not extractable: generate or import it so')
+    return KeyObject.from(key)
+  }
   try {
-    if (typeof key === 'string') return key.includes('PRIVATE KEY-----') ? createPrivateKey(key) : createPublicKey(key)
+    if (typeof key === 'string') {
+      const pem = restorePem(key)
+      return pem.includes('PRIVATE KEY-----') ? createPrivateKey(pem) : createPublicKey(pem)
+    }
     if (isJwk(key)) return readJwk(key)
   } catch (error) {
     // Node's message may quote the key, so only its error code is shown.

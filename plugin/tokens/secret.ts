@@ -19,7 +19,19 @@ export function readSecrets(option: unknown): readonly Buffer[] {
   )
   const repeated = secrets.findIndex((secret, index) => secrets.findIndex((other) => other.equals(secret)) !== index)
   if (repeated >= 0) throw optionError(`secret.${repeated}`, 'repeats an earlier entry')
+  if (endsWithLineBreak(secrets[0]!)) {
+    throw optionError(
+      Array.isArray(option) ? 'secret.0' : 'secret',
+      'must not end with a line break, which files often add: remove it on every node. If tokens were signed with it, ' +
+        'list both: [without, with]'
+    )
+  }
   return secrets
+}
+
+/** Random bytes may end with any byte: only text is looked at. */
+function endsWithLineBreak(secret: Buffer): boolean {
+  return /^[\x20-\x7e\t]+[\r\n]+$/.test(secret.toString('latin1'))
 }
 
 function readSecret(entry: unknown, name: string): Buffer {

@@ -113,6 +113,7 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
   'plugin/tokens/ed25519-jws.ts': ['tokens/ed25519-jws', 'attacks/forged-tokens'],
   'plugin/tokens/claims-schema-check.ts': ['tokens/claims-schema-check'],
   'plugin/tokens/mismatch.ts': ['tokens/mismatch'],
+  'plugin/tokens/pem.ts': ['tokens/pem'],
   'plugin/tokens/audience.ts': ['sessions/access-token-api'],
   'plugin/tokens/primes.ts': ['tokens/roca', 'tokens/key'],
   'plugin/tokens/rsa.ts': ['tokens/key', 'tokens/roca'],
