@@ -1,4 +1,5 @@
-import { KeyObject, webcrypto } from 'node:crypto'
+import { KeyObject, type webcrypto } from 'node:crypto'
+import { types } from 'node:util'
 import type { KeyState } from '../options/keys.ts'
 import { optionError } from '../options/option-error.ts'
 import { isSameAlgorithm, type Algorithm } from './algorithms.ts'
@@ -13,7 +14,7 @@ export function isJwk(key: unknown): key is Jwk {
 }
 
 export function isCryptoKey(key: unknown): key is webcrypto.CryptoKey {
-  return key instanceof webcrypto.CryptoKey
+  return types.isCryptoKey(key)
 }
 
 export interface JwkUse {
