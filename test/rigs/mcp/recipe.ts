@@ -28,7 +28,7 @@ export async function startRecipe(t: Test, { login, more = '' }: { login: string
     if (!code.includes(text)) throw new Error(`docs/mcp.md does not contain ${text}`)
     code = code.replace(text, replacement)
   }
-  const file = writeLocally(`server-${port}.mts`, code)
+  const file = writeLocally(`server-${port}.ts`, code)
   const server = spawn(process.execPath, [...process.execArgv, file], {
     env: { ...process.env, PORT: String(port), AUTH_SECRET: '0123456789abcdef0123456789abcdef' },
     stdio: ['ignore', 'pipe', 'inherit']
