@@ -72,6 +72,15 @@ t.test('signIn() throws a TypeError for a wrong authTime, acr or amr, and writes
   t.strictSame(await server.app.sessions.list('alice'), [])
 })
 
+t.test('readAuthentication() accepts the longest acr and amr, and rounds the present down', (t) => {
+  const clock = () => epoch + 600
+  const read = createReadAuthentication({ clock, nodeClock: clock, clockToleranceSeconds: 5 })
+  const longest = 'x'.repeat(255)
+  const input = { acr: longest, amr: Array<string>(16).fill(longest), authTime: now + 5 }
+  t.strictSame(read(input), { ...input, authTime: now })
+  t.end()
+})
+
 t.test('readAuthentication() moves authTime to the clock of local tokens, and never beyond it', (t) => {
   const rows: [what: string, skewSeconds: number, given: number, expected: number][] = [
     ['one clock', 0, now - 60, now - 60],

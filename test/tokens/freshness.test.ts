@@ -1,6 +1,8 @@
 import t from 'tap'
 import type { Needs } from '../../plugin/index.ts'
-import { createApp, issuer, summaryOf, type ResponseSummary } from '../fixtures/app.ts'
+import type { AccessToken } from '../../plugin/tokens/access-token.ts'
+import { createStaleness } from '../../plugin/tokens/freshness.ts'
+import { createApp, epoch, issuer, summaryOf, type ResponseSummary } from '../fixtures/app.ts'
 import { makeKey, startIssuer, tokenOf } from '../fixtures/issuer.ts'
 import { forge, localSigner, now } from '../fixtures/tokens.ts'
 import { trusting } from '../fixtures/trusting-app.ts'
@@ -145,4 +147,19 @@ t.test("a trusted issuer's token is fresh by its own auth_time and acr", async (
   t.equal((await call('/recent', { auth_time: now - 10.5 })).body, String((now - 10.5) * 1000))
   t.strictSame(summaryOf(await call('/strong', { auth_time: now })), stale('acr_values="mfa"'))
   t.strictSame(summaryOf(await call('/strong', { acr: 'mfa' })), passed)
+})
+
+t.test("staleness() compares our tokens with the store's clock, and those of trusted issuers with the node's", (t) => {
+  const staleness = createStaleness({
+    clock: () => epoch + 3_600_000,
+    nodeClock: () => epoch,
+    clockToleranceSeconds: 5
+  })
+  const at = (isOwn: boolean, authenticatedAt: number) =>
+    staleness({ isOwn, authenticatedAt } as AccessToken, { maxAgeSeconds: 300, acr: null })
+  t.equal(at(true, epoch), 'auth_time is more than 300 seconds ago')
+  t.equal(at(true, epoch + 3_600_000), null)
+  t.equal(at(false, epoch), null)
+  t.equal(at(false, epoch + 3_600_000), 'auth_time is in the future')
+  t.end()
 })
