@@ -69,8 +69,8 @@ export type AuthEvent =
   /** Reloading the keys failed or returned an invalid list; the current keys stay in use. Raise an alarm. */
   | { readonly type: 'keys-reload-failed'; readonly reason: string }
   /**
-   * The function `trustedIssuers` failed for this issuer, or returned a wrong option. `issuer` is what a token named, and
-   * nothing in that token was verified.
+   * The function `trustedIssuers` failed for this issuer, or returned a wrong option. `issuer` is what a token named,
+   * and nothing in that token was verified.
    */
   | { readonly type: 'issuer-lookup-failed'; readonly issuer: string; readonly reason: string }
 

@@ -18,6 +18,8 @@ export const withoutOwnTest: Record<string, string> = {
   'plugin/tokens/rsa.ts': 'a step of readKey(): test/tokens/key.test.ts and roca.test.ts',
   'plugin/tokens/signer.ts': 'test/tokens/encoded-length.test.ts and access-tokens.test.ts',
   'plugin/tokens/thrown.ts': 'test/tokens/key-set-loader.test.ts: what an error of each function shows',
+  'plugin/tokens/trusted-issuers.ts':
+    'test/tokens/trusted-issuer.test.ts: wrong options, the warning; test/tokens/issuer-lookup.test.ts: a function',
   'plugin/tokens/unknown-kid.ts': 'test/tokens/key-source.test.ts and test/tokens/access-tokens.test.ts',
   'plugin/tokens/unverified-token.ts': 'test/http/one-pass.test.ts counts how often it decodes',
   'plugin/tokens/verified-tokens.ts': 'test/tokens/access-tokens.test.ts: a known token, and a cacheSize of 0',

@@ -97,8 +97,8 @@ export interface TrustedIssuerOption {
 }
 
 /**
- * Finds the identity provider of a tenant by the `iss` of a token, in which nothing has been verified yet. Returns `null`
- * for an issuer that is not trusted. The option that it returns must name the issuer that it was asked for.
+ * Finds the identity provider of a tenant by the `iss` of a token, in which nothing has been verified yet. Returns
+ * `null` if that issuer is not trusted. The `issuer` of the option that it returns must be exactly that `iss`.
  */
 export type FindTrustedIssuer = (issuer: string) => Promise<TrustedIssuerOption | null>
 
@@ -108,10 +108,10 @@ export interface TrustedIssuersOptions {
    * tenants. Default: none.
    *
    * The function is called only for a route that accepts trusted issuers, and only for a well-formed https issuer of at
-   * most 512 characters. An issuer that it returned is asked for again after 300 s; at most 10,000 are remembered. One for
-   * which it returned `null` is not asked for again within 60 s; the latest 1,000 are remembered. Unknown issuers cause
-   * at most 600 calls a minute; further ones are refused with 503 `AUTH_KEYS_UNAVAILABLE`. If it throws, or takes longer
-   * than 3 s, tokens of an unknown issuer are refused with 503, and those of a known one are accepted for up to a day.
+   * most 512 characters. What it returned is used for 300 s, and at most 10,000 issuers are remembered. A `null` is
+   * remembered for 60 s, the latest 1,000 of them. Unknown issuers cause at most 600 calls a minute. Tokens of further
+   * ones are refused with 503 `AUTH_KEYS_UNAVAILABLE`. If the function throws, or takes longer than 3 s, tokens of an
+   * unknown issuer are refused with 503, and those of a known one are accepted for up to a day.
    * ```ts
    * async function trustedIssuers(issuer: string) {
    *   const tenant = await tenants.find({ issuer })

@@ -92,7 +92,7 @@ export function createAccessTokens(parts: AccessTokensParts) {
 
     /**
      * The longest lifetime that is accepted of an issuer's tokens; `null` for an issuer that is not accepted at all.
-     * @throws AuthError AUTH_KEYS_UNAVAILABLE while the application cannot be asked for its trusted issuers
+     * @throws AuthError AUTH_KEYS_UNAVAILABLE while the function `trustedIssuers` fails
      */
     async maxLifetimeOf(issuer: string): Promise<number | null> {
       if (own.has(issuer)) return maxLifetimeSeconds
@@ -126,9 +126,9 @@ export function createAccessTokens(parts: AccessTokensParts) {
     },
 
     /**
-     * Asks the application for the issuers of tokens, so that {@link isForeign} knows them. It asks only for issuers that
-     * the caller accepts, and not if one of the tokens claims to be ours: then the others do not count.
-     * @throws AuthError AUTH_KEYS_UNAVAILABLE while the application cannot be asked
+     * Looks up the issuers of tokens by the function `trustedIssuers`, so that {@link isForeign} knows them: only those
+     * that the caller accepts, and none if one of the tokens claims to be ours, because then the others do not count.
+     * @throws AuthError AUTH_KEYS_UNAVAILABLE while that function fails
      */
     async findIssuers(texts: readonly string[], issuers: readonly string[] | null): Promise<void> {
       if (!trustedIssuers.asks || issuers === null) return
@@ -212,8 +212,8 @@ export function createAccessTokens(parts: AccessTokensParts) {
   }
 
   /**
-   * The trusted issuer that a token claims; `null` for a token of any other. The application is not asked for a caller
-   * that would not accept its tokens.
+   * The trusted issuer that a token claims; `null` for a token of any other. It is not looked up for a caller that
+   * would not accept its tokens.
    */
   async function trustedIssuerOf(
     token: UnverifiedToken,

@@ -11,7 +11,7 @@ import { LruMap } from './lru-map.ts'
 import { reasonOf } from './thrown.ts'
 import type { TrustedIssuer } from './trusted-issuer.ts'
 
-/** A known issuer is asked for again after this long, so that one that was removed is not trusted longer. */
+/** A known issuer is looked up again after this long, so that one that was removed is not trusted longer. */
 const knownMs = 5 * 60_000
 /** An issuer that is not trusted is remembered for this long. */
 const unknownMs = 60_000
@@ -29,7 +29,7 @@ const maxLength = 512
 
 export interface IssuerLookupParts {
   readonly findTrustedIssuer: FindTrustedIssuer
-  /** The issuers that are this application. They are never asked for. */
+  /** The issuers that are this application. They are never looked up. */
   readonly issuers: readonly string[]
   /** @throws TypeError that names the wrong member */
   readonly create: (option: TrustedIssuerSettings, previous: TrustedIssuer | undefined) => TrustedIssuer
@@ -42,7 +42,7 @@ export interface IssuerLookupParts {
 
 interface KnownIssuer {
   readonly issuer: TrustedIssuer
-  /** When the application was asked for it. */
+  /** When the call began that returned it. */
   readonly askedAt: number
   failedAt: number
 }
@@ -54,7 +54,7 @@ interface UnknownIssuer {
 }
 
 /**
- * Trusted issuers that the application is asked for: tenants, each with an identity provider of its own. Anybody can
+ * Trusted issuers that a function of the application finds: tenants, each with its own identity provider. Anybody can
  * invent issuers, so the calls for unknown ones are limited, and nothing about them displaces a known issuer.
  */
 export class IssuerLookup implements IssuerSource {
@@ -177,7 +177,7 @@ export class IssuerLookup implements IssuerSource {
 
 const https = /^https:\/\/[\w.~:/@!$&'()*+,;=%[\]-]+$/
 
-/** What the application can be asked for: an https URL without credentials, query and fragment. */
+/** What the application can be called with: an https URL without credentials, query and fragment. */
 function isWellFormed(iss: unknown): iss is string {
   return typeof iss === 'string' && iss.length <= maxLength && https.test(iss) && isSafeUrl(iss)
 }

@@ -6,20 +6,20 @@ export interface FoundIssuer {
   readonly recheckMs: () => number
 }
 
-/** The trusted issuers: those of a list, or those that the application knows. */
+/** The trusted issuers: those of a list, or those that a function of the application finds. */
 export interface IssuerSource {
   /** Whether there are none, so that nobody has to read the issuer of a token. */
   readonly isEmpty: boolean
   /** The issuers of a list, for messages. */
   readonly names: readonly string[]
-  /** Whether `find()` may ask the application. */
+  /** Whether `find()` may call the application. */
   readonly asks: boolean
-  /** Whether an issuer is known to be trusted, without asking the application. */
+  /** Whether an issuer is known to be trusted, without a call. */
   isKnown(iss: unknown): boolean
   /**
    * The trusted issuer of this name; `null` if there is none.
    * @param iss the `iss` of a token, in which nothing has been verified yet
-   * @throws AuthError AUTH_KEYS_UNAVAILABLE while the application cannot be asked
+   * @throws AuthError AUTH_KEYS_UNAVAILABLE while the function `trustedIssuers` fails
    */
   find(iss: unknown): Promise<FoundIssuer | null>
 }

@@ -15,7 +15,7 @@ export interface TrustedIssuersParts extends Pick<Settings, 'issuers' | 'trusted
 }
 
 /**
- * The trusted issuers of the option: a list, or a function that is asked.
+ * The trusted issuers of the option: a list, or a function that finds them.
  * @throws TypeError that names the option
  */
 export function createTrustedIssuers(parts: TrustedIssuersParts): IssuerSource {

@@ -48,6 +48,7 @@ t.test('resolveOptions() fills in the defaults and freezes them', async (t) => {
     acceptedAudience: [issuer],
     keysReloadSeconds: 300,
     trustedIssuers: [],
+    findTrustedIssuer: null,
     accessToken: {
       lifetimeSeconds: 600,
       clockToleranceSeconds: 5,
