@@ -9,7 +9,7 @@ export interface ProtectedResource {
   readonly metadataUrl: string
 }
 
-/** Where an instance keeps its resources, for the entries of the package that are loaded separately. */
+/** Where an instance keeps its resources. Entries of the package that are loaded separately read them there. */
 export const protectedResources = Symbol.for('fastify-authenticate.resources')
 
 export interface ProtectedResources {

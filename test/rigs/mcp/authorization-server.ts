@@ -10,7 +10,7 @@ import { listen } from '../../fixtures/issuer.ts'
 export const machine = { id: 'machine', secret: randomBytes(32).toString('base64url') }
 const scope = 'notes:read notes:write'
 
-/** A client with a user. It is registered before, so that it may ask for every scope. */
+/** A client with a user. It is registered before, so that it can request every scope. */
 export const inspector = 'inspector'
 
 export async function startAuthorizationServer(t: Test, { redirectUri }: { redirectUri?: string } = {}) {
@@ -65,7 +65,7 @@ export async function startAuthorizationServer(t: Test, { redirectUri }: { redir
   return {
     url,
     failures,
-    /** By client credentials, for a resource. */
+    /** By client credentials: a token of this resource. */
     async accessToken(resource: string, scope: string): Promise<string> {
       const response = await fetch(`${url}/token`, {
         method: 'POST',

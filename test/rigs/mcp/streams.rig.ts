@@ -38,7 +38,9 @@ const { origin, url } = await startRecipe(t, {
     app.get('/streams', async () => [...streams.keys()].length)
     app.post('/login', async (_request, reply) => reply.signIn({ sub: 'alice', transport: 'bearer' }))
     app.post('/logout', async (_request, reply) => { await reply.signOut(); return reply.code(204).send() })
-    app.post('/short', async () => ({ access_token: await app.accessTokens.sign({ sub: 'robot', lifetimeSeconds: 2 }) }))
+    app.post('/short', async () => {
+      return { access_token: await app.accessTokens.sign({ sub: 'robot', lifetimeSeconds: 2 }) }
+    })
     app.post('/revoke', { config: { auth: { issuers: [own, loginServer] } } }, async ({ auth }, reply) => {
       await app.accessTokens.revoke(auth.claims.jti, auth.claims.exp, { issuer: auth.issuer })
       return reply.code(204).send()
