@@ -119,7 +119,10 @@ function checkUrl(url: string, name: string): string {
 /** RFC 8414 §2: an issuer identifier is an https URL without query and fragment. */
 function checkAuthorizationServers(issuers: readonly string[], name: string): void {
   if (issuers.length === 0) {
-    throw optionError(name, 'is missing: no entry of "trustedIssuers" has the URL of the resource in its "audience"')
+    throw optionError(
+      name,
+      'is missing: "trustedIssuers" lists no issuer that has the URL of the resource in its "audience"'
+    )
   }
   const wrong = issuers.find((issuer) => !isSafeUrl(issuer) || /[?#]/.test(issuer))
   if (wrong !== undefined) {

@@ -76,7 +76,7 @@ t.test('resolveResources() refuses a resource that clients could not use, and na
     [
       { audience: mcp, resources: [{ url: mcp }] },
       'resources.0.authorizationServers',
-      'is missing: no entry of "trustedIssuers" has the URL of the resource in its "audience"'
+      'is missing: "trustedIssuers" lists no issuer that has the URL of the resource in its "audience"'
     ],
     [
       { ...ok, resources: [{ url: mcp, authorizationServers: [] }] },
@@ -120,6 +120,11 @@ t.test('resolveResources() refuses a resource that clients could not use, and na
       'must be an https URL: received "x"'
     ]
   ]
+  rows.push([
+    { trustedIssuers: async () => null, resources: [{ url: mcp }] },
+    'resources.0.authorizationServers',
+    'is missing: "trustedIssuers" lists no issuer that has the URL of the resource in its "audience"'
+  ])
   const twice = {
     trustedIssuers: [trustedFor(mcp, 'https://b.example/mcp')],
     resources: [{ url: mcp }, { url: 'https://b.example/mcp' }]
