@@ -1,8 +1,9 @@
 import { generateKeyPairSync } from 'node:crypto'
-import fastify from 'fastify'
+import fastify, { type FastifyInstance } from 'fastify'
 import t from 'tap'
 import authenticate, { type AuthenticateOptions } from '../../plugin/index.ts'
 import { createApp, issuer, secret } from '../fixtures/app.ts'
+import { freePort } from '../fixtures/free-port.ts'
 import { rejects } from '../fixtures/rejected-options.ts'
 
 const keys = [{ key: generateKeyPairSync('ed25519').privateKey }]
@@ -92,5 +93,43 @@ t.test('serveIssuerMetadata() stops the start if there is nothing to describe', 
   ]
   for (const [what, options, problem] of rows) {
     await rejects(t, { what, options: { metadata: {}, ...options }, name: 'metadata', problem })
+  }
+})
+
+t.test('two services with this plugin trust each other by issuer alone, at the root or under a prefix', async (t) => {
+  const ports = [await freePort(), await freePort()]
+  const [first, second] = [`http://127.0.0.1:${ports[0]}`, `http://127.0.0.1:${ports[1]}/auth`]
+
+  async function start(own: string, other: string) {
+    const { port, pathname } = new URL(own)
+    const app = fastify()
+    t.teardown(() => app.close())
+    const service = async (scope: FastifyInstance) => {
+      await scope.register(authenticate, {
+        issuer: own,
+        secret,
+        keys: [{ key: generateKeyPairSync('ed25519').privateKey }],
+        metadata: {},
+        trustedIssuers: [{ issuer: other, audience: own, algorithms: ['EdDSA'] }]
+      })
+      scope.get('/theirs', { config: { auth: { issuers: [other] } } }, async ({ user }) => user.sub)
+      scope.get('/token', async () => await scope.accessTokens.sign({ sub: own, audience: other }))
+    }
+    app.register(service, pathname === '/' ? {} : { prefix: pathname })
+    await app.listen({ port: Number(port), host: '127.0.0.1' })
+  }
+  await Promise.all([start(first, second), start(second, first)])
+
+  const get = async (url: string, token = '') => {
+    const response = await fetch(url, { headers: token === '' ? {} : { authorization: `Bearer ${token}` } })
+    return [response.status, await response.text()] as const
+  }
+  for (const [from, to] of [
+    [first, second],
+    [second, first]
+  ] as const) {
+    const [, token] = await get(`${from}/token`)
+    t.strictSame(await get(`${to}/theirs`, token), [200, from], `${from} calls ${to}`)
+    t.equal((await get(`${from}/theirs`, token))[0], 401, 'the token is of no use at home')
   }
 })
