@@ -51,8 +51,10 @@ export interface TrustedIssuerOption {
    * function is called instead of a fetch, by the same rules: a set is used for 5 minutes, an unknown `kid` reloads it,
    * and it has 3 s. Default: none.
    * ```ts
+   * import { X509Certificate } from 'node:crypto'
+   *
    * const certificates = 'https://www.googleapis.com/robot/v1/metadata/x509/securetoken@system.gserviceaccount.com'
-   * const jwks = async () => {
+   * async function jwks() {
    *   const pems = (await (await fetch(certificates)).json()) as Record<string, string>
    *   const key = (pem: string) => new X509Certificate(pem).publicKey.export({ format: 'jwk' })
    *   return { keys: Object.entries(pems).map(([kid, pem]) => ({ ...key(pem), kid })) }
@@ -113,9 +115,9 @@ export interface TrustedIssuersOptions {
    * ones are refused with 503 `AUTH_KEYS_UNAVAILABLE`. If the function throws, or takes longer than 3 s, tokens of an
    * unknown issuer are refused with 503, and those of a known one are accepted for up to a day.
    * ```ts
+   * const tenants = new Set(['https://idp.one.example', 'https://idp.two.example'])
    * async function trustedIssuers(issuer: string) {
-   *   const tenant = await tenants.find({ issuer })
-   *   return tenant ? { issuer, audience: 'https://api.example.com', algorithms: ['RS256'] } : null
+   *   return tenants.has(issuer) ? { issuer, audience: 'https://api.example.com', algorithms: ['RS256'] } : null
    * }
    * ```
    */

@@ -1,4 +1,4 @@
-// Real providers (`oidc-provider`) as tenants, and behind TLS, a proxy and plain http, reached by the `fetch` of undici.
+// Real providers (`oidc-provider`) as tenants, and over TLS, through a proxy and over plain http, by undici's `fetch`.
 import { createServer } from 'node:http'
 import { connect, type AddressInfo } from 'node:net'
 import { performance } from 'node:perf_hooks'
