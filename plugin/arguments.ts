@@ -16,8 +16,8 @@ export function assertDefined(given: object): void {
 }
 
 /**
- * @throws TypeError that names a member that is not in `allowed`, because a typo must not leave a default in force; also
- * for anything that is not an object
+ * @throws TypeError that names a member that is not in `allowed`, because a typo must not leave a default in force;
+ * also for anything that is not an object
  */
 export function assertKnown(given: unknown, allowed: readonly string[]): asserts given is object {
   const others = allowed.slice(0, -1).join(', ')

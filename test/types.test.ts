@@ -81,6 +81,7 @@ const exampleContext = `
   declare const secret: string
   declare const token: string
   declare const transport: { handleRequest (request: object, response: object, body?: unknown): Promise<void> }
+  declare const tenants: { find (tenant: { issuer: string }): Promise<object | null> }
   declare const users: {
     verify (username: string, password: string): Promise<{ id: string } | null>
     find (sub: string): Promise<{ roles: string[] } | null>

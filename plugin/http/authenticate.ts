@@ -70,7 +70,7 @@ export function createAuthenticate(parts: AuthenticatorParts): Authenticate {
         const verified = await byCookie(request, { values: valuesOf(credentials), cached, requirements })
         return verified && accept(request, { credentials, verified, requirements })
       }
-      // In this function, because each further promise makes refusals dearer.
+      // In this function, because each further promise makes refusals slower.
       const { token } = credentials
       const verified = cached ?? (await accessTokens.verifyUncached(accessTokens.parse(token), requirements.issuers))
       await revocations.assertNotRevoked(verified)

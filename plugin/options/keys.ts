@@ -10,8 +10,8 @@ export type KeyState = (typeof keyStates)[number]
 /** A key for access tokens. Private keys sign and verify, public keys only verify. */
 export interface KeyOption {
   /**
-   * PEM text (PKCS #8, PKCS #1, SEC 1 or SPKI), a JWK (RFC 7517), a `KeyObject` or an extractable `CryptoKey`. Encrypted PEM and weak keys are
-   * rejected. Required.
+   * PEM text (PKCS #8, PKCS #1, SEC 1 or SPKI), a JWK (RFC 7517), a `KeyObject` or an extractable `CryptoKey`. PEM may
+   * be on one line, with `\n` for its line breaks, or in base64. Encrypted PEM and weak keys are rejected. Required.
    */
   readonly key: string | JsonWebKey | KeyObject | webcrypto.CryptoKey
   /** The header parameter `kid`, 1 to 256 characters. Default: the JWK's `kid`, else its thumbprint (RFC 7638). */

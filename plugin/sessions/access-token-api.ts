@@ -111,8 +111,8 @@ export function createAccessTokenApi(parts: AccessTokenApiParts) {
      * ```
      * @param jti the token's `jti` claim, at most 256 characters
      * @param exp the token's `exp` claim, in seconds since the epoch; of our tokens, whole seconds
-     * @param given `issuer`: the token's `iss` claim, one of `issuer` or of a trusted issuer. Another issuer's token with
-     * the same `jti` is not revoked. Default: this application, whichever entry of `issuer` issued the token
+     * @param given `issuer`: the token's `iss` claim, one of `issuer` or of a trusted issuer. Another issuer's token
+     * with the same `jti` is not revoked. Default: this application, whichever entry of `issuer` issued the token
      * @throws TypeError if `jti` is not such a string, if `issuer` is present but not such an issuer, or if a member is
      * unknown
      * @throws RangeError if `exp` is not such a time, or is later than any token of the issuer can expire

@@ -88,7 +88,7 @@ export class IssuerLookup implements IssuerSource {
     const age = now - known.askedAt
     if (age < knownMs) return this.#found(known)
     const isPaused = now - known.failedAt < failureMs
-    const asking = isPaused ? Promise.reject(cannotAsk(iss, 'the last call failed')) : this.#ask(iss, known)
+    const asking = isPaused ? Promise.reject(cannotAsk(iss, { reason: 'the last call failed' })) : this.#ask(iss, known)
     const hasFailed = now - known.failedAt < outageMs && age < maxAgeMs
     if (hasFailed) {
       asking.catch(() => {})
@@ -106,11 +106,11 @@ export class IssuerLookup implements IssuerSource {
     const now = this.#monotonic()
     const unknown = this.#unknown.get(iss)
     if (unknown !== undefined && now < unknown.until) {
-      if (unknown.problem !== null) throw cannotAsk(iss, unknown.problem)
+      if (unknown.problem !== null) throw cannotAsk(iss, { reason: unknown.problem })
       return null
     }
     if (!this.#running.has(iss) && !this.#limit.allows(now)) {
-      throw cannotAsk(iss, `there were ${limitOfUnknown.calls} calls for unknown issuers within a minute`)
+      throw cannotAsk(iss, { reason: `there were ${limitOfUnknown.calls} calls for unknown issuers within a minute` })
     }
     return this.#found(await this.#ask(iss, undefined))
   }
@@ -147,7 +147,7 @@ export class IssuerLookup implements IssuerSource {
       if (known === undefined) this.#unknown.set(iss, { until: failedAt + failureMs, problem })
       else known.failedAt = failedAt
       emit({ type: 'issuer-lookup-failed', issuer: iss, reason: problem })
-      throw cannotAsk(iss, problem, { cause: error })
+      throw cannotAsk(iss, { reason: problem, cause: error })
     }
   }
 
@@ -182,6 +182,6 @@ function isWellFormed(iss: unknown): iss is string {
   return typeof iss === 'string' && iss.length <= maxLength && https.test(iss) && isSafeUrl(iss)
 }
 
-function cannotAsk(iss: string, reason: string, options?: ErrorOptions): AuthError {
-  return refusal('AUTH_KEYS_UNAVAILABLE', `cannot find out whether ${iss} is trusted: ${reason}`, options)
+function cannotAsk(iss: string, { reason, cause }: { reason: string; cause?: unknown }): AuthError {
+  return refusal('AUTH_KEYS_UNAVAILABLE', `cannot find out whether ${iss} is trusted: ${reason}`, { cause })
 }

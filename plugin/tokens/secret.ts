@@ -22,8 +22,8 @@ export function readSecrets(option: unknown): readonly Buffer[] {
   if (endsWithLineBreak(secrets[0]!)) {
     throw optionError(
       Array.isArray(option) ? 'secret.0' : 'secret',
-      'must not end with a line break, which files often add: remove it on every node. If tokens were signed with it, ' +
-        'list both: [without, with]'
+      'must not end with a line break, which files often add: remove it on every node. ' +
+        'If tokens were signed with it, list both: [without, with]'
     )
   }
   return secrets

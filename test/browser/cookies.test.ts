@@ -110,8 +110,8 @@ t.test('in a browser that blocks third-party cookies', skipWithoutBrowser, async
     t.equal(status, 403)
     t.match(JSON.parse(text), { code: 'AUTH_CROSS_SITE' })
     const detail =
-      `the Origin is "null", and this server is "${server}". Browsers send "null" from a sandboxed frame, from a local ` +
-      'file, and from a form of a page with the header Referrer-Policy: no-referrer'
+      `the Origin is "null", and this server is "${server}". Browsers send "null" from a sandboxed frame, from a ` +
+      'local file, and from a form of a page with the header Referrer-Policy: no-referrer'
     t.strictSame(events, [{ type: 'cross-site-refused', origin: 'null', host: server, detail }])
   })
 

@@ -462,7 +462,7 @@ async function refusalInLog(
       .filter((line) => line.startsWith('{') && line.endsWith('}'))
       .map((line) => JSON.parse(line) as Line)
     const byId = (id: string) => lines.filter(({ reqId }) => reqId === id)
-    const refused = lines.filter(({ detail }) => detail?.includes(`from "${origin}"`))
+    const refused = lines.filter(({ detail }) => detail?.includes(`the Origin is "${origin}"`))
     const here = refused.find(({ reqId }) => byId(reqId).some(({ req }) => req?.method === 'POST' && req.url === path))
     const completed = here && byId(here.reqId).find(({ res }) => res)
     if (completed) return [completed.res!.statusCode, here.code]

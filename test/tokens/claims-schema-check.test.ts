@@ -55,8 +55,8 @@ t.test('register() refuses a schema that rejects a standard claim of every sessi
   ]
   for (const [what, claims, claim, reported] of rows) {
     const problem = new RegExp(
-      `^Cannot register fastify-authenticate: "accessToken.claims" must accept the claim "${claim}" as every session's ` +
-        `token has it: the schema reports ".*${reported}.*". Declare it, or allow additional properties$`
+      `^Cannot register fastify-authenticate: "accessToken.claims" must accept the claim "${claim}" as every ` +
+        `session's token has it: the schema reports ".*${reported}.*". Declare it, or allow additional properties$`
     )
     await t.rejects(register({ ...base, accessToken: { claims } }), { name: 'TypeError', message: problem }, what)
   }

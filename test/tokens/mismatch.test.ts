@@ -36,7 +36,8 @@ t.test(
       [
         'our issuer with a slash',
         forge(localSigner, { claims: { iss: `${issuer}/` } }),
-        `iss is not the expected issuer: expected "${issuer}", received "${issuer}/" (only the slash at the end differs)`
+        `iss is not the expected issuer: expected "${issuer}", received "${issuer}/" ` +
+          '(only the slash at the end differs)'
       ],
       [
         'a secret that differs by a newline',
