@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import type { TrustedIssuerOption } from '../../plugin/index.ts'
-import { issuer } from '../fixtures/app.ts'
+import { createApp, issuer } from '../fixtures/app.ts'
 import { audience, createVerifier, makeKey, startIssuer, text, tokenOf } from '../fixtures/issuer.ts'
 import { now } from '../fixtures/tokens.ts'
 
@@ -387,3 +387,72 @@ t.test('keys are kept when a tenant is looked up again, unless they come from el
   advance(5 * minute)
   t.equal(await call(one), 'accepted', 'keys in the option')
 })
+
+t.test('only a route that accepts trusted issuers looks up the issuer of a cookie or a header', async (t) => {
+  const [one, stranger] = [url('one'), url('stranger')]
+  const asked: string[] = []
+  let isDown = false
+  const { app, signIn } = await createApp({
+    plugin: {
+      async trustedIssuers(iss) {
+        asked.push(iss)
+        if (isDown) throw new Error('down')
+        return iss === one ? tenant(one) : null
+      }
+    },
+    after(app) {
+      const handler = async ({ auth }: { auth: { issuer: string } | null }) => ({ issuer: auth?.issuer })
+      app.get('/tenants', { config: { auth: { issuers: 'trusted' } } }, handler)
+      app.get('/both', { config: { auth: { issuers: ['trusted', issuer] } } }, handler)
+      app.get('/named', { config: { auth: { issuers: [one] } } }, handler)
+    }
+  })
+  t.teardown(() => app.close())
+  const ours = (await signIn('bearer')).access
+  const cookie = (...tokens: string[]) => ({ cookie: tokens.map((token) => `__Host-access=${token}`).join('; ') })
+  const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
+  const [theirs, foreign] = [tokenOf(one, ec), tokenOf(stranger, ec)]
+  const rows: [string, string, Record<string, string>, number, string | null, string[]][] = [
+    ['a tenant, where only we are accepted', '/me', bearer(theirs), 401, 'AUTH_INVALID_TOKEN', []],
+    ["a stranger's cookie, where only we are accepted", '/me', cookie(foreign), 401, 'AUTH_NO_CREDENTIALS', []],
+    ["a stranger's cookie, optional", '/maybe', cookie(foreign), 200, null, []],
+    ["a tenant's cookie, before it is known", '/me', cookie(theirs), 401, 'AUTH_NO_CREDENTIALS', []],
+    ['our token beside it', '/both', cookie(ours, theirs), 200, null, []],
+    ['our token', '/tenants', bearer(ours), 401, 'AUTH_INVALID_TOKEN', []],
+    ['our token, where both are accepted', '/both', bearer(ours), 200, null, []],
+    ["a tenant's cookie", '/tenants', cookie(theirs), 200, null, [one]],
+    ["a stranger's cookie", '/tenants', cookie(foreign), 401, 'AUTH_NO_CREDENTIALS', [stranger]],
+    ["a stranger's header", '/tenants', bearer(foreign), 401, 'AUTH_INVALID_TOKEN', []],
+    ['a tenant by name', '/named', bearer(theirs), 200, null, []],
+    ['both are accepted', '/both', bearer(theirs), 200, null, []],
+    ['a stranger by name of another', '/named', bearer(tokenOf(url('else'), ec)), 401, 'AUTH_INVALID_TOKEN', []]
+  ]
+  for (const [what, path, headers, status, code, calls] of rows) {
+    const response = await app.inject({ url: path, headers })
+    t.strictSame([response.statusCode, response.json().code ?? null], [status, code], `${what} at ${path}`)
+    t.strictSame(asked.splice(0), calls, `${what} at ${path}: the calls`)
+    if (headers.cookie !== undefined) t.strictSame(response.headers['set-cookie'], undefined, `${what}: left alone`)
+  }
+  isDown = true
+  const unsure = await app.inject({ url: '/tenants', headers: cookie(tokenOf(url('new'), ec)) })
+  t.strictSame([unsure.statusCode, unsure.json().code], [503, 'AUTH_KEYS_UNAVAILABLE'])
+  t.strictSame([unsure.headers['retry-after'], unsure.headers['set-cookie']], ['2', undefined])
+  const logout = await app.inject({ method: 'POST', url: '/logout', headers: cookie(foreign), payload: {} })
+  t.equal(logout.statusCode, 204)
+  t.strictSame(asked.splice(0), [url('new')], 'signing out looks nothing up')
+})
+
+t.test(
+  'with a function, a resource needs authorizationServers, and its audience is not checked at the start',
+  async (t) => {
+    const url = 'https://api.example.com/mcp'
+    const plugin = { trustedIssuers: async () => null }
+    await t.rejects(createApp({ plugin: { ...plugin, resources: [{ url }] } }), {
+      message: /"resources.0.authorizationServers" is missing/
+    })
+    const resources = [{ url, authorizationServers: ['https://idp.example.com'] }]
+    const { app } = await createApp({ plugin: { ...plugin, resources } })
+    await app.close()
+    await t.rejects(createApp({ plugin: { resources } }), { message: /"resources.0.url" must be an accepted audience/ })
+  }
+)
