@@ -108,6 +108,7 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
       crossSite,
       byCookie: createCookieAuthentication({ accessTokens, revocations, sessionCookies, crossSite, renew }),
       requirementCheck,
+      resources,
       challenge,
       emit
     })

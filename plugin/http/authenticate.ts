@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import { refusal } from '../errors.ts'
 import type { Emit } from '../events.ts'
 import type { Revocations } from '../sessions/revocations.ts'
 import type { AccessToken } from '../tokens/access-token.ts'
@@ -11,6 +12,7 @@ import type { Challenge } from './challenge.ts'
 import type { CookieAuthentication } from './cookie-authentication.ts'
 import { assertWellFormed, isPresented, readCredentials, type Credentials } from './credentials.ts'
 import type { CrossSite } from './cross-site.ts'
+import type { ProtectedResources } from './protected-resources.ts'
 import { emitRefusal } from './refusal-event.ts'
 
 export interface AuthenticatorParts {
@@ -21,6 +23,7 @@ export interface AuthenticatorParts {
   readonly crossSite: Pick<CrossSite, 'allowsCookie'>
   readonly byCookie: CookieAuthentication
   readonly requirementCheck: RequirementCheck
+  readonly resources: Pick<ProtectedResources, 'admits'>
   readonly challenge: Challenge
   readonly emit: Emit
 }
@@ -33,7 +36,7 @@ export interface AuthenticatorParts {
 export type Authenticate = (request: FastifyRequest, requirements: Requirements) => Promise<User | null> | null
 
 export function createAuthenticate(parts: AuthenticatorParts): Authenticate {
-  const { accessCookie, accessTokens, revocations, crossSite, byCookie, challenge, emit } = parts
+  const { accessCookie, accessTokens, revocations, crossSite, byCookie, resources, challenge, emit } = parts
   const { satisfies, assertSatisfies } = parts.requirementCheck
 
   return function authenticate(request, requirements) {
@@ -47,6 +50,7 @@ export function createAuthenticate(parts: AuthenticatorParts): Authenticate {
           cached !== null &&
           revocations.isValid(cached) &&
           satisfies(cached, requirements) &&
+          resources.admits(request, cached) &&
           (credentials.kind === 'header' || crossSite.allowsCookie(request))
         ) {
           setUser(request, authOf(credentials, cached))
@@ -84,6 +88,7 @@ export function createAuthenticate(parts: AuthenticatorParts): Authenticate {
   /** @param attempt.verified is valid and not revoked */
   function accept(request: FastifyRequest, attempt: Verified): User {
     const { credentials, verified, requirements } = attempt
+    if (!resources.admits(request, verified)) throw refusal('AUTH_INVALID_TOKEN', 'the token is for another resource')
     assertSatisfies(verified, requirements)
     return setUser(request, authOf(credentials, verified))
   }

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { ResourceSettings } from '../options/resources.ts'
+import type { AccessToken } from '../tokens/access-token.ts'
 
 /** A protected resource of this application, RFC 9728. */
 export interface ProtectedResource {
@@ -14,8 +15,15 @@ export const protectedResources = Symbol.for('fastify-authenticate.resources')
 
 export interface ProtectedResources {
   /** The resource that the request's route belongs to; `null` if it belongs to none. */
-  of(request: Pick<FastifyRequest, 'url' | 'routeOptions'>): ProtectedResource | null
+  of(request: RoutedRequest): ProtectedResource | null
+  /**
+   * Whether a token may be used at the request's route: it must not be for another resource only (RFC 8707 §2). A token
+   * that names no resource may, because its issuer does not tell them apart.
+   */
+  admits(request: RoutedRequest, token: Pick<AccessToken, 'claims'>): boolean
 }
+
+type RoutedRequest = Pick<FastifyRequest, 'url' | 'routeOptions'>
 
 const wellKnown = '/.well-known/oauth-protected-resource'
 
@@ -26,18 +34,29 @@ export function metadataPath(path: string): string {
 
 /** Finds the resource of a request. Of several that contain its route, the one with the longest path counts. */
 export function createProtectedResources(settings: readonly ResourceSettings[]): ProtectedResources {
-  if (settings.length === 0) return { of: () => null }
+  if (settings.length === 0) return { of: () => null, admits: () => true }
   const resources = settings
     .map(({ url, path }) => ({ url, path, metadataUrl: metadataUrl(url) }))
     .sort((one, other) => other.path.length - one.path.length)
 
+  const urls: ReadonlySet<unknown> = new Set(resources.map(({ url }) => url))
+
+  function resourceOf(request: RoutedRequest): (typeof resources)[number] | null {
+    const { url: pattern } = request.routeOptions
+    // The pattern is what Fastify has matched, whatever the spelling of the request. A pattern with parameters, and
+    // a request without a route, say less than the request.
+    const paths = [pattern, pathOf(request.url)].filter((path) => path !== undefined)
+    return resources.find(({ path }) => paths.some((candidate) => contains(path, candidate))) ?? null
+  }
+
   return {
-    of(request) {
-      const { url: pattern } = request.routeOptions
-      // The pattern is what Fastify has matched, whatever the spelling of the request. A pattern with parameters, and
-      // a request without a route, say less than the request.
-      const paths = [pattern, pathOf(request.url)].filter((path) => path !== undefined)
-      return resources.find(({ path }) => paths.some((candidate) => contains(path, candidate))) ?? null
+    of: resourceOf,
+
+    admits(request, { claims }) {
+      if (urls.size === 1) return true
+      const named = [claims.aud].flat().filter((audience) => urls.has(audience))
+      const resource = named.length === 0 ? null : resourceOf(request)
+      return resource === null || named.includes(resource.url)
     }
   }
 }

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import t from 'tap'
 import { contains } from '../../plugin/http/protected-resources.ts'
 import { challenges, createApp, issuer } from '../fixtures/app.ts'
-import { createResourceApp, idp, mcp, needs, tokenFor } from '../fixtures/resources.ts'
+import { createResourceApp, idp, mcp, needs, tokenFor, trustedFor } from '../fixtures/resources.ts'
 
 const metadata = 'resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/mcp"'
 const scope = 'scope="notes:read notes:write"'
@@ -174,3 +174,43 @@ t.test('HEAD and the cookie get the same challenge; of nested resources the inne
     `${challenges.bare}, resource_metadata="https://api.example.com/.well-known/oauth-protected-resource"`
   )
 })
+
+t.test(
+  'admits() refuses a token that was issued for another resource of the same application (RFC 8707)',
+  async (t) => {
+    const one = 'https://api.example.com/one'
+    const two = 'https://api.example.com/two'
+    const inner = 'https://api.example.com/two/inner'
+    const config = { auth: { issuers: [issuer, idp] } }
+    const { app } = await createResourceApp({
+      urls: [one, two, inner],
+      plugin: { trustedIssuers: [trustedFor(one, two, inner, 'https://api.example.com')] },
+      add: (app) => {
+        for (const path of ['/one', '/two/tools', '/two/inner', '/elsewhere'])
+          app.get(path, { config }, async () => 'ok')
+      }
+    })
+    const own = await app.accessTokens.sign({ sub: 'robot' })
+    const rows: [what: string, token: string, path: string, status: number][] = [
+      ['its own resource', tokenFor(one), '/one', 200],
+      ['below its own resource', tokenFor(two), '/two/tools', 200],
+      ['another resource', tokenFor(one), '/two/tools', 401],
+      ['another resource, by another spelling', tokenFor(one), '/%74wo/tools', 401],
+      ['both resources', tokenFor([one, two]), '/two/tools', 200],
+      ['a resource inside its own', tokenFor(two), '/two/inner', 401],
+      ['the resource around its own', tokenFor(inner), '/two/tools', 401],
+      ['a route of no resource', tokenFor(one), '/elsewhere', 200],
+      ['no resource', tokenFor('https://api.example.com'), '/two/tools', 200],
+      ['no resource, our own token', own, '/two/tools', 200]
+    ]
+    for (const [what, token, path, status] of rows) {
+      for (const visit of ['unseen or seen elsewhere', 'seen']) {
+        const { statusCode } = await app.inject({ url: path, headers: bearer(token) })
+        t.equal(statusCode, status, `${what}, ${visit}`)
+      }
+    }
+    const refused = await app.inject({ url: '/two/tools', headers: bearer(tokenFor(one)) })
+    t.strictSame(refused.json().code, 'AUTH_INVALID_TOKEN')
+    t.match(refused.headers['www-authenticate'], 'oauth-protected-resource/two"', 'names the resource to ask for')
+  }
+)
