@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { ResourceSettings } from '../options/resources.ts'
+import { normalizePath } from '../options/safe-url.ts'
 import type { AccessToken } from '../tokens/access-token.ts'
 
 /** A protected resource of this application, RFC 9728. */
@@ -18,7 +19,7 @@ export interface ProtectedResources {
   of(request: RoutedRequest): ProtectedResource | null
   /**
    * Whether a token may be used at the request's route: it must not be for another resource only (RFC 8707 §2). A token
-   * that names no resource may, because its issuer does not tell them apart.
+   * that names no resource may, because its issuer does not distinguish them.
    */
   admits(request: RoutedRequest, token: Pick<AccessToken, 'claims'>): boolean
 }
@@ -36,7 +37,7 @@ export function metadataPath(path: string): string {
 export function createProtectedResources(settings: readonly ResourceSettings[]): ProtectedResources {
   if (settings.length === 0) return { of: () => null, admits: () => true }
   const resources = settings
-    .map(({ url, path }) => ({ url, path, metadataUrl: metadataUrl(url) }))
+    .map(({ url, path }) => ({ url, path: normalizePath(path), metadataUrl: metadataUrl(url) }))
     .sort((one, other) => other.path.length - one.path.length)
 
   const urls: ReadonlySet<unknown> = new Set(resources.map(({ url }) => url))
@@ -45,7 +46,7 @@ export function createProtectedResources(settings: readonly ResourceSettings[]):
     const { url: pattern } = request.routeOptions
     // The pattern is what Fastify has matched, whatever the spelling of the request. A pattern with parameters, and
     // a request without a route, say less than the request.
-    const paths = [pattern, pathOf(request.url)].filter((path) => path !== undefined)
+    const paths = [...(pattern === undefined ? [] : [pattern]), ...pathsOf(request.url)].map(normalizePath)
     return resources.find(({ path }) => paths.some((candidate) => contains(path, candidate))) ?? null
   }
 
@@ -72,11 +73,20 @@ export function contains(resource: string, path: string): boolean {
   return path === base || path.startsWith(`${base}/`)
 }
 
-/** The path of a request as Fastify matches it: decoded, except for reserved characters. */
-function pathOf(url: string): string | undefined {
+/**
+ * The path of a request as Fastify matches it: decoded, also if the request names the whole URL (RFC 9112 §3.2.2).
+ * Applications may let `;` end a path, so the part before it counts too. Otherwise, a token of one tenant could be used
+ * at another one's route `/:tenant/mcp` by a spelling that is not recognized here.
+ */
+function pathsOf(url: string): string[] {
+  const path = url.replace(/^https?:\/\/[^/?#]*/i, '').replace(/[?#].*$/, '')
+  return [path, path.replace(/;.*$/, '')].flatMap(decoded)
+}
+
+function decoded(path: string): string[] {
   try {
-    return decodeURI(url.replace(/[?#].*$/, ''))
+    return [decodeURIComponent(path)]
   } catch {
-    return undefined
+    return []
   }
 }

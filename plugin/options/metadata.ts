@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import { optionError } from './option-error.ts'
+import { routablePath } from './safe-url.ts'
 import { falseOr, flag, object, show } from './shape.ts'
 import { withDefaults } from './with-defaults.ts'
 
@@ -31,6 +32,12 @@ export function resolveMetadata(
     throw optionError(
       'metadata',
       `requires an "issuer" that is an http or https URL without query and fragment: it is ${show(issuer)}`
+    )
+  }
+  if (routablePath(issuer) === null) {
+    throw optionError(
+      'metadata',
+      'requires an "issuer" whose path is UTF-8, without "*" and encoded reserved characters: it is ' + show(issuer)
     )
   }
   if (jwks === null) throw optionError('metadata', 'requires the route of the public keys: "jwks" must not be false')

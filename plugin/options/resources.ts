@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import { optionError } from './option-error.ts'
-import { isSafeUrl } from './safe-url.ts'
+import { isSafeUrl, normalizePath, routablePath } from './safe-url.ts'
 import { object, show, text } from './shape.ts'
 
 /** A resource of this application that clients of authorization servers call: an API, or an MCP server. */
@@ -62,7 +62,7 @@ interface Accepted {
 export function resolveResources({ resources = [] }: ResourcesOptions, accepted: Accepted) {
   const resolved = resources.map((given, index) => resolveResource(given, { name: `resources.${index}`, accepted }))
   for (const [index, { path }] of resolved.entries()) {
-    if (resolved.findIndex((other) => other.path === path) !== index) {
+    if (resolved.findIndex((other) => normalizePath(other.path) === normalizePath(path)) !== index) {
       throw optionError(
         `resources.${index}.url`,
         `must differ from the other resources in its path: "${path}" is taken`
@@ -109,11 +109,15 @@ function checkUrl(url: string, name: string): string {
       `must be an https URL without credentials, query, fragment and "*" (http only on loopback): received ${show(url)}`
     )
   }
-  const { href, pathname } = new URL(url)
+  const { href } = new URL(url)
   if (url !== href && `${url}/` !== href) {
     throw optionError(name, `must be written as URL parsers write it, ${show(href)}: received ${show(url)}`)
   }
-  return decodeURI(pathname)
+  const path = routablePath(url)
+  if (path === null) {
+    throw optionError(name, `must have a path without encoded reserved characters, in UTF-8: received ${show(url)}`)
+  }
+  return path
 }
 
 /** RFC 8414 §2: an issuer identifier is an https URL without query and fragment. */

@@ -10,3 +10,25 @@ export function isSafeUrl(url: string, allowInsecureRequests = false): boolean {
   const mayBePlain = allowInsecureRequests || ['localhost', '127.0.0.1', '[::1]'].includes(hostname)
   return protocol === 'https:' || (protocol === 'http:' && mayBePlain)
 }
+
+/**
+ * The path of a URL as Fastify matches it: decoded. `null` if no request can reach a route there: malformed UTF-8, a
+ * wildcard, or an encoded reserved character such as `%2F`, which Fastify does not decode.
+ */
+export function routablePath(url: string): string | null {
+  const { pathname } = new URL(url)
+  try {
+    const path = decodeURI(pathname)
+    return path === decodeURIComponent(pathname) && !path.includes('*') ? path : null
+  } catch {
+    return null
+  }
+}
+
+/** One spelling of a path for all those that Fastify can match with each other, depending on its options. */
+export function normalizePath(path: string): string {
+  return path
+    .replace(/\/{2,}/g, '/')
+    .replace(/\/$/, '')
+    .toLowerCase()
+}

@@ -88,6 +88,13 @@ t.test('serveIssuerMetadata() stops the start if there is nothing to describe', 
     ['another scheme', { issuer: 'urn:example:api', keys }, `${url} "urn:example:api"`],
     ['a query', { issuer: 'https://a.b/?c', keys }, `${url} "https://a.b/?c"`],
     ['a fragment', { issuer: 'https://a.b/#c', keys }, `${url} "https://a.b/#c"`],
+    ...['https://a.b/%FF', 'https://a.b/c%2Fd', 'https://a.b/*'].map(
+      (issuer): [string, Record<string, unknown>, string] => [
+        'a path that no route can have',
+        { issuer, keys },
+        `requires an "issuer" whose path is UTF-8, without "*" and encoded reserved characters: it is "${issuer}"`
+      ]
+    ),
     ['no route of keys', { keys, jwks: false }, 'requires the route of the public keys: "jwks" must not be false'],
     ['only a secret', {}, 'requires public keys: "keys" has no asymmetric key']
   ]

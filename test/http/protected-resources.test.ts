@@ -1,3 +1,4 @@
+import { request } from 'node:http'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import t from 'tap'
 import { contains } from '../../plugin/http/protected-resources.ts'
@@ -186,8 +187,9 @@ t.test(
       urls: [one, two, inner],
       plugin: { trustedIssuers: [trustedFor(one, two, inner, 'https://api.example.com')] },
       add: (app) => {
-        for (const path of ['/one', '/two/tools', '/two/inner', '/elsewhere'])
+        for (const path of ['/one', '/two/tools', '/two/inner', '/elsewhere']) {
           app.get(path, { config }, async () => 'ok')
+        }
       }
     })
     const own = await app.accessTokens.sign({ sub: 'robot' })
@@ -214,3 +216,41 @@ t.test(
     t.match(refused.headers['www-authenticate'], 'oauth-protected-resource/two"', 'names the resource to ask for')
   }
 )
+
+t.test("admits() refuses another tenant's token at a route with a parameter, however the path is spelt", async (t) => {
+  const resourceOf = (user: string) => `https://api.example.com/@${user}/mcp`
+  const config = { auth: { issuers: [issuer, idp] } }
+  const lenient = { caseSensitive: false, ignoreDuplicateSlashes: true, useSemicolonDelimiter: true }
+  type Row = readonly [what: string, path: string, routerOptions?: FastifyServerOptions['routerOptions']]
+  const rows: Row[] = [
+    ['the plain path', '/@alice/mcp'],
+    ['an encoded reserved character', '/%40alice/mcp'],
+    ['an encoded letter', '/@%61lice/mcp'],
+    ['the whole URL', 'http://x.example/@alice/mcp'],
+    ['the whole URL, in capital letters', 'HTTP://x.example/@alice/mcp?a'],
+    ['two slashes', '//@alice//mcp', lenient],
+    ['capital letters', '/@ALICE/mcp', lenient],
+    ['a semicolon', '/@alice/mcp;x', lenient],
+    ['a semicolon before what cannot be decoded', '/@alice/mcp;%', lenient]
+  ]
+  for (const [what, path, routerOptions = {}] of rows) {
+    const { app } = await createResourceApp({
+      urls: ['alice', 'bob'].map(resourceOf),
+      server: { routerOptions },
+      add: (app) => app.get<{ Params: { user: string } }>('/:user/mcp', { config }, async ({ params }) => params.user)
+    })
+    const address = await app.listen({ port: 0 })
+    t.teardown(() => app.close())
+    /** Not by `inject()`, which would parse the path. */
+    const statusFor = (user: string) =>
+      new Promise((resolve, reject) => {
+        const headers = bearer(tokenFor(resourceOf(user)))
+        const sent = request(address, { path, headers, agent: false }, (response) => {
+          response.resume()
+          resolve(response.statusCode)
+        })
+        sent.on('error', reject).end()
+      })
+    t.strictSame([await statusFor('alice'), await statusFor('bob')], [200, 401], what)
+  }
+})

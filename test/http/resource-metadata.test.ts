@@ -86,10 +86,6 @@ t.test('serveResourceMetadata() serves each resource at its own path', async (t)
     [['https://api.example.com/a', 'https://api.example.com/b'], { '': 404 }, 'no root form of two'],
     [['https://api.example.com/a', 'https://api.example.com'], { '': 'https://api.example.com' }],
     [['https://api.example.com/a/'], { 'a/': 'https://api.example.com/a/', a: 'https://api.example.com/a/' }],
-    [
-      ['https://api.example.com/a/', 'https://api.example.com/a'],
-      { 'a/': 'https://api.example.com/a/', a: 'https://api.example.com/a' }
-    ],
     [['https://api.example.com/a:b/c'], { 'a:b/c': 'https://api.example.com/a:b/c', 'axb/c': 404 }],
     [['https://api.example.com/caf%C3%A9'], { 'caf%C3%A9': 'https://api.example.com/caf%C3%A9' }],
     [['http://localhost:3000/mcp'], { mcp: 'http://localhost:3000/mcp' }]

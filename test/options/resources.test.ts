@@ -71,6 +71,11 @@ t.test('resolveResources() refuses a resource that clients could not use, and na
       `${spelling('https://a.example/y')} "https://a.example/x/../y"`
     ],
     [at('https://a.example/é'), 'resources.0.url', `${spelling('https://a.example/%C3%A9')} "https://a.example/é"`],
+    ...['%2Fx', '%3A', '%FF'].map((end): [Record<string, unknown>, string, string] => [
+      at(`${mcp}${end}`),
+      'resources.0.url',
+      `must have a path without encoded reserved characters, in UTF-8: received "${mcp}${end}"`
+    ]),
     [{ resources: [{ url: mcp }] }, 'resources.0.url', accepted(mcp)],
     [{ ...ok, resources: [{ url: `${mcp}/` }] }, 'resources.0.url', accepted(`${mcp}/`)],
     [
@@ -130,6 +135,11 @@ t.test('resolveResources() refuses a resource that clients could not use, and na
     resources: [{ url: mcp }, { url: 'https://b.example/mcp' }]
   }
   rows.push([twice, 'resources.1.url', 'must differ from the other resources in its path: "/mcp" is taken'])
+  for (const other of [`${mcp}/`, 'https://a.example/MCP']) {
+    const spelt = { trustedIssuers: [trustedFor(mcp, other)], resources: [{ url: mcp }, { url: other }] }
+    const problem = `must differ from the other resources in its path: "${new URL(other).pathname}" is taken`
+    rows.push([spelt, 'resources.1.url', problem])
+  }
   for (const [options, name, problem] of rows) {
     const message = `Cannot register fastify-authenticate: "${name}" ${problem}`
     await t.rejects(register({ ...base, ...options }), { name: 'TypeError', message }, message.slice(37))
