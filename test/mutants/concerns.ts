@@ -98,7 +98,12 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
     'sessions/sessions',
     'sessions/refresh'
   ],
-  'plugin/tokens/requirement-check.ts': ['http/authenticate', 'tokens/freshness', 'tokens/trusted-issuer'],
+  'plugin/tokens/requirement-check.ts': [
+    'http/authenticate',
+    'tokens/freshness',
+    'tokens/issuer-lookup',
+    'tokens/trusted-issuer'
+  ],
   'plugin/tokens/requirements.ts': ['http/protect', 'http/authenticate', 'tokens/freshness'],
   'plugin/tokens/encoded-length.ts': ['http/sign-in'],
   'plugin/tokens/local-verifier.ts': ['tokens/access-tokens', 'tokens/header', 'tokens/jws', 'http/sign-out'],

@@ -172,6 +172,15 @@ t.test('10,000 invented issuers cause 600 calls a minute, and do not affect a kn
   t.strictSame(asked(), [url('one')])
 })
 
+t.test('concurrent requests for one unknown issuer share a call, the last one of a minute too', async (t) => {
+  const { call, asked } = await createTenants()
+  await Promise.all(Array.from({ length: 599 }, (_, index) => call(url(`invented${index}`), [url(`invented${index}`)])))
+  t.equal(asked().length, 599)
+  const outcomes = await Promise.all(Array.from({ length: 5 }, () => call(url('one'))))
+  t.strictSame([...new Set(outcomes)], ['accepted'])
+  t.strictSame(asked(), [url('one')])
+})
+
 t.test('IssuerLookup asks again for an unknown issuer after a minute', async (t) => {
   const { call, asked, advance, known } = await createTenants()
   for (const [after, calls] of [
