@@ -48,15 +48,21 @@ function unknownMember(given: object, allowed: readonly string[]): string | unde
   return Object.keys(given).find((name) => !allowed.includes(name))
 }
 
+/** Not a list, a promise, a `Map` or a `Set`: what they hold would be ignored. */
 function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Promise)
+  return tagOf(value) === 'Object'
+}
+
+function tagOf(value: unknown): string {
+  return Object.prototype.toString.call(value).slice(8, -1)
 }
 
 function kindOf(value: unknown): string {
   if (value === null) return 'null'
   if (Array.isArray(value)) return 'a list'
   if (value instanceof Promise) return 'a promise'
-  return value === undefined ? 'undefined (is a "return" missing?)' : `a ${typeof value}`
+  if (value === undefined) return 'undefined (is a "return" missing?)'
+  return `a ${typeof value === 'object' ? tagOf(value) : typeof value}`
 }
 
 /**

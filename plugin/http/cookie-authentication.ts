@@ -48,7 +48,7 @@ export function createCookieAuthentication({
 }: CookieAuthenticationParts): CookieAuthentication {
   return async function byCookie(request, { values, cached, requirements }) {
     if (sessionCookies === null || values.length === 0) return await byRefreshCookie(request, requirements)
-    await accessTokens.findIssuers(values, requirements.issuers)
+    await accessTokens.findIssuers(sessionCookies.first(values), requirements.issuers)
     const { access, areTooMany } = sessionCookies.readAccess(values)
     // Cookies of another application count as absent: applications on one host, or on its parent domain, share them.
     if (access.length === 0 && !areTooMany) return await byRefreshCookie(request, requirements)

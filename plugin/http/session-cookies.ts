@@ -45,16 +45,15 @@ export function createSessionCookies({
 }) {
   /** @param given the values of the access cookies */
   function readAccess(given: readonly string[]): PresentedAccess {
-    const values = distinct(given)
-    const looked = values.slice(0, maxDistinctValues)
+    const looked = first(given)
     const access = looked.map(accessTokens.parse).filter((token) => !accessTokens.isForeign(token))
-    return { access, isForeign: access.length < looked.length, areTooMany: values.length > maxDistinctValues }
+    return { access, isForeign: access.length < looked.length, areTooMany: distinct(given).length > looked.length }
   }
 
   function read(request: FastifyRequest): PresentedCookies {
     const { access, isForeign, areTooMany } = readAccess(cookies.read(request, 'access'))
     const values = distinct(cookies.read(request, 'refresh'))
-    const refresh = values.slice(0, maxDistinctValues).flatMap((text) => {
+    const refresh = first(values).flatMap((text) => {
       const token = refreshTokens.read(text)
       return token === null ? [] : [{ text, token }]
     })
@@ -68,6 +67,8 @@ export function createSessionCookies({
   }
 
   return {
+    /** The values of the access cookies that {@link readAccess} reads. */
+    first,
     readAccess,
     read,
 
@@ -100,6 +101,10 @@ export function createSessionCookies({
 }
 
 const kinds: readonly CookieKind[] = ['access', 'refresh']
+
+function first(values: readonly string[]): string[] {
+  return distinct(values).slice(0, maxDistinctValues)
+}
 
 function distinct(values: readonly string[]): string[] {
   return [...new Set(values)]

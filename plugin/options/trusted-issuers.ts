@@ -113,7 +113,8 @@ export interface TrustedIssuersOptions {
    * most 512 characters. What it returned is used for 300 s, and at most 10,000 issuers are remembered. A `null` is
    * remembered for 60 s, the latest 1,000 of them. Unknown issuers cause at most 600 calls a minute. Tokens of further
    * ones are refused with 503 `AUTH_KEYS_UNAVAILABLE`. If the function throws, or takes longer than 3 s, tokens of an
-   * unknown issuer are refused with 503, and those of a known one are accepted for up to a day.
+   * unknown issuer are refused with 503, and those of a known one are accepted for up to a day. If it returns something
+   * wrong, such as `undefined`, all tokens of the issuer are refused with 503.
    * ```ts
    * const tenants = new Set(['https://idp.one.example', 'https://idp.two.example'])
    * async function trustedIssuers(issuer: string) {

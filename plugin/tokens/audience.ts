@@ -6,7 +6,7 @@ import { undefinedMember } from '../arguments.ts'
  */
 export function readAudience(given: unknown): readonly string[] {
   if (given === undefined) throw new TypeError(undefinedMember('audience'))
-  const audience: readonly unknown[] = Array.isArray(given) ? given : [given]
+  const audience: readonly unknown[] = Array.isArray(given) ? [...given] : [given]
   const isText = (entry: unknown): entry is string => typeof entry === 'string' && entry !== ''
   if (audience.length === 0 || !audience.every(isText)) {
     throw new TypeError('"audience" must be a non-empty string or a list of them')

@@ -17,7 +17,7 @@ export async function discoverJwksUri(issuer: string, request: DiscoveryRequest)
       return readJwksUri(await fetchBounded(url, request), { issuer, ...request })
     } catch (error) {
       request.signal.throwIfAborted()
-      problems.add(problemOf(error as Error))
+      problems.add(problemOf(error))
     }
   }
   throw new Error([...problems].join('; '))
@@ -58,7 +58,10 @@ export function isDiscoverable(issuer: string, allowInsecureRequests: boolean): 
 }
 
 /** `fetch` fails with "fetch failed" whatever happened; the reason is in `cause`. */
-export function problemOf({ name, message, cause }: Error & { readonly cause?: unknown }): string {
+export function problemOf(error: unknown): string {
+  // A stream of the application's `fetch` can fail with any value.
+  if (typeof (error as Error | null)?.message !== 'string') return 'a value that is not an Error was thrown'
+  const { name, message, cause } = error as Error
   const { code } = (cause ?? {}) as NodeJS.ErrnoException
   if (/Timeout/.test(name)) return 'the request timed out'
   return code && !message.includes(code) ? `${message} (${code})` : message

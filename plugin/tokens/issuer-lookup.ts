@@ -97,7 +97,7 @@ export class IssuerLookup implements IssuerSource {
     try {
       return this.#found(await asking)
     } catch (error) {
-      if (age >= maxAgeMs) throw error
+      if (age >= maxAgeMs || !this.isKnown(iss)) throw error
       return this.#found(known)
     }
   }
@@ -137,14 +137,18 @@ export class IssuerLookup implements IssuerSource {
     const { findTrustedIssuer, timeoutMs: ms = 3000, emit } = this.#parts
     const timeoutError = () => optionError('trustedIssuers', `did not return within ${ms} ms`)
     const askedAt = this.#monotonic()
+    let hasReturned = false
     try {
       const given = await withTimeout(() => findTrustedIssuer(iss), { ms, timeoutError })
+      hasReturned = true
       const issuer = this.#read(given, { iss, previous: known?.issuer })
       return this.#remember(iss, issuer && { issuer, askedAt, failedAt: -Infinity })
     } catch (error) {
       const problem = reasonOf(error)
       const failedAt = this.#monotonic()
-      if (known === undefined) this.#unknown.set(iss, { until: failedAt + failureMs, problem })
+      // A function that has returned no longer vouches for the issuer: a removed tenant may be `undefined`.
+      if (hasReturned) this.#known.delete(iss)
+      if (known === undefined || hasReturned) this.#unknown.set(iss, { until: failedAt + failureMs, problem })
       else known.failedAt = failedAt
       emit({ type: 'issuer-lookup-failed', issuer: iss, reason: problem })
       throw cannotAsk(iss, { reason: problem, cause: error })
@@ -175,11 +179,15 @@ export class IssuerLookup implements IssuerSource {
   }
 }
 
-const https = /^https:\/\/[\w.~:/@!$&'()*+,;=%[\]-]+$/
+const https = /^https:\/\/[\w.:[\]-]+(?:\/[\w.~:/@!$&'()*+,;=%[\]-]*)?$/
+/** A fetch would leave the path that the application sees (RFC 3986 §5.2.4). */
+const dotSegment = /\/(?:\.|%2e){1,2}(?:\/|$)/i
 
-/** What the application can be called with: an https URL without credentials, query and fragment. */
+/** What the application can be called with: an https URL without credentials, dot segments, query and fragment. */
 function isWellFormed(iss: unknown): iss is string {
-  return typeof iss === 'string' && iss.length <= maxLength && https.test(iss) && isSafeUrl(iss)
+  return (
+    typeof iss === 'string' && iss.length <= maxLength && https.test(iss) && !dotSegment.test(iss) && isSafeUrl(iss)
+  )
 }
 
 function cannotAsk(iss: string, { reason, cause }: { reason: string; cause?: unknown }): AuthError {

@@ -101,7 +101,7 @@ export class RemoteKeys implements KeySet {
       this.#fetchedAt = this.#monotonic()
     } catch (error) {
       this.#failedAt = this.#monotonic()
-      throw this.#unavailable(problemOf(error as Error), { cause: error })
+      throw this.#unavailable(problemOf(error), { cause: error })
     }
   }
 

@@ -159,6 +159,9 @@ function checkAudienceClaim(claim: string, name: string): void {
 
 function checkLocation(option: TrustedIssuerSettings, name: string): void {
   const { issuer, jwks, jwksUri, fetch, allowInsecureRequests } = option
+  if (issuer === 'trusted') {
+    throw optionError(`${name}.issuer`, 'must not be "trusted", which has a meaning in `issuers`')
+  }
   const useless = Object.entries({ jwksUri, fetch, allowInsecureRequests: allowInsecureRequests || undefined })
   for (const [member, value] of jwks === undefined ? [] : useless) {
     if (value !== undefined) throw optionError(`${name}.${member}`, 'must not be set together with "jwks"')

@@ -256,7 +256,7 @@ t.test('sign() and verify() reject a wrong "audience", which must not become the
   const verify = accessTokens.verify as (token: string, needs: unknown) => Promise<unknown>
   const token = await sign({ sub: 'robot' })
   const illTyped = { constructor: TypeError, message: '"audience" must be a non-empty string or a list of them' }
-  for (const audience of [null, '', [], [''], ['a', undefined], 7, {}, true]) {
+  for (const audience of [null, '', [], [''], ['a', undefined], new Array(1), 7, {}, true]) {
     await t.rejects(sign({ sub: 'robot', audience }), illTyped, JSON.stringify(audience))
     await t.rejects(verify(token, { audience }), illTyped, JSON.stringify(audience))
     await t.rejects(verify(token, Object.create({ audience })), illTyped, `${JSON.stringify(audience)}, inherited`)

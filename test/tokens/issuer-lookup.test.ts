@@ -80,6 +80,13 @@ t.test('IssuerLookup asks only for a well-formed https issuer that is not ours',
     'https://idp.example.com#x',
     'https://user:word@idp.example.com',
     'https://user@idp.example.com',
+    'https://@idp.example.com',
+    'https://:@idp.example.com',
+    'https:///idp.example.com',
+    'https://%69dp.example.com',
+    'https://idp.example.com/tenants/../uploads',
+    'https://idp.example.com/tenants/%2e%2E/uploads',
+    'https://idp.example.com/tenants/.',
     'https://idp.example.com/ä',
     'https://idp.example.com/a b',
     'https://idp.example.com\n',
@@ -94,7 +101,7 @@ t.test('IssuerLookup asks only for a well-formed https issuer that is not ours',
     t.equal(await call(iss), 'AUTH_INVALID_TOKEN', String(iss))
   }
   t.strictSame(asked(), [])
-  const good = ['https://idp.example.com:8443/realms/a~b_c.d-e/%20', `https://idp.example.com/${'x'.repeat(488)}`]
+  const good = ['https://IDP.example.com:8443/realms/a~b_c.d-e/%20/@/...', `https://idp.example.com/${'x'.repeat(488)}`]
   for (const iss of good) t.equal(await call(iss), 'AUTH_INVALID_TOKEN', iss)
   t.strictSame(asked(), good)
 })
@@ -339,12 +346,21 @@ t.test('an option for another issuer is not used, and a wrong one is a failure',
   respondBy(async () => tenant(one))
   advance(minute)
   t.equal(await call(one), 'accepted')
-  respondBy(async () => ({}))
-  advance(5 * minute)
-  t.equal(await call(one), 'accepted', 'a known issuer is used while the function returns something wrong')
-  respondBy(async () => tenant(url('two')))
-  advance(5 * minute)
-  t.equal(await call(one), 'AUTH_INVALID_TOKEN', 'but not after it returned another issuer')
+  for (const [option, code] of [
+    [undefined, 'AUTH_KEYS_UNAVAILABLE'],
+    [{}, 'AUTH_KEYS_UNAVAILABLE'],
+    [tenant(url('two')), 'AUTH_INVALID_TOKEN']
+  ] as const) {
+    respondBy(async () => tenant(one))
+    advance(5 * minute)
+    t.equal(await call(one), 'accepted')
+    respondBy(async () => option)
+    advance(5 * minute)
+    t.equal(await call(one), code, 'a known issuer')
+    respondBy(() => Promise.reject(new Error('down')))
+    advance(minute)
+    t.equal(await call(one), 'AUTH_KEYS_UNAVAILABLE', 'it is not known any longer')
+  }
 })
 
 t.test("a tenant's token never passes as another's", async (t) => {
@@ -442,6 +458,9 @@ t.test('only a route that accepts trusted issuers looks up the issuer of a cooki
     t.strictSame(asked.splice(0), calls, `${what} at ${path}: the calls`)
     if (headers.cookie !== undefined) t.strictSame(response.headers['set-cookie'], undefined, `${what}: left alone`)
   }
+  const many = Array.from({ length: 100 }, (_, n) => unsigned(url(`invented-${n}`)))
+  const flooded = await app.inject({ url: '/tenants', headers: cookie(...many, ...many) })
+  t.strictSame([flooded.statusCode, asked.splice(0).length], [401, 8], 'one request causes few calls')
   isDown = true
   const unsure = await app.inject({ url: '/tenants', headers: cookie(tokenOf(url('new'), ec)) })
   t.strictSame([unsure.statusCode, unsure.json().code], [503, 'AUTH_KEYS_UNAVAILABLE'])

@@ -109,6 +109,11 @@ t.test('a fetch of the application receives every request, and the global one no
   ])
 })
 
+async function* failWith(reason: unknown): AsyncGenerator<Uint8Array> {
+  yield Buffer.from('{')
+  throw reason
+}
+
 t.test(
   'the limits hold for a fetch that ignores them: redirects, size, status; its message is not shown',
   async (t) => {
@@ -146,7 +151,12 @@ t.test(
         },
         /"fetch" threw RangeError$/
       ],
-      ['nothing', (async () => undefined) as never, /cannot fetch the keys/]
+      ['nothing', (async () => undefined) as never, /cannot fetch the keys/],
+      ...[null, undefined, 'hunter2'].map((reason): [string, IssuerFetch, RegExp] => [
+        `a body that fails with ${reason}`,
+        async () => ({ status: 200, body: ReadableStream.from(failWith(reason)) }),
+        /: a value that is not an Error was thrown$/
+      ])
     ]
     for (const [what, fetch, detail] of rows) {
       const idp = await startIssuer(t, [rsa.jwk])

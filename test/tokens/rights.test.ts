@@ -173,6 +173,7 @@ t.test('mapRights() names what `map` returns besides scope and roles, and nobody
     ['a typo', () => ({ scopes: ['a'] }), 'unknown member "scopes"'],
     ['text', () => 'a', 'a string'],
     ['a list', () => ['a'], 'a list'],
+    ['a Map', () => new Map([['scope', 'a']]), 'a Map'],
     ['a promise', async () => ({ scope: 'a' }), 'a promise'],
     ['a promise that rejects', async () => await Promise.reject(new Error('no rights')), 'a promise']
   ]

@@ -386,6 +386,12 @@ t.test('createTrustedIssuers() rejects a wrong option at start and names it', as
           'unless "jwks" or "jwksUri" is given, or an http URL with "allowInsecureRequests"'
       ]
     ),
+    [
+      'the name of all',
+      [{ ...good, issuer: 'trusted', jwks: { keys: [rsa.jwk] }, jwksUri: undefined }],
+      'trustedIssuers.0.issuer',
+      'must not be "trusted", which has a meaning in `issuers`'
+    ],
     ['the own issuer', [{ ...good, issuer }], 'trustedIssuers.0.issuer', 'must be unique and differ from "issuer"'],
     [
       'one twice',
