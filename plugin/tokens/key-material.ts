@@ -5,7 +5,7 @@ import { isCryptoKey, isJwk, type Jwk } from './jwk.ts'
 import { restorePem } from './pem.ts'
 
 /**
- * Reads PEM text, a JWK or a KeyObject.
+ * Reads PEM text, a JWK, a KeyObject or a CryptoKey.
  * @throws TypeError that names the option; the message never shows key material
  */
 export function readMaterial(key: unknown, name: string): KeyObject {
@@ -23,9 +23,12 @@ export function readMaterial(key: unknown, name: string): KeyObject {
   } catch (error) {
     // Node's message may quote the key, so only its error code is shown.
     const { code } = error as NodeJS.ErrnoException
-    throw optionError(name, `cannot be read as a key (${code}): expected unencrypted PEM, a JWK or a KeyObject`)
+    throw optionError(
+      name,
+      `cannot be read as a key (${code}): expected unencrypted PEM, a JWK, a KeyObject or a CryptoKey`
+    )
   }
-  throw optionError(name, 'must be PEM text, a JWK or a KeyObject')
+  throw optionError(name, 'must be PEM text, a JWK, a KeyObject or a CryptoKey')
 }
 
 function readJwk(jwk: Jwk): KeyObject {

@@ -79,7 +79,7 @@ t.test('register() rejects a wrong, empty, unknown or contradictory value of eve
     [{ keys: [1] }, 'keys.0', 'must be an object: received a number'],
     [{ keys: [{}] }, 'keys.0.key', 'is missing'],
     [{ keys: [{ key, use: 'sig' }] }, 'keys.0.use', 'is not an option'],
-    [{ keys: [{ key: 1 }] }, 'keys.0.key', 'must be PEM text, a JWK or a KeyObject'],
+    [{ keys: [{ key: 1 }] }, 'keys.0.key', 'must be PEM text, a JWK, a KeyObject or a CryptoKey'],
     [{ keys: [{ key, kid: '' }] }, 'keys.0.kid', 'must be a string of 1 to 256 characters: received a string'],
     [
       { keys: [{ key, kid: 'k'.repeat(257) }] },

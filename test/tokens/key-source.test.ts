@@ -172,7 +172,7 @@ t.test('reload() with a wrong list keeps the current keys and emits an event wit
   const shape = '"keys" must be a non-empty list of { key, kid?, alg?, state? }'
   // Node's error code differs between releases.
   const unreadable =
-    /^"keys.1.key" cannot be read as a key \(ERR_\w+\): expected unencrypted PEM, a JWK or a KeyObject$/
+    /^"keys.1.key" cannot be read as a key \(ERR_\w+\): expected unencrypted PEM, a JWK, a KeyObject or a CryptoKey$/
   const fails = (error: unknown) => async () => {
     throw error
   }
@@ -232,7 +232,7 @@ t.test('reload() with a wrong list keeps the current keys and emits an event wit
     ],
     ['PEM that is cut', [entry(a, 'active'), { key: pem.slice(0, 60) }], unreadable],
     ['a JWK without its public part', [entry(a, 'active'), { key: { ...jwk, x: undefined } }], unreadable],
-    ['a key that is a number', [{ key: 7 }], '"keys.0.key" must be PEM text, a JWK or a KeyObject'],
+    ['a key that is a number', [{ key: 7 }], '"keys.0.key" must be PEM text, a JWK, a KeyObject or a CryptoKey'],
     ['an Error', fails(new Error(`cannot read ${pem}`)), 'the function threw Error'],
     [
       'an Error with a code',
@@ -293,7 +293,7 @@ t.test('createKeySource() rejects when the first load fails', async (t) => {
       'a wrong key',
       async () => [{ key: 'x' }],
       prefix +
-        '"keys.0.key" cannot be read as a key (ERR_OSSL_UNSUPPORTED): expected unencrypted PEM, a JWK or a KeyObject'
+        '"keys.0.key" cannot be read as a key (ERR_OSSL_UNSUPPORTED): expected unencrypted PEM, a JWK, a KeyObject or a CryptoKey'
     ],
     [
       'its own error',

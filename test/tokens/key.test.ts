@@ -128,7 +128,7 @@ const odd = (bytes: number) => Buffer.from([0x80, ...randomBytes(bytes - 2), 1])
 const publicWords = 'must be secret: this looks like a public key or a certificate'
 
 /** Node's error code differs between releases. */
-const unreadable = /^cannot be read as a key \(ERR_\w+\): expected unencrypted PEM, a JWK or a KeyObject$/
+const unreadable = /^cannot be read as a key \(ERR_\w+\): expected unencrypted PEM, a JWK, a KeyObject or a CryptoKey$/
 
 /** Node 26 and later check some parts themselves. */
 const orUnreadable = (problem: string) => new RegExp(`^${problem}$|${unreadable.source}`)
@@ -139,9 +139,9 @@ t.test('readKey() rejects an unusable key at start and names it', async (t) => {
   const ed = jwkOf(ed25519.privateKey)
   const rows: [string, unknown, string, string | RegExp][] = [
     ['no key', [{}], 'keys.0.key', 'is missing'],
-    ['null', [{ key: null }], 'keys.0.key', 'must be PEM text, a JWK or a KeyObject'],
-    ['a number', [{ key: 7 }], 'keys.0.key', 'must be PEM text, a JWK or a KeyObject'],
-    ['a Buffer', [{ key: randomBytes(64) }], 'keys.0.key', 'must be PEM text, a JWK or a KeyObject'],
+    ['null', [{ key: null }], 'keys.0.key', 'must be PEM text, a JWK, a KeyObject or a CryptoKey'],
+    ['a number', [{ key: 7 }], 'keys.0.key', 'must be PEM text, a JWK, a KeyObject or a CryptoKey'],
+    ['a Buffer', [{ key: randomBytes(64) }], 'keys.0.key', 'must be PEM text, a JWK, a KeyObject or a CryptoKey'],
     ['an empty object', [{ key: {} }], 'keys.0.key', unreadable],
     ['text that is not a key', [{ key: 'a secret that was put into the wrong place' }], 'keys.0.key', unreadable],
     ['broken PEM', [{ key: pemOf(rsa.privateKey).replace('MII', 'AAA') }], 'keys.0.key', unreadable],
