@@ -7,7 +7,7 @@ import type { PresentedCookies, PresentedRefreshToken, SessionCookies } from './
 
 export interface ExchangeParts {
   readonly refresh: Refresh
-  readonly revocations: Pick<Revocations, 'becomeUsable' | 'isSessionRevoked'>
+  readonly revocations: Pick<Revocations, 'becomeUsable' | 'hasJustEnded' | 'isSessionRevoked'>
   readonly sessionCookies: SessionCookies
 }
 
@@ -32,10 +32,12 @@ export async function exchangeRefreshCookie(
     sessionCookies.clearEverywhere(request)
     throw refusal('AUTH_REFRESH_INVALID', 'the refresh cookies name several sessions, or have too many values')
   }
+  // A sign-in may have replaced the cookies since the browser sent this request. Read before `refresh()` ends a session.
+  const mayBeReplaced = candidates.some(({ token }) => revocations.hasJustEnded(token.sessionId))
   try {
     return await refresh(latest(candidates).text, { assertFits: sessionCookies.assertFits })
   } catch (error) {
-    if (error instanceof AuthError && finalCodes.has(error.code)) sessionCookies.clear(request)
+    if (error instanceof AuthError && finalCodes.has(error.code) && !mayBeReplaced) sessionCookies.clear(request)
     throw error
   }
 }

@@ -4,6 +4,7 @@ import type { Settings } from '../options/options.ts'
 import { revocationMarginMs, type Revocation, type RevokedSession } from '../stores/session-store.ts'
 import { createReadTokenRevocationId, type AccessToken } from '../tokens/access-token.ts'
 import { PendingRevocations } from './pending-revocations.ts'
+import { RecentlyEnded } from './recently-ended.ts'
 import { RevocationFollower } from './revocation-follower.ts'
 import { RevocationList } from './revocation-list.ts'
 import { RevocationReads } from './revocation-reads.ts'
@@ -12,7 +13,7 @@ import type { TimedStore } from './timed-store.ts'
 const pruneMs = 60_000
 
 export interface RevocationsParts {
-  readonly settings: Pick<Settings, 'accessToken' | 'revocation'>
+  readonly settings: Pick<Settings, 'accessToken' | 'refreshToken' | 'revocation'>
   readonly store: Pick<TimedStore, 'appendRevocations' | 'readRevocations'>
   /** All known issuers, to report which token was revoked. Default: none. */
   readonly issuers?: readonly string[] | undefined
@@ -41,6 +42,7 @@ export class Revocations {
   readonly #monotonic: () => number
   readonly #storeNow: () => number
   readonly #list = new RevocationList()
+  readonly #recentlyEnded: RecentlyEnded
   readonly #pending: PendingRevocations
   readonly #follower: RevocationFollower
   readonly #reads: RevocationReads
@@ -57,6 +59,7 @@ export class Revocations {
     this.#monotonic = monotonic
     this.#storeNow = parts.storeNow ?? now
     this.#prunedAt = monotonic()
+    this.#recentlyEnded = new RecentlyEnded({ windowMs: settings.refreshToken.retrySeconds * 1000, now })
     this.#follower = new RevocationFollower({
       store,
       onEntries: (entries) => this.#take(entries),
@@ -100,6 +103,14 @@ export class Revocations {
   /** Whether this process knows that a session is revoked, even if the store does not know it, or no longer. */
   isSessionRevoked(sessionId: string): boolean {
     return this.#list.isSessionRevoked(sessionId)
+  }
+
+  /**
+   * Whether this process saw the session end less than `refreshToken.retrySeconds` ago. The browser may have the cookies
+   * of another session by now, and not clear them for a late response.
+   */
+  hasJustEnded(sessionId: string): boolean {
+    return this.#recentlyEnded.has(sessionId)
   }
 
   /** Records sessions that a call of the store has revoked. */
@@ -196,7 +207,10 @@ export class Revocations {
   /** False if the entry was known or has expired: a known one is pending already, or was read from the log. */
   #record(entry: Revocation, reason: RevocationReason): boolean {
     const outcome = this.#list.record(entry, this.#storeNow())
-    if (outcome === 'new' && this.#isServing) this.#parts.emit(this.#eventOf(entry, reason))
+    if (outcome === 'new' && this.#isServing) {
+      if (entry.kind === 'session') this.#recentlyEnded.add(entry.id)
+      this.#parts.emit(this.#eventOf(entry, reason))
+    }
     return outcome === 'new' || outcome === 'raised'
   }
 

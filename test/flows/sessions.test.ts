@@ -11,6 +11,7 @@ import {
   type SignedIn,
   clearing
 } from '../fixtures/app.ts'
+import { revoked } from '../fixtures/summaries.ts'
 
 const dayMs = 86_400_000
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
@@ -264,6 +265,7 @@ t.test("a browser's cookie jar signs in, calls, refreshes, signs out and is refu
   const kept = jar.get('__Host-access')!
   t.equal((await visit('POST', '/logout')).statusCode, 204)
   t.strictSame([...jar.keys()], ['host'])
+  server.clock.advance(10)
   t.strictSame(summaryOf(await server.app.inject({ url: '/me', headers: { cookie: `__Host-access=${kept}` } })), {
     status: 401,
     code: 'AUTH_REVOKED_TOKEN',
@@ -279,3 +281,44 @@ t.test("a browser's cookie jar signs in, calls, refreshes, signs out and is refu
     cacheControl: null
   })
 })
+
+t.test(
+  'a request that was sent before a sign-in by cookie does not sign the user out when it arrives later',
+  async (t) => {
+    const late = { ...revoked, cookies: [] }
+    const rows: [what: string, retrySeconds: number, afterSeconds: number, isKept: boolean][] = [
+      ['immediately', 10, 0, true],
+      ['at the end of retrySeconds', 10, 9, true],
+      ['after retrySeconds', 10, 10, false],
+      ['without retrySeconds', 0, 0, false]
+    ]
+    for (const [what, retrySeconds, afterSeconds, isKept] of rows) {
+      for (const renew of [false, true]) {
+        const server = await createApp({ plugin: { cookies: { renew }, refreshToken: { retrySeconds } } })
+        const { cookie } = await server.signIn('cookie')
+        const again = await server.app.inject({
+          method: 'POST',
+          url: '/login',
+          headers: { cookie },
+          payload: { sub: 'alice', transport: 'cookie' }
+        })
+        t.equal(again.statusCode, 200)
+        server.clock.advance(afterSeconds)
+        const me = summaryOf(await server.app.inject({ url: '/me', headers: { cookie } }))
+        t.strictSame(me, { ...late, cookies: isKept ? [] : cleared }, `${what}, with the replaced access cookie`)
+        const refresh = await server.app.inject({ method: 'POST', url: '/refresh', headers: { cookie } })
+        t.strictSame(
+          [summaryOf(refresh).code, setCookies(refresh)],
+          ['AUTH_REFRESH_INVALID', isKept ? [] : cleared],
+          `${what}, with the replaced refresh cookie`
+        )
+        const byRefresh = { url: '/me', headers: { cookie: cookie.split('; ')[1]! } }
+        t.strictSame(
+          setCookies(await server.app.inject(byRefresh)),
+          renew && !isKept ? cleared : [],
+          `${what}, with the replaced refresh cookie alone, and renew ${renew}`
+        )
+      }
+    }
+  }
+)

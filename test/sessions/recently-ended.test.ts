@@ -1,0 +1,36 @@
+import t from 'tap'
+import { RecentlyEnded } from '../../plugin/sessions/recently-ended.ts'
+import { createClock } from '../fixtures/app.ts'
+
+t.test('RecentlyEnded.has() is true for as long as the window, whichever way the clock is set', async (t) => {
+  const now = createClock()
+  const ended = new RecentlyEnded({ windowMs: 10_000, now })
+  ended.add('a')
+  t.equal(ended.has('b'), false, 'another session')
+  const rows: [seconds: number, expected: boolean][] = [
+    [0, true],
+    [9.999, true],
+    [0.001, false],
+    [-19.999, true],
+    [-0.001, false]
+  ]
+  for (const [seconds, expected] of rows) {
+    now.advance(seconds)
+    t.equal(ended.has('a'), expected, `${seconds} s later`)
+  }
+})
+
+t.test('RecentlyEnded.add() counts from the last call', async (t) => {
+  const now = createClock()
+  const ended = new RecentlyEnded({ windowMs: 10_000, now })
+  ended.add('a')
+  ended.add('b')
+  now.advance(9)
+  ended.add('a')
+  now.advance(9)
+  ended.add('c')
+  t.strictSame(
+    ['a', 'b', 'c'].map((id) => ended.has(id)),
+    [true, false, true]
+  )
+})
