@@ -59,8 +59,10 @@ export function checkSecret(
 
 function looksPublic(secret: Buffer): boolean {
   const text = secret.toString('utf8')
-  // Base64 is the body of a PEM file, or DER in an environment variable.
-  return textHeader.test(text) || isAsymmetricJwk(text) || isDer(secret) || isDer(Buffer.from(text, 'base64'))
+  // Base64 is the body of a PEM file, or PEM or DER in an environment variable.
+  const decoded = Buffer.from(text, 'base64')
+  const isText = [text, decoded.toString('latin1')].some((form) => textHeader.test(form) || isAsymmetricJwk(form))
+  return isText || isDer(secret) || isDer(decoded)
 }
 
 /** The header of PEM and SSH2 (RFC 4716), or the first word of an OpenSSH public key. */

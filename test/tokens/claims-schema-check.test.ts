@@ -69,6 +69,7 @@ t.test('register() refuses a schema that rejects a standard claim of every sessi
 
 t.test('register() accepts a schema that depends on what the application signs in', async (t) => {
   TypeRegistry.Set('Tenant', (_schema, value) => value === 'a')
+  TypeRegistry.Set('Region', (_schema, value) => (value as string).startsWith('eu-'))
   const variant = (kind: string) => Type.Object({ kind: Type.Literal(kind), ...standard }, closed)
   const rows: [string, TSchema][] = [
     ['required claims of its own', Type.Object(roles)],
@@ -81,6 +82,7 @@ t.test('register() accepts a schema that depends on what the application signs i
     ['a length of sub', Type.Object({ sub: Type.String({ minLength: 20 }) })],
     ['a late exp', Type.Object({ exp: Type.Integer({ minimum: 2 ** 40 }) })],
     ['a kind of its own', Type.Object({ tenant: { [Kind]: 'Tenant' } as TSchema })],
+    ['a kind of its own that reads its value', Type.Object({ region: { [Kind]: 'Region' } as TSchema })],
     [
       'a closed intersection with all of them',
       Type.Intersect([Type.Object(standard), Type.Object(roles)], { unevaluatedProperties: false })

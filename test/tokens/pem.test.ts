@@ -38,6 +38,11 @@ t.test('readKey() takes an extractable CryptoKey, and refuses any other', async 
   t.equal(readKey({ key: (await generate(true)).privateKey }, 'key').alg, 'ES256')
   const { privateKey: closed } = await generate(false)
   t.throws(() => readKey({ key: closed }, 'key'), { message: /"key.key" is a CryptoKey that is not extractable/ })
+  const ecdh = await webcrypto.subtle.generateKey({ name: 'ECDH', namedCurve: 'P-256' }, true, ['deriveBits'])
+  const aes = await webcrypto.subtle.generateKey({ name: 'AES-GCM', length: 256 }, true, ['encrypt', 'decrypt'])
+  for (const key of [ecdh.privateKey, ecdh.publicKey, aes]) {
+    t.throws(() => readKey({ key }, 'key'), { message: /"key.key" is a CryptoKey that must neither sign nor verify$/ })
+  }
 })
 
 t.test('register() refuses a secret that ends with a line break, unless it only verifies', async (t) => {

@@ -51,6 +51,8 @@ t.test('readSecrets() rejects an unusable secret at start and names it', async (
     ['PEM in one line', pemOf(ed25519.publicKey).replaceAll('\n', '\\n'), 'secret', publicWords],
     ['PEM after white space', `\n  ${pemOf(ed25519.publicKey)}`, 'secret', publicWords],
     ['PEM without its header', pemOf(rsa.publicKey).split('\n').slice(1, -2).join('\n'), 'secret', publicWords],
+    ['PEM in base64', Buffer.from(pemOf(p256.publicKey)).toString('base64'), 'secret', publicWords],
+    ['a JWK in base64', Buffer.from(JSON.stringify(jwkOf(rsa.publicKey))).toString('base64'), 'secret', publicWords],
     ['PKCS #1', rsa.publicKey.export({ type: 'pkcs1', format: 'pem' }), 'secret', publicWords],
     ['a certificate', certificate, 'secret', publicWords],
     [
