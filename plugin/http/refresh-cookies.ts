@@ -32,7 +32,7 @@ export async function exchangeRefreshCookie(
     sessionCookies.clearEverywhere(request)
     throw refusal('AUTH_REFRESH_INVALID', 'the refresh cookies name several sessions, or have too many values')
   }
-  // A sign-in may have replaced the cookies since the browser sent this request. Read before `refresh()` ends a session.
+  // A sign-in may have replaced the cookies since the browser sent this request. Read before `refresh()` ends it.
   const mayBeReplaced = candidates.some(({ token }) => revocations.hasJustEnded(token.sessionId))
   try {
     return await refresh(latest(candidates).text, { assertFits: sessionCookies.assertFits })

@@ -106,8 +106,8 @@ export class Revocations {
   }
 
   /**
-   * Whether this process saw the session end less than `refreshToken.retrySeconds` ago. The browser may have the cookies
-   * of another session by now, and not clear them for a late response.
+   * Whether this process saw the session end less than `refreshToken.retrySeconds` ago. The browser may have got the
+   * cookies of another session since it sent a request, and a late response must not clear them.
    */
   hasJustEnded(sessionId: string): boolean {
     return this.#recentlyEnded.has(sessionId)

@@ -293,7 +293,8 @@ t.test('createKeySource() rejects when the first load fails', async (t) => {
       'a wrong key',
       async () => [{ key: 'x' }],
       prefix +
-        '"keys.0.key" cannot be read as a key (ERR_OSSL_UNSUPPORTED): expected unencrypted PEM, a JWK, a KeyObject or a CryptoKey'
+        '"keys.0.key" cannot be read as a key (ERR_OSSL_UNSUPPORTED): ' +
+        'expected unencrypted PEM, a JWK, a KeyObject or a CryptoKey'
     ],
     [
       'its own error',
