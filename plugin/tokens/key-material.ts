@@ -11,10 +11,12 @@ import { restorePem } from './pem.ts'
 export function readMaterial(key: unknown, name: string): KeyObject {
   if (key instanceof KeyObject) return key
   if (isCryptoKey(key)) {
-    if (!key.extractable) throw optionError(name, 'is a CryptoKey that is not extractable: generate or import it so')
+    if (!key.extractable) {
+      throw optionError(name, 'is a CryptoKey that is not extractable: generate or import it with extractable: true')
+    }
     // A JWK with such `key_ops` is refused too (RFC 7517 §4.3).
     if (!key.usages.some((usage) => usage === 'sign' || usage === 'verify')) {
-      throw optionError(name, 'is a CryptoKey that must neither sign nor verify')
+      throw optionError(name, 'is a CryptoKey without the usage "sign" or "verify"')
     }
     return KeyObject.from(key)
   }

@@ -175,8 +175,8 @@ function checkLocation(option: TrustedIssuerSettings, name: string): void {
   if (jwks === undefined && jwksUri === undefined && !isDiscoverable(issuer, allowInsecureRequests)) {
     throw optionError(
       `${name}.issuer`,
-      'must be an https URL without query or fragment, so that its keys can be discovered, ' +
-        'unless "jwks" or "jwksUri" is given, or an http URL with "allowInsecureRequests"'
+      'must be an https URL without query or fragment, so that its keys can be discovered. ' +
+        'For http, set "allowInsecureRequests"; for another name, give "jwksUri" or "jwks"'
     )
   }
 }

@@ -382,8 +382,8 @@ t.test('createTrustedIssuers() rejects a wrong option at start and names it', as
         name,
         [{ ...good, issuer: name }],
         'trustedIssuers.0.issuer',
-        'must be an https URL without query or fragment, so that its keys can be discovered, ' +
-          'unless "jwks" or "jwksUri" is given, or an http URL with "allowInsecureRequests"'
+        'must be an https URL without query or fragment, so that its keys can be discovered. ' +
+          'For http, set "allowInsecureRequests"; for another name, give "jwksUri" or "jwks"'
       ]
     ),
     [
