@@ -39,11 +39,14 @@ export function traceAuthenticate(authenticate: Authenticate): Authenticate {
     if (!channel.hasSubscribers) return authenticate(request, requirements)
     const trace: AuthenticateTrace = { request, sub: null, source: null }
     return channel.tracePromise(async () => {
-      await authenticate(request, requirements)
-      const auth = request.auth as Auth | null
-      trace.sub = auth?.user.sub ?? null
-      trace.source = auth?.source ?? null
-      return auth?.user ?? null
+      const pending = authenticate(request, requirements)
+      // The result, not `request.auth`, which another call for the same request may have reset meanwhile.
+      const user = pending === null ? (request.auth as Auth).user : await pending
+      if (user !== null) {
+        trace.sub = user.sub
+        trace.source = (request.auth as Auth | null)?.source ?? null
+      }
+      return user
     }, trace)
   }
 }

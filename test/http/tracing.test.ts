@@ -76,6 +76,17 @@ t.test('traceAuthenticate() passes the call on unchanged without subscribers', a
   }
 })
 
+t.test('traceAuthenticate() returns what the call returned, even if another call has reset the request', async (t) => {
+  const user = { sub: 'alice' } as never
+  const traces: unknown[] = []
+  const subscriber = (trace: unknown) => traces.push(trace)
+  channel.asyncEnd.subscribe(subscriber)
+  t.teardown(() => channel.asyncEnd.unsubscribe(subscriber))
+  const request = { auth: null } as FastifyRequest
+  t.equal(await traceAuthenticate(async () => user)(request, noRequirements), user)
+  t.strictSame(traces, [{ request, sub: 'alice', source: null, result: user }])
+})
+
 t.test('traceAuthenticate() runs in the stores that are bound to its start, and the handler does not', async (t) => {
   const spans = new AsyncLocalStorage<string>()
   const inside: unknown[] = []
