@@ -41,7 +41,9 @@ t.test('readKey() takes an extractable CryptoKey, and refuses any other', async 
   const ecdh = await webcrypto.subtle.generateKey({ name: 'ECDH', namedCurve: 'P-256' }, true, ['deriveBits'])
   const aes = await webcrypto.subtle.generateKey({ name: 'AES-GCM', length: 256 }, true, ['encrypt', 'decrypt'])
   for (const key of [ecdh.privateKey, ecdh.publicKey, aes]) {
-    t.throws(() => readKey({ key }, 'key'), { message: /"key.key" is a CryptoKey without the usage "sign" or "verify"$/ })
+    t.throws(() => readKey({ key }, 'key'), {
+      message: /"key.key" is a CryptoKey without the usage "sign" or "verify"$/
+    })
   }
 })
 
