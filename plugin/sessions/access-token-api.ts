@@ -117,7 +117,7 @@ export function createAccessTokenApi(parts: AccessTokenApiParts) {
      * unknown
      * @throws RangeError if `exp` is not such a time, or is later than any token of the issuer can expire
      * @throws AuthError AUTH_STORE_UNAVAILABLE: this process refuses the token nevertheless, and the store is updated
-     * later
+     * later. AUTH_KEYS_UNAVAILABLE: the function `trustedIssuers` fails, and nothing is revoked
      */
     async revoke(jti: string, exp: number, ...given: [options?: { readonly issuer?: string }]): Promise<void> {
       const options = readRestrictions(given, ['issuer'])

@@ -92,11 +92,12 @@ export function createAccessTokens(parts: AccessTokensParts) {
 
     /**
      * The longest lifetime that is accepted of an issuer's tokens; `null` for an issuer that is not accepted at all.
+     * Invented issuers in requests do not prevent the look-up: the application has named this one.
      * @throws AuthError AUTH_KEYS_UNAVAILABLE while the function `trustedIssuers` fails
      */
     async maxLifetimeOf(issuer: string): Promise<number | null> {
       if (own.has(issuer)) return maxLifetimeSeconds
-      return (await trustedIssuers.find(issuer))?.issuer.maxLifetimeSeconds ?? null
+      return (await trustedIssuers.find(issuer, { isLimited: false }))?.issuer.maxLifetimeSeconds ?? null
     },
 
     verifyIgnoringExpiry,

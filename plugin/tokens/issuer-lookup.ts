@@ -77,10 +77,10 @@ export class IssuerLookup implements IssuerSource {
     return this.#known.has(iss)
   }
 
-  async find(iss: unknown): Promise<FoundIssuer | null> {
+  async find(iss: unknown, { isLimited } = { isLimited: true }): Promise<FoundIssuer | null> {
     if (!isWellFormed(iss) || this.#parts.issuers.includes(iss)) return null
     const known = this.#known.get(iss)
-    return known === undefined ? await this.#findUnknown(iss) : await this.#findKnown(iss, known)
+    return known === undefined ? await this.#findUnknown(iss, isLimited) : await this.#findKnown(iss, known)
   }
 
   async #findKnown(iss: string, known: KnownIssuer): Promise<FoundIssuer | null> {
@@ -102,14 +102,14 @@ export class IssuerLookup implements IssuerSource {
     }
   }
 
-  async #findUnknown(iss: string): Promise<FoundIssuer | null> {
+  async #findUnknown(iss: string, isLimited: boolean): Promise<FoundIssuer | null> {
     const now = this.#monotonic()
     const unknown = this.#unknown.get(iss)
     if (unknown !== undefined && now < unknown.until) {
       if (unknown.problem !== null) throw cannotAsk(iss, { reason: unknown.problem })
       return null
     }
-    if (!this.#running.has(iss) && !this.#limit.allows(now)) {
+    if (isLimited && !this.#running.has(iss) && !this.#limit.allows(now)) {
       throw cannotAsk(iss, { reason: `there were ${limitOfUnknown.calls} calls for unknown issuers within a minute` })
     }
     return this.#found(await this.#ask(iss, undefined))

@@ -19,7 +19,9 @@ export interface IssuerSource {
   /**
    * The trusted issuer of this name; `null` if there is none.
    * @param iss the `iss` of a token, in which nothing has been verified yet
+   * @param options.isLimited whether calls for unknown issuers are limited: `false` only if no client chooses `iss`.
+   * Default `true`
    * @throws AuthError AUTH_KEYS_UNAVAILABLE while the function `trustedIssuers` fails
    */
-  find(iss: unknown): Promise<FoundIssuer | null>
+  find(iss: unknown, options?: { readonly isLimited: boolean }): Promise<FoundIssuer | null>
 }

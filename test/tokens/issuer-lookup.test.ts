@@ -151,7 +151,7 @@ t.test('an option that changes takes effect within 5 minutes, its map too', asyn
 })
 
 t.test('10,000 invented issuers cause 600 calls a minute, and do not affect a known issuer', async (t) => {
-  const { call, outcome, asked, advance } = await createTenants()
+  const { accessTokens, call, outcome, asked, advance, known } = await createTenants()
   const invented = (count: number, from = 0) => Array.from({ length: count }, (_, n) => url(`invented-${from + n}`))
   t.equal(await call(url('one')), 'accepted')
   t.equal(asked().length, 1)
@@ -165,6 +165,10 @@ t.test('10,000 invented issuers cause 600 calls a minute, and do not affect a kn
   t.equal(await call(url('one')), 'accepted')
   t.equal(await call(url('invented-1')), 'AUTH_INVALID_TOKEN', 'one that was looked up is remembered')
   t.strictSame(asked(), [], 'for a minute')
+
+  known.set(url('three'), tenant(url('three')))
+  t.equal(await accessTokens.maxLifetimeOf(url('three')), 3 * day, 'a token can be revoked beyond the limit')
+  t.strictSame(asked(), [url('three')])
 
   advance(59)
   t.equal(await call(url('new')), 'AUTH_KEYS_UNAVAILABLE')
