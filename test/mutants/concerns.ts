@@ -85,6 +85,7 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
     'http/resource-metadata',
     'http/issuer-metadata'
   ],
+  'plugin/options/safe-url.ts': ['options/resources', 'http/issuer-metadata', 'http/protected-resources'],
   'plugin/options/trusted-origins.ts': ['options/trusted-origins', 'options/shape', 'http/cross-site'],
   'plugin/index.ts': [
     'options/options',
@@ -174,6 +175,7 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
   'plugin/http/request-sessions.ts': ['http/sign-out', 'flows/sessions'],
   'plugin/http/cookies.ts': ['options/shape', 'http/sign-in', 'http/cookies', 'http/session-cookies'],
   'plugin/http/': http,
+  'plugin/sessions/recently-ended.ts': ['sessions/recently-ended', 'flows/sessions'],
   'plugin/sessions/authentication.ts': ['sessions/authentication'],
   'plugin/sessions/': sessions,
   'plugin/stores/memory': [
