@@ -151,9 +151,12 @@ export function isScopeToken(scope: unknown): scope is string {
   return typeof scope === 'string' && scopeToken.test(scope)
 }
 
-/** The claim `auth_time` in milliseconds since the epoch; `null` if it is absent or malformed. */
+/** The latest time that a `Date` can hold. */
+const maxSeconds = 8.64e12
+
+/** The claim `auth_time` in milliseconds since the epoch; `null` if it is absent, malformed or beyond any `Date`. */
 export function authenticatedAtOf(authTime: unknown): number | null {
-  return isNumericDate(authTime) ? Math.floor(authTime * 1000) : null
+  return isNumericDate(authTime) && authTime <= maxSeconds ? Math.floor(authTime * 1000) : null
 }
 
 /** The scopes in the claim `scope`; none if it is absent or not a string. */
