@@ -5,6 +5,7 @@ import type { CompareAndSetResult, SessionRow } from '../stores/session-store.ts
 import type { PreparedToken } from '../tokens/prepared-token.ts'
 import type { RefreshToken, RefreshTokens } from '../tokens/refresh-token.ts'
 import type { KnownSession, KnownSessions } from './known-sessions.ts'
+import { ownIssuers } from './own-issuers.ts'
 import { createRefreshedClaims } from './refreshed-claims.ts'
 import type { Revocations } from './revocations.ts'
 import { decide, recentRetries, streakAt, type Verdict } from './rotation.ts'
@@ -16,7 +17,7 @@ import type { AssertFits, TokenIssuer, TokenSet } from './token-issuer.ts'
 const maxRaces = 10
 
 export interface RefreshParts {
-  readonly settings: Pick<Settings, 'refreshToken'>
+  readonly settings: Pick<Settings, 'issuers' | 'refreshToken'>
   readonly store: Pick<TimedStore, 'withDeadline'>
   /** How many seconds a token that is signed now stays valid, by the store's clock. */
   readonly accessLifetime: () => number
@@ -52,7 +53,7 @@ export type Refresh = ReturnType<typeof createRefresh>
 
 /** Exchanges refresh tokens. `rotation.ts` decides; one atomic store call carries the verdict out. */
 export function createRefresh({
-  settings: { refreshToken },
+  settings: { issuers, refreshToken },
   store: sharedStore,
   accessLifetime,
   refreshTokens,
@@ -64,6 +65,7 @@ export function createRefresh({
 }: RefreshParts) {
   const policy = { retryMs: refreshToken.retrySeconds * 1000, lateRetries: refreshToken.lateRetries }
   const idleMs = refreshToken.idleSeconds * 1000
+  const own = ownIssuers(issuers)
   const refreshedClaims = refreshToken.claims ? createRefreshedClaims(refreshToken.claims) : null
 
   /** `satisfies`: a new verdict does not compile until it has an outcome here. */
@@ -135,6 +137,8 @@ export function createRefresh({
       const { row, storeTime, applied } = result
       if (row === null) throw invalid('there is no such session')
       assertMatches(token, row.sessionKey)
+      // `revokeAll()` would not find it, so that a changed password would not end it.
+      if (!own.includes(row.issuer)) throw invalid('"issuer" no longer has the issuer of the session')
       knownSessions.remember(row)
       const attempt: Attempt = { token, store, row, storeTime, assertFits }
       const { generation } = token

@@ -14,6 +14,7 @@ async function createNodes() {
   return {
     clock,
     store,
+    node,
     old: await node(former),
     prepared: await node([former, present]),
     moved: await node([present, former])
@@ -48,6 +49,18 @@ t.test('a session of a former issuer is refreshed into tokens of the first issue
   const next = (await refresh(moved, repeated.refresh_token)).json()
   t.match(claimsOf(next.access_token), { iss: present, sid: sessionId })
   t.equal((await refresh(moved, first)).json().code, 'AUTH_REFRESH_SUPERSEDED', 'generations count on')
+})
+
+t.test('a session whose issuer was removed from "issuer" is not refreshed: revokeAll() would miss it', async (t) => {
+  const { clock, node, old, moved } = await createNodes()
+  const started = await old.signIn('bearer')
+  clock.advance(20)
+  const { refresh_token: token } = (await refresh(moved, started.refresh)).json()
+  const alone = await node(present)
+  clock.advance(20)
+  await alone.app.sessions.revokeAll('alice')
+  t.equal((await refresh(alone, token)).json().code, 'AUTH_REFRESH_INVALID')
+  t.equal((await refresh(moved, token)).statusCode, 200, 'nothing was written')
 })
 
 t.test(
