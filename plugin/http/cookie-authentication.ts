@@ -15,7 +15,7 @@ export interface CookieAuthenticationParts {
     AccessTokens,
     'findIssuers' | 'fromCache' | 'readLocal' | 'verify' | 'verifyUncached' | 'verifyIgnoringExpiry'
   >
-  readonly revocations: Pick<Revocations, 'assertNotRevoked' | 'becomeUsable' | 'hasJustEnded' | 'isSessionRevoked'>
+  readonly revocations: Pick<Revocations, 'assertNotRevoked' | 'becomeUsable' | 'wasJustReplaced' | 'isSessionRevoked'>
   /** `null` if the application uses no cookies. */
   readonly sessionCookies: SessionCookies | null
   readonly crossSite: Pick<CrossSite, 'assertAllowsCookie'>
@@ -123,13 +123,13 @@ export function createCookieAuthentication({
   }
 
   /**
-   * Clears the cookies of a session that has ended, but not the refresh cookie of another session. Not if it has just
-   * ended: a sign-in may have replaced its cookies after the browser sent this request.
+   * Clears the cookies of a session that has ended, but not the refresh cookie of another session. Not if a sign-in
+   * has just replaced it: the browser may have received the new cookies after it sent this request.
    */
   function clearEnded(request: FastifyRequest, token: AccessToken | null): void {
     if (sessionCookies === null || token === null) return
     const { sessionId } = token
-    if (sessionId !== null && revocations.hasJustEnded(sessionId)) return
+    if (sessionId !== null && revocations.wasJustReplaced(sessionId)) return
     const hasEnded = sessionId !== null && revocations.isSessionRevoked(sessionId)
     const isOfRefresh = sessionCookies.read(request).refresh.some(({ token }) => token.sessionId === sessionId)
     sessionCookies.clear(request, hasEnded && isOfRefresh ? ['access', 'refresh'] : ['access'])

@@ -7,7 +7,7 @@ import type { PresentedCookies, PresentedRefreshToken, SessionCookies } from './
 
 export interface ExchangeParts {
   readonly refresh: Refresh
-  readonly revocations: Pick<Revocations, 'becomeUsable' | 'hasJustEnded' | 'isSessionRevoked'>
+  readonly revocations: Pick<Revocations, 'becomeUsable' | 'wasJustReplaced' | 'isSessionRevoked'>
   readonly sessionCookies: SessionCookies
 }
 
@@ -33,7 +33,7 @@ export async function exchangeRefreshCookie(
     throw refusal('AUTH_REFRESH_INVALID', 'the refresh cookies name several sessions, or have too many values')
   }
   // A sign-in may have replaced the cookies since the browser sent this request. Read before `refresh()` ends it.
-  const mayBeReplaced = candidates.some(({ token }) => revocations.hasJustEnded(token.sessionId))
+  const mayBeReplaced = candidates.some(({ token }) => revocations.wasJustReplaced(token.sessionId))
   try {
     return await refresh(latest(candidates).text, { assertFits: sessionCookies.assertFits })
   } catch (error) {

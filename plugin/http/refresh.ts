@@ -13,7 +13,7 @@ import { respondBearer, respondCookie, type BearerResponse, type CookieResponse 
 
 export interface ReplyRefreshParts {
   readonly refresh: Refresh
-  readonly revocations: Pick<Revocations, 'becomeUsable' | 'hasJustEnded' | 'isSessionRevoked'>
+  readonly revocations: Pick<Revocations, 'becomeUsable' | 'wasJustReplaced' | 'isSessionRevoked'>
   /** `null` if the application uses no cookies. */
   readonly sessionCookies: SessionCookies | null
   readonly crossSite: Pick<CrossSite, 'assertSameSite'>

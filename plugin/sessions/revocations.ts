@@ -4,7 +4,7 @@ import type { Settings } from '../options/options.ts'
 import { revocationMarginMs, type Revocation, type RevokedSession } from '../stores/session-store.ts'
 import { createReadTokenRevocationId, type AccessToken } from '../tokens/access-token.ts'
 import { PendingRevocations } from './pending-revocations.ts'
-import { RecentlyEnded } from './recently-ended.ts'
+import { ReplacedSessions } from './replaced-sessions.ts'
 import { RevocationFollower } from './revocation-follower.ts'
 import { RevocationList } from './revocation-list.ts'
 import { RevocationReads } from './revocation-reads.ts'
@@ -42,7 +42,7 @@ export class Revocations {
   readonly #monotonic: () => number
   readonly #storeNow: () => number
   readonly #list = new RevocationList()
-  readonly #recentlyEnded: RecentlyEnded
+  readonly #replaced: ReplacedSessions
   readonly #pending: PendingRevocations
   readonly #follower: RevocationFollower
   readonly #reads: RevocationReads
@@ -59,7 +59,7 @@ export class Revocations {
     this.#monotonic = monotonic
     this.#storeNow = parts.storeNow ?? now
     this.#prunedAt = monotonic()
-    this.#recentlyEnded = new RecentlyEnded({ windowMs: settings.refreshToken.retrySeconds * 1000, now })
+    this.#replaced = new ReplacedSessions({ windowMs: settings.refreshToken.retrySeconds * 1000, now })
     this.#follower = new RevocationFollower({
       store,
       onEntries: (entries) => this.#take(entries),
@@ -106,11 +106,16 @@ export class Revocations {
   }
 
   /**
-   * Whether this process saw the session end less than `refreshToken.retrySeconds` ago. The browser may have got the
-   * cookies of another session since it sent a request, and a late response must not clear them.
+   * Whether a sign-in by cookie replaced the session less than `refreshToken.retrySeconds` ago, in this process. The
+   * browser may have the cookies of the new session by now, and must not clear them for a late response.
    */
-  hasJustEnded(sessionId: string): boolean {
-    return this.#recentlyEnded.has(sessionId)
+  wasJustReplaced(sessionId: string): boolean {
+    return this.#replaced.has(sessionId)
+  }
+
+  /** Records sessions that a sign-in by cookie has replaced. */
+  markReplaced(sessionIds: readonly string[]): void {
+    for (const id of sessionIds) this.#replaced.add(id)
   }
 
   /** Records sessions that a call of the store has revoked. */
@@ -207,10 +212,7 @@ export class Revocations {
   /** False if the entry was known or has expired: a known one is pending already, or was read from the log. */
   #record(entry: Revocation, reason: RevocationReason): boolean {
     const outcome = this.#list.record(entry, this.#storeNow())
-    if (outcome === 'new' && this.#isServing) {
-      if (entry.kind === 'session') this.#recentlyEnded.add(entry.id)
-      this.#parts.emit(this.#eventOf(entry, reason))
-    }
+    if (outcome === 'new' && this.#isServing) this.#parts.emit(this.#eventOf(entry, reason))
     return outcome === 'new' || outcome === 'raised'
   }
 

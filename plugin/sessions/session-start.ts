@@ -25,7 +25,10 @@ export interface SessionStartParts {
   readonly nodeClock: () => number
   readonly tokenIssuer: TokenIssuer
   readonly knownSessions: Pick<KnownSessions, 'remember'>
-  readonly revocations: Pick<Revocations, 'markRevoked' | 'isSessionRevoked' | 'revokeLocally' | 'longestRevocation'>
+  readonly revocations: Pick<
+    Revocations,
+    'markReplaced' | 'markRevoked' | 'isSessionRevoked' | 'revokeLocally' | 'longestRevocation'
+  >
   readonly trimmer: Pick<Trimmer, 'add'>
   readonly emit: Emit
 }
@@ -103,6 +106,7 @@ export function createSessionStart({
     }
     const { row, storeTime, revoked, evicted, more } = inserted
     revocations.markRevoked(revoked)
+    revocations.markReplaced(revoke)
     revocations.markRevoked(evicted, 'max-sessions')
     revokeMissing(revoke.filter((id) => !revoked.some((session) => session.id === id)))
     if (more) void trimmer.add({ issuers, sub })

@@ -175,7 +175,7 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
   'plugin/http/request-sessions.ts': ['http/sign-out', 'flows/sessions'],
   'plugin/http/cookies.ts': ['options/shape', 'http/sign-in', 'http/cookies', 'http/session-cookies'],
   'plugin/http/': http,
-  'plugin/sessions/recently-ended.ts': ['sessions/recently-ended', 'flows/sessions'],
+  'plugin/sessions/replaced-sessions.ts': ['sessions/replaced-sessions', 'flows/sessions'],
   'plugin/sessions/authentication.ts': ['sessions/authentication'],
   'plugin/sessions/': sessions,
   'plugin/stores/memory': [

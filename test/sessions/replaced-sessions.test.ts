@@ -1,10 +1,10 @@
 import t from 'tap'
-import { RecentlyEnded } from '../../plugin/sessions/recently-ended.ts'
+import { ReplacedSessions } from '../../plugin/sessions/replaced-sessions.ts'
 import { createClock } from '../fixtures/app.ts'
 
-t.test('RecentlyEnded.has() is true for as long as the window, whichever way the clock is set', async (t) => {
+t.test('ReplacedSessions.has() is true for as long as the window, whichever way the clock is set', async (t) => {
   const now = createClock()
-  const ended = new RecentlyEnded({ windowMs: 10_000, now })
+  const ended = new ReplacedSessions({ windowMs: 10_000, now })
   ended.add('a')
   t.equal(ended.has('b'), false, 'another session')
   const rows: [seconds: number, expected: boolean][] = [
@@ -20,9 +20,9 @@ t.test('RecentlyEnded.has() is true for as long as the window, whichever way the
   }
 })
 
-t.test('RecentlyEnded.add() counts from the last call', async (t) => {
+t.test('ReplacedSessions.add() counts from the last call', async (t) => {
   const now = createClock()
-  const ended = new RecentlyEnded({ windowMs: 10_000, now })
+  const ended = new ReplacedSessions({ windowMs: 10_000, now })
   ended.add('a')
   ended.add('b')
   now.advance(9)
