@@ -50,8 +50,9 @@ export interface RefreshTokenOptions {
   /**
    * Called at every refresh; returns the claims of the new access token. `null` ends the session. `scope` may narrow
    * the session's scope but not widen it. If it throws, the refresh fails with 503. If it returns anything else
-   * (a forgotten `return` or an unknown member, for example), the refresh fails with 500 and changes nothing.
-   * Default: the claims given at sign-in are kept. Must not be `undefined`.
+   * (a forgotten `return`, an unknown member or one that is `undefined`, for example), the refresh fails with 500 and
+   * changes nothing. A member that is left out is that of the sign-in.
+   * Default: the claims and the scope given at sign-in are kept. Must not be `undefined`.
    * ```ts
    * claims: async ({ sub }) => {
    *   const user = await users.find(sub)
@@ -59,9 +60,7 @@ export interface RefreshTokenOptions {
    * }
    * ```
    */
-  readonly claims?: (
-    session: SessionInfo
-  ) => Promise<{ claims?: Record<string, unknown> | undefined; scope?: string | undefined } | null>
+  readonly claims?: (session: SessionInfo) => Promise<{ claims?: Record<string, unknown>; scope?: string } | null>
 }
 
 export const refreshTokenDefaults = Object.freeze({

@@ -214,6 +214,25 @@ t.test('refreshToken.claims receives the members of SessionInfo, and nothing mor
   t.strictSame(received, [{ id: sessionId, sub: 'alice', device: 'phone', scope: 'a', claims: { roles: ['user'] } }])
 })
 
+t.test('refreshToken.claims that returns an undefined member does not keep what the sign-in gave', async (t) => {
+  for (const value of [{ scope: undefined }, { claims: undefined, scope: 'a' }]) {
+    const { clock, store, first, second, errors } = await deployed(
+      {},
+      { refreshToken: { claims: (async () => value) as never } }
+    )
+    const { refresh, sessionId } = await first.signIn('bearer', { scope: 'a b' })
+    clock.advance(60)
+    const response = await second.app.inject({ method: 'POST', url: '/refresh', payload: { refresh_token: refresh } })
+    t.equal(response.statusCode, 500)
+    const name = Object.keys(value)[0]
+    t.strictSame(errors(), [
+      `the "${name}" that "refreshToken.claims" returned is undefined: give it a value, or leave it out`
+    ])
+    const { row } = await store.find(sessionId)
+    t.strictSame([row?.generation, row?.revokedAt], [0, null])
+  }
+})
+
 t.test(
   'refreshToken.claims that returns anything else causes a logged 500 that names it, and no session ends',
   async (t) => {
