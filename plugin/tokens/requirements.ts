@@ -134,7 +134,6 @@ export function readTokenRequirements(given: readonly unknown[]): TokenRequireme
   if (given.length === 0) return { ...noRequirements, audience: null }
   const requirements = checkRequirements(given[0], { members: tokenNeeds })
   const needs = Object(given[0]) as { readonly audience?: unknown }
-  if ('optional' in needs) assertKnown({ optional: true }, tokenNeeds)
   return { ...requirements, audience: 'audience' in needs ? readAudience(needs.audience) : null }
 }
 

@@ -15,6 +15,7 @@ const tokens = [
   'tokens/access-tokens',
   'tokens/access-token',
   'tokens/claims',
+  'tokens/freshness',
   'tokens/header',
   'tokens/jws',
   'tokens/app-claims',
@@ -141,7 +142,13 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
   'plugin/tokens/verified-tokens.ts': ['tokens/access-tokens', 'tokens/rights', 'tokens/trusted-issuer'],
   'plugin/tokens/': tokens,
   'plugin/http/openapi.ts': ['http/document'],
-  'plugin/http/authenticate.ts': ['http/one-pass', 'tokens/access-tokens', 'flows/upgrades', 'sessions/revocations'],
+  'plugin/http/authenticate.ts': [
+    'http/one-pass',
+    'http/protected-resources',
+    'tokens/access-tokens',
+    'flows/upgrades',
+    'sessions/revocations'
+  ],
   'plugin/http/cookie-authentication.ts': [
     'http/cookie-authentication',
     'http/renew',
