@@ -99,7 +99,8 @@ function* refused(operation: Did<'refresh'>, session: SessionFacts, facts: Facts
   const lowest = Math.max(from + 2, rotations.reachedBy(start))
   const wrong = (sentence: string): Finding => ({ sentence, operation })
   const mustClear = call.by === 'cookie' && outcome?.code !== 'AUTH_REFRESH_SUPERSEDED'
-  if (outcome?.cleared !== mustClear) {
+  const mayStay = mustClear && endings.some((ending) => isReplacement(ending, { operation, session, retryMs }))
+  if (outcome?.cleared !== mustClear && !mayStay) {
     yield wrong(mustClear ? 'a cookie that is of no use stays' : 'a cookie that may work is taken away')
   }
   switch (outcome?.code) {
@@ -143,4 +144,15 @@ function* inTime({ rotations, refreshes }: SessionFacts, { history: { policy } }
   if (retries > policy.lateRetries) {
     yield { sentence: 'more late retries are served than allowed', operation: refreshes.at(-1) }
   }
+}
+
+/** Whether a sign-in on the same node has just replaced the session: the browser may have the new cookies by now. */
+function isReplacement(
+  { by, node, start, end }: Ending,
+  { operation, session, retryMs }: { operation: Did<'refresh'>; session: SessionFacts; retryMs: number }
+): boolean {
+  const { call } = by
+  const isOfCookies = call.do === 'sign-in' && call.cookies && sessionOf(call.cookies.refresh) === session.id
+  const isInTime = start <= operation.end && operation.start < end + retryMs + slackMs
+  return Boolean(isOfCookies) && node === operation.node && isInTime
 }
