@@ -38,7 +38,6 @@ import { createSkewReport } from './sessions/skew-report.ts'
 import { StoreClock } from './sessions/store-clock.ts'
 import { resolveStore, type StoreOption } from './stores/store-option.ts'
 import { createAccessTokens } from './tokens/access-tokens.ts'
-import { checkClaimsSchema } from './tokens/claims-schema-check.ts'
 import { compileClaims } from './tokens/claims-schema.ts'
 import { createKeySource, type KeySource } from './tokens/key-source.ts'
 import type { Keyring } from './tokens/keyring.ts'
@@ -70,11 +69,11 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
   const { issuers, keysReloadSeconds } = settings
   const { types, clockToleranceSeconds } = settings.accessToken
 
-  checkClaimsSchema({ ...settings, schema: settings.accessToken.claims })
+  const matchesSchema = await compileClaims(settings.accessToken.claims, settings)
   const keys = await createKeySource({ keys: options.keys, secrets, keysReloadSeconds, types, emit })
   const accessTokens = createAccessTokens({
     ...settings,
-    matchesSchema: await compileClaims(settings.accessToken.claims),
+    matchesSchema,
     keys,
     trustedIssuers: createTrustedIssuers({ ...settings, clockToleranceSeconds, emit, log: app.log }),
     nodeClock

@@ -2,9 +2,9 @@ import type { TSchema } from '@sinclair/typebox'
 import { Value, ValueErrorType, type ValueError } from '@sinclair/typebox/value'
 import { optionError } from '../options/option-error.ts'
 
-export interface ClaimsSchemaParts {
+export interface ClaimsSchema {
   /** The option `accessToken.claims`. */
-  readonly schema: TSchema | undefined
+  readonly schema: TSchema
   readonly issuer: string
   readonly audience: readonly string[]
 }
@@ -15,8 +15,7 @@ export interface ClaimsSchemaParts {
  * as a pattern for `sub` or its own claims, is not checked.
  * @throws TypeError that names the claim
  */
-export function checkClaimsSchema({ schema, issuer, audience }: ClaimsSchemaParts): void {
-  if (schema === undefined) return
+export function checkClaimsSchema({ schema, issuer, audience }: ClaimsSchema): void {
   const standard = {
     iss: issuer,
     aud: audience.length === 1 ? audience[0] : audience,

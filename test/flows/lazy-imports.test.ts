@@ -17,6 +17,7 @@ const subpaths = Object.values(exports).flatMap((entry) => {
 
 const jose = /[/\\]node_modules[/\\]jose[/\\]/
 const compiler = /[/\\]typebox[/\\]build[/\\]\w+[/\\]compiler[/\\]/
+const schemaCheck = /\/plugin\/tokens\/claims-schema-check\.ts$/
 
 t.test('an application loads only what its options need', async (t) => {
   const program = fileURLToPath(new URL('../fixtures/importing-process.ts', import.meta.url))
@@ -45,6 +46,11 @@ t.test('an application loads only what its options need', async (t) => {
       files.some((file) => compiler.test(file)),
       step === 'accessToken.claims',
       `the compiler of TypeBox: ${step}`
+    )
+    t.equal(
+      files.some((file) => schemaCheck.test(file)),
+      step === 'accessToken.claims',
+      `the check of the schema: ${step}`
     )
   }
 })
