@@ -9,10 +9,11 @@ export function undefinedMember(name: string): string {
 /**
  * For values that restrict. Without this check, `{ roles: ROLES.typo }` would let every user in, and
  * `revoke(id, { sub: user.typo })` would end anybody's session.
+ * @param describe the message about such a member
  * @throws TypeError that names a member that is present but `undefined`
  */
-export function assertDefined(given: object): void {
-  for (const [name, value] of Object.entries(given)) if (value === undefined) throw new TypeError(undefinedMember(name))
+export function assertDefined(given: object, describe = undefinedMember): void {
+  for (const [name, value] of Object.entries(given)) if (value === undefined) throw new TypeError(describe(name))
 }
 
 /**

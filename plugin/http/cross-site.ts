@@ -40,16 +40,19 @@ export type CrossSite = ReturnType<typeof createCrossSite>
 /** Protects cookies against requests that another site makes a browser send (CSRF). */
 export function createCrossSite({ isTrustedOrigin, emit }: { isTrustedOrigin: IsTrustedOrigin; emit: Emit }) {
   /** Last, because the application's function is called only if the decision depends on it. */
-  function isAllowed(request: FastifyRequest, look: RequestOrigin): boolean {
-    return isFromOwnSite(look) || (look.origin !== undefined && isTrustedOrigin(look.origin, request))
+  function isAllowed(request: FastifyRequest, requestOrigin: RequestOrigin): boolean {
+    return (
+      isFromOwnSite(requestOrigin) ||
+      (requestOrigin.origin !== undefined && isTrustedOrigin(requestOrigin.origin, request))
+    )
   }
 
   /** @throws AuthError AUTH_CROSS_SITE */
   function assertSameSite(request: FastifyRequest): void {
-    const look = readRequestOrigin(request)
-    if (isAllowed(request, look)) return
-    const detail = describeCrossSite(look)
-    emit({ type: 'cross-site-refused', origin: look.origin ?? null, host: look.host, detail })
+    const requestOrigin = readRequestOrigin(request)
+    if (isAllowed(request, requestOrigin)) return
+    const detail = describeCrossSite(requestOrigin)
+    emit({ type: 'cross-site-refused', origin: requestOrigin.origin ?? null, host: requestOrigin.host, detail })
     throw refusal('AUTH_CROSS_SITE', detail)
   }
 

@@ -50,11 +50,11 @@ export function createProtectedResources(settings: readonly ResourceSettings[]):
     return resources.find(({ path }) => paths.some((candidate) => contains(path, candidate))) ?? null
   }
 
+  if (urls.size === 1) return { of: resourceOf, admits: () => true }
   return {
     of: resourceOf,
 
     admits(request, { claims }) {
-      if (urls.size === 1) return true
       const named = [claims.aud].flat().filter((audience) => urls.has(audience))
       const resource = named.length === 0 ? null : resourceOf(request)
       return resource === null || named.includes(resource.url)

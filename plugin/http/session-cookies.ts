@@ -45,15 +45,16 @@ export function createSessionCookies({
 }) {
   /** @param given the values of the access cookies */
   function readAccess(given: readonly string[]): PresentedAccess {
-    const looked = first(given)
+    const values = distinct(given)
+    const looked = values.slice(0, maxDistinctValues)
     const access = looked.map(accessTokens.parse).filter((token) => !accessTokens.isForeign(token))
-    return { access, isForeign: access.length < looked.length, areTooMany: distinct(given).length > looked.length }
+    return { access, isForeign: access.length < looked.length, areTooMany: values.length > maxDistinctValues }
   }
 
   function read(request: FastifyRequest): PresentedCookies {
     const { access, isForeign, areTooMany } = readAccess(cookies.read(request, 'access'))
     const values = distinct(cookies.read(request, 'refresh'))
-    const refresh = first(values).flatMap((text) => {
+    const refresh = values.slice(0, maxDistinctValues).flatMap((text) => {
       const token = refreshTokens.read(text)
       return token === null ? [] : [{ text, token }]
     })

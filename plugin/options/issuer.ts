@@ -32,14 +32,22 @@ export const issuerShape = {
   realm: Type.Optional(text)
 }
 
+/** In the need `issuers`: every trusted issuer. So no issuer can have this name. */
+export const anyTrusted = 'trusted'
+
+/** @throws TypeError that names the option */
+export function assertNotReserved(issuer: string, name: string): void {
+  if (issuer !== anyTrusted) return
+  throw optionError(name, `must not be "${anyTrusted}", which has a meaning in \`issuers\``)
+}
+
 export function resolveIssuer(given: IssuerOptions) {
   const issuers = Object.freeze([given.issuer].flat())
   const issuer = issuers[0]!
   const { audience, realm = issuer } = given
   const repeated = issuers.findIndex((entry, index) => issuers.indexOf(entry) !== index)
   if (repeated >= 0) throw optionError(`issuer.${repeated}`, 'repeats an earlier entry')
-  const reserved = issuers.indexOf('trusted')
-  if (reserved >= 0) throw optionError(`issuer.${reserved}`, 'must not be "trusted", which has a meaning in `issuers`')
+  for (const [index, entry] of issuers.entries()) assertNotReserved(entry, `issuer.${index}`)
   if (!/^[\x20-\x7e]+$/.test(realm)) throw optionError('realm', 'must be printable ASCII (it defaults to "issuer")')
   return {
     /** Issues the tokens. */

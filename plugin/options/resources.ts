@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import { optionError } from './option-error.ts'
-import { isSafeUrl, normalizePath, routablePath } from './safe-url.ts'
-import { object, show, text } from './shape.ts'
+import { isIssuerUrl, isSafeUrl, normalizePath, routablePath } from './safe-url.ts'
+import { object, scopeToken, show, text } from './shape.ts'
 
 /** A resource of this application that clients of authorization servers call: an API, or an MCP server. */
 export interface ResourceOption {
@@ -33,7 +33,7 @@ export interface ResourcesOptions {
 }
 
 const texts = (what: string) => Type.Array(text, { minItems: 1, must: `be a non-empty list of ${what}` })
-const scope = Type.String({ pattern: '^[\\x21\\x23-\\x5b\\x5d-\\x7e]+$', must: 'be a scope token (RFC 6749 §3.3)' })
+const scope = Type.String({ pattern: scopeToken.source, must: 'be a scope token (RFC 6749 §3.3)' })
 
 const resource = Type.Object(
   {
@@ -120,7 +120,6 @@ function checkUrl(url: string, name: string): string {
   return path
 }
 
-/** RFC 8414 §2: an issuer identifier is an https URL without query and fragment. */
 function checkAuthorizationServers(issuers: readonly string[], name: string): void {
   if (issuers.length === 0) {
     throw optionError(
@@ -128,7 +127,7 @@ function checkAuthorizationServers(issuers: readonly string[], name: string): vo
       'is missing: "trustedIssuers" lists no issuer that has the URL of the resource in its "audience"'
     )
   }
-  const wrong = issuers.find((issuer) => !isSafeUrl(issuer) || /[?#]/.test(issuer))
+  const wrong = issuers.find((issuer) => !isIssuerUrl(issuer))
   if (wrong !== undefined) {
     throw optionError(name, `must be https URLs without query and fragment: received ${show(wrong)}`)
   }

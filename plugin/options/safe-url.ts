@@ -11,6 +11,11 @@ export function isSafeUrl(url: string, allowInsecureRequests = false): boolean {
   return protocol === 'https:' || (protocol === 'http:' && mayBePlain)
 }
 
+/** OpenID Connect Discovery 1.0 §3 and RFC 8414 §2: an issuer has no query and no fragment. */
+export function isIssuerUrl(issuer: string, allowInsecureRequests = false): boolean {
+  return isSafeUrl(issuer, allowInsecureRequests) && !/[?#]/.test(issuer)
+}
+
 /**
  * The path of a URL as Fastify matches it: decoded. `null` if no request can reach a route there: malformed UTF-8, a
  * wildcard, or an encoded reserved character such as `%2F`, which Fastify does not decode.

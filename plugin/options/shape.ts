@@ -6,6 +6,8 @@ import { optionError } from './option-error.ts'
 export const text = Type.String({ minLength: 1, must: 'be a non-empty string' })
 export const flag = Type.Boolean({ must: 'be true or false' })
 export const fn = Type.Function([], Type.Any(), { must: 'be a function' })
+/** RFC 6749 §3.3: printable ASCII without space, quotation mark and backslash. */
+export const scopeToken = /^[\x21\x23-\x5b\x5d-\x7e]+$/
 export const object = { additionalProperties: false, must: 'be an object' }
 
 export function whole(minimum: number, maximum = Number.MAX_SAFE_INTEGER) {

@@ -1,4 +1,4 @@
-import { assertReturned, undefinedProblem } from '../arguments.ts'
+import { assertDefined, assertReturned, undefinedProblem } from '../arguments.ts'
 import type { SessionInfo } from '../options/refresh-token.ts'
 import type { Settings } from '../options/options.ts'
 import type { SessionRow } from '../stores/session-store.ts'
@@ -27,16 +27,11 @@ export function createRefreshedClaims(currentClaims: NonNullable<Settings['refre
       members: ['claims', 'scope'],
       or: ', or null to end the session'
     })
-    assertNothingUndefined(current)
+    // `{ scope: scopes.typo }` must not keep the scope of the sign-in, which may be more.
+    assertDefined(current, (name) => `the "${name}" that "refreshToken.claims" returned ${undefinedProblem}`)
     const claims = current.claims === undefined ? row.claims : checkAppClaims(current.claims)
     return { claims, scope: narrowed(row.scope, current.scope) }
   }
-}
-
-/** `{ scope: scopes.typo }` must not keep the scope of the sign-in, which may be more. */
-function assertNothingUndefined(returned: object): void {
-  const name = Object.entries(returned).find(([, value]) => value === undefined)?.[0]
-  if (name) throw new TypeError(`the "${name}" that "refreshToken.claims" returned ${undefinedProblem}`)
 }
 
 /** Member by member: the application must not see the row's `sessionKey`. */

@@ -46,7 +46,6 @@ export class Revocations {
   readonly #pending: PendingRevocations
   readonly #follower: RevocationFollower
   readonly #reads: RevocationReads
-  readonly #isUsable: () => boolean
   readonly #readTokenId: ReturnType<typeof createReadTokenRevocationId>
   #prunedAt: number
   /** Before the first request, entries emit no event: no token that they refuse was accepted here. */
@@ -80,7 +79,6 @@ export class Revocations {
       nodeClock,
       emit
     })
-    this.#isUsable = this.#reads.isUsable
   }
 
   /**
@@ -97,7 +95,7 @@ export class Revocations {
 
   /** Whether {@link assertNotRevoked} would resolve without waiting. */
   isValid(verified: AccessToken): boolean {
-    return !this.#list.isRevoked(verified) && this.#isUsable()
+    return !this.#list.isRevoked(verified) && this.#reads.isUsable()
   }
 
   /** Whether this process knows that a session is revoked, even if the store does not know it, or no longer. */

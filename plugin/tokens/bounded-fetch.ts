@@ -1,7 +1,8 @@
 import type { IssuerFetch } from '../options/trusted-issuers.ts'
 import { kindOfThrown } from './thrown.ts'
 
-const maxBytes = 512 * 1024
+/** The largest key set or discovery document. */
+export const maxBytes = 512 * 1024
 const headers = { accept: 'application/json, application/jwk-set+json' }
 
 type FetchedResponse = Awaited<ReturnType<IssuerFetch>>

@@ -1,4 +1,5 @@
 import { refusal } from '../errors.ts'
+import { scopeToken } from '../options/shape.ts'
 import { issuerMismatch } from './mismatch.ts'
 
 /** The registered claims of an access token, RFC 9068 §2.2 and RFC 7519 §4.1. */
@@ -144,9 +145,6 @@ function isOptionalString(value: unknown): boolean {
   return value === undefined || typeof value === 'string'
 }
 
-const scopeToken = /^[\x21\x23-\x5b\x5d-\x7e]+$/
-
-/** RFC 6749 §3.3: printable ASCII without space, quotation mark and backslash. */
 export function isScopeToken(scope: unknown): scope is string {
   return typeof scope === 'string' && scopeToken.test(scope)
 }

@@ -52,11 +52,6 @@ function parse(text: string): { readonly issuer?: unknown; readonly jwks_uri?: u
   }
 }
 
-/** OpenID Connect Discovery 1.0 §3 and RFC 8414 §2: an issuer has no query and no fragment. */
-export function isDiscoverable(issuer: string, allowInsecureRequests: boolean): boolean {
-  return isSafeUrl(issuer, allowInsecureRequests) && !/[?#]/.test(issuer)
-}
-
 /** `fetch` fails with "fetch failed" whatever happened; the reason is in `cause`. */
 export function problemOf(error: unknown): string {
   // A stream of the application's `fetch` can fail with any value.

@@ -17,7 +17,7 @@ export interface IssuerSource {
   /** Whether an issuer is known to be trusted, without a call. */
   isKnown(iss: unknown): boolean
   /**
-   * The trusted issuer of this name; `null` if there is none.
+   * The trusted issuer of this name; `null` if no trusted issuer has it.
    * @param iss the `iss` of a token, in which nothing has been verified yet
    * @param options.isLimited whether calls for unknown issuers are limited: `false` only if no client chooses `iss`.
    * Default `true`

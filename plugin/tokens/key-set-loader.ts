@@ -1,10 +1,8 @@
 import type { TrustedIssuerSettings } from '../options/trusted-issuers.ts'
-import { fetchBounded } from './bounded-fetch.ts'
+import { fetchBounded, maxBytes } from './bounded-fetch.ts'
 import { discoverJwksUri } from './discovery.ts'
 import type { PublishedKey } from './published-key.ts'
 import { kindOfThrown } from './thrown.ts'
-
-const maxLength = 512 * 1024
 
 /** Loads an issuer's keys. The caller must limit the time: the application's functions can ignore `signal`. */
 export type LoadKeySet = (signal: AbortSignal) => Promise<readonly PublishedKey[]>
@@ -34,16 +32,18 @@ export function createLoadKeySet(location: KeySetLocation): LoadKeySet {
 
 /** As text, like a set that was fetched: the application may change the objects later. */
 async function callJwks(jwks: () => Promise<unknown>): Promise<string> {
+  let text: string
   try {
-    return JSON.stringify(await jwks()) ?? ''
+    text = JSON.stringify(await jwks()) ?? ''
   } catch (error) {
     throw new Error(`"jwks" threw ${kindOfThrown(error)}`, { cause: error })
   }
+  if (text.length > maxBytes) throw new Error(`the JWK Set exceeds ${maxBytes} characters`)
+  return text
 }
 
 /** RFC 7517 §5. Which of the keys can be used is checked when a token names one. */
 function readKeySet(text: string): readonly PublishedKey[] {
-  if (text.length > maxLength) throw new Error(`the JWK Set exceeds ${maxLength} characters`)
   const keys = parse(text)?.keys
   const isKeySet = Array.isArray(keys) && keys.every((key) => typeof key === 'object' && key !== null)
   if (!isKeySet) throw new Error('the JWK Set is malformed')

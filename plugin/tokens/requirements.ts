@@ -1,4 +1,5 @@
 import { assertDefined, assertKnown, undefinedMember } from '../arguments.ts'
+import { anyTrusted } from '../options/issuer.ts'
 import { readAudience } from './audience.ts'
 import { isScopeToken, isWholeSeconds } from './claims.ts'
 import type { FreshnessRequirements } from './freshness.ts'
@@ -66,8 +67,6 @@ export interface TokenRequirements extends Requirements {
   readonly audience: readonly string[] | null
 }
 
-/** In `issuers`: every trusted issuer. */
-const anyTrusted = 'trusted'
 const lists = ['scopes', 'roles', 'issuers', 'acr'] as const
 type List = (typeof lists)[number]
 const routeNeeds = [...lists, 'maxAgeSeconds', 'optional'] as const

@@ -1,11 +1,11 @@
 import { refusal } from '../errors.ts'
+import { assertNotReserved } from '../options/issuer.ts'
 import { optionError } from '../options/option-error.ts'
-import { isSafeUrl } from '../options/safe-url.ts'
+import { isIssuerUrl, isSafeUrl } from '../options/safe-url.ts'
 import { show } from '../options/shape.ts'
 import type { TrustedIssuerSettings } from '../options/trusted-issuers.ts'
 import { canonicalName, isAlgorithm, type Algorithm } from './algorithms.ts'
 import { checkClaims, reservedClaims, withAudience, type TokenClaims } from './claims.ts'
-import { isDiscoverable } from './discovery.ts'
 import { checkHeader, mediaTypes, readKeyHint, type KeyHint } from './header.ts'
 import { keyMismatch } from './mismatch.ts'
 import {
@@ -159,9 +159,7 @@ function checkAudienceClaim(claim: string, name: string): void {
 
 function checkLocation(option: TrustedIssuerSettings, name: string): void {
   const { issuer, jwks, jwksUri, fetch, allowInsecureRequests } = option
-  if (issuer === 'trusted') {
-    throw optionError(`${name}.issuer`, 'must not be "trusted", which has a meaning in `issuers`')
-  }
+  assertNotReserved(issuer, `${name}.issuer`)
   const useless = Object.entries({ jwksUri, fetch, allowInsecureRequests: allowInsecureRequests || undefined })
   for (const [member, value] of jwks === undefined ? [] : useless) {
     if (value !== undefined) throw optionError(`${name}.${member}`, 'must not be set together with "jwks"')
@@ -172,7 +170,7 @@ function checkLocation(option: TrustedIssuerSettings, name: string): void {
       'must be an https URL without credentials, or an http URL with "allowInsecureRequests"'
     )
   }
-  if (jwks === undefined && jwksUri === undefined && !isDiscoverable(issuer, allowInsecureRequests)) {
+  if (jwks === undefined && jwksUri === undefined && !isIssuerUrl(issuer, allowInsecureRequests)) {
     throw optionError(
       `${name}.issuer`,
       'must be an https URL without query or fragment, so that its keys can be discovered. ' +
