@@ -95,7 +95,7 @@ t.test('isFromOwnSite() has three rules, and the first that matches decides', as
       false
     ],
     ['2: no Host', { origin: 'https://api.example.com', host: '' }, false],
-    ['2: a Host that is none', { origin: 'https://api.example.com', host: 'a b' }, false],
+    ['2: a Host that is not a host name', { origin: 'https://api.example.com', host: 'a b' }, false],
 
     ['3: neither: no browser', {}, true],
     ['3: neither, and no host', { host: '' }, true]
@@ -133,7 +133,7 @@ t.test('describeCrossSite() names both origins if only the scheme differs, and t
       'the Origin is "https://api.example.com", and this server is "inner:3000", seen without Fastify\'s "trustProxy"'
     ],
     [
-      'a Host that is none',
+      'a Host that is not a host name',
       { origin: 'https://api.example.com', host: 'a b', protocol: 'https' },
       'the Origin is "https://api.example.com", and this server is "https://a b"'
     ],

@@ -1,9 +1,10 @@
 // npm run test:rigs [-- NAME…]: clients and servers of others against the plugin, one process per `*.rig.ts`.
 // Their packages are in `test/rigs/package.json`, not in the project's.
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { filesIn } from '../fixtures/files.ts'
 import { print, red } from '../runner/print.ts'
 import { endAll, runFile } from '../runner/test-process.ts'
 import { writeBlocks } from './mcp/page-blocks.ts'
@@ -24,11 +25,8 @@ function run(command: string): void {
 
 /** @returns the rigs whose path contains one of the names, or all */
 function rigs(names: readonly string[]): string[] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.rig.ts') && !entry.parentPath.includes('node_modules'))
-    .map((entry) => relative(root, join(entry.parentPath, entry.name)).replaceAll('\\', '/'))
-    .filter((file) => names.length === 0 || names.some((name) => file.includes(name)))
-    .sort()
+  const files = filesIn('test/rigs', /\.rig\.ts$/)
+  return files.filter((file) => names.length === 0 || names.some((name) => file.includes(name)))
 }
 
 if (!existsSync(join(folder, 'node_modules'))) run('npm ci --prefix test/rigs --no-audit --no-fund')

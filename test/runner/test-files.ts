@@ -1,6 +1,7 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
-import { dirname, join, relative } from 'node:path'
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { filesIn } from '../fixtures/files.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -52,11 +53,7 @@ export function testFiles({ fast = false, group }: { fast?: boolean; group?: str
     throw new TypeError(`"--group" must be one of ${groupNames.join(', ')}: received ${group}`)
   }
   const known: Imports = new Map()
-  const files = readdirSync(join(root, 'test'), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.test.ts'))
-    .map((entry) => relative(root, join(entry.parentPath, entry.name)).replaceAll('\\', '/'))
-    // `npm run test:rigs` installs packages there that contain tests of their own.
-    .filter((file) => !file.includes('/node_modules/'))
+  const files = filesIn('test', /\.test\.ts$/)
     .filter((file) => group === undefined || groupOf(file) === group)
     .filter((file) => !fast || !importedBy(file, known).some((name) => slowImports.test(name)))
   return files.sort((a, b) => rank(a) - rank(b) || sizeOf(b) - sizeOf(a))
