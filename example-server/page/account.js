@@ -1,3 +1,4 @@
+import { whileBusy } from './busy.js'
 import { byId } from './element.js'
 import { Unavailable } from './server.js'
 import { showStatus } from './status.js'
@@ -40,14 +41,17 @@ export function showAccount(session) {
     // The element that had the focus was hidden with the form.
     if (document.activeElement === document.body) title.focus()
   })
-  byId('sign-out', HTMLButtonElement).addEventListener('click', async () => {
+
+  async function signOut() {
     try {
       await session.signOut()
     } catch (error) {
       if (!(error instanceof Unavailable)) throw error
       showStatus(`${error.message}. You are still signed in.`)
     }
-  })
+  }
+
+  byId('sign-out', HTMLButtonElement).addEventListener('click', () => whileBusy(section, signOut))
   setInterval(draw, everyMs)
 }
 

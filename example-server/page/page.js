@@ -1,4 +1,5 @@
 import { showAccount } from './account.js'
+import { ignoreDoubleClicks } from './busy.js'
 import { showDevices } from './devices.js'
 import { keepLive } from './live.js'
 import { showNotes } from './notes.js'
@@ -9,6 +10,7 @@ import { showWorkshop } from './workshop/workshop.js'
 
 const session = createSession()
 
+ignoreDoubleClicks()
 for (const show of [showUnavailable, showSignIn, showAccount, showNotes, showDevices, showWorkshop]) show(session)
 keepLive(session)
 await session.identify()

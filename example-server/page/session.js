@@ -17,6 +17,13 @@ import { connectTabs, inTurn } from './tabs.js'
  * @property {number} lifetimeMs
  */
 
+/**
+ * @typedef {object} Credentials
+ * @property {string} username
+ * @property {string} password
+ * @property {boolean} remember whether the user stays signed in after the browser is closed
+ */
+
 /** @typedef {import('./server.js').ApiRequest} ApiRequest */
 /** @typedef {import('./server.js').ApiResponse} ApiResponse */
 /** @typedef {ReturnType<typeof createSession>} Session */
@@ -177,24 +184,19 @@ export function createSession() {
     return user && user.sid === sid ? await send(request) : response
   }
 
-  /**
-   * @param {string} username
-   * @param {string} password
-   */
-  async function signIn(username, password) {
-    const body = { username, password, transport: 'cookie' }
+  /** @param {Credentials} credentials */
+  async function signIn(credentials) {
+    const body = { ...credentials, transport: 'cookie' }
     const response = await send({ method: 'POST', path: '/auth/login', body })
     if (response.status === 200) await onChange()
     return response
   }
 
-  /**
-   * @param {string} username
-   * @param {string} password
-   */
-  async function signUp(username, password) {
+  /** @param {Credentials} credentials */
+  async function signUp(credentials) {
+    const { username, password } = credentials
     const response = await send({ method: 'POST', path: '/auth/register', body: { username, password } })
-    return response.status === 201 ? await signIn(username, password) : response
+    return response.status === 201 ? await signIn(credentials) : response
   }
 
   async function signOut() {

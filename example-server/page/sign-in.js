@@ -7,6 +7,7 @@ const form = byId('sign-in-form', HTMLFormElement)
 const message = byId('sign-in-message', HTMLElement)
 const username = byId('username', HTMLInputElement)
 const password = byId('password', HTMLInputElement)
+const remember = byId('remember', HTMLInputElement)
 
 /** @type {Partial<Record<string, string>>} */
 const sentences = {
@@ -14,7 +15,7 @@ const sentences = {
   USERNAME_TAKEN: 'This username is taken.'
 }
 
-/** @typedef {(username: string, password: string) => Promise<import('./server.js').ApiResponse>} Action */
+/** @typedef {(credentials: import('./session.js').Credentials) => Promise<import('./server.js').ApiResponse>} Action */
 
 /** @param {import('./session.js').Session} session */
 export function showSignIn(session) {
@@ -34,7 +35,7 @@ export function showSignIn(session) {
   /** @param {Action} action */
   async function attempt(action) {
     try {
-      const response = await action(username.value, password.value)
+      const response = await action({ username: username.value, password: password.value, remember: remember.checked })
       const { code, message: reason } = errorOf(response)
       if (response.status === 429) return `${reason} (in ${Math.ceil(Number(response.retryAfter) / 60)} min).`
       if (response.status !== 200) return sentences[code ?? ''] ?? `${reason}.`

@@ -1,3 +1,4 @@
+import { whileBusy } from './busy.js'
 import { errorOf, Unavailable } from './server.js'
 import { showStatus } from './status.js'
 
@@ -48,15 +49,17 @@ export function createUserList({ session, section, path, draw }) {
   }
 
   /**
-   * Sends what the user asked for; shows the reason if it fails.
+   * Sends what the user asked for, one change at a time; shows the reason if it fails.
    * @param {Change} change
    */
   async function change({ request, status, onSuccess }) {
-    await attempt(request, async (response) => {
-      if (response.status !== status) return false
-      onSuccess()
-      await reload()
-      return true
+    await whileBusy(section, async () => {
+      await attempt(request, async (response) => {
+        if (response.status !== status) return false
+        onSuccess()
+        await reload()
+        return true
+      })
     })
   }
 

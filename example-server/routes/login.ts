@@ -39,7 +39,7 @@ export const loginRoutes: FastifyPluginAsyncTypebox<
       }
     },
     async (request, reply) => {
-      const { username, password, transport = 'bearer' } = request.body
+      const { username, password, transport = 'bearer', remember = true } = request.body
       // Before anything is hashed: another site must not sign its visitors in as somebody else (login CSRF).
       if (transport === 'cookie') reply.assertSameSite()
       // Taken before the hash is read, so that a password change in the meantime refuses this sign-in.
@@ -47,7 +47,9 @@ export const loginRoutes: FastifyPluginAsyncTypebox<
       const credentials = { username, password, from: networkOf(request) }
       const user = await attempt(request, { account: username, check: async () => await identify(credentials) })
       if (user === null) throw new AppError('LOGIN_FAILED', { headers: challenge })
-      return await reply.signIn({ ...sessionStart(user, request), transport, authenticatedAt })
+      const start = { ...sessionStart(user, request), authenticatedAt }
+      if (transport === 'bearer') return await reply.signIn({ ...start, transport })
+      return await reply.signIn({ ...start, transport, persistent: remember })
     }
   )
 

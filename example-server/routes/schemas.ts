@@ -34,6 +34,13 @@ export const Login = Type.Object(
       Type.Union([Type.Literal('bearer'), Type.Literal('cookie')], {
         description: '`bearer` (default): the tokens are in the response. `cookie`: they are in httpOnly cookies'
       })
+    ),
+    remember: Type.Optional(
+      Type.Boolean({
+        description:
+          'With `cookie`: `false` ends the session in this browser when it is closed. Default: `true`. With `bearer` ' +
+          'it has no effect: the client decides by itself how long it keeps its tokens'
+      })
     )
   },
   closed

@@ -59,6 +59,90 @@ t.test('the page', skipWithoutBrowser, async (t) => {
     t.equal(await page.evaluate('localStorage.length + sessionStorage.length'), 0)
   })
 
+  testCase('keeps the user signed in after the browser is closed, unless asked not to', async (t) => {
+    const { context, openTab } = await createVisitor(t, { browser, url })
+    const page = await openTab()
+    const stay = page.getByRole('checkbox', { name: 'Stay signed in' })
+    const areKept = async () => (await context.cookies()).map(({ expires }) => expires > 0)
+    await signUp(page, 'alma')
+    t.strictSame(await areKept(), [true, true])
+    await button(page, 'Sign out').first().click()
+    await stay.uncheck()
+    await signIn(page, 'alma')
+    t.strictSame(await areKept(), [false, false])
+    await button(page, 'Sign out').first().click()
+    t.ok(await stay.isChecked(), 'the choice is not that of the next user')
+  })
+
+  testCase('acts once for a double click, and shows a button as disabled while its request runs', async (t) => {
+    const { context, openTab } = await createVisitor(t, { browser, url })
+    const page = await openTab()
+    await signUp(page, 'boris')
+    const sent: string[] = []
+    const hold = { until: Promise.resolve() }
+    await context.route(isAction, async (route) => {
+      const request = route.request()
+      const isWorkshops = request.postData()?.includes('refresh_token') ?? false
+      const isReload = request.method() === 'GET' && request.headers().authorization === undefined
+      if (!isWorkshops && !isReload) sent.push(`${request.method()} ${new URL(request.url()).pathname}`)
+      await hold.until
+      await route.continue()
+    })
+    /** Double-clicks, waits until the request was sent, and looks at the button before the response arrives. */
+    const act = async (label: string, slow: boolean) => {
+      sent.length = 0
+      let letGo = () => {}
+      if (slow) hold.until = new Promise((resolve) => (letGo = resolve))
+      const pressed = button(page, label).first()
+      const request = page.waitForRequest(isAction)
+      await pressed.dblclick()
+      const response = (await request).response()
+      if (slow) {
+        t.ok(await pressed.isDisabled(), `${label}: disabled`)
+        t.equal(await page.evaluate('document.activeElement.textContent'), label, 'and keeps the focus')
+        await pressed.dispatchEvent('click')
+      }
+      letGo()
+      await (await response)!.finished()
+      hold.until = Promise.resolve()
+    }
+    for (const slow of [false, true]) {
+      await addNote(page, 'Water the plants')
+      await page.getByLabel('New note').fill('Buy milk')
+      await act('Add', slow)
+      await page.getByRole('listitem').filter({ hasText: 'Buy milk' }).first().waitFor()
+      t.strictSame(sent, ['POST /notes'])
+      await act('Delete', slow)
+      t.match(sent, [/^DELETE \/notes\//], 'and not the row that has moved up')
+      t.equal(sent.length, 1)
+      await page.getByLabel('Your password').fill(password)
+      await act('Get a token', slow)
+      await button(page, 'Use it as it is').waitFor()
+      t.strictSame(sent, ['POST /auth/login'])
+      await act('Use it as it is', slow)
+      await page.getByRole('article').first().waitFor()
+      t.strictSame(sent, ['GET /me'])
+      await act('Sign out', slow)
+      await signInForm(page).waitFor()
+      t.strictSame(sent, ['POST /auth/logout'])
+      await signIn(page, 'boris')
+    }
+  })
+
+  testCase('says that it did not load when one of its modules is missing, and loads again', async (t) => {
+    for (const path of ['**/page/notes.js', '**/page/page.js']) {
+      const { context, openTab } = await createVisitor(t, { browser, url, serverStops: true })
+      await context.route(path, (route) => route.abort())
+      const page = await openTab()
+      await page.getByRole('alert').filter({ hasText: 'A part of this page did not load' }).waitFor()
+      t.notOk(await page.getByText('Asking the server').isVisible(), path)
+      await look(t, page, 'not-loaded')
+      await context.unrouteAll()
+      await page.getByRole('link', { name: 'Load it again' }).click()
+      await signInForm(page).waitFor()
+    }
+  })
+
   testCase('signs out without a click when "Sign out everywhere else" is clicked on another device', async (t) => {
     const [one, other] = [await createVisitor(t, { browser, url }), await createVisitor(t, { browser, url })]
     const [here, there] = [await one.openTab(), await other.openTab()]
@@ -389,6 +473,9 @@ t.test('the page', skipWithoutBrowser, async (t) => {
     await page.getByText('Outlive a restart').waitFor()
   })
 })
+
+/** The requests that buttons send. */
+const isAction = /\/(notes|notes\/[^/]+|me|auth\/(login|logout))$/
 
 const unavailable = { status: 503, headers: { 'retry-after': '0.2' } }
 

@@ -1,3 +1,4 @@
+import { whileBusy } from '../busy.js'
 import { byId, element } from '../element.js'
 import { errorOf, send, Unavailable } from '../server.js'
 import { attacks } from './attacks.js'
@@ -110,8 +111,7 @@ export function showWorkshop(session) {
     session.dispatchEvent(new CustomEvent('device', { detail: sid }))
   }
 
-  form.addEventListener('submit', async (event) => {
-    event.preventDefault()
+  async function submit() {
     message.textContent = ''
     try {
       message.textContent = await getToken()
@@ -119,6 +119,11 @@ export function showWorkshop(session) {
       if (!(error instanceof Unavailable)) throw error
       message.textContent = `${error.message}.`
     }
+  }
+
+  form.addEventListener('submit', (event) => {
+    event.preventDefault()
+    whileBusy(form, submit)
   })
   session.addEventListener('change', () => {
     stop()
@@ -126,13 +131,9 @@ export function showWorkshop(session) {
     draw()
   })
   byId('attack-list', HTMLElement).replaceChildren(
-    ...attacks.map(({ label, about, run: attack }) =>
-      element(
-        'li',
-        {},
-        element('button', { type: 'button', click: () => run(attack) }, label),
-        element('span', { class: 'hint' }, about)
-      )
-    )
+    ...attacks.map(({ label, about, run: attack }) => {
+      const button = element('button', { type: 'button', click: () => whileBusy(button, () => run(attack)) }, label)
+      return element('li', {}, button, element('span', { class: 'hint' }, about))
+    })
   )
 }

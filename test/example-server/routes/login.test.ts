@@ -1,6 +1,6 @@
 import * as argon2 from '@node-rs/argon2'
 import t from 'tap'
-import { password, summaryOf, register, login, tokensOf } from '../../fixtures/example-client.ts'
+import { createJar, password, summaryOf, register, login, tokensOf } from '../../fixtures/example-client.ts'
 import { strongParameters } from '../../../example-server/passwords/passwords.ts'
 import { createDemo, createInjected } from '../../fixtures/example-server.ts'
 
@@ -34,6 +34,8 @@ t.test('a body that does not match its schema is refused before anything is hash
     ['/auth/login', { username: 'bob' }],
     ['/auth/login', { username: 'bob', password, transport: 'pigeon' }],
     ['/auth/login', { username: 'bob', password, admin: true }],
+    ['/auth/login', { username: 'bob', password, transport: 'cookie', remember: 'false' }],
+    ['/auth/login', { username: 'bob', password, transport: 'cookie', remember: null }],
     ['/auth/login', []],
     ['/auth/login', 'null'],
     ['/auth/register', { username: 'carol', password: ['password1'] }],
@@ -214,6 +216,36 @@ t.test('a hash with weaker parameters is replaced at the next sign-in', async (t
   t.notOk(passwords.isWeak(rehashed))
   t.equal((await login(app, { username: 'bob' })).statusCode, 200)
   t.equal((await users.byName('bob'))!.passwordHash, rehashed, 'once')
+})
+
+t.test('"remember": false signs in by cookies that end with the browser, also after a refresh', async (t) => {
+  const { app } = await createInjected(t)
+  await register(app, 'bob')
+  const cases = [
+    [{}, true],
+    [{ remember: true }, true],
+    [{ remember: false }, false]
+  ] as const
+  for (const [choice, isKept] of cases) {
+    const payload = { username: 'bob', password, transport: 'cookie', ...choice }
+    const signedIn = await app.inject({ method: 'POST', url: '/auth/login', payload })
+    const jar = createJar()
+    jar.keep([signedIn.headers['set-cookie'] ?? []].flat())
+    const refreshed = await app.inject({ method: 'POST', url: '/auth/refresh', headers: jar.header() })
+    for (const { cookies } of [signedIn, refreshed]) {
+      t.strictSame(
+        cookies.map(({ name, maxAge }) => [name, maxAge !== undefined]),
+        [
+          ['__Host-access', isKept],
+          ['__Host-refresh', isKept]
+        ],
+        JSON.stringify(choice)
+      )
+    }
+  }
+  const bearer = { username: 'bob', password, transport: 'bearer', remember: false }
+  const signedIn = await app.inject({ method: 'POST', url: '/auth/login', payload: bearer })
+  t.strictSame([signedIn.statusCode, signedIn.cookies], [200, []], 'a bearer client decides by itself')
 })
 
 t.test('a cookie sign-in from another site is refused before a password is hashed', async (t) => {

@@ -30,6 +30,21 @@ t.test('the page has the same content security policy as all other routes, and n
   }
 })
 
+t.test('the page names all of its modules, so that the browser loads them at the same time', async (t) => {
+  const { app } = await createInjected(t)
+  const page = (await app.inject('/')).body
+  const preloaded = [...page.matchAll(/<link rel="modulepreload" href="([^"]+)">/g)].map(([, path]) => path!)
+  const entry = /<script type="module" src="([^"]+)">/.exec(page)![1]!
+  const imported = new Set([entry])
+  for (const path of imported) {
+    const source = (await app.inject(path)).body
+    for (const [, specifier] of source.matchAll(/\bfrom '(\.[^']+)'/g)) {
+      imported.add(new URL(specifier!, `http://localhost${path}`).pathname)
+    }
+  }
+  t.strictSame(preloaded.sort(), [...imported].filter((path) => path !== entry).sort())
+})
+
 t.test("the workshop's other site has an opaque origin, and can be framed by our page only", async (t) => {
   const { app } = await createInjected(t)
   const { headers } = await app.inject('/page/workshop/other-site.html')
