@@ -29,6 +29,7 @@ import { addReplyHook, addResponseHook } from './http/response-state.ts'
 import { createSessionCookies } from './http/session-cookies.ts'
 import { createSignIn } from './http/sign-in.ts'
 import { createSignOut } from './http/sign-out.ts'
+import { testKitOf } from './http/test-kit.ts'
 import { traceAuthenticate } from './http/tracing.ts'
 import { resolveOptions, type Options } from './options/options.ts'
 import { createAccessTokenApi } from './sessions/access-token-api.ts'
@@ -58,7 +59,9 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
   const secrets = readSecrets(options.secret)
   const nodeClock = resolved.clock
   const store = resolveStore({ store: givenStore }, { clock: nodeClock, log: app.log })
-  const emit = createEmit(resolved.onEvent, (error) => app.log.warn(error, 'onEvent failed'))
+  const testKit = testKitOf(store)
+  const onEvent = testKit === null ? resolved.onEvent : testKit.record(resolved.onEvent)
+  const emit = createEmit(onEvent, (error) => app.log.warn(error, 'onEvent failed'))
 
   const storeClock = new StoreClock({
     clock: nodeClock,
@@ -145,6 +148,7 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
   serveResourceMetadata(app, settings.resources)
   if (settings.metadata) serveIssuerMetadata(app, { issuer: settings.issuer, keys, ...settings.metadata })
 
+  testKit?.add({ app, settings, keys, startSession, sessions, revocations, sessionCookies })
   app.addHook('onReady', async function startAuthenticate() {
     // Not earlier: the application's own `@fastify/jwt` may decorate `user` after this plugin.
     if (!app.hasRequestDecorator('user')) app.decorateRequest('user', null as never)

@@ -6,6 +6,8 @@ import { withoutOwnTest } from './without-own-test.ts'
 
 /** The floors, the highest first. A file imports its own floor and those below. */
 const floors = [
+  'plugin/testing.ts',
+  'plugin/testing/',
   'plugin/mcp.ts',
   'plugin/index.ts',
   'plugin/http/',
@@ -24,7 +26,7 @@ const floorOf = (file: string) =>
 const strangers = [['plugin/tokens/', 'plugin/stores/']] as const
 /** Of a store, the floors above know the contract only; `index.ts` picks the default one. */
 const contract = 'plugin/stores/session-store.ts'
-const doors = /^plugin\/(index|mcp|stores\/[\w-]+)\.ts$/
+const doors = /^plugin\/(index|mcp|testing|stores\/[\w-]+)\.ts$/
 
 const rules: Record<string, (found: Import) => boolean> = {
   'imports go down only': ({ from, to }) =>
@@ -33,12 +35,13 @@ const rules: Record<string, (found: Import) => boolean> = {
     !strangers.some(
       ([one, other]) => (from.startsWith(one) && to.startsWith(other)) || (from.startsWith(other) && to.startsWith(one))
     ),
-  'only stores/ and index.ts import a store, other files its contract': ({ from, to }) =>
+  'only stores/, index.ts and the testing kit import a store, other files its contract': ({ from, to }) =>
     !to.startsWith('plugin/stores/') ||
     to === contract ||
     !from.startsWith('plugin/') ||
     from.startsWith('plugin/stores/') ||
-    from === 'plugin/index.ts',
+    from === 'plugin/index.ts' ||
+    from.startsWith('plugin/testing'),
   'the plugin imports nothing from outside its folder': ({ from, to }) =>
     !from.startsWith('plugin/') || to.startsWith('plugin/') || !/^(test|example-server|bench|docs)\//.test(to),
   'the example server imports only public entries': ({ from, to }) =>
@@ -87,7 +90,7 @@ t.test('the rules about imports detect violations', async (t) => {
       'import { derive } from "../tokens/secret.ts"'
     ],
     [
-      'only stores/ and index.ts import a store, other files its contract',
+      'only stores/, index.ts and the testing kit import a store, other files its contract',
       'plugin/sessions/x.ts',
       'import { memoryStore } from "../stores/memory.ts"'
     ],
@@ -277,6 +280,10 @@ t.test(
   async (t) => {
     t.strictSame(filesWith(/^www-authenticate$/i), ['plugin/http/challenge.ts'])
     t.strictSame(filesWith(/^set-cookie$/i), ['plugin/http/response-state.ts'])
-    t.strictSame(filesWith(/^process\.env$/), ['plugin/options/cookies.ts', 'plugin/stores/store-option.ts'])
+    t.strictSame(filesWith(/^process\.env$/), [
+      'plugin/http/test-kit.ts',
+      'plugin/options/cookies.ts',
+      'plugin/stores/store-option.ts'
+    ])
   }
 )

@@ -69,6 +69,8 @@ export const withoutOwnTest: Record<string, string> = {
   'plugin/http/refusal-event.ts': 'test/http/sign-out.test.ts, credentials.test.ts and test/sessions/refresh.test.ts',
   'plugin/http/request-sessions.ts': 'test/http/sign-out.test.ts: which sessions the cookies name',
   'plugin/http/token-response.ts': 'test/http/sign-in.test.ts: the bodies of both transports',
+  'plugin/http/test-kit.ts': 'test/testing.test.ts: events, production, applications',
+  'plugin/testing/': 'test/testing.test.ts',
   'plugin/index.ts': 'every test of test/http and test/flows registers the plugin',
   'plugin/options/':
     'test/options/options.test.ts: the settings; test/options/shape.test.ts: every refusal of a wrong option',

@@ -69,6 +69,8 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
   'plugin/errors.ts': ['errors', 'http/challenge'],
   'plugin/events.ts': ['events'],
   'plugin/mcp.ts': ['mcp'],
+  'plugin/testing': ['testing'],
+  'plugin/http/test-kit.ts': ['testing'],
   'plugin/timeout.ts': ['sessions/timed-store', 'tokens/key-source'],
   'plugin/arguments.ts': ['http/protect', 'sessions/session-api', 'sessions/access-token-api', 'http/sign-in'],
   'plugin/options/': [

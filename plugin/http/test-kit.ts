@@ -1,0 +1,50 @@
+import type { FastifyInstance } from 'fastify'
+import type { AuthEvent } from '../events.ts'
+import { optionError } from '../options/option-error.ts'
+import type { Settings } from '../options/options.ts'
+import type { Revocations } from '../sessions/revocations.ts'
+import type { StartSession } from '../sessions/session-start.ts'
+import type { Sessions } from '../sessions/sessions.ts'
+import type { SessionStore } from '../stores/session-store.ts'
+import type { KeySource } from '../tokens/key-source.ts'
+import type { SessionCookies } from './session-cookies.ts'
+
+/** What the testing kit uses of a registration: it signs in and out by the same functions as the routes do. */
+export interface Registration {
+  readonly app: FastifyInstance
+  readonly settings: Pick<Settings, 'issuer' | 'audience' | 'cookies'>
+  readonly keys: Pick<KeySource, 'current'>
+  readonly startSession: StartSession
+  readonly sessions: Pick<Sessions, 'revoke' | 'revokeAll'>
+  readonly revocations: Pick<Revocations, 'wake'>
+  /** `null` if the application uses no cookies. */
+  readonly sessionCookies: Pick<SessionCookies, 'assertFits'> | null
+}
+
+/** What `fastify-authenticate/testing` attaches to its store, so that it learns where the store is in use. */
+export interface TestKit {
+  /** Records the events as well. */
+  record(onEvent: (event: AuthEvent) => unknown): (event: AuthEvent) => unknown
+  add(registration: Registration): void
+}
+
+// In the registry of symbols, because a test runner may load the plugin and the kit more than once.
+const testKit = Symbol.for('fastify-authenticate.testing')
+
+/** Attaches a kit to the store that it made. */
+export function attachTestKit(store: SessionStore, kit: TestKit): SessionStore {
+  return Object.freeze({ ...store, [testKit]: kit })
+}
+
+/**
+ * The kit that made this store; `null` for any other store.
+ * @throws TypeError in production
+ */
+export function testKitOf(store: SessionStore): TestKit | null {
+  const kit = (store as { readonly [testKit]?: TestKit })[testKit]
+  if (kit === undefined) return null
+  if (process.env.NODE_ENV === 'production') {
+    throw optionError('store', 'must not be the store of createTestAuth() when NODE_ENV is "production"')
+  }
+  return kit
+}
