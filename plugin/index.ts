@@ -115,7 +115,7 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
       emit
     })
   )
-  const requirementsOfRoute = createRequirementsOfRoute(settings.protect)
+  const requirementsOfRoute = createRequirementsOfRoute(settings)
   const securitySchemes = createSecuritySchemes(settings.cookies)
 
   app.decorateRequest('auth', null as never)

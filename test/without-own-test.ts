@@ -103,7 +103,6 @@ export const withoutOwnTest: Record<string, string> = {
   'plugin/stores/sqlite/transaction.ts': 'test/stores/sqlite/driver.test.ts: open transactions of the application',
   'plugin/stores/sqlite/write-queue.ts': 'test/stores/sqlite/driver.test.ts: order, failures and time limits',
   'plugin/stores/contract/': 'test/stores/contract.test.ts runs it over stores with one fault each',
-  'plugin/stores/memory/owners.ts': 'test/stores/memory.test.ts: the store contract; revokeAll() to the millisecond',
   'plugin/stores/memory/revocation-log.ts': 'test/stores/memory.test.ts: the store contract',
   'plugin/stores/memory/rows.ts': 'test/stores/memory.test.ts: the store contract compares every member',
   'plugin/stores/memory/session-table.ts': 'test/stores/memory.test.ts: the store contract',

@@ -1,6 +1,13 @@
 import type { FastifyInstance } from 'fastify'
 import type { Settings } from '../options/options.ts'
-import { checkRequirements, noRequirements, type Requirements, type Needs } from '../tokens/requirements.ts'
+import {
+  assertKnownIssuers,
+  checkRequirements,
+  noRequirements,
+  type KnownIssuers,
+  type Requirements,
+  type Needs
+} from '../tokens/requirements.ts'
 import type { Authenticate } from './authenticate.ts'
 import { assertReached } from './reach.ts'
 import { addContext, routesWithin } from './route-registry.ts'
@@ -25,22 +32,25 @@ interface RouteConfig {
 export type RequirementsOfRoute = (config: RouteConfig) => Requirements | null
 
 /** Reads what a route's `config` requires of its callers; `null` for nothing. Each config object is checked once. */
-export function createRequirementsOfRoute(protect: Settings['protect']): RequirementsOfRoute {
+export function createRequirementsOfRoute({
+  protect,
+  ...known
+}: Pick<Settings, 'protect'> & KnownIssuers): RequirementsOfRoute {
   const undeclared = protect === 'all' ? noRequirements : null
   const checked = new WeakMap<RouteConfig, Requirements | null>()
 
   return function requirementsOfRoute(config) {
-    const known = checked.get(config)
-    if (known !== undefined) return known
-    const requirements = 'auth' in config ? declared(config.auth) : undeclared
+    const earlier = checked.get(config)
+    if (earlier !== undefined) return earlier
+    const requirements = 'auth' in config ? declared(config.auth, known) : undeclared
     checked.set(config, requirements)
     return requirements
   }
 }
 
 /** Present but `undefined` is an error: `{ auth: RULES.typo }` must not open a route. */
-function declared(auth: unknown): Requirements | null {
-  return auth === false ? null : checkRequirements(auth, { name: 'config.auth' })
+function declared(auth: unknown, known: KnownIssuers): Requirements | null {
+  return auth === false ? null : assertKnownIssuers(checkRequirements(auth, { name: 'config.auth' }), known)
 }
 
 /**

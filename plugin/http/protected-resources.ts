@@ -79,8 +79,8 @@ export function contains(resource: string, path: string): boolean {
  * at another one's route `/:tenant/mcp` by a spelling that is not recognized here.
  */
 function pathsOf(url: string): string[] {
-  const path = url.replace(/^https?:\/\/[^/?#]*/i, '').replace(/[?#].*$/, '')
-  return [path, path.replace(/;.*$/, '')].flatMap(decoded)
+  const path = url.replace(/^https?:\/\/[^/?#]*/i, '').replace(/[?#].*/, '')
+  return [path, path.replace(/;.*/, '')].flatMap(decoded)
 }
 
 function decoded(path: string): string[] {

@@ -114,9 +114,11 @@ function withoutUndefined(value: unknown, parent = ''): unknown {
     if (member === undefined) assertDispensable(`${parent}${key}`)
     return member !== undefined
   })
-  const isNested = (key: string) => parent === '' && nested.has(key)
   return Object.fromEntries(
-    present.map(([key, member]) => [key, isNested(key) ? withoutUndefined(member, `${key}.`) : member])
+    present.map(([key, member]) => {
+      const name = `${parent}${key}`
+      return [key, nested.has(name) ? withoutUndefined(member, `${name}.`) : member]
+    })
   )
 }
 

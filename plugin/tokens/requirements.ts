@@ -1,5 +1,7 @@
 import { assertDefined, assertKnown, undefinedMember } from '../arguments.ts'
 import { anyTrusted } from '../options/issuer.ts'
+import type { Settings } from '../options/options.ts'
+import { show } from '../options/shape.ts'
 import { readAudience } from './audience.ts'
 import { isScopeToken, isWholeSeconds } from './claims.ts'
 import type { FreshnessRequirements } from './freshness.ts'
@@ -15,8 +17,9 @@ export interface Needs {
   readonly roles?: readonly string[]
   /**
    * The `iss` values that are accepted: ours, or trusted issuers'. `'trusted'`, alone or in the list, stands for every
-   * issuer that `trustedIssuers` lists or finds, but not for our own: name them too if both are accepted. Default: each
-   * entry of `issuer`, and no other.
+   * issuer that `trustedIssuers` lists or finds, but not for our own: name them too if both are accepted. In
+   * `config.auth`, one that is neither ours nor in the list `trustedIssuers` stops the start. Default: each entry of
+   * `issuer`, and no other.
    */
   readonly issuers?: 'trusted' | readonly string[]
   /**
@@ -158,4 +161,25 @@ function checkList(name: List, list: unknown): void {
 /** Whether tokens of a trusted issuer are accepted: it is named, or any is accepted. */
 export function acceptsTrusted(issuers: Requirements['issuers'], iss: string): boolean {
   return issuers !== null && (issuers.includes(iss) || issuers.includes(anyTrusted))
+}
+
+/** The issuers of the options. */
+export type KnownIssuers = Pick<Settings, 'issuers' | 'trustedIssuers' | 'findTrustedIssuer'>
+
+/**
+ * Refuses an issuer whose tokens are never accepted: a typo would lock its users out. With a function as
+ * `trustedIssuers`, every issuer can be known.
+ * @returns the requirements
+ * @throws TypeError that names the issuer
+ */
+export function assertKnownIssuers(
+  requirements: Requirements,
+  { issuers, trustedIssuers, findTrustedIssuer }: KnownIssuers
+): Requirements {
+  const known = [anyTrusted, ...issuers, ...trustedIssuers.map(({ issuer }) => issuer)]
+  const unknown = requirements.issuers?.find((issuer) => !known.includes(issuer))
+  if (unknown === undefined || findTrustedIssuer !== null) return requirements
+  throw new TypeError(
+    `"issuers" must name entries of "issuer" and of "trustedIssuers", or "${anyTrusted}": received ${show(unknown)}`
+  )
 }

@@ -68,6 +68,7 @@ t.test('assertSatisfies() requires all scopes, one of the roles and our own issu
     cacheControl: null
   }
   const passed = { status: 200, code: null, challenge: null, cookies: [], cacheControl: null }
+  const other = { issuer: 'https://other.example.com', audience: issuer, algorithms: ['RS256'] }
   const rows: [object, string | undefined, unknown, ResponseSummary][] = [
     [{ scopes: ['a'] }, 'a', undefined, passed],
     [{ scopes: ['a', 'b'] }, 'b c a', undefined, passed],
@@ -91,13 +92,14 @@ t.test('assertSatisfies() requires all scopes, one of the roles and our own issu
     [Object.create({ roles: ['admin'] }, { scopes: { value: ['a'] } }), 'a', ['user'], role],
     [{ issuers: [issuer] }, undefined, undefined, passed],
     [
-      { issuers: ['https://other.example.com'] },
+      { issuers: [other.issuer] },
       undefined,
       undefined,
       { ...passed, status: 401, code: 'AUTH_INVALID_TOKEN', challenge: challenges.invalid }
     ]
   ]
   const server = await createApp({
+    plugin: { trustedIssuers: [other] },
     after(app) {
       for (const [index, [auth]] of rows.entries()) {
         app.get(`/declared/${index}`, { config: { auth } }, async () => 'passed')

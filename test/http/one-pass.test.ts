@@ -109,6 +109,15 @@ for (const [kind, headersOf] of Object.entries(source)) {
   })
 }
 
+t.test('the access cookie that is chosen among several is checked for the choice only, once it was seen', async (t) => {
+  const { app, ...server } = await createServer()
+  const { access } = await server.signIn('bearer')
+  const headers = { cookie: `__Host-access=x; __Host-access=${access}` }
+  const request = async () => t.equal((await app.inject({ url: '/me', headers })).statusCode, 200)
+  await request()
+  t.equal((await counted(request)).checks, 1)
+})
+
 t.test('a token that the cache knows and the route refuses is looked up once, and not checked again', async (t) => {
   const { app, headerReads, ...server } = await createServer()
   const { access, sessionId } = await server.signIn('bearer')

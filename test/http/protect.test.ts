@@ -5,7 +5,7 @@ import '@fastify/swagger'
 import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import t from 'tap'
-import authenticate from '../../plugin/index.ts'
+import authenticate, { type Needs } from '../../plugin/index.ts'
 import { challenges, createApp, issuer, secret, epoch } from '../fixtures/app.ts'
 import { isUndefined, wrongNeeds } from '../fixtures/wrong-needs.ts'
 
@@ -245,6 +245,33 @@ t.test("{ roles: ROLES.typo } and { auth: RULES.typo } stop the start, under pro
     }
   }
 })
+t.test('config.auth.issuers that names an issuer which is neither own nor trusted stops the start', async (t) => {
+  const idp = 'https://idp.example.com'
+  const former = 'https://former.example.com'
+  const trusted = { issuer: idp, audience: issuer, algorithms: ['RS256'] }
+  const start = async (issuers: Needs['issuers'], more: object = {}) => {
+    const app = fastify()
+    await app.register(authenticate, { ...options, issuer: [issuer, former], trustedIssuers: [trusted], ...more })
+    app.get('/theirs', { config: { auth: { issuers } as Needs } }, echoUser)
+    await app.ready()
+    await app.close()
+  }
+  const unknown = (received: string) => ({
+    name: 'TypeError',
+    message:
+      'Wrong "config.auth" of the route /theirs: "issuers" must name entries of "issuer" and of "trustedIssuers", ' +
+      `or "trusted": received "${received}"`
+  })
+
+  for (const known of [[issuer], [former], [idp], [issuer, idp, 'trusted'], 'trusted'] as const) {
+    await t.resolves(start(known), `${known}`)
+  }
+  await t.rejects(start(['https://typo.example.com']), unknown('https://typo.example.com'))
+  await t.rejects(start([issuer, 'trusted', `${idp}/`]), unknown(`${idp}/`), 'one of several')
+  await t.rejects(start([idp], { trustedIssuers: [] }), unknown(idp), 'none are trusted')
+  await t.resolves(start(['https://typo.example.com'], { trustedIssuers: async () => null }), 'a function finds them')
+})
+
 t.test("the application's own @fastify/jwt and @fastify/cookie work beside the plugin, in any order", async (t) => {
   const hosts = {
     jwt: (app: FastifyInstance) =>

@@ -458,6 +458,37 @@ for (const visit of ['me', 'refresh'] as const) {
   )
 }
 
+t.test('only refresh cookies of two sessions wait for a stale revocation log', async (t) => {
+  const clock = createClock()
+  const memory = memoryStore({ clock })
+  let reads = 0
+  const store: typeof memory = {
+    ...memory,
+    async readRevocations(...given) {
+      reads++
+      return await memory.readRevocations(...given)
+    }
+  }
+  const revocation = { whenStale: 'ask', pollSeconds: 3600, maxStalenessSeconds: 30 } as const
+  const server = await createApp({ plugin: { store, clock, revocation } })
+  t.teardown(() => server.app.close())
+  const alice = await server.signIn('bearer')
+  const mallory = await server.signIn('bearer', { sub: 'mallory' })
+  const cookie = (...values: string[]) => values.map((value) => `__Host-refresh=${value}`).join('; ')
+  const many = Array.from({ length: 8 }, (_, index) => `${index}`)
+  const rows: [string, string, number, number][] = [
+    ['more than eight values, of two sessions', cookie(...many, alice.refresh, mallory.refresh), 401, 0],
+    ['two sessions', cookie(alice.refresh, mallory.refresh), 401, 1],
+    ['one session', cookie(alice.refresh), 200, 0]
+  ]
+  for (const [what, value, status, expected] of rows) {
+    clock.advance(31)
+    reads = 0
+    const response = await server.app.inject({ method: 'POST', url: '/refresh', headers: { cookie: value } })
+    t.strictSame([response.statusCode, reads], [status, expected], what)
+  }
+})
+
 t.test('with several access cookies, only a token of our own issuer loads an unknown key', async (t) => {
   const [old, young] = ['old', 'young'].map((kid) => ({ key: generateKeyPairSync('ed25519').privateKey, kid })) as [
     KeyOption,

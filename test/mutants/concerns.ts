@@ -121,6 +121,7 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
   'plugin/tokens/ed25519.ts': ['tokens/ed25519', 'tokens/key'],
   'plugin/tokens/ed25519-jws.ts': ['tokens/ed25519-jws', 'attacks/forged-tokens'],
   'plugin/tokens/claims-schema-check.ts': ['tokens/claims-schema-check'],
+  'plugin/tokens/unsatisfiable-schema.ts': ['tokens/unsatisfiable-schema'],
   'plugin/tokens/mismatch.ts': ['tokens/mismatch'],
   'plugin/tokens/pem.ts': ['tokens/pem'],
   'plugin/tokens/audience.ts': ['sessions/access-token-api'],
@@ -155,6 +156,7 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
     'http/cookie-authentication',
     'http/renew',
     'http/session-cookies',
+    'http/one-pass',
     'http/cross-site'
   ],
   'plugin/http/re': ['http/renew', 'http/session-cookies', 'http/cookies', 'http/response-state'],
@@ -189,6 +191,7 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
   'plugin/sessions/': sessions,
   'plugin/stores/memory': [
     'stores/memory',
+    'stores/memory/owners',
     'stores/contract',
     'sessions/refresh',
     'sessions/sessions',

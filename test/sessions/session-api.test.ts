@@ -1,5 +1,6 @@
 import t from 'tap'
-import { createApp } from '../fixtures/app.ts'
+import { memoryStore } from '../../plugin/stores/memory.ts'
+import { createApp, createClock } from '../fixtures/app.ts'
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
@@ -51,4 +52,29 @@ t.test('app.sessions throws for a member that is undefined or unknown, and ends 
   await server.signIn('bearer')
   t.equal(await server.app.sessions.revokeAll('alice', {}), 1)
   t.equal(await server.app.sessions.revokeAll('alice'), 0)
+})
+
+t.test('app.sessions passes no text to the store that a database cannot hold', async (t) => {
+  const clock = createClock()
+  const memory = memoryStore({ clock })
+  const calls: unknown[] = []
+  const store: typeof memory = {
+    ...memory,
+    async revokeAll(...given) {
+      calls.push([given[0].sub, given[1].except])
+      return await memory.revokeAll(...given)
+    }
+  }
+  const { app } = await createApp({ plugin: { store, clock } })
+  for (const text of ['a\u0000', '\ud800', 'a'.repeat(3000)]) {
+    t.strictSame(await app.sessions.list(text), [])
+    t.equal(await app.sessions.revoke(text), false)
+    t.equal(await app.sessions.revoke('session', { sub: text }), false)
+    t.equal(await app.sessions.revokeAll(text), 0)
+    t.strictSame(calls.splice(0), [])
+    t.equal(await app.sessions.revokeAll('alice', { except: text }), 0)
+    t.strictSame(calls.splice(0), [['alice', undefined]], 'it keeps no session')
+  }
+  await app.sessions.revokeAll('alice', { except: 'session' })
+  t.strictSame(calls, [['alice', 'session']])
 })

@@ -67,6 +67,55 @@ t.test('register() refuses a schema that rejects a standard claim of every sessi
   })
 })
 
+t.test('register() refuses a schema that no token can match', async (t) => {
+  const rows: [string, TSchema, string][] = [
+    ['never', Type.Never(), 'match the claims of some token: no JSON value matches it'],
+    ['not anything', Type.Not(Type.Unknown()), 'match the claims of some token: no JSON value matches it'],
+    ['a text', Type.String(), 'accept an object of claims: the schema reports "Expected string"'],
+    ['a literal', Type.Literal('a'), `accept an object of claims: the schema reports "Expected 'a'"`],
+    [
+      'a claim that must not exist',
+      Type.Object({ plan: Type.Never() }),
+      'match the claims of some token: no JSON value matches "plan"'
+    ],
+    [
+      'a date, which JSON does not have',
+      Type.Object({ profile: Type.Object({ born: Type.Date() }) }),
+      'match the claims of some token: no JSON value matches "profile.born"'
+    ],
+    [
+      'contradictory bounds',
+      Type.Object({ plan: Type.String({ minLength: 9, maxLength: 3 }) }),
+      'match the claims of some token: no JSON value matches "plan"'
+    ],
+    [
+      'the type of a scope',
+      Type.Object({ scope: Type.Array(Type.String()) }),
+      'accept the claim "scope" as a session\'s token may have it: the schema reports "Expected array"'
+    ],
+    [
+      'the type of an optional scope',
+      Type.Object({ scope: Type.Optional(Type.Number()) }),
+      'accept the claim "scope" as a session\'s token may have it: the schema reports "Expected number"'
+    ],
+    [
+      'the type of amr',
+      Type.Object({ amr: Type.Array(Type.Integer()) }),
+      'accept the claim "amr" as a session\'s token may have it: the schema reports "Expected integer"'
+    ],
+    [
+      'the form of jti',
+      Type.Object({ jti: Type.String({ pattern: '^[0-9a-f]{8}-' }) }),
+      'accept the claim "jti" as every session\'s token has it: the schema reports "Expected string to match ' +
+        "'^[0-9a-f]{8}-'\". Declare it, or allow additional properties"
+    ]
+  ]
+  for (const [what, claims, problem] of rows) {
+    const message = `Cannot register fastify-authenticate: "accessToken.claims" must ${problem}`
+    await t.rejects(register({ ...base, accessToken: { claims } }), { name: 'TypeError', message }, what)
+  }
+})
+
 t.test('register() accepts a schema that depends on what the application signs in', async (t) => {
   TypeRegistry.Set('Tenant', (_schema, value) => value === 'a')
   TypeRegistry.Set('Region', (_schema, value) => (value as string).startsWith('eu-'))
@@ -91,6 +140,9 @@ t.test('register() accepts a schema that depends on what the application signs i
     ['one open variant', Type.Union([Type.Object({ a: Type.String() }, closed), Type.Object({ b: Type.String() })])],
     ['several audiences', Type.Object({ aud: Type.Union([Type.String(), Type.Array(Type.String())]) })],
     ['a subject from a list', Type.Object({ sub: Type.Unsafe({ ...Type.String(), enum: ['a'] }) })],
+    ['a forbidden scope', Type.Object({ scope: Type.Optional(Type.Never()) })],
+    ['the form of every jti', Type.Object({ jti: Type.String({ pattern: '^[\\w-]{22}$', minLength: 22 }) })],
+    ['a format of jti that is registered later', Type.Object({ jti: Type.String({ format: 'token-id' }) })],
     ['a recursive claim', Type.Object({ tree: Type.Recursive((This) => Type.Object({ children: Type.Array(This) })) })]
   ]
   for (const [what, claims] of rows) {
