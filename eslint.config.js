@@ -8,7 +8,12 @@ export default [
     files: ['**/*.ts'],
     languageOptions: {
       parserOptions: {
-        project: ['./tsconfig.json', './example-server/tsconfig.json', './test/rigs/tsconfig.json'],
+        project: [
+          './tsconfig.json',
+          './example-server/tsconfig.json',
+          './client/tsconfig.json',
+          './test/rigs/tsconfig.json'
+        ],
         tsconfigRootDir: import.meta.dirname
       }
     },

@@ -26,7 +26,7 @@ const floorOf = (file: string) =>
 const strangers = [['plugin/tokens/', 'plugin/stores/']] as const
 /** Of a store, the floors above know the contract only; `index.ts` picks the default one. */
 const contract = 'plugin/stores/session-store.ts'
-const doors = /^plugin\/(index|mcp|testing|stores\/[\w-]+)\.ts$/
+const doors = /^(plugin\/(index|mcp|testing|stores\/[\w-]+)\.ts|client\/index\.js)$/
 
 const rules: Record<string, (found: Import) => boolean> = {
   'imports go down only': ({ from, to }) =>
@@ -44,8 +44,10 @@ const rules: Record<string, (found: Import) => boolean> = {
     from.startsWith('plugin/testing'),
   'the plugin imports nothing from outside its folder': ({ from, to }) =>
     !from.startsWith('plugin/') || to.startsWith('plugin/') || !/^(test|example-server|bench|docs)\//.test(to),
+  'the client imports only itself, and the plugin does not import it': ({ from, to }) =>
+    from.startsWith('client/') ? to.startsWith('client/') : !from.startsWith('plugin/') || !to.startsWith('client/'),
   'the example server imports only public entries': ({ from, to }) =>
-    !/^(example-server\/|test\/example-server)/.test(from) || !to.startsWith('plugin/') || doors.test(to),
+    !/^(example-server\/|test\/example-server)/.test(from) || !/^(plugin|client)\//.test(to) || doors.test(to),
   'one file imports @fastify/jwt': ({ from, to, typeOnly }) =>
     to !== '@fastify/jwt' || typeOnly || from === 'plugin/tokens/signer.ts' || !from.startsWith('plugin/'),
   'one file imports @fastify/cookie': ({ from, to, typeOnly }) =>
@@ -64,9 +66,10 @@ function violations(imports: readonly Import[], rule: (found: Import) => boolean
 }
 
 const plugin = filesIn('plugin')
+const client = filesIn('client', /\.(ts|js)$/)
 const exampleServer = filesIn('example-server', /\.(ts|js)$/)
 const tests = filesIn('test')
-const sources = [...plugin, ...exampleServer, ...tests]
+const sources = [...plugin, ...client, ...exampleServer, ...tests]
 const imports = sources.flatMap((file) => importsOf(file))
 
 for (const [name, rule] of Object.entries(rules)) t.test(name, async (t) => t.strictSame(violations(imports, rule), []))
@@ -109,6 +112,17 @@ t.test('the rules about imports detect violations', async (t) => {
       'test/example-server.test.ts',
       'import { decide } from "../plugin/sessions/rotation.ts"'
     ],
+    ...(
+      [
+        ['client/index.js', 'import { refusals } from "../plugin/errors.ts"'],
+        ['client/index.js', 'import { decodeJwt } from "jose"'],
+        ['plugin/http/x.ts', 'import { createAuth } from "../../client/index.js"']
+      ] as const
+    ).map(([file, text]): [keyof typeof rules, string, string] => [
+      'the client imports only itself, and the plugin does not import it',
+      file,
+      text
+    ]),
     ['one file imports @fastify/jwt', 'plugin/http/x.ts', 'import jwt from "@fastify/jwt"'],
     ['one file imports @fastify/jwt', 'plugin/http/x.ts', 'import "@fastify/jwt"'],
     ['one file imports @fastify/jwt', 'plugin/http/x.ts', 'import { type A, b } from "@fastify/jwt"'],
@@ -173,8 +187,8 @@ t.test('no file or folder has a catch-all name such as utils or helpers', async 
   t.notOk(isDrawer('plugin/http/score.ts'))
 })
 
-t.test('no file of the plugin is longer than 250 lines', async (t) => {
-  const tooLong = plugin.filter((file) => read(file).split('\n').length > 251)
+t.test('no file of the plugin or the client is longer than 250 lines', async (t) => {
+  const tooLong = [...plugin, ...client].filter((file) => read(file).split('\n').length > 251)
   t.strictSame(tooLong, [])
 })
 
@@ -226,7 +240,7 @@ t.test('the rule about parameters detects violations', async (t) => {
 })
 
 t.test('no function of ours has more than two positional parameters', async (t) => {
-  const found = [...plugin, ...exampleServer.filter((file) => file.endsWith('.ts'))].flatMap((file) =>
+  const found = [...plugin, ...client, ...exampleServer.filter((file) => file.endsWith('.ts'))].flatMap((file) =>
     nodesOf(parse(file))
       .filter(hasManyParameters)
       .map((node) => `${file} ${ts.isConstructorDeclaration(node) ? 'constructor' : (node.name?.getText() ?? '')}`)
@@ -249,7 +263,7 @@ function hasOwnTest(file: string): boolean {
 }
 
 t.test('each source file has a test of its name, or a reason', async (t) => {
-  const untested = [...plugin, ...exampleServer].filter((file) => hasCode(file) && !hasOwnTest(file))
+  const untested = [...plugin, ...client, ...exampleServer].filter((file) => hasCode(file) && !hasOwnTest(file))
   const entries = Object.keys(withoutOwnTest)
   const covers = (entry: string, file: string) => (entry.endsWith('/') ? file.startsWith(entry) : file === entry)
   t.strictSame(

@@ -191,6 +191,7 @@ t.test('the published package contains all types; examples in doc comments and d
     [],
     'the package builds'
   )
+  t.strictSame(await tsc(root, '-p', 'client', '--outDir', join(installed, 'dist/client')), [], 'and the client')
   t.notMatch(application, /fastify-authenticate'/, 'the sources are not what is tested here')
 
   const errors = (await Promise.all([tsc(folder, '-p', 'tsconfig.application.json'), tsc(folder)])).flat()

@@ -11,6 +11,7 @@ const { exports } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8
 
 /** The source files of the subpaths but the default store: `plugin/stores/redis`, for `redis.ts` and its folder. */
 const subpaths = Object.values(exports).flatMap((entry) => {
+  if (typeof entry !== 'string' && entry.default.startsWith('./dist/client/')) return ['client/[\\w-]+\\.js']
   const source = typeof entry === 'string' ? entry : entry.default.replace('./dist/', 'plugin/').replace('.js', '')
   return ['./package.json', 'plugin/index', 'plugin/stores/memory'].includes(source) ? [] : [source]
 })
@@ -30,7 +31,7 @@ t.test('an application loads only what its options need', async (t) => {
     modules('import').some((file) => file.endsWith('/plugin/http/authenticate.ts')),
     'loaded files are recorded'
   )
-  const isOf = (subpath: string) => (file: string) => new RegExp(`/${subpath}(\\.ts$|/)`).test(file)
+  const isOf = (subpath: string) => (file: string) => new RegExp(`/${subpath}($|\\.ts$|/)`).test(file)
   for (const step of ['import', 'register', 'trustedIssuers', 'accessToken.claims']) {
     const files = modules(step)
     t.strictSame(

@@ -6,6 +6,7 @@ const scripts = {
   types: ['typescript/bin/tsc'],
   'types of the example server': ['typescript/bin/tsc', '-p', 'example-server'],
   'types of the page': ['typescript/bin/tsc', '-p', 'example-server/page'],
+  'types of the client': ['typescript/bin/tsc', '-p', 'client', '--noEmit'],
   lint: ['eslint/bin/eslint.js', '--cache', '--cache-strategy=content', '--cache-location=.cache/eslint', '.'],
   unused: ['knip/bin/knip.js'],
   format: ['prettier/bin/prettier.cjs', '--check', '--cache', '--cache-location=.cache/prettier', '.']

@@ -1,0 +1,68 @@
+/** Options of `createAuth()`. */
+export interface AuthOptions {
+  /** The route that calls `reply.refresh()`. It must be at the origin of `baseUrl`. */
+  readonly refresh: string | URL
+  /** The route that calls `reply.signOut()`. Without it, `signOut()` throws a `TypeError`. */
+  readonly signOut?: string | URL
+  /** A route that responds with the user, best with all claims (`request.user`). Without it, `user` is `{ sid }`. */
+  readonly me?: string | URL
+  /**
+   * Where relative URLs start. Credentials are sent to its origin only. Default: the address of the page. Required in
+   * Node.
+   */
+  readonly baseUrl?: string | URL
+  /** Whether sign-in responds with cookies or with tokens in its body. Default: `'cookie'`. */
+  readonly transport?: 'cookie' | 'bearer'
+  /** Where the tokens of `bearer` are kept, such as `localStorage`. Default: in memory, until the page is closed. */
+  readonly storage?: AuthStorage
+  /** Sends the requests. Default: `globalThis.fetch`. */
+  readonly fetch?: typeof globalThis.fetch
+  /**
+   * How many seconds before its expiry an access token is refreshed. `0`: only when a request needs it. Default: a
+   * tenth of its lifetime, at most 60.
+   */
+  readonly leadSeconds?: number
+}
+
+/** What `createAuth()` needs of a `Storage`. Its functions may be asynchronous. */
+export interface AuthStorage {
+  getItem(key: string): string | null | Promise<string | null>
+  setItem(key: string, value: string): void | Promise<void>
+  removeItem(key: string): void | Promise<void>
+}
+
+/**
+ * - `signed-in`: a user is known, also another one than before
+ * - `signed-out`: the session of the user is over, or nobody is signed in
+ * - `refreshed`: there is a new access token, whichever tab has fetched it
+ * - `unavailable`: the server cannot refresh or say who is signed in at the moment. Nobody is signed out by this
+ * - `available`: it can again
+ */
+export type AuthEventType = 'signed-in' | 'signed-out' | 'refreshed' | 'unavailable' | 'available'
+
+/** The session of this browser, shared by its tabs. */
+export interface Auth<User = { readonly sid: string }> extends EventTarget {
+  /** `fetch` with the credentials of the session. A function of its own: it may be passed on. */
+  readonly fetch: typeof globalThis.fetch
+  /** `undefined`: not known yet; `null`: nobody; else what `me` responded. */
+  readonly user: User | null | undefined
+  /**
+   * Starts the session that a sign-in route has responded with.
+   * @param response the response of the route, which is not consumed, or its parsed body
+   */
+  signedIn(response: Response | object): Promise<void>
+  /** Ends the session, here and in all tabs. */
+  signOut(): Promise<void>
+  /** Ends all timers, listeners and requests of this object. The session goes on. */
+  close(): void
+  addEventListener(
+    type: AuthEventType,
+    listener: ((event: Event) => void) | { handleEvent(event: Event): void } | null,
+    options?: Parameters<EventTarget['addEventListener']>[2]
+  ): void
+  removeEventListener(
+    type: AuthEventType,
+    listener: ((event: Event) => void) | { handleEvent(event: Event): void } | null,
+    options?: Parameters<EventTarget['removeEventListener']>[2]
+  ): void
+}

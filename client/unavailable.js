@@ -1,0 +1,12 @@
+/** The server cannot refresh at the moment. This does not mean that the user is signed out. */
+export class AuthUnavailable extends Error {
+  /** @override */
+  name = 'AuthUnavailable'
+
+  /** @param {number} retryAfterMs how long to wait before the next attempt, in milliseconds */
+  constructor(retryAfterMs) {
+    super('The server cannot refresh the session at the moment')
+    /** How long to wait before the next attempt, in milliseconds. */
+    this.retryAfterMs = retryAfterMs
+  }
+}
