@@ -2,7 +2,10 @@ import { join } from 'node:path'
 import fastifyStatic from '@fastify/static'
 import type { FastifyPluginAsync } from 'fastify'
 
-const folder = join(import.meta.dirname, '../page')
+const pageFolder = join(import.meta.dirname, '../page')
+
+/** The modules of `fastify-authenticate/client`. An application with a bundler imports it by this name instead. */
+const clientFolder = join(import.meta.dirname, '../../client')
 
 /**
  * Policy of the page that plays another site in the workshop. `sandbox` gives it an opaque origin: browsers treat its
@@ -19,7 +22,7 @@ const otherSitePolicy = [
 /** The page consists of plain files without a build step; the browser revalidates each on every load. */
 export const pageRoutes: FastifyPluginAsync = async function page(app) {
   await app.register(fastifyStatic, {
-    root: folder,
+    root: pageFolder,
     prefix: '/page/',
     wildcard: false,
     globIgnore: ['tsconfig.json'],
@@ -33,6 +36,16 @@ export const pageRoutes: FastifyPluginAsync = async function page(app) {
       // The only script that a document of another (opaque) origin loads.
       if (path.endsWith('other-site.js')) reply.header('cross-origin-resource-policy', 'cross-origin')
     }
+  })
+  // `../../client/index.js` is right for the page on disk and in the browser, where `..` never leaves the root.
+  await app.register(fastifyStatic, {
+    root: clientFolder,
+    prefix: '/client/',
+    decorateReply: false,
+    wildcard: false,
+    globIgnore: ['!(*.js)'],
+    cacheControl: false,
+    setHeaders: (reply) => reply.header('cache-control', 'no-cache')
   })
 
   app.get('/', { schema: { hide: true } }, async (_request, reply) => await reply.sendFile('index.html'))

@@ -1,10 +1,12 @@
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import { createInjected } from '../../fixtures/example-server.ts'
 
 const files = readdirSync('example-server/page', { recursive: true, withFileTypes: true })
   .filter((entry) => entry.isFile() && entry.name !== 'tsconfig.json')
   .map(({ parentPath, name }) => `${parentPath.replaceAll('\\', '/').replace('example-server', '')}/${name}`)
+
+const isModule = (file: string) => file.endsWith('.js')
 
 t.test('the page has the same content security policy as all other routes, and no inline code', async (t) => {
   const { app } = await createInjected(t)
@@ -28,6 +30,29 @@ t.test('the page has the same content security policy as all other routes, and n
   for (const path of ['/page/../app.ts', '/page/%2e%2e/app.ts', '/app.ts', '/page/tsconfig.json']) {
     t.equal((await app.inject(path)).statusCode, 404, path)
   }
+})
+
+t.test('/client/ serves the modules of the client as they are in the repository, and nothing else', async (t) => {
+  const { app } = await createInjected(t)
+  const policy = (await app.inject('/')).headers['content-security-policy']
+  const [modules, others] = [readdirSync('client').filter(isModule), readdirSync('client').filter((f) => !isModule(f))]
+  t.ok(modules.includes('index.js') && others.includes('tsconfig.json'))
+  for (const file of modules) {
+    const { body, headers } = await app.inject(`/client/${file}`)
+    t.equal(body, readFileSync(`client/${file}`, 'utf8'), file)
+    t.match(headers, {
+      'content-type': /^text\/javascript|^application\/javascript/,
+      'cache-control': 'no-cache',
+      'content-security-policy': policy
+    })
+    const again = await app.inject({ url: `/client/${file}`, headers: { 'if-none-match': String(headers.etag) } })
+    t.strictSame([again.statusCode, again.body], [304, ''], `${file} is sent again only if it has changed`)
+  }
+  for (const path of [...others, '', '../package.json', '%2e%2e/plugin/index.ts', 'index.ts']) {
+    t.equal((await app.inject(`/client/${path}`)).statusCode, 404, path)
+  }
+  t.match(readFileSync('example-server/Dockerfile', 'utf8'), /^COPY client \.\/client$/m, 'the image contains them too')
+  t.match(readFileSync('example-server/Dockerfile.dockerignore', 'utf8'), /^!client$/m)
 })
 
 t.test('the page names all of its modules, so that the browser loads them at the same time', async (t) => {
