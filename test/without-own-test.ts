@@ -37,6 +37,7 @@ export const withoutOwnTest: Record<string, string> = {
   'example-server/database/postgres/': 'SQL: test/example-server/database/ and cluster.test.ts run it on PostgreSQL',
   'example-server/database/redis.ts': 'test/example-server/database/database.test.ts',
   'example-server/database/sqlite/': 'SQL: test/example-server/routes/ runs all of it on SQLite',
+  'example-server/database/tables.ts': 'a message: test/example-server/database/sqlite.test.ts and database.test.ts',
   'example-server/database/users.ts': 'constants',
   'example-server/errors.ts': 'a table; test/example-server/routes/ asserts the code of each refusal',
   'example-server/keys/secret.ts': 'test/example-server/config/config.test.ts starts with and without a secret',

@@ -14,3 +14,11 @@ export interface Tables {
   openSessions(): SessionStore
   close(): Promise<void>
 }
+
+/** The message about a database that a newer version of this server has used. */
+export function newerSchema(step: string): string {
+  return (
+    `a newer version of this server has changed its tables (${step}): ` +
+    'start that version, or restore a backup from before the update'
+  )
+}

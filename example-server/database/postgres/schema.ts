@@ -1,4 +1,5 @@
 import type { Pool } from 'pg'
+import { newerSchema } from '../tables.ts'
 
 /** Migrations, each applied once to a database, in this order. Never change a published one; append new ones. */
 const schemaSteps = {
@@ -40,6 +41,7 @@ const migrationTimeoutMs = 10_000
  * Applies the missing migrations, once even if several nodes start together. PostgreSQL runs one message as one
  * transaction, so a migration is applied completely or not at all. An up-to-date database needs no right to create
  * tables.
+ * @throws Error of class 42, which is not retried, if a newer version of the server has used the database
  */
 export async function migrate(pool: Pool): Promise<void> {
   const steps = Object.entries(schemaSteps).map(
@@ -49,10 +51,17 @@ export async function migrate(pool: Pool): Promise<void> {
       INSERT INTO app_schema (step) VALUES ('${step}');
     END IF;`
   )
+  const known = Object.keys(schemaSteps)
+    .map((step) => `'${step}'`)
+    .join()
   const migration = {
     text: `SELECT pg_advisory_xact_lock(${migrationLock}); DO $$ BEGIN
       IF to_regclass('app_schema') IS NULL THEN
         CREATE TABLE app_schema (step text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT clock_timestamp());
+      END IF;
+      IF EXISTS (SELECT FROM app_schema WHERE step NOT IN (${known})) THEN
+        RAISE EXCEPTION USING ERRCODE = '42000', MESSAGE = (
+          SELECT format('${newerSchema('%s')}', min(step)) FROM app_schema WHERE step NOT IN (${known}));
       END IF; ${steps.join('')}
     END $$`,
     query_timeout: migrationTimeoutMs

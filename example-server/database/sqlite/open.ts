@@ -1,11 +1,11 @@
 import { mkdirSync, statSync } from 'node:fs'
-import { isBuiltin } from 'node:module'
 import { join } from 'node:path'
-import { sqliteStore } from '../../../plugin/stores/sqlite.ts'
+import { sqliteStore, type SqliteDatabase } from '../../../plugin/stores/sqlite.ts'
 import type { Tables } from '../tables.ts'
 import { AppError } from '../../errors.ts'
 import type { UsersOptions } from '../users.ts'
 import { createKnownAddresses } from './known-addresses.ts'
+import { namingFile, openFile } from './file.ts'
 import { createNotes } from './notes.ts'
 import { migrate } from './schema.ts'
 import { createUsers } from './users.ts'
@@ -13,20 +13,24 @@ import { createUsers } from './users.ts'
 /** How long SQLite waits for the write lock of another process; it blocks the whole process while it waits. */
 const busyTimeoutMs = { start: 5000, request: 250 }
 
-/** Opens (or creates) the file in `dataDir`: one file and one connection for users, notes and sessions. */
+export const fileIn = (dataDir: string) => join(dataDir, 'example.db')
+
+/**
+ * Opens (or creates) the file in `dataDir`: one file and one connection for users, notes and sessions.
+ * @throws Error that names the file
+ */
 export async function openSqlite(dataDir: string, options: UsersOptions): Promise<Tables> {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
-  // Built into Node from 22 on; on Node 20 a package has the same API.
-  const client = isBuiltin('node:sqlite') ? 'node:sqlite' : '@photostructure/sqlite'
-  const { DatabaseSync } = (await import(client)) as typeof import('@photostructure/sqlite')
-  const path = join(dataDir, 'example.db')
-  const database = new DatabaseSync(path)
+  const path = fileIn(dataDir)
+  const database = await openFile(path)
   const setBusyTimeout = (ms: number) => database.exec(`PRAGMA busy_timeout = ${ms}`)
-  // Before the journal mode, which another process may be changing at the same time.
-  setBusyTimeout(busyTimeoutMs.start)
-  database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON')
-  migrate(database)
-  setBusyTimeout(busyTimeoutMs.request)
+  namingFile(path, () => {
+    // Before the journal mode, which another process may be changing at the same time.
+    setBusyTimeout(busyTimeoutMs.start)
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON')
+    migrate(database)
+    setBusyTimeout(busyTimeoutMs.request)
+  })
   const users = createUsers(database, options)
   const opened = statSync(path)
   return {
@@ -35,7 +39,7 @@ export async function openSqlite(dataDir: string, options: UsersOptions): Promis
     knownAddresses: createKnownAddresses(database),
     openSessions() {
       setBusyTimeout(busyTimeoutMs.start)
-      const store = sqliteStore(database)
+      const store = namingFile(path, () => sqliteStore(database))
       setBusyTimeout(busyTimeoutMs.request)
       return store
     },
@@ -47,6 +51,18 @@ export async function openSqlite(dataDir: string, options: UsersOptions): Promis
         throw new AppError('DATABASE_UNAVAILABLE', { cause: new Error(`${path} is not the file that was opened`) })
       }
     },
-    close: async () => database.close()
+    async close() {
+      moveLogIntoFile(database)
+      database.close()
+    }
+  }
+}
+
+/** So that the file alone contains everything. `close()` does not do this while there are prepared statements. */
+function moveLogIntoFile(database: SqliteDatabase): void {
+  try {
+    database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+  } catch {
+    // A full disk, or another process: nothing is lost, because the log stays beside the file.
   }
 }

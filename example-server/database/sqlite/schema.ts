@@ -1,4 +1,5 @@
 import type { SqliteDatabase } from '../../../plugin/stores/sqlite.ts'
+import { newerSchema } from '../tables.ts'
 
 /** Migrations, each applied once to a file, in this order. Never change a published one; append new ones. */
 const schemaSteps = {
@@ -29,10 +30,12 @@ const schemaSteps = {
     CREATE INDEX known_addresses_by_age ON known_addresses (seen_at);`
 }
 
+/** @throws Error if a newer version of the server has used the file: its rows may mean something else */
 export function migrate(database: SqliteDatabase): void {
   database.exec('BEGIN IMMEDIATE')
   try {
     database.exec('CREATE TABLE IF NOT EXISTS app_schema (step TEXT PRIMARY KEY, applied_at INTEGER NOT NULL) STRICT')
+    assertNotNewer(database.prepare('SELECT step FROM app_schema ORDER BY step').all({}) as { step: string }[])
     const applied = database.prepare('INSERT OR IGNORE INTO app_schema (step, applied_at) VALUES (:step, :now)')
     for (const [step, statements] of Object.entries(schemaSteps)) {
       if (Number(applied.run({ step, now: Date.now() }).changes) === 1) database.exec(statements)
@@ -42,4 +45,9 @@ export function migrate(database: SqliteDatabase): void {
     database.exec('ROLLBACK')
     throw error
   }
+}
+
+function assertNotNewer(applied: readonly { readonly step: string }[]): void {
+  const newer = applied.find(({ step }) => !Object.hasOwn(schemaSteps, step))
+  if (newer !== undefined) throw new Error(newerSchema(newer.step))
 }

@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
+import { Client } from 'pg'
 import t from 'tap'
 import { readConfig } from '../../../example-server/config/config.ts'
 import { openDatabase } from '../../../example-server/database/database.ts'
@@ -137,5 +138,29 @@ t.test(
     for (const [env, message] of wrong) {
       await t.rejects(openDatabase(readConfig({ ...env, DATA_DIR: t.testdir() })), { message })
     }
+  }
+)
+
+t.test(
+  'openDatabase() rejects a PostgreSQL database that a newer version has used',
+  { ...(skipWithoutPostgres && { skip: skipWithoutPostgres }) },
+  async (t) => {
+    const { connection, stop } = await startPostgres()
+    t.teardown(stop)
+    const { host, user, database } = connection
+    const config = readConfig({
+      DATABASE_URL: `postgres://${user}@${encodeURIComponent(host)}/${database}`,
+      DATA_DIR: t.testdir()
+    })
+    await (await openDatabase(config)).close()
+    const client = new Client(connection)
+    await client.connect()
+    await client.query("INSERT INTO app_schema (step) VALUES ('999-later')")
+    await client.end()
+    await t.rejects(openDatabase(config), {
+      message:
+        'a newer version of this server has changed its tables (999-later): ' +
+        'start that version, or restore a backup from before the update'
+    })
   }
 )

@@ -1,0 +1,19 @@
+import { isBuiltin } from 'node:module'
+
+/** Built into Node from 22 on; on Node 20 a package has the same API. */
+const client = isBuiltin('node:sqlite') ? 'node:sqlite' : '@photostructure/sqlite'
+
+/** @throws Error that names the file, if it cannot be opened */
+export async function openFile(path: string, { readOnly = false } = {}) {
+  const { DatabaseSync } = (await import(client)) as typeof import('@photostructure/sqlite')
+  return namingFile(path, () => new DatabaseSync(path, { readOnly }))
+}
+
+/** Runs the work on a file, and names the file if it fails: SQLite's messages do not. */
+export function namingFile<T>(path: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    throw new Error(`cannot use the database ${path}: ${(error as Error).message}`, { cause: error })
+  }
+}
