@@ -12,7 +12,8 @@ export default [
           './tsconfig.json',
           './example-server/tsconfig.json',
           './client/tsconfig.json',
-          './test/rigs/tsconfig.json'
+          './test/rigs/tsconfig.json',
+          './test/rigs/client/page/tsconfig.json'
         ],
         tsconfigRootDir: import.meta.dirname
       }

@@ -32,6 +32,7 @@ function rigs(names: readonly string[]): string[] {
 if (!existsSync(join(folder, 'node_modules'))) run('npm ci --prefix test/rigs --no-audit --no-fund')
 writeBlocks()
 run('npx tsc -p test/rigs')
+run('npx tsc -p test/rigs/client/page')
 
 const files = rigs(process.argv.slice(2))
 let failed = files.length === 0
