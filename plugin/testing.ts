@@ -1,73 +1,111 @@
 import { randomBytes } from 'node:crypto'
+import { assertKnown } from './arguments.ts'
 import type { AuthEvent } from './events.ts'
 import { attachTestKit } from './http/test-kit.ts'
 import type { AuthenticateOptions } from './index.ts'
 import { memoryStore } from './stores/memory.ts'
-import { createTestClock, standingStill, type TestClock } from './testing/clock.ts'
+import { createTestClock, type TestClock } from './testing/clock.ts'
 import { headersOf } from './testing/headers.ts'
-import { createTestIssuer, type TestIssuer } from './testing/issuer.ts'
+import type { TestIssuer } from './testing/issuer.ts'
+import { createTestIssuers, type TestIssuerOptions } from './testing/issuers.ts'
 import { createRegistrations } from './testing/registrations.ts'
 import { checkTerms, signIn, type ReadTerms } from './testing/sign-in.ts'
-import { checkKind, createSpoiltTokens } from './testing/spoilt-token.ts'
+import { checkKind, createSpoiltTokens, type SpoiltKind } from './testing/spoilt-token.ts'
 import { storageStateOf, type StorageState } from './testing/storage-state.ts'
-import type { SignInArguments, SpoiltKind, SpoiltTerms } from './testing/terms.ts'
-
-/** A session that a test has started. */
-export interface TestSession {
-  /** What a client sends: for `inject`, supertest and `fetch`. */
-  readonly headers: Record<string, string>
-  readonly accessToken: string
-  readonly refreshToken: string
-  readonly sessionId: string
-  /**
-   * The session's cookies for Playwright's `browser.newContext({ storageState })`.
-   * @param url where the browser finds the application, such as `http://localhost:3000`
-   * @throws TypeError unless the session's transport is `cookie`
-   */
-  storageState(url: string | URL): StorageState
-}
+import type { BrowserTerms, ClaimsTerms, SignInArguments, SpoiltTerms } from './testing/terms.ts'
 
 export interface TestAuthOptions {
   /**
-   * The time that passes by itself, in milliseconds since the epoch: `() => Date.now()` for a server that runs for
-   * long. Default: none. The clock stands still at the current time, and only `clock.advance()` moves it.
+   * What the kit's clock follows, in milliseconds since the epoch. `() => Date.now()` is for a server that runs for
+   * long, and for a test runner that replaces `Date`. Default: nothing. The clock then stands still at the time of the
+   * call, in whole seconds, and only `clock.advance()` moves it.
    */
   readonly clock?: (() => number) | undefined
 }
 
+/** A session that a test has started. */
+export interface TestSession {
+  /** What the client sends with each request: for `inject`, supertest and `fetch`. */
+  readonly headers: Record<string, string>
+  readonly accessToken: string
+  readonly refreshToken: string
+  readonly sessionId: string
+}
+
 export interface TestAuth {
   /**
-   * Spread them last into the options of the plugin: a clock, a random secret, and a memory store. Everything else
-   * stays the application's.
+   * Spread them last into the plugin's options: a clock, a random secret and a memory store. All other options stay the
+   * application's, and so does everything that decides about its routes.
+   * ```ts
+   * const auth = createTestAuth()
+   * await app.register(authenticate, { issuer, secret, ...auth.options })
+   * ```
    */
-  readonly options: Readonly<Required<Pick<AuthenticateOptions, 'clock' | 'secret' | 'store'>>>
+  readonly options: Readonly<Pick<AuthenticateOptions, 'clock' | 'secret' | 'store'>>
+  /** The clock of the plugin and of its store. */
   readonly clock: TestClock
-  /** What happened in the applications that are registered with {@link options}. `events.length = 0` empties it. */
+  /**
+   * Everything that happened in the applications with these {@link options}, the oldest first. The option `onEvent` of
+   * the application is called as well. `events.length = 0` forgets what happened so far.
+   */
   readonly events: AuthEvent[]
-  /** Signs a user in. Resolves to the headers of a client that is signed in. */
-  as(sub: string, ...given: SignInArguments): Promise<Record<string, string>>
-  /** As {@link as}, and resolves to the session with its tokens. */
-  signIn(sub: string, ...given: SignInArguments): Promise<TestSession>
-  /** Ends all sessions of a user, in every application that is open. Resolves to how many sessions it ended. */
+  /**
+   * Signs a user in, and resolves to the headers of that client. Each call starts a session of its own, as another
+   * device would.
+   * ```ts
+   * const auth = createTestAuth()
+   * await app.inject({ url: '/notes', headers: await auth.as('alice', { scope: 'notes:read' }) })
+   * ```
+   * @param sub the claim `sub`
+   * @throws Error if no application that is open has registered the {@link options}
+   * @throws TypeError for terms that are unknown or wrong, and whatever else `reply.signIn()` throws
+   */
+  as(sub: string, ...terms: SignInArguments): Promise<Record<string, string>>
+  /** As {@link as}, but resolves to the headers, the tokens and the id of the session. */
+  signIn(sub: string, ...terms: SignInArguments): Promise<TestSession>
+  /**
+   * Signs a user in with cookies, and resolves to what Playwright's `browser.newContext({ storageState })` takes.
+   * @param terms as of {@link as}; `url` says where the browser finds the application
+   * @throws as {@link as}; also TypeError if the application uses no cookies
+   */
+  storageState(sub: string, terms: BrowserTerms & ClaimsTerms): Promise<StorageState>
+  /**
+   * Ends all sessions of a user, as `app.sessions.revokeAll()` does, in every application that is open. Resolves to how
+   * many it ended.
+   */
   signOut(sub: string): Promise<number>
-  /** An identity provider that exists only in the test. The same for the same URL. */
-  issuer(url: string, options?: { readonly algorithm?: string | undefined }): TestIssuer
-  /** An access token that the plugin refuses. */
+  /**
+   * An identity provider that exists only in the test. It is the same for the same URL.
+   * @throws TypeError for another algorithm than before, or one that is not an asymmetric algorithm of JWS
+   */
+  issuer(url: string, options?: TestIssuerOptions): TestIssuer
+  /**
+   * Resolves to an access token that the plugin refuses. `spoiltTokenCodes` has the kinds and their codes.
+   * @throws as {@link as}
+   */
   spoiltToken(kind: SpoiltKind, terms?: SpoiltTerms): Promise<string>
 }
 
 /**
- * Creates what a test needs of `fastify-authenticate`.
+ * For the tests of applications. Users are signed in by the plugin as the application registered it, so tokens are
+ * signed, checked, refreshed and revoked exactly as in production: no check is skipped.
+ * ```ts
+ * import { createTestAuth } from 'fastify-authenticate/testing'
+ *
+ * const auth = createTestAuth()
+ * await app.register(authenticate, { issuer, secret, ...auth.options })
+ * await app.inject({ url: '/me', headers: await auth.as('alice') })
+ * auth.clock.advance(601)
+ * await auth.signOut('alice')
+ * ```
  * @throws Error if `NODE_ENV` is `production`
  */
-export function createTestAuth({ clock: follow = standingStill() }: TestAuthOptions = {}): TestAuth {
-  if (process.env.NODE_ENV === 'production') {
-    throw new Error('createTestAuth() is for tests: it must not be called when NODE_ENV is "production"')
-  }
-  const clock = createTestClock(follow)
+export function createTestAuth(given: TestAuthOptions = {}): TestAuth {
+  assertKnown(given, ['clock'])
+  const clock = createTestClock(given.clock)
   const events: AuthEvent[] = []
   const registrations = createRegistrations()
-  const issuers = new Map<string, TestIssuer>()
+  const issuers = createTestIssuers(clock.now)
   const spoil = createSpoiltTokens(clock.now)
   const store = attachTestKit(memoryStore({ clock: clock.now }), {
     add: registrations.add,
@@ -77,50 +115,51 @@ export function createTestAuth({ clock: follow = standingStill() }: TestAuthOpti
     }
   })
 
-  async function startSession(sub: string, ...[terms = {}]: [terms?: ReadTerms]): Promise<TestSession> {
-    checkTerms(terms)
+  async function startSession(sub: string, terms: ReadTerms) {
     const registration = await registrations.choose(terms)
-    const tokens = await signIn(registration, { sub, terms })
-    const { cookies } = registration.settings
+    return { tokens: await signIn(registration, { sub, terms }), ...registration.settings }
+  }
+
+  async function signInAs(sub: string, terms: ReadTerms = {}): Promise<TestSession> {
+    checkTerms(terms, ['transport', 'crossSite'])
+    const { tokens, cookies } = await startSession(sub, terms)
     const { accessToken, refreshToken, sessionId } = tokens
-    return {
-      headers: headersOf(tokens, { cookies, terms }),
-      accessToken,
-      refreshToken,
-      sessionId,
-      storageState(url) {
-        if (terms.transport !== 'cookie') throw new TypeError('storageState() requires transport "cookie"')
-        return storageStateOf(tokens, { cookies: cookies!, url })
-      }
-    }
+    return { headers: headersOf(tokens, { cookies, terms }), accessToken, refreshToken, sessionId }
   }
 
   return {
     options: Object.freeze({ clock: clock.now, secret: randomBytes(32).toString('base64url'), store }),
     clock,
     events,
-    signIn: startSession as TestAuth['signIn'],
-    as: async (sub, ...given) => (await startSession(sub, ...(given as [ReadTerms?]))).headers,
+    as: async (sub, ...[terms]) => (await signInAs(sub, terms as ReadTerms)).headers,
+    signIn: (sub, ...[terms]) => signInAs(sub, terms as ReadTerms),
+
+    async storageState(sub, { url, ...terms }) {
+      checkTerms(terms, ['persistent'])
+      const { tokens, cookies } = await startSession(sub, { ...(terms as ReadTerms), transport: 'cookie' })
+      return storageStateOf(tokens, { cookies: cookies!, url })
+    },
+
     async signOut(sub) {
       let ended = 0
       for (const { sessions } of registrations.all()) ended += await sessions.revokeAll(sub, { except: null })
+      // What one of several applications has ended, the others learn now.
       await Promise.all(registrations.all().map(({ revocations }) => revocations.wake()))
       return ended
     },
-    issuer(url, { algorithm = 'ES256' } = {}) {
-      const issuer = issuers.get(url) ?? createTestIssuer(url, { algorithm, now: clock.now })
-      issuers.set(url, issuer)
-      return issuer
-    },
+
+    issuer: issuers.of,
+
     async spoiltToken(kind, { sub = 'alice', ...terms } = {}) {
       checkKind(kind)
-      checkTerms(terms)
+      checkTerms(terms, [])
       return await spoil(await registrations.choose(terms), { kind, sub, terms })
     }
   }
 }
 
+export { spoiltTokenCodes, type SpoiltKind } from './testing/spoilt-token.ts'
 export type { TestClock } from './testing/clock.ts'
 export type { TestIssuer } from './testing/issuer.ts'
 export type { StorageState } from './testing/storage-state.ts'
-export type { SignInTerms, SpoiltKind, SpoiltTerms, TestedApp } from './testing/terms.ts'
+export type { SignInTerms, TestedApp } from './testing/terms.ts'

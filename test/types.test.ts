@@ -110,7 +110,7 @@ t.test('the published package contains all types; examples in doc comments and d
     // Claims are declared for a whole program: the application without any is a program of its own.
     'tsconfig.json': JSON.stringify({
       compilerOptions: { ...compilerOptions, skipLibCheck: false },
-      files: ['claims.ts', 'wrong.ts']
+      files: ['claims.ts', 'claims-of-tests.ts', 'wrong.ts']
     }),
     'tsconfig.application.json': JSON.stringify({
       compilerOptions: { ...compilerOptions, skipLibCheck: true },
@@ -161,6 +161,48 @@ t.test('the published package contains all types; examples in doc comments and d
         return await fastify().accessTokens.sign({ sub: 'robot', claims: { roles: ['root'] } })
       })
     `,
+    'claims-of-tests.ts': `
+      import fastify from 'fastify'
+      import authenticate from 'fastify-authenticate'
+      import { createTestAuth, type SpoiltKind } from 'fastify-authenticate/testing'
+
+      const auth = createTestAuth()
+      await fastify().register(authenticate, { issuer: 'https://api.example.com', ...auth.options })
+      await auth.as('alice', { roles: ['admin'] })
+      await auth.as('alice', { roles: ['admin'], claims: { plan: 'free' }, scope: 'notes:read', transport: 'cookie' })
+      await auth.as('alice', { claims: { roles: ['admin'] }, crossSite: true, app: fastify({ logger: true }) })
+      const { headers, refreshToken } = await auth.signIn('alice', { claims: { roles: [], plan: 'free' } })
+      await fastify().inject({ url: '/', headers })
+      await fetch('https://api.example.com', { headers })
+      refreshToken satisfies string
+      await auth.storageState('alice', { url: 'http://localhost:3000', roles: [] })
+      await auth.spoiltToken('expired' satisfies SpoiltKind)
+      await auth.spoiltToken('revoked', { sub: 'bob', claims: { roles: [] } })
+      auth.issuer('https://login.example.com').trust({ audience: 'api', map: () => ({ scope: 'notes:read' }) })
+      auth.events.filter(({ type }) => type === 'token-refused')
+      // @ts-expect-error -- every user has roles
+      await auth.as('alice')
+      // @ts-expect-error -- every user has roles
+      await auth.as('alice', { claims: { plan: 'free' } })
+      // @ts-expect-error -- no such role
+      await auth.as('alice', { roles: ['root'] })
+      // @ts-expect-error -- no such role
+      await auth.as('alice', { claims: { roles: ['root'] } })
+      // @ts-expect-error -- no such claim
+      await auth.as('alice', { roles: [], claims: { tenant: 'x' } })
+      // @ts-expect-error -- no such claim
+      await auth.signIn('alice', { claims: { roles: [], tenant: 'x' } })
+      // @ts-expect-error -- given twice
+      await auth.as('alice', { roles: [], claims: { roles: [] } })
+      // @ts-expect-error -- no such member
+      await auth.as('alice', { roles: [], scopes: ['notes:read'] })
+      // @ts-expect-error -- every user has roles
+      await auth.storageState('alice', { url: 'http://localhost:3000' })
+      // @ts-expect-error -- no such kind
+      await auth.spoiltToken('old')
+      // @ts-expect-error -- no such event
+      auth.events.filter(({ type }) => type === 'signed-in')
+    `,
     // Each line is an error that the compiler must find, which proves that the types are there.
     'wrong.ts': `
       import fastify from 'fastify'
@@ -195,7 +237,9 @@ t.test('the published package contains all types; examples in doc comments and d
   t.notMatch(application, /fastify-authenticate'/, 'the sources are not what is tested here')
 
   const errors = (await Promise.all([tsc(folder, '-p', 'tsconfig.application.json'), tsc(folder)])).flat()
-  const ours = errors.filter((line) => /^(application|claims|examples|wrong)\.ts|fastify-authenticate/.test(line))
+  const ours = errors.filter((line) =>
+    /^(application|claims|claims-of-tests|examples|wrong)\.ts|fastify-authenticate/.test(line)
+  )
   t.strictSame(
     ours.map((line) => line.replace(/^(\w+\.ts)\((\d+),\d+\): error (TS\d+):.*$/, '$1 $2 $3')),
     [

@@ -31,9 +31,13 @@ export interface TestKit {
 // In the registry of symbols, because a test runner may load the plugin and the kit more than once.
 const testKit = Symbol.for('fastify-authenticate.testing')
 
-/** Attaches a kit to the store that it made. */
+/**
+ * Attaches a kit to the store that it made.
+ * @throws Error in production
+ */
 export function attachTestKit(store: SessionStore, kit: TestKit): SessionStore {
-  return Object.freeze({ ...store, [testKit]: kit })
+  if (isProduction()) throw new Error('createTestAuth() must not be called when NODE_ENV is "production"')
+  return { ...store, [testKit]: kit } as SessionStore
 }
 
 /**
@@ -43,8 +47,12 @@ export function attachTestKit(store: SessionStore, kit: TestKit): SessionStore {
 export function testKitOf(store: SessionStore): TestKit | null {
   const kit = (store as { readonly [testKit]?: TestKit })[testKit]
   if (kit === undefined) return null
-  if (process.env.NODE_ENV === 'production') {
+  if (isProduction()) {
     throw optionError('store', 'must not be the store of createTestAuth() when NODE_ENV is "production"')
   }
   return kit
+}
+
+function isProduction(): boolean {
+  return process.env.NODE_ENV === 'production'
 }

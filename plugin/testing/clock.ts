@@ -14,8 +14,14 @@ export interface TestClock {
   advance(seconds: number): void
 }
 
-/** @param follow the time that passes by itself, in milliseconds */
-export function createTestClock(follow: () => number): TestClock {
+/**
+ * @param follow the time that passes by itself, in milliseconds. Default: none passes
+ * @throws TypeError unless it is a function
+ */
+export function createTestClock(follow: () => number = standingStill()): TestClock {
+  if (typeof follow !== 'function') {
+    throw new TypeError('"clock" must be a function that returns milliseconds since the epoch')
+  }
   let aheadMs = 0
   return {
     now: () => follow() + aheadMs,
@@ -28,8 +34,8 @@ export function createTestClock(follow: () => number): TestClock {
   }
 }
 
-/** A clock that stands still at the current time, without its fraction of a second: no result depends on it then. */
-export function standingStill(): () => number {
+/** Now, in whole seconds: no result depends on the fraction of a second at which a test began. */
+function standingStill(): () => number {
   const startedAt = Math.floor(Date.now() / 1000) * 1000
   return () => startedAt
 }

@@ -11,6 +11,14 @@ export interface Choice {
 export function createRegistrations() {
   let open: readonly Registration[] = []
 
+  function find({ app, issuer }: Choice): readonly Registration[] {
+    return open.filter(
+      (registration) =>
+        (app === undefined || isOf(app, registration)) &&
+        (issuer === undefined || registration.settings.issuer === issuer)
+    )
+  }
+
   return {
     add(registration: Registration): void {
       open = [...open, registration]
@@ -22,23 +30,19 @@ export function createRegistrations() {
     all: (): readonly Registration[] => open,
 
     /**
-     * The registration that is meant; the latest of several that are alike.
+     * The registration that is meant; the latest of several that are alike. An application that has registered the
+     * plugin without `await` is made ready.
      * @throws Error if there is none, or if it is uncertain which is meant
      */
     async choose({ app, issuer }: Choice): Promise<Registration> {
-      // A plugin that was registered without `await` is loaded now.
-      await app?.ready()
-      const found = open.filter(
-        (registration) =>
-          (app === undefined || isOf(app, registration)) &&
-          (issuer === undefined || registration.settings.issuer === issuer)
-      )
+      if (find({ app, issuer }).length === 0) await app?.ready()
+      const found = find({ app, issuer })
       const latest = found.at(-1)
       if (latest === undefined) throw new Error(noneMessage({ app, issuer }))
       const different = found.find((other) => nameOf(other) !== nameOf(latest))
       if (different !== undefined) {
         throw new Error(
-          `Several registrations use these options: ${nameOf(different)} and ${nameOf(latest)}. ` +
+          `Several registrations use these options: ${nameOf(different)}, and ${nameOf(latest)}. ` +
             'Name one by the member "app" or "issuer"'
         )
       }

@@ -1,40 +1,61 @@
+import type { RefusalCode } from '../errors.ts'
 import type { Registration } from '../http/test-kit.ts'
-import { createTestKey, signWith, type TestKey } from './key.ts'
+import type { Algorithm } from '../tokens/algorithms.ts'
+import { createTestKey, jws, type TestKey } from './key.ts'
 import { signIn, type ReadTerms } from './sign-in.ts'
-import { spoilt, type SpoiltKind } from './terms.ts'
+
+/**
+ * What is wrong with a spoilt token, and the code that it is refused with.
+ * - `expired`: it has just expired
+ * - `otherKey`: another key has signed it, with the same `alg` and `kid`
+ * - `otherAudience`: it was issued for another API
+ * - `none`: it is not signed, and its `alg` is `none`
+ * - `revoked`: its session was ended
+ */
+export const spoiltTokenCodes = Object.freeze({
+  expired: 'AUTH_EXPIRED_TOKEN',
+  otherKey: 'AUTH_INVALID_TOKEN',
+  otherAudience: 'AUTH_INVALID_TOKEN',
+  none: 'AUTH_INVALID_TOKEN',
+  revoked: 'AUTH_REVOKED_TOKEN'
+} as const satisfies Record<string, RefusalCode>)
+
+export type SpoiltKind = keyof typeof spoiltTokenCodes
+
+/** The token of a session, and its parts. */
+interface Issued {
+  readonly registration: Registration
+  readonly token: string
+  readonly sessionId: string
+  readonly header: { readonly alg: Algorithm }
+  readonly payload: { readonly iat: number; readonly exp: number }
+}
 
 const anotherApi = 'https://another-api.example'
 
-/** A token of a session, and its parts. */
-interface Issued {
-  readonly token: string
-  readonly sessionId: string
-  readonly header: { readonly alg: string }
-  readonly payload: { readonly iat: number; readonly exp: number }
-  readonly registration: Registration
-}
-
-/** Access tokens that are right in everything but one thing. */
+/**
+ * Creates tokens that are right in everything but one thing.
+ * @param now the clock of the kit
+ */
 export function createSpoiltTokens(now: () => number) {
-  const otherKeys = new Map<string, Promise<TestKey>>()
+  const otherKeys = new Map<Algorithm, Promise<TestKey>>()
 
   /** One for each algorithm, because an RSA key takes long. */
-  function otherKey(alg: string): Promise<TestKey> {
+  function otherKey(alg: Algorithm): Promise<TestKey> {
     const key = otherKeys.get(alg) ?? createTestKey(alg)
     otherKeys.set(alg, key)
     return key
   }
 
-  const spoil: Record<SpoiltKind, (issued: Issued) => Promise<string>> = {
-    async expired({ payload, registration }) {
+  const spoil: Record<SpoiltKind, (issued: Issued) => string | Promise<string>> = {
+    expired({ registration, payload }) {
       const exp = Math.floor(now() / 1000)
-      return registration.keys.current().active.sign({ ...payload, iat: exp - (payload.exp - payload.iat), exp })
+      return sign(registration, { ...payload, iat: exp - (payload.exp - payload.iat), exp })
     },
     otherKey: async ({ header, payload }) => (await otherKey(header.alg)).sign(header, payload),
-    otherAudience: async ({ payload, registration }) =>
-      registration.keys.current().active.sign({ ...payload, aud: anotherApi }),
-    none: async ({ header, payload }) => signWith(() => Buffer.alloc(0))({ ...header, alg: 'none' }, payload),
-    async revoked({ token, sessionId, registration }) {
+    otherAudience: ({ registration, payload }) => sign(registration, { ...payload, aud: anotherApi }),
+    none: ({ header, payload }) => jws({ ...header, alg: 'none' }, { payload, signatureOf: () => Buffer.alloc(0) }),
+    async revoked({ registration, token, sessionId }) {
       await registration.sessions.revoke(sessionId)
       return token
     }
@@ -42,18 +63,22 @@ export function createSpoiltTokens(now: () => number) {
 
   return async function spoiltToken(
     registration: Registration,
-    { kind, sub, terms }: { kind: SpoiltKind; sub: string; terms: ReadTerms }
+    { kind, sub, terms }: { readonly kind: SpoiltKind; readonly sub: string; readonly terms: ReadTerms }
   ): Promise<string> {
     const { accessToken: token, sessionId } = await signIn(registration, { sub, terms })
     const [header, payload] = token.split('.').slice(0, 2).map(decode)
-    return await spoil[kind]({ token, sessionId, header, payload, registration } as Issued)
+    return await spoil[kind]({ registration, token, sessionId, header, payload } as Issued)
   }
 }
 
 /** @throws TypeError for anything that is not a kind */
 export function checkKind(kind: unknown): asserts kind is SpoiltKind {
-  if (typeof kind === 'string' && Object.hasOwn(spoilt, kind)) return
-  throw new TypeError(`"kind" must be one of ${Object.keys(spoilt).join(', ')}: received ${String(kind)}`)
+  if (typeof kind === 'string' && Object.hasOwn(spoiltTokenCodes, kind)) return
+  throw new TypeError(`"kind" must be one of ${Object.keys(spoiltTokenCodes).join(', ')}: received ${String(kind)}`)
+}
+
+function sign({ keys }: Registration, payload: Record<string, unknown>): string {
+  return keys.current().active.sign(payload)
 }
 
 function decode(part: string): unknown {
