@@ -1,4 +1,17 @@
-export { AuthUnavailable } from './unavailable.js'
+import { createTokenStore } from './bearer.js'
+import { createCurrent } from './current.js'
+import { createIdentify } from './identify.js'
+import { issuedOf, restored } from './issued.js'
+import { codeOf, readJson } from './json.js'
+import { readOptions } from './options.js'
+import { createPause } from './pause.js'
+import { createRefresh } from './refresh.js'
+import { createRequest } from './request.js'
+import { connectTabs } from './tabs.js'
+import { Access } from './access.js'
+import { AuthUnavailable } from './unavailable.js'
+
+export { AuthUnavailable }
 
 /** @typedef {import('./auth.ts').AuthOptions} AuthOptions */
 /** @typedef {import('./auth.ts').AuthStorage} AuthStorage */
@@ -13,73 +26,181 @@ export { AuthUnavailable } from './unavailable.js'
  * @param {AuthOptions} options
  * @returns {Auth<User>}
  */
-export function createAuth({ refresh, signOut, me, baseUrl = location.href, transport = 'cookie', ...options }) {
+export function createAuth(options) {
+  const settings = readOptions(options)
+  const { isBearer, storage, me } = settings
+  const name = `fastify-authenticate ${settings.refresh}`
   const auth = new EventTarget()
-  const send = options.fetch ?? globalThis.fetch.bind(globalThis)
-  /** @type {User | null | undefined} */
-  let user
-  /** @type {Record<string, string>} */
-  let tokens = {}
+  const end = new AbortController()
+  const closing = end.signal
 
-  /** @param {'signed-in' | 'signed-out' | 'refreshed'} type */
+  /** @param {AuthEventType} type */
   const emit = (type) => auth.dispatchEvent(new Event(type))
+  let unavailable = 0
+  /** @param {boolean} isAvailable */
+  const onChange = (isAvailable) => {
+    if (isAvailable ? !--unavailable : !unavailable++) emit(isAvailable ? 'available' : 'unavailable')
+  }
+  const current = createCurrent(emit)
+  const pause = createPause({ onChange, closing })
+  const store = isBearer ? createTokenStore(name, storage) : undefined
+  // Tokens in memory are this client's own, and nobody else refreshes them.
+  const tabs = isBearer && !storage ? undefined : connectTabs({ name, onMessage, signal: closing })
 
-  /** @param {string | URL | Request} input @param {RequestInit} [init] */
-  const once = async (input, init) => {
-    const request = input instanceof Request ? input.clone() : new URL(input, baseUrl)
-    const headers = new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined))
-    if (tokens.access_token) headers.set('authorization', `Bearer ${tokens.access_token}`)
-    return await send(request, { ...init, headers, ...(transport === 'cookie' && { credentials: 'include' }) })
+  /** @param {'in' | 'refreshed' | 'out'} type */
+  function post(type) {
+    const { sid, access } = current.session
+    tabs?.post({ type, sid: String(sid), leftMs: access.left(), lifetimeMs: access.lifetimeMs })
   }
 
-  const renew = async () => {
-    const init =
-      transport === 'bearer'
-        ? {
-            headers: { 'content-type': 'application/json' },
-            body: JSON.stringify({ refresh_token: tokens.refresh_token })
-          }
-        : {}
-    const response = await send(new URL(refresh, baseUrl), { method: 'POST', credentials: 'include', ...init })
-    if (response.ok) tokens = await response.json()
-    if (response.ok) emit('refreshed')
-    return response.ok
+  /** @param {import('./issued.js').Issued} issued */
+  function use({ sid, access, tokens }) {
+    const { session } = current
+    Object.assign(session, { sid, access, tokens })
+    session.stopWaiting()
+    refresh.arm()
   }
 
-  /** @param {string | URL | Request} input @param {RequestInit} [init] */
-  const authFetch = async (input, init) => {
-    const response = await once(input, init)
-    if (response.status !== 401) return response
-    const { code } = await response.clone().json()
-    return code === 'AUTH_EXPIRED_TOKEN' && (await renew()) ? await once(input, init) : response
+  /** @param {import('./issued.js').Issued} issued */
+  function startWith(issued) {
+    current.start(issued.sid)
+    use(issued)
   }
 
-  const identify = async () => {
-    const response = me ? await authFetch(me) : null
-    user = response?.ok ? await response.json() : null
-    emit(user ? 'signed-in' : 'signed-out')
+  /** @param {import('./issued.js').Issued} issued by a refresh of this tab */
+  function onIssued(issued) {
+    const { sid } = current.session
+    if (sid && sid !== issued.sid) {
+      startWith(issued)
+      identifyLater()
+    } else {
+      use(issued)
+      emit('refreshed')
+    }
+    if (issued.tokens) store?.save(issued.tokens)
+    post('refreshed')
   }
-  Promise.resolve().then(identify)
+
+  /** @param {import('./bearer.js').Tokens | null} tokens that another tab has stored */
+  function onStored(tokens) {
+    const { session } = current
+    if (!tokens) current.end()
+    else if (tokens.sid !== session.sid) {
+      startWith(restored(tokens))
+      identifyLater()
+    } else if (tokens.access !== session.tokens?.access) {
+      use(restored(tokens))
+      emit('refreshed')
+    }
+  }
+
+  function onRefused() {
+    post('out')
+    store?.save(null)
+    current.end()
+  }
+
+  async function load() {
+    const { session } = current
+    const tokens = store && (await store.load())
+    if (store && session === current.session) onStored(tokens ?? null)
+  }
+
+  /** @param {import('./tabs.js').Message} message */
+  function onMessage({ type, sid, leftMs = 0, lifetimeMs }) {
+    const { session } = current
+    const isSame = sid === session.sid
+    if (type === 'pause') pause.start(leftMs)
+    else if (type === 'out') {
+      if (isSame || session.sid === undefined) current.end()
+    } else if (isBearer) load()
+    else if (type === 'refreshed' && (isSame || session.sid === undefined)) {
+      pause.succeed()
+      use({ sid: String(sid), access: new Access(leftMs, lifetimeMs) })
+      emit('refreshed')
+    } else if (type === 'in' && !isSame) {
+      current.start(sid)
+      current.session.access = new Access(leftMs, lifetimeMs)
+      identifyLater()
+    } else if (type && !isSame && me) identifyLater()
+  }
+
+  const refresh = createRefresh({
+    settings,
+    current,
+    pause,
+    store,
+    tabs,
+    onIssued,
+    onStored,
+    onRefused,
+    closing
+  })
+  const ready = load()
+  const request = createRequest({ settings, current, refresh, ready, closing })
+  const identify = createIdentify({
+    settings,
+    current,
+    refresh,
+    request,
+    pause: createPause({ onChange, closing }),
+    closing
+  })
+
+  function identifyLater() {
+    identify().catch(() => {})
+  }
+
+  /** @param {Event} event */
+  function onWake({ type }) {
+    if (type === 'online') pause.end()
+    if (type === 'pagehide') tabs?.close()
+    if (type === 'pageshow') tabs?.open()
+    if (isBearer) load()
+    refresh.check()
+  }
+
+  for (const type of ['visibilitychange', 'online', 'storage', 'pagehide', 'pageshow']) {
+    globalThis.addEventListener?.(type, onWake, { signal: closing })
+  }
+  ready.then(identifyLater)
 
   return /** @type {any} */ (
     Object.defineProperty(
       Object.assign(auth, {
-        fetch: authFetch,
-        /** @param {Response | object} response */
+        fetch: request,
+
+        /** @param {any} response */
         async signedIn(response) {
-          tokens = response instanceof Response ? await response.clone().json() : response
+          const body = typeof response?.clone === 'function' ? await response.clone().json() : response
+          const issued = response?.ok === false ? undefined : issuedOf(body, { isBearer })
+          if (!issued) throw new TypeError('signedIn() must be called with the response of reply.signIn()')
+          startWith(issued)
+          await store?.save(issued.tokens ?? null)
+          post('in')
           await identify()
         },
+
         async signOut() {
-          if (signOut) await authFetch(signOut, { method: 'POST' })
-          tokens = {}
-          user = null
-          emit('signed-out')
+          const { session } = current
+          if (!settings.signOut) throw new TypeError('signOut() requires the option "signOut" of createAuth()')
+          try {
+            const response = await request(settings.signOut, { method: 'POST', redirect: 'error' })
+            if (!response.ok && !(response.status === 401 && codeOf(await readJson(response)))) {
+              throw new AuthUnavailable(1000)
+            }
+          } catch (error) {
+            if (session !== current.session) return
+            identifyLater()
+            throw error
+          }
+          if (session === current.session) onRefused()
         },
-        close() {}
+
+        close: () => end.abort(new DOMException('close() was called', 'AbortError'))
       }),
       'user',
-      { get: () => user }
+      { get: () => current.session.user }
     )
   )
 }

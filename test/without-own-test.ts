@@ -1,6 +1,6 @@
 /** Source files that no test of their name checks, with the test that reaches them. A folder ends with `/`. */
 export const withoutOwnTest: Record<string, string> = {
-  'client/unavailable.js': 'test/client/index.test.ts: a request that cannot get a token in time',
+  'client/': 'test/client/index.test.ts: whole stories',
   'plugin/tokens/algorithms.ts': 'a table: test/tokens/key.test.ts signs and verifies with every entry',
   'plugin/tokens/asymmetric-key.ts': 'a step of readKey(): test/tokens/key.test.ts',
   'plugin/tokens/audience.ts': 'test/sessions/access-token-api.test.ts: a wrong "audience"',

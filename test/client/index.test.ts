@@ -1,8 +1,11 @@
 import t from 'tap'
 import { createAuth } from '../../client/index.js'
 
-t.test('x', async (t) => {
-  const auth = createAuth<{ name: string }>({ refresh: '/r', baseUrl: 'http://x.example' })
-  auth.user?.name satisfies string | undefined
-  t.ok(auth)
+t.test('createAuth() names a wrong option', async (t) => {
+  const baseUrl = 'https://api.example.com'
+  t.throws(() => createAuth({ refresh: '/refresh' }), {
+    name: 'TypeError',
+    message: 'createAuth(): "baseUrl" is required outside of a browser'
+  })
+  t.throws(() => createAuth({ refresh: '', baseUrl }), { message: 'createAuth(): "refresh" must be a URL: received ' })
 })
