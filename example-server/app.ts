@@ -42,6 +42,8 @@ export interface AppOptions {
   readonly config: Config
   readonly database: Database
   readonly passwords: Passwords
+  /** Aborted when the server begins to stop. Default: never. */
+  readonly stopping?: AbortSignal | undefined
   /** Milliseconds since the epoch; for tests. Default: `Date.now`. */
   readonly clock?: (() => number) | undefined
   /** Resolves after so many ms; for tests. Default: a timer. */
@@ -67,6 +69,7 @@ const routes: readonly FastifyPluginAsyncTypebox<Services>[] = [
 /** Resolves to the application, ready for `listen()` or `inject()`. Closing it closes the database. */
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   const { config, database, passwords, clock = Date.now, wait = setTimeout } = options
+  const { stopping = new AbortController().signal } = options
   const app = createServer(config)
   // Added first, because `onClose` hooks run in reverse order: the plugin still needs the store while it closes.
   app.addHook('onClose', async () => {
@@ -80,7 +83,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   app.addHook('onResponse', async (request, reply) => metrics.recordResponse(request, reply))
   addErrorHandlers(app)
   closeRefusedUpgrades(app)
-  endKeepAliveOnClose(app)
+  endKeepAliveOnClose(app, stopping)
   // Most responses are personal. The routes whose responses may be cached set the header themselves.
   app.addHook('onRequest', async (_request, reply) => {
     reply.header('cache-control', 'no-store')
@@ -99,6 +102,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     config,
     database,
     passwords,
+    stopping,
     attempt: createAttempts(app, { knownAddresses: database.knownAddresses, clock, wait }),
     assertEncrypted: createAssertEncrypted(config),
     events,

@@ -13,6 +13,7 @@ const appErrors = {
   BUSY: { status: 503, message: 'Too many people are signing in: try again in a moment' },
   OVERLOADED: { status: 503, message: 'The server is overloaded: try again in a moment' },
   DATABASE_UNAVAILABLE: { status: 503, message: 'The database is unavailable: try again in a moment' },
+  STOPPING: { status: 503, message: 'The server is stopping' },
   NOT_READY: { status: 503, message: 'The database does not respond' }
 } as const
 

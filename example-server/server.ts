@@ -7,11 +7,9 @@ import { ConfigError } from './config/variables.ts'
 import { openDatabase } from './database/database.ts'
 import { describeDemo, seedDemoUsers } from './demo-users.ts'
 import type { AppError } from './errors.ts'
-import { shutDown } from './operations/shutdown.ts'
+import { closeLimitMs, shutDown } from './operations/shutdown.ts'
 import { createPasswords } from './passwords/passwords.ts'
 
-/** How long shutdown may take after SIGTERM; then the process exits by force. Longer than in `shutDown()`. */
-const graceMs = 4500
 /** How often the start asks a database that is unavailable. */
 const retryMs = 1000
 
@@ -23,12 +21,15 @@ async function start(): Promise<void> {
     return config.production ? null : await seedDemoUsers({ config, users: database.users, passwords })
   }
   const preparing = prepare().then((demoPassword) => ({ demoPassword, unavailable: null }), assertUnavailable)
-  const app = await createApp({ config, database, passwords })
+  const stopping = new AbortController()
+  const app = await createApp({ config, database, passwords, stopping: stopping.signal })
   const { demoPassword, unavailable } = await preparing
+  const drainMs = config.drainSeconds * 1000
   // Outside production SIGHUP reloads the keys, see `keys/key-file.ts`.
-  closeWithGrace({ delay: graceMs, logger: app.log, skip: config.production ? [] : ['SIGHUP'] }, async ({ err }) => {
+  const skip = config.production ? [] : (['SIGHUP'] satisfies NodeJS.Signals[])
+  closeWithGrace({ delay: drainMs + closeLimitMs, logger: app.log, skip }, async ({ err }) => {
     if (err) app.log.fatal(err)
-    await shutDown({ app, passwords })
+    await shutDown({ app, passwords, stopping, drainMs: err ? 0 : drainMs })
   })
 
   await app.listen({ host: config.host, port: config.port })

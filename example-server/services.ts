@@ -12,6 +12,8 @@ export interface Services {
   readonly config: Config
   readonly database: Database
   readonly passwords: Passwords
+  /** Aborted when the server begins to stop. */
+  readonly stopping: AbortSignal
   readonly attempt: Attempts
   readonly assertEncrypted: AssertEncrypted
   readonly events: AuthEvents

@@ -62,6 +62,8 @@ export function readConfig(env: Environment = process.env) {
     redisUrl: read('REDIS_URL', redisUrl) ?? null,
     host: read('HOST', host) ?? '127.0.0.1',
     port: read('PORT', whole(0, 65_535)) ?? 3000,
+    /** How long a server that stops still serves requests, so that load balancers notice. */
+    drainSeconds: read('DRAIN_SECONDS', whole(0, 300)) ?? (production ? 5 : 0),
     tls: readTls(variables),
     trustProxy,
     issuer: read('AUTH_ISSUER', issuer) ?? 'http://localhost:3000',

@@ -21,13 +21,16 @@ export function closeRefusedUpgrades(app: FastifyInstance): void {
   })
 }
 
-/** While the server closes, ends each connection after its response: keep-alive connections would delay the exit. */
-export function endKeepAliveOnClose(app: FastifyInstance): void {
+/**
+ * While the server drains and closes, ends each connection after its response: keep-alive connections would delay the
+ * exit, and a request that a client sends while the server closes its idle connection would be lost.
+ */
+export function endKeepAliveOnClose(app: FastifyInstance, stopping: AbortSignal): void {
   let isClosing = false
   app.addHook('preClose', async () => {
     isClosing = true
   })
   app.addHook('onSend', async (_request, reply) => {
-    if (isClosing) reply.header('connection', 'close')
+    if (isClosing || stopping.aborted) reply.header('connection', 'close')
   })
 }

@@ -144,7 +144,8 @@ t.test('SIGTERM finishes the requests in flight, closes all sockets, and ends th
     DATA_DIR: t.testdir(),
     DEMO_PASSWORD: password,
     LOG_LEVEL: 'trace',
-    TRUST_PROXY: 'true'
+    TRUST_PROXY: 'true',
+    DRAIN_SECONDS: '1'
   })
   t.match(output.text, /"msg":"TRUST_PROXY trusts every client: /, 'the warning outside production')
   const signedIn = await post(`${url}/auth/login`, { body: { username: 'alice', password } })
@@ -185,5 +186,9 @@ t.test('SIGTERM finishes the requests in flight, closes all sockets, and ends th
   t.equal(await exitCode, 0, 'a forced exit would be 1')
   t.notMatch(output.text, /"level":(50|60)/)
   t.match(output.text, '"url":"/live"')
+  t.strictSame(
+    [...output.text.matchAll(/"drainMs":(\d+)|"msg":"(stopp\w+)"/g)].map(([, drainMs, msg]) => msg ?? drainMs),
+    ['1000', 'stopping', 'stopped']
+  )
   t.notOk(output.text.includes(token), 'no token is logged, even at level trace')
 })

@@ -1,4 +1,5 @@
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
+import { Agent, request } from 'node:http'
 import { connect, type AddressInfo } from 'node:net'
 import t from 'tap'
 import { shutDown } from '../../../example-server/operations/shutdown.ts'
@@ -16,7 +17,7 @@ t.test('shutDown() destroys connections that are idle or still sending a request
   })
   await Promise.all([idle, sending].map((socket) => once(socket, 'connect')))
   sending.write('POST /notes HTTP/1.1\r\nHost: x\r\nContent-Le')
-  await shutDown({ app, passwords, destroyConnectionsMs: 50 })
+  await shutDown({ app, passwords, stopping: new AbortController(), destroyConnectionsMs: 50 })
   await Promise.all(closed)
 })
 
@@ -29,5 +30,52 @@ t.test('shutDown() refuses the passwords that still wait, so that their requests
   // A request that finishes only when its password is refused: without that, the server would never close.
   app.addHook('preClose', () => refused)
   await app.ready()
-  await shutDown({ app, passwords: { refuseWaiting }, refuseWaitingMs: 0 })
+  await shutDown({ app, passwords: { refuseWaiting }, stopping: new AbortController(), refuseWaitingMs: 0 })
+})
+
+t.test('shutDown() serves requests while it drains, and each response ends its connection', async (t) => {
+  const stopping = new AbortController()
+  const { app, passwords } = await createInjected(t, { stopping: stopping.signal })
+  const lines: string[] = []
+  app.log.info = (...given: unknown[]) => lines.push(String(given.at(-1)))
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const { port } = app.server.address() as AddressInfo
+  // Two connections that a load balancer keeps open.
+  const agents = [new Agent({ keepAlive: true, maxSockets: 1 }), new Agent({ keepAlive: true, maxSockets: 1 })]
+  t.teardown(() => agents.forEach((agent) => agent.destroy()))
+  const get = async (path: string, agent: Agent) => {
+    const [response] = await once(request({ port, host: '127.0.0.1', path, agent }).end(), 'response')
+    await once(response.resume(), 'end')
+    return [response.statusCode, response.headers.connection, response.req.reusedSocket]
+  }
+  for (const agent of agents) t.strictSame(await get('/health/ready', agent), [200, 'keep-alive', false])
+
+  const drain = new EventEmitter()
+  const begun = once(drain, 'begin')
+  const closed = shutDown({
+    app,
+    passwords,
+    stopping,
+    drainMs: 5000,
+    wait: async (ms) => {
+      drain.emit('begin', ms)
+      await once(drain, 'end')
+    }
+  })
+  t.strictSame(await begun, [5000])
+  t.strictSame(await get('/health/ready', agents[0]!), [503, 'close', true], 'the kept connection still serves')
+  t.strictSame(await get('/health/live', agents[1]!), [200, 'close', true])
+  t.strictSame(await get('/health/live', agents[0]!), [200, 'close', false], 'and so does a new one')
+  t.strictSame((await app.inject('/health/ready')).json().code, 'STOPPING')
+  t.strictSame(
+    lines.filter((line) => line.startsWith('stop')),
+    ['stopping']
+  )
+  drain.emit('end')
+  await closed
+  t.strictSame(
+    lines.filter((line) => line.startsWith('stop')),
+    ['stopping', 'stopped']
+  )
+  await t.rejects(get('/health/live', agents[0]!), { code: 'ECONNREFUSED' })
 })
