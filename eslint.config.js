@@ -6,6 +6,8 @@ export default [
   ...neostandard({ ts: true, noStyle: true, env: ['browser'], ignores: ['dist/**', '.tap/**', '**/.cache/**'] }),
   {
     files: ['**/*.ts'],
+    // A project of its own, whose packages a rig installs.
+    ignores: ['test/rigs/testing/consumer/**'],
     languageOptions: {
       parserOptions: {
         project: [

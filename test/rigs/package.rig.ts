@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { byTwos, compilers, install, node22, rigPackage, run, write } from './package/consumer.ts'
+import { byTwos, compilers, install, link, node22, rigPackage, run, write } from './package/consumer.ts'
 import { comparing, entries, importing, importingLater, jestTest, outcome, requiring } from './package/sources.ts'
 
 t.setTimeout(280_000)
@@ -59,7 +59,7 @@ t.test('jest in CommonJS mode runs the plugin with the configuration of docs/mod
   const config = /<!-- test: jest\.config\.js -->\n```js\n([^]*?)```/.exec(page)![1]!
   const toCommonJs = ['modules-commonjs', 'dynamic-import'].map((name) => rigPackage(`@babel/plugin-transform-${name}`))
   const babel = { '\\.js$': [rigPackage('babel-jest'), { configFile: false, plugins: toCommonJs }] }
-  symlinkSync(rigPackage('ts-jest'), join(folder, 'node_modules/ts-jest'), 'junction')
+  link(folder, { 'ts-jest': rigPackage('ts-jest') })
   write(folder, {
     'jest-babel/plugin.test.js': jestTest,
     'jest-babel/jest.config.js': `${config}\nmodule.exports.transform = ${JSON.stringify(babel)}`,

