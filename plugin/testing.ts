@@ -4,6 +4,7 @@ import type { AuthEvent } from './events.ts'
 import { attachTestKit } from './http/test-kit.ts'
 import type { AuthenticateOptions } from './index.ts'
 import { memoryStore } from './stores/memory.ts'
+import type { SessionStore } from './stores/session-store.ts'
 import { createTestClock, type TestClock } from './testing/clock.ts'
 import { headersOf } from './testing/headers.ts'
 import type { TestIssuer } from './testing/issuer.ts'
@@ -21,6 +22,15 @@ export interface TestAuthOptions {
    * call, in whole seconds, and only `clock.advance()` moves it.
    */
   readonly clock?: (() => number) | undefined
+  /**
+   * Creates the store, for tests that use the application's own database. It receives the kit's clock. A database that
+   * has a clock of its own, such as PostgreSQL, corrects the kit's: `clock.advance()` has no effect then, and the
+   * option `clock` should be `Date.now`. Default: `memoryStore`.
+   * ```ts
+   * const auth = createTestAuth({ clock: Date.now, store: () => postgresStore(pool) })
+   * ```
+   */
+  readonly store?: ((settings: { readonly clock: () => number }) => SessionStore) | undefined
 }
 
 /** A session that a test has started. */
@@ -101,13 +111,15 @@ export interface TestAuth {
  * @throws Error if `NODE_ENV` is `production`
  */
 export function createTestAuth(given: TestAuthOptions = {}): TestAuth {
-  assertKnown(given, ['clock'])
+  assertKnown(given, ['clock', 'store'])
+  const { store: createStore = memoryStore } = given
+  if (typeof createStore !== 'function') throw new TypeError('"store" must be a function that returns a SessionStore')
   const clock = createTestClock(given.clock)
   const events: AuthEvent[] = []
   const registrations = createRegistrations()
   const issuers = createTestIssuers(clock.now)
   const spoil = createSpoiltTokens(clock.now)
-  const store = attachTestKit(memoryStore({ clock: clock.now }), {
+  const store = attachTestKit(createStore({ clock: clock.now }), {
     add: registrations.add,
     record: (onEvent) => (event) => {
       events.push(event)

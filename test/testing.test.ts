@@ -1,7 +1,8 @@
 import { generateKeyPairSync } from 'node:crypto'
 import fastify from 'fastify'
 import t from 'tap'
-import authenticate, { type AuthEvent } from '../plugin/index.ts'
+import authenticate, { type AuthEvent, type SessionStore } from '../plugin/index.ts'
+import { memoryStore } from '../plugin/stores/memory.ts'
 import { createTestAuth } from '../plugin/testing.ts'
 import { api, bearer, caller, createApp, login, start } from './fixtures/tested-app.ts'
 
@@ -322,6 +323,44 @@ t.test('several registrations are told apart by "app" and "issuer"', async (t) =
   }
   t.equal(await auth.signOut('alice'), 6)
 })
+
+t.test(
+  'createTestAuth({ store }) keeps the sessions in a store of the application, with the clock of the kit',
+  async (t) => {
+    /** An instance of a class, whose methods need their `this`. */
+    class AppStore {
+      readonly #insert: SessionStore['insert']
+      readonly subjects: string[] = []
+      constructor({ insert, ...memory }: SessionStore) {
+        Object.assign(this, memory)
+        this.#insert = insert
+      }
+
+      insert(...[row, input]: Parameters<SessionStore['insert']>) {
+        this.subjects.push(row.sub)
+        return this.#insert(row, input)
+      }
+    }
+    const stores: AppStore[] = []
+    function store(settings: { readonly clock: () => number }) {
+      stores.push(new AppStore(memoryStore(settings)))
+      return stores[0] as AppStore & SessionStore
+    }
+    const { auth, app } = await start(t, { auth: createTestAuth({ store }) })
+    const headers = await auth.as('alice')
+    t.strictSame(
+      stores.map(({ subjects }) => subjects),
+      [['alice']]
+    )
+    t.equal((await app.inject({ url: '/me', headers })).statusCode, 200)
+    auth.clock.advance(601)
+    t.equal((await app.inject({ url: '/me', headers })).json().code, 'AUTH_EXPIRED_TOKEN')
+    t.throws(() => createTestAuth({ store: memoryStore() as never }), {
+      name: 'TypeError',
+      message: '"store" must be a function that returns a SessionStore'
+    })
+  }
+)
 
 t.test('createTestAuth() throws in production, and so does a registration with its options', async (t) => {
   const before = process.env.NODE_ENV

@@ -32,16 +32,28 @@ export interface TestKit {
 const testKit = Symbol.for('fastify-authenticate.testing')
 
 /**
- * Attaches a kit to the store that it made.
+ * A store that does what the given one does, and has a kit.
  * @throws Error in production
  */
 export function attachTestKit(store: SessionStore, kit: TestKit): SessionStore {
   if (isProduction()) throw new Error('createTestAuth() must not be called when NODE_ENV is "production"')
-  return { ...store, [testKit]: kit } as SessionStore
+  return Object.assign(boundMethods(store), { [testKit]: kit })
+}
+
+/** Each method runs on its object, which may be an instance of a class. */
+function boundMethods<T extends object>(object: T): T {
+  const bound: Record<string, unknown> = {}
+  for (let level: object = object; level !== Object.prototype; level = Object.getPrototypeOf(level)) {
+    for (const name of Object.getOwnPropertyNames(level)) {
+      const method = Reflect.get(object, name)
+      if (typeof method === 'function' && name !== 'constructor') bound[name] ??= method.bind(object)
+    }
+  }
+  return bound as T
 }
 
 /**
- * The kit that made this store; `null` for any other store.
+ * The kit of this store; `null` for any other store.
  * @throws TypeError in production
  */
 export function testKitOf(store: SessionStore): TestKit | null {

@@ -7,8 +7,8 @@ test('alice opens the page signed in, and adds a note', async ({ browser }) => {
   const app = await createApp(auth.options)
   const url = await app.listen({ host: 'localhost', port: 0 })
   const claims = { roles: [], tenant: 'acme' }
-  const alice = await auth.signIn('alice', { scope: 'notes:write', claims, transport: 'cookie' })
-  const context = await browser.newContext({ storageState: alice.storageState(url) })
+  const storageState = await auth.storageState('alice', { url, scope: 'notes:write', claims })
+  const context = await browser.newContext({ storageState })
 
   const page = await context.newPage()
   await page.goto(url)
