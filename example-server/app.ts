@@ -10,8 +10,9 @@ import authenticate from '../plugin/index.ts'
 import { createAttempts } from './attempts/attempts.ts'
 import type { Config } from './config/config.ts'
 import type { Database } from './database/database.ts'
-import { followKeys, keysIn } from './keys/key-file.ts'
-import { readSecret } from './keys/secret.ts'
+import { followKeys } from './keys/key-file.ts'
+import { keysOption } from './keys/keys-option.ts'
+import { readSecrets } from './keys/secret.ts'
 import { createLiveSockets } from './live/live-sockets.ts'
 import { createAuthEvents, type AuthEvents } from './operations/auth-events.ts'
 import { closeRefusedUpgrades, endKeepAliveOnClose, webSocketsOnly } from './operations/connections.ts'
@@ -110,7 +111,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     metrics
   }
   for (const plugin of routes) await app.register(plugin, services)
-  for (const warning of [warnOfPlainHttp(config), warnOfTrustedClients(config)]) {
+  for (const warning of [...config.warnings, warnOfPlainHttp(config), warnOfTrustedClients(config)]) {
     if (warning !== null) app.log.warn(warning)
   }
   return app
@@ -139,8 +140,8 @@ async function registerAuthentication(
   { config, database, events }: AuthenticationOptions
 ): Promise<void> {
   await app.register(authenticate, {
-    secret: readSecret(config),
-    ...(config.production ? {} : { keys: keysIn(config.dataDir) }),
+    secret: readSecrets(config),
+    ...keysOption(config),
     issuer: config.issuer,
     accessToken: { lifetimeSeconds: config.accessTokenSeconds, claims: AppClaims },
     refreshToken: {
@@ -156,8 +157,8 @@ async function registerAuthentication(
     store: database.sessions,
     onEvent: events.publish
   })
-  if (config.production) return
-  const stopFollowing = followKeys(config.dataDir, app.keys.reload)
+  if (config.keysDir === null) return
+  const stopFollowing = followKeys(config.keysDir, app.keys.reload)
   app.addHook('onClose', async () => stopFollowing())
 }
 

@@ -25,8 +25,8 @@ async function start(): Promise<void> {
   const app = await createApp({ config, database, passwords, stopping: stopping.signal })
   const { demoPassword, unavailable } = await preparing
   const drainMs = config.drainSeconds * 1000
-  // Outside production SIGHUP reloads the keys, see `keys/key-file.ts`.
-  const skip = config.production ? [] : (['SIGHUP'] satisfies NodeJS.Signals[])
+  // SIGHUP reloads the keys, see `keys/key-file.ts`.
+  const skip = config.keysDir === null ? [] : (['SIGHUP'] satisfies NodeJS.Signals[])
   closeWithGrace({ delay: drainMs + closeLimitMs, logger: app.log, skip }, async ({ err }) => {
     if (err) app.log.fatal(err)
     await shutDown({ app, passwords, stopping, drainMs: err ? 0 : drainMs })

@@ -32,6 +32,7 @@ export const withoutOwnTest: Record<string, string> = {
   'example-server/commands/command.ts': 'test/example-server/commands/add-user.test.ts runs a command',
   'example-server/commands/keys-rotate.ts': 'test/flows/keys-rotate.test.ts runs it',
   'example-server/config/readers.ts': 'test/example-server/config/config.test.ts reads every variable',
+  'example-server/config/secrets.ts': 'test/example-server/config/config.test.ts reads every variable',
   'example-server/config/variables.ts': 'test/example-server/config/config.test.ts reads every variable',
   'example-server/database/notes.ts': 'constants; test/example-server/routes/notes.test.ts asserts the limits',
   'example-server/database/postgres/': 'SQL: test/example-server/database/ and cluster.test.ts run it on PostgreSQL',

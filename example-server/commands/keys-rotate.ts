@@ -1,4 +1,4 @@
-import { readDatabaseConfig } from '../config/config.ts'
+import { readKeysConfig } from '../config/config.ts'
 import { rotateKeys } from '../keys/key-file.ts'
 import { runCommand } from './command.ts'
 
@@ -7,8 +7,9 @@ await runCommand({
   purpose: 'rotate the keys',
   async run(args) {
     if (args.length > 0) throw new Error(`expected no arguments: received ${args.join(' ')}`)
-    const { dataDir, production } = readDatabaseConfig()
-    if (production) throw new Error('in production tokens are signed with AUTH_SECRET, not with the keys in DATA_DIR')
-    return await rotateKeys(dataDir)
+    const { keys, keysDir } = readKeysConfig()
+    if (keys !== null) throw new Error('the keys are in AUTH_KEYS: set AUTH_KEYS_DIR instead to rotate them')
+    if (keysDir === null) throw new Error('AUTH_SECRET signs tokens in production, unless AUTH_KEYS_DIR is set')
+    return await rotateKeys(keysDir)
   }
 })

@@ -1,6 +1,9 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { createSecureContext } from 'node:tls'
+import { keysFileIn } from '../keys/key-file.ts'
 import { isPassword } from '../passwords/password-rule.ts'
+import { keys, secrets } from './secrets.ts'
 import {
   flag,
   host,
@@ -19,11 +22,6 @@ import {
 import { createVariables, type Variables } from './variables.ts'
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
-
-const secret: Reader<string> = {
-  must: 'be at least 32 random bytes, such as the output of: openssl rand -base64 32',
-  read: (given) => (Buffer.byteLength(given) >= 32 && new Set(given).size > 1 ? given : undefined)
-}
 
 const demoPassword: Reader<string> = {
   must: 'be 8 to 256 characters',
@@ -45,6 +43,15 @@ export function readConfig(env: Environment = process.env) {
 
   required('AUTH_ISSUER')
   required('AUTH_SECRET')
+  const signing = readKeys(variables, database)
+  const { keysDir } = signing
+  if (production && keysDir !== null && !existsSync(keysFileIn(keysDir))) {
+    problems.push(`AUTH_KEYS_DIR must contain keys.json, which npm run keys:rotate creates: received "${keysDir}"`)
+  }
+  const issuerUrl = read('AUTH_ISSUER', issuer) ?? 'http://localhost:3000'
+  if (production && isSet('AUTH_ISSUER') && issuerUrl.startsWith('http:')) {
+    problems.push(`AUTH_ISSUER must be an https URL in production: received ${JSON.stringify(issuerUrl)}`)
+  }
   const cookieSecure = read('COOKIE_SECURE', flag) ?? true
   if (production && !cookieSecure) problems.push('COOKIE_SECURE must not be false in production')
   const trustProxy = read('TRUST_PROXY', proxies) ?? false
@@ -66,9 +73,10 @@ export function readConfig(env: Environment = process.env) {
     drainSeconds: read('DRAIN_SECONDS', whole(0, 300)) ?? (production ? 5 : 0),
     tls: readTls(variables),
     trustProxy,
-    issuer: read('AUTH_ISSUER', issuer) ?? 'http://localhost:3000',
+    issuer: issuerUrl,
     /** `null` (only outside production): a random secret is created once and kept in `dataDir`. */
-    secret: read('AUTH_SECRET', secret) ?? null,
+    secrets: read('AUTH_SECRET', secrets) ?? null,
+    ...signing,
     accessTokenSeconds,
     // A tab that waits for another tab's refresh must not wait longer than its own token is valid.
     retrySeconds: Math.min(10, Math.floor(accessTokenSeconds / 2)),
@@ -79,7 +87,8 @@ export function readConfig(env: Environment = process.env) {
     metrics: read('METRICS', flag) ?? true,
     logLevel,
     // Probes come every few seconds: only failed ones are worth a line.
-    probeLogLevel: logLevel === 'trace' || logLevel === 'debug' || logLevel === 'info' ? ('warn' as const) : logLevel
+    probeLogLevel: logLevel === 'trace' || logLevel === 'debug' || logLevel === 'info' ? ('warn' as const) : logLevel,
+    warnings: warningsOf(variables, database)
   })
 }
 
@@ -90,6 +99,32 @@ export function readDatabaseConfig(env: Environment = process.env) {
   const variables = createVariables(env)
   // Redis holds only sessions and counters, which the commands do not use.
   return variables.finish({ ...readDatabase(variables), redisUrl: null })
+}
+
+/** The part of the configuration that the rotation of keys needs. */
+export function readKeysConfig(env: Environment = process.env) {
+  const variables = createVariables(env)
+  return variables.finish(readKeys(variables, readDatabase(variables)))
+}
+
+/** The keys that sign access tokens: a list, or a folder with a file; neither if the secret signs. */
+function readKeys(
+  { read, isSet, problems }: Variables,
+  { production, dataDir }: { production: boolean; dataDir: string }
+) {
+  if (isSet('AUTH_KEYS') && isSet('AUTH_KEYS_DIR')) problems.push('AUTH_KEYS and AUTH_KEYS_DIR must not both be set')
+  const list = read('AUTH_KEYS', keys) ?? null
+  const folder = read('AUTH_KEYS_DIR', text) ?? (production ? null : join(dataDir, 'keys'))
+  return { keys: list, keysDir: list === null ? folder : null }
+}
+
+/** Variables without an effect. Others may have set them, such as Kubernetes for a service named "auth". */
+function warningsOf({ isSet, unknown }: Variables, { production }: { production: boolean }): string[] {
+  const names = unknown('AUTH_')
+  return [
+    ...(names.length > 0 ? [`unknown variables are ignored: ${names.join(', ')}`] : []),
+    ...(production && isSet('DEMO_PASSWORD') ? ['DEMO_PASSWORD is ignored: production has no demo users'] : [])
+  ]
 }
 
 function readDatabase({ read }: Variables) {

@@ -6,28 +6,27 @@ import { keepFile, replaceFile } from '../atomic-file.ts'
 import { firstKeys, rotate, type KeptKey } from './rotation.ts'
 
 // One file for all keys, so that a rotation changes all their states in one step.
-const folderOf = (dataDir: string) => join(dataDir, 'keys')
-const fileOf = (dataDir: string) => join(folderOf(dataDir), 'keys.json')
+export const keysFileIn = (folder: string) => join(folder, 'keys.json')
 
 /**
  * The plugin's option `keys`. Creates the keys only now, at the start: if the file is missing later, it was lost, the
  * reload fails, and the current keys stay in use.
  */
-export function keysIn(dataDir: string): () => Promise<KeyOption[]> {
-  createKeys(dataDir, Date.now())
-  return async () => (await readKeys(dataDir)).map(({ key, state }) => ({ key, state }))
+export function keysIn(folder: string): () => Promise<KeyOption[]> {
+  createKeys(folder, Date.now())
+  return async () => (await readKeys(folder)).map(({ key, state }) => ({ key, state }))
 }
 
-export async function readKeys(dataDir: string): Promise<KeptKey[]> {
-  return parse(await readFile(fileOf(dataDir), 'utf8'))
+export async function readKeys(folder: string): Promise<KeptKey[]> {
+  return parse(await readFile(keysFileIn(folder), 'utf8'))
 }
 
 /** Reloads the keys when their file is replaced, and on SIGHUP. Returns a function that stops this. */
-export function followKeys(dataDir: string, reload: () => unknown): () => void {
+export function followKeys(folder: string, reload: () => unknown): () => void {
   const onChange = () => {
     reload()
   }
-  const watcher = watch(folderOf(dataDir), { persistent: false }, (_event, name) => {
+  const watcher = watch(folder, { persistent: false }, (_event, name) => {
     if (name === null || name === 'keys.json') onChange()
   })
   // If the folder can no longer be watched, the plugin still reloads every `keysReloadSeconds`.
@@ -43,21 +42,21 @@ export function followKeys(dataDir: string, reload: () => unknown): () => void {
  * Takes the step that is due (see `rotate()`). Returns what was done, a line each.
  * @throws Error while another rotation is running
  */
-export async function rotateKeys(dataDir: string, now = Date.now()): Promise<string[]> {
-  createKeys(dataDir, now)
-  const unlock = lock(join(folderOf(dataDir), 'keys.lock'))
+export async function rotateKeys(folder: string, now = Date.now()): Promise<string[]> {
+  createKeys(folder, now)
+  const unlock = lock(join(folder, 'keys.lock'))
   try {
-    const { keys, done } = rotate(await readKeys(dataDir), now)
-    if (keys !== null) replaceFile(fileOf(dataDir), serialize(keys))
+    const { keys, done } = rotate(await readKeys(folder), now)
+    if (keys !== null) replaceFile(keysFileIn(folder), serialize(keys))
     return done
   } finally {
     unlock()
   }
 }
 
-function createKeys(dataDir: string, now: number): void {
-  mkdirSync(folderOf(dataDir), { recursive: true, mode: 0o700 })
-  keepFile(fileOf(dataDir), () => serialize(firstKeys(now)))
+function createKeys(folder: string, now: number): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  keepFile(keysFileIn(folder), () => serialize(firstKeys(now)))
 }
 
 function serialize(keys: readonly KeptKey[]): string {

@@ -10,8 +10,8 @@ export interface ShutdownOptions {
   /** The application's `stopping` is its signal. */
   readonly stopping: AbortController
   /**
-   * How long the server still accepts connections and serves requests while `/health/ready` responds 503, so that a load
-   * balancer notices before connections are refused. Each response ends its connection. Default: 0.
+   * How long the server still accepts connections and serves requests while `/health/ready` responds 503, so that a
+   * load balancer notices before connections are refused. Each response ends its connection. Default: 0.
    */
   readonly drainMs?: number
   /** Resolves after so many ms; for tests. Default: a timer. */

@@ -76,7 +76,7 @@ t.test('npm run keys:rotate rotates the keys of three running nodes, and earlier
   t.strictSame(await publishedKids(), Array(3).fill([first, second]), 'nothing has changed')
 
   age(dataDir, 600)
-  t.strictSame(await rotateKeys(dataDir), [
+  t.strictSame(await rotateKeys(join(dataDir, 'keys')), [
     'the next key is active now; the former active key only verifies',
     'published a new next key'
   ])
@@ -89,7 +89,7 @@ t.test('npm run keys:rotate rotates the keys of three running nodes, and earlier
   t.strictSame(await onAll((url) => me(url, later)), [200, 200, 200])
 
   age(dataDir, 87_000)
-  t.match(await rotateKeys(dataDir), ['removed 1 previous key, whose tokens have expired'])
+  t.match(await rotateKeys(join(dataDir, 'keys')), ['removed 1 previous key, whose tokens have expired'])
   await until(publishedKids, (all) => all.every(([kid]) => kid === second))
   t.strictSame(await onAll((url) => me(url, token)), [401, 401, 401], 'a token of the removed key')
   t.strictSame(await onAll((url) => me(url, later)), [200, 200, 200], 'a token of the key that only verifies')

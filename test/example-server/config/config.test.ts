@@ -1,14 +1,20 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { join } from 'node:path'
 import t from 'tap'
 import { readConfig } from '../../../example-server/config/config.ts'
 import type { ConfigError } from '../../../example-server/config/variables.ts'
 import { production } from '../../fixtures/example-client.ts'
 
+const pem = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
+const strong = production.AUTH_SECRET
+const newer = 'vutsrqponmlkjihgfedcba9876543210'
+
 t.test('readConfig() names every wrong variable, one line each, and never shows a secret', async (t) => {
   const dir = t.testdir({
     'cert.pem': 'no certificate',
-    'key.pem': generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
+    'key.pem': pem,
+    hush: 'short',
+    empty: '\n'
   })
   const [cert, key] = [join(dir, 'cert.pem'), join(dir, 'key.pem')]
   const rows: [Record<string, string>, RegExp][] = [
@@ -33,9 +39,38 @@ t.test('readConfig() names every wrong variable, one line each, and never shows 
     [{ AUTH_ISSUER: 'api.example.com' }, /^AUTH_ISSUER must be an http/],
     [
       { AUTH_SECRET: 'hush' },
-      /^AUTH_SECRET must be at least 32 random bytes, such as the output of: openssl rand -base64 32$/
+      /^AUTH_SECRET must be at least 32 random bytes with 10 different characters, such as .*, the newest first$/
     ],
     [{ AUTH_SECRET: 'x'.repeat(40) }, /^AUTH_SECRET/],
+    [{ AUTH_SECRET: '123456789'.repeat(4) }, /^AUTH_SECRET/],
+    [{ AUTH_SECRET: `${strong},hush` }, /^AUTH_SECRET/],
+    [{ AUTH_SECRET: `${strong},` }, /^AUTH_SECRET/],
+    [{ AUTH_SECRET_FILE: join(dir, 'hush') }, /^AUTH_SECRET must be at least/],
+    [
+      { AUTH_SECRET_FILE: join(dir, 'none') },
+      new RegExp(`^AUTH_SECRET_FILE must be a readable file: received "${dir}/none"$`)
+    ],
+    [
+      { ...production, AUTH_SECRET: '', AUTH_SECRET_FILE: join(dir, 'empty') },
+      new RegExp(`^AUTH_SECRET_FILE must not name an empty file: received "${dir}/empty"$`)
+    ],
+    [{ AUTH_SECRET: strong, AUTH_SECRET_FILE: key }, /^AUTH_SECRET and AUTH_SECRET_FILE must not both be set$/],
+    ...['hush', '[]', '{}', '[{"key":"hush"}]', '-----BEGIN hush', 'null'].map(
+      (keys): [Record<string, string>, RegExp] => [
+        { AUTH_KEYS: keys },
+        /^AUTH_KEYS must be a private key in PEM, or a JSON list of { "key": PEM, "state": .* }$/
+      ]
+    ),
+    [{ AUTH_KEYS: JSON.stringify([{ key: pem, state: 'former' }]) }, /^AUTH_KEYS must be/],
+    [{ AUTH_KEYS: pem, AUTH_KEYS_DIR: dir }, /^AUTH_KEYS and AUTH_KEYS_DIR must not both be set$/],
+    [
+      { ...production, AUTH_KEYS_DIR: dir },
+      /^AUTH_KEYS_DIR must contain keys.json, which npm run keys:rotate creates: received "/
+    ],
+    [
+      { ...production, AUTH_ISSUER: 'http://api.example.com' },
+      /^AUTH_ISSUER must be an https URL in production: received "http:\/\/api.example.com"$/
+    ],
     [{ DEMO_PASSWORD: 'hush' }, /^DEMO_PASSWORD must be 8 to 256 characters$/],
     [{ ALLOW_REGISTRATION: 'yes' }, /^ALLOW_REGISTRATION must be true or false: received "yes"$/],
     [{ TRUSTED_ORIGINS: 'https://a.example, https://b.example/' }, /^TRUSTED_ORIGINS must be/],
@@ -94,10 +129,13 @@ t.test('readConfig() has the documented defaults, in development and in producti
       redisUrl: null,
       host: '127.0.0.1',
       port: 3000,
+      drainSeconds: 0,
       tls: null,
       trustProxy: false,
       issuer: 'http://localhost:3000',
-      secret: null,
+      secrets: null,
+      keys: null,
+      keysDir: 'data/keys',
       accessTokenSeconds: 600,
       retrySeconds: 10,
       cookieSecure: true,
@@ -106,14 +144,23 @@ t.test('readConfig() has the documented defaults, in development and in producti
       demoPassword: null,
       metrics: true,
       logLevel: 'info',
-      probeLogLevel: 'warn'
+      probeLogLevel: 'warn',
+      warnings: []
     }
   )
   for (const own of ['10.0.0.0/8', 'fc00::/7', '::ffff:10.0.0.0/104', 'loopback', '203.0.113.7', 'false']) {
     t.doesNotThrow(() => readConfig({ ...production, TRUST_PROXY: own }), own)
   }
   t.match(readConfig({ TRUST_PROXY: 'true' }), { trustProxy: true })
-  t.match(readConfig(production), { production: true, allowRegistration: false, cookieSecure: true })
+  t.match(readConfig(production), {
+    production: true,
+    allowRegistration: false,
+    cookieSecure: true,
+    drainSeconds: 5,
+    keys: null,
+    keysDir: null,
+    warnings: []
+  })
   t.match(
     readConfig({
       TRUST_PROXY: '10.0.0.1, fd00::/8, loopback',
@@ -137,4 +184,57 @@ t.test('readConfig() has the documented defaults, in development and in producti
       "at most half of an access token's life"
     )
   }
+})
+
+t.test('readConfig() reads secrets from variables and from files, and keys as PEM or as keys.json', async (t) => {
+  const dir = t.testdir({
+    secret: `${newer},${strong}\n`,
+    windows: `${strong}\r\n`,
+    key: pem,
+    url: 'redis://cache\n',
+    'keys.json': '[]'
+  })
+  const previous = createPublicKey(pem).export({ type: 'spki', format: 'pem' })
+  const list = [
+    { state: 'active', since: '2026-01-01T00:00:00Z', key: pem },
+    { state: 'previous', since: '2026-01-01T00:00:00Z', key: previous }
+  ]
+  const rows: [Record<string, string>, object][] = [
+    [{ AUTH_SECRET: strong }, { secrets: [strong] }],
+    [{ AUTH_SECRET: `${newer}, ${strong}` }, { secrets: [newer, strong] }],
+    [{ AUTH_SECRET_FILE: join(dir, 'secret') }, { secrets: [newer, strong] }],
+    [{ AUTH_SECRET_FILE: join(dir, 'windows') }, { secrets: [strong] }],
+    [{ REDIS_URL_FILE: join(dir, 'url') }, { redisUrl: 'redis://cache' }],
+    [{ AUTH_KEYS: pem }, { keys: [{ key: pem, state: 'active' }], keysDir: null }],
+    [{ AUTH_KEYS: pem.replaceAll('\n', '\\n') }, { keys: [{ key: pem, state: 'active' }] }],
+    [{ AUTH_KEYS_FILE: join(dir, 'key') }, { keys: [{ key: pem.trimEnd(), state: 'active' }] }],
+    [
+      { AUTH_KEYS: JSON.stringify(list) },
+      {
+        keys: [
+          { key: pem, state: 'active' },
+          { key: previous, state: 'previous' }
+        ]
+      }
+    ],
+    [
+      { ...production, AUTH_KEYS_DIR: dir },
+      { keys: null, keysDir: dir }
+    ],
+    [
+      { ...production, AUTH_SECRET: '', AUTH_SECRET_FILE: join(dir, 'secret') },
+      { production: true, secrets: [newer, strong] }
+    ]
+  ]
+  for (const [env, expected] of rows) t.match(readConfig(env), expected)
+})
+
+t.test('readConfig() warns of variables that have no effect, and they do not stop the start', async (t) => {
+  const service = { AUTH_PORT: 'tcp://10.0.0.7:80', AUTH_SERVICE_HOST: '10.0.0.7', AUTH_EMPTY: '', OAUTH_URL: 'x' }
+  t.strictSame(readConfig({ ...service, AUTH_SECRETS: strong }).warnings, [
+    'unknown variables are ignored: AUTH_PORT, AUTH_SECRETS, AUTH_SERVICE_HOST'
+  ])
+  t.strictSame(readConfig({ ...production, DEMO_PASSWORD: 'a good password' }).warnings, [
+    'DEMO_PASSWORD is ignored: production has no demo users'
+  ])
 })

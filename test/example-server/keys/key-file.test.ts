@@ -13,26 +13,26 @@ const kidOf = (token: string) => decodeProtectedHeader(token).kid
 t.setTimeout(120_000)
 
 t.test('keysIn() keeps key files private to their owner, and serves the last keys after a file is lost', async (t) => {
-  const dataDir = join(t.testdir(), 'data')
-  const source = keysIn(dataDir)
-  const file = join(dataDir, 'keys', 'keys.json')
+  const folder = join(t.testdir(), 'data')
+  const source = keysIn(folder)
+  const file = join(folder, 'keys.json')
   const kinds = async () => (await source()).map(({ state }) => state)
   t.strictSame(await kinds(), ['active', 'next'])
-  t.strictSame([statSync(join(dataDir, 'keys')).mode & 0o777, statSync(file).mode & 0o777], [0o700, 0o600])
-  const first = await readKeys(dataDir)
-  keysIn(dataDir)
-  t.strictSame(await readKeys(dataDir), first, 'a second start keeps them')
+  t.strictSame([statSync(folder).mode & 0o777, statSync(file).mode & 0o777], [0o700, 0o600])
+  const first = await readKeys(folder)
+  keysIn(folder)
+  t.strictSame(await readKeys(folder), first, 'a second start keeps them')
 
-  t.match(await rotateKeys(dataDir), [/^the next key becomes usable at /])
-  t.strictSame(await readKeys(dataDir), first)
-  t.match(await rotateKeys(dataDir, Date.now() + 600_000), [/^the next key is active now/, 'published a new next key'])
+  t.match(await rotateKeys(folder), [/^the next key becomes usable at /])
+  t.strictSame(await readKeys(folder), first)
+  t.match(await rotateKeys(folder, Date.now() + 600_000), [/^the next key is active now/, 'published a new next key'])
   t.strictSame(await kinds(), ['previous', 'active', 'next'])
-  t.equal((await readKeys(dataDir))[1]?.key, first[1]?.key)
+  t.equal((await readKeys(folder))[1]?.key, first[1]?.key)
   t.equal(statSync(file).mode & 0o777, 0o600)
 
-  const lock = join(dataDir, 'keys', 'keys.lock')
+  const lock = join(folder, 'keys.lock')
   writeFileSync(lock, '')
-  await t.rejects(rotateKeys(dataDir), { message: `another rotation is running; if it has crashed, remove ${lock}` })
+  await t.rejects(rotateKeys(folder), { message: `another rotation is running; if it has crashed, remove ${lock}` })
   unlinkSync(lock)
 
   const { app } = await createApp({ plugin: { keys: source } })
@@ -50,15 +50,15 @@ t.test('keysIn() keeps key files private to their owner, and serves the last key
 })
 
 t.test('followKeys() reloads when the file is replaced, and on SIGHUP', async (t) => {
-  const dataDir = t.testdir()
-  keysIn(dataDir)
+  const folder = t.testdir()
+  keysIn(folder)
   let notify = (): void => {}
   const next = () =>
     new Promise<void>((resolve) => {
       notify = resolve
     })
   const listeners = process.listenerCount('SIGHUP')
-  const stop = followKeys(dataDir, () => notify())
+  const stop = followKeys(folder, () => notify())
   // Watching does not keep the process alive, as a server would.
   const alive = setInterval(() => {}, 1000)
   t.teardown(() => {
@@ -66,13 +66,13 @@ t.test('followKeys() reloads when the file is replaced, and on SIGHUP', async (t
     stop()
   })
   const replaced = next()
-  await rotateKeys(dataDir, Date.now() + 600_000)
+  await rotateKeys(folder, Date.now() + 600_000)
   await replaced
   const moved = next()
-  const file = join(dataDir, 'keys', 'keys.json')
-  mkdirSync(join(dataDir, 'other'))
-  writeFileSync(join(dataDir, 'other', 'x'), readFileSync(file))
-  renameSync(join(dataDir, 'other', 'x'), file)
+  const file = join(folder, 'keys.json')
+  mkdirSync(join(folder, 'other'))
+  writeFileSync(join(folder, 'other', 'x'), readFileSync(file))
+  renameSync(join(folder, 'other', 'x'), file)
   await moved
   const signalled = next()
   process.kill(process.pid, 'SIGHUP')
@@ -82,11 +82,11 @@ t.test('followKeys() reloads when the file is replaced, and on SIGHUP', async (t
 })
 
 t.test('three processes over one key folder agree through a rotation under load', async (t) => {
-  const dataDir = t.testdir()
-  keysIn(dataDir)
+  const folder = t.testdir()
+  keysIn(folder)
   const program = fileURLToPath(new URL('../../fixtures/issuer-process.ts', import.meta.url))
   const processes = [1, 2, 3].map(() =>
-    spawn(process.execPath, [...process.execArgv, program, dataDir, String(epoch)], {
+    spawn(process.execPath, [...process.execArgv, program, folder, String(epoch)], {
       stdio: ['pipe', 'pipe', 'inherit']
     })
   )
@@ -124,7 +124,7 @@ t.test('three processes over one key folder agree through a rotation under load'
   ] as const) {
     at += seconds * 1000
     const before = await Promise.all(nodes.map(kidsAt))
-    await rotateKeys(dataDir, at)
+    await rotateKeys(folder, at)
     let after = before
     // The processes notice by watching the folder.
     while (new Set(after).size !== 1 || after[0] === before[0]) after = await Promise.all(nodes.map(kidsAt))
