@@ -148,7 +148,7 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
   serveResourceMetadata(app, settings.resources)
   if (settings.metadata) serveIssuerMetadata(app, { issuer: settings.issuer, keys, ...settings.metadata })
 
-  testKit?.add({ app, settings, keys, startSession, sessions, revocations, sessionCookies })
+  testKit?.add({ app, settings, keys, startSession, revocations, sessionCookies })
   app.addHook('onReady', async function startAuthenticate() {
     // Not earlier: the application's own `@fastify/jwt` may decorate `user` after this plugin.
     if (!app.hasRequestDecorator('user')) app.decorateRequest('user', null as never)

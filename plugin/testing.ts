@@ -154,7 +154,7 @@ export function createTestAuth(given: TestAuthOptions = {}): TestAuth {
 
     async signOut(sub) {
       let ended = 0
-      for (const { sessions } of registrations.all()) ended += await sessions.revokeAll(sub, { except: null })
+      for (const { app } of registrations.all()) ended += await app.sessions.revokeAll(sub)
       // What one of several applications has ended, the others learn now.
       await Promise.all(registrations.all().map(({ revocations }) => revocations.wake()))
       return ended

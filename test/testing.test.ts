@@ -147,6 +147,7 @@ t.test('signOut() ends all sessions of a user immediately, in every application 
     t.match(await get('/me', bob), { sub: 'bob' })
   }
   t.equal(await auth.signOut('alice'), 0)
+  for (const sub of ['', undefined]) await t.rejects(auth.signOut(sub as never), { message: /^"sub" must be/ })
   t.match(await two.get('/me', await auth.as('alice')), { sub: 'alice' }, 'and she can sign in again')
 })
 
@@ -292,7 +293,7 @@ t.test('as() needs no ready(), so that routes can still be added', async (t) => 
   t.equal((await app.inject({ url: '/late', headers })).body, 'alice')
 })
 
-t.test('several registrations are told apart by "app" and "issuer"', async (t) => {
+t.test('"app" and "issuer" choose one of several registrations', async (t) => {
   const auth = createTestAuth()
   const app = fastify()
   t.teardown(() => app.close())

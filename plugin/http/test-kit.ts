@@ -4,7 +4,6 @@ import { optionError } from '../options/option-error.ts'
 import type { Settings } from '../options/options.ts'
 import type { Revocations } from '../sessions/revocations.ts'
 import type { StartSession } from '../sessions/session-start.ts'
-import type { Sessions } from '../sessions/sessions.ts'
 import type { SessionStore } from '../stores/session-store.ts'
 import type { KeySource } from '../tokens/key-source.ts'
 import type { SessionCookies } from './session-cookies.ts'
@@ -15,7 +14,6 @@ export interface Registration {
   readonly settings: Pick<Settings, 'issuer' | 'audience' | 'cookies'>
   readonly keys: Pick<KeySource, 'current'>
   readonly startSession: StartSession
-  readonly sessions: Pick<Sessions, 'revoke' | 'revokeAll'>
   readonly revocations: Pick<Revocations, 'wake'>
   /** `null` if the application uses no cookies. */
   readonly sessionCookies: Pick<SessionCookies, 'assertFits'> | null

@@ -4,7 +4,7 @@ import type { ReadTerms } from './sign-in.ts'
 /** The credentials of a request. */
 export interface Credentials {
   readonly accessToken: string
-  /** `null`: the request has none. */
+  /** `null`: the request does not have one. */
   readonly refreshToken: string | null
 }
 

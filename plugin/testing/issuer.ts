@@ -8,7 +8,7 @@ import { createTestKey, type TestKey } from './key.ts'
 export interface TestIssuer {
   /** The claim `iss` of its tokens. */
   readonly issuer: string
-  /** The URL of its keys, for what does not discover it. */
+  /** The URL of its keys. Clients that discover the keys do not need it. */
   readonly jwksUri: string
   /**
    * An entry for the option `trustedIssuers`. `entry` may be the one that the application has for this issuer: its

@@ -56,7 +56,7 @@ export function createSpoiltTokens(now: () => number) {
     otherAudience: ({ registration, payload }) => sign(registration, { ...payload, aud: anotherApi }),
     none: ({ header, payload }) => jws({ ...header, alg: 'none' }, { payload, signatureOf: () => Buffer.alloc(0) }),
     async revoked({ registration, token, sessionId }) {
-      await registration.sessions.revoke(sessionId)
+      await registration.app.sessions.revoke(sessionId)
       return token
     }
   }

@@ -16,7 +16,7 @@ export interface SessionTerms extends Pick<
    * The application to sign in at, or a context of it. It is made ready. Default: the one that was registered last.
    */
   readonly app?: TestedApp | undefined
-  /** The `issuer` of the registration to sign in at, for an application that has several. Default: any. */
+  /** The `issuer` of the registration to sign in at, if an application has several. Default: any. */
   readonly issuer?: string | undefined
 }
 

@@ -16,10 +16,12 @@ process.on('exit', () => console.log(process.getActiveResourcesInfo().filter((na
 const use = `
 const app = fastify()
 app.get('/', async () => 'open')
-await app.register(authenticate, { issuer: 'https://api.example.com', trustedIssuers: [idp.trust({ audience: 'api' })], ...auth.options })
+const trustedIssuers = [idp.trust({ audience: 'api' })]
+await app.register(authenticate, { issuer: 'https://api.example.com', trustedIssuers, ...auth.options })
 app.get('/me', { config: { auth: { issuers: ['trusted', 'https://api.example.com'] } } }, async ({ user }) => user.sub)
 const call = async (headers) => (await app.inject({ url: '/me', headers })).body
-console.log(await call(await auth.as('alice')), await call({ authorization: 'Bearer ' + (await idp.token({ sub: 'bob' })) }))
+const authorization = 'Bearer ' + (await idp.token({ sub: 'bob' }))
+console.log(await call(await auth.as('alice')), await call({ authorization }))
 auth.clock.advance(3600)
 await auth.spoiltToken('otherKey')
 console.log(await auth.signOut('alice'))
