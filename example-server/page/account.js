@@ -1,6 +1,6 @@
 import { whileBusy } from './busy.js'
 import { byId } from './element.js'
-import { Unavailable } from './server.js'
+import { accessToken, auth, onUserChange } from './session.js'
 import { showStatus } from './status.js'
 
 const section = byId('account', HTMLElement)
@@ -12,28 +12,21 @@ const bar = byId('account-bar', HTMLProgressElement)
 
 const everyMs = matchMedia('(prefers-reduced-motion: reduce)').matches ? 5000 : 500
 
-/**
- * Shows who is signed in, and how long the access token is valid: a bar that runs down, and is full after each renewal.
- * @param {import('./session.js').Session} session
- */
-export function showAccount(session) {
+/** Shows who is signed in, and how long the access token is valid: a bar that runs down, and is full after a refresh. */
+export function showAccount() {
   function draw() {
-    if (!session.user()) return
-    const { until: end, lifetimeMs } = session.access()
+    if (!auth.user) return
+    const { until: end, lifetimeMs } = accessToken()
     const leftMs = Math.max(0, end - Date.now())
     bar.value = leftMs / lifetimeMs
-    const renewsInMs = leftMs - lifetimeMs / 3
-    left.textContent = renewsInMs > 0 ? `Renewed automatically in ${describe(renewsInMs)}.` : 'Renewing …'
+    until.dateTime = new Date(end).toISOString()
+    until.textContent = new Date(end).toLocaleTimeString()
+    left.textContent = `${describe(leftMs)} left. It is renewed automatically.`
   }
 
-  session.addEventListener('renewed', () => {
-    const end = new Date(session.access().until)
-    until.dateTime = end.toISOString()
-    until.textContent = end.toLocaleTimeString()
-    draw()
-  })
-  session.addEventListener('change', () => {
-    const user = session.user()
+  auth.addEventListener('refreshed', draw)
+  onUserChange(() => {
+    const { user } = auth
     section.hidden = !user
     name.textContent = user?.name ?? ''
     if (!user) return
@@ -44,10 +37,9 @@ export function showAccount(session) {
 
   async function signOut() {
     try {
-      await session.signOut()
-    } catch (error) {
-      if (!(error instanceof Unavailable)) throw error
-      showStatus(`${error.message}. You are still signed in.`)
+      await auth.signOut()
+    } catch {
+      showStatus('The server does not respond: try again in a moment. You are still signed in.')
     }
   }
 

@@ -36,9 +36,8 @@ const systems = [
  * @property {boolean} current whether it is this page's session
  */
 
-/** @param {import('./session.js').Session} session */
-export function showDevices(session) {
-  const devices = createUserList({ session, section: byId('devices', HTMLElement), path: '/auth/sessions', draw })
+export function showDevices() {
+  const devices = createUserList({ section: byId('devices', HTMLElement), path: '/auth/sessions', draw })
   /** @type {string | null} */
   let workshopSession = null
   const others = byId('sign-out-others', HTMLButtonElement)
@@ -95,7 +94,8 @@ export function showDevices(session) {
     })
     title.focus()
   })
-  session.addEventListener('device', (event) => {
+  // The workshop dispatches it when its own session starts or ends.
+  document.addEventListener('workshop-session', (event) => {
     workshopSession = /** @type {CustomEvent<string | null>} */ (event).detail
     devices.reload()
   })

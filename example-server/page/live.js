@@ -1,12 +1,15 @@
+import { isOfFormerUser, send } from './server.js'
+import { auth } from './session.js'
+import { setAvailable } from './unavailable.js'
+
 const firstRetryMs = 500
 const maxRetryMs = 15_000
 
 /**
  * Keeps a WebSocket open, by which the server announces that the session has ended, for example by a sign-out on
  * another device.
- * @param {import('./session.js').Session} session
  */
-export function keepLive(session) {
+export function keepLive() {
   /** @type {WebSocket | null} */
   let socket = null
   let retryMs = firstRetryMs
@@ -24,37 +27,39 @@ export function keepLive(session) {
     }
     opened.onclose = () => {
       previous?.close()
-      if (opened === socket) onLoss()
+      if (opened === socket) retry()
     }
   }
 
   /** @param {'signed-in' | 'session-ended' | 'token-expired'} type */
   function onMessage(type) {
-    switch (type) {
-      case 'signed-in':
-        retryMs = firstRetryMs
-        break
-      case 'session-ended':
-        socket = null
-        reconnectAfter(session.identify)
-        break
-      case 'token-expired':
-        socket = null
-        reconnectAfter(session.renew)
-        break
+    if (type === 'signed-in') {
+      retryMs = firstRetryMs
+      setAvailable('live', true)
+    } else {
+      socket = null
+      reconnect()
     }
   }
 
-  function onLoss() {
+  function retry() {
     socket = null
-    timer = setTimeout(() => reconnectAfter(session.identify), retryMs)
+    timer = setTimeout(reconnect, retryMs)
     retryMs = Math.min(2 * retryMs, maxRetryMs)
   }
 
-  /** @param {() => Promise<unknown>} work */
-  async function reconnectAfter(work) {
-    await work()
-    if (session.user() && socket === null) connect()
+  /** The client acts on a refusal itself: it refreshes, or dispatches `signed-out`. */
+  async function reconnect() {
+    let isSignedIn = false
+    try {
+      isSignedIn = (await send({ method: 'GET', path: '/me' })).status === 200
+    } catch (error) {
+      if (isOfFormerUser(error)) return
+      setAvailable('live', false)
+    }
+    if (!auth.user || socket !== null) return
+    if (isSignedIn) connect()
+    else retry()
   }
 
   function disconnect() {
@@ -64,6 +69,8 @@ export function keepLive(session) {
     previous?.close()
   }
 
-  session.addEventListener('change', () => (session.user() ? connect() : disconnect()))
-  session.addEventListener('renewed', () => session.user() && connect())
+  auth.addEventListener('signed-in', connect)
+  auth.addEventListener('refreshed', () => auth.user && connect())
+  auth.addEventListener('signed-out', disconnect)
+  addEventListener('pagehide', disconnect)
 }

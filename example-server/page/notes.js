@@ -1,4 +1,5 @@
 import { byId, element } from './element.js'
+import { auth, isSignOut, onUserChange } from './session.js'
 import { showStatus } from './status.js'
 import { createUserList } from './user-list.js'
 
@@ -9,9 +10,12 @@ const none = byId('note-none', HTMLElement)
 
 /** @typedef {{ id: string, text: string }} Note */
 
-/** @param {import('./session.js').Session} session */
-export function showNotes(session) {
-  const notes = createUserList({ session, section: byId('notes', HTMLElement), path: '/notes', draw })
+export function showNotes() {
+  const notes = createUserList({ section: byId('notes', HTMLElement), path: '/notes', draw })
+  /** The user who sees the form. */
+  let { user } = auth
+  /** What a user had typed when the server ended the session. The same user finds it again. */
+  let draft = { sub: '', text: '' }
 
   /** @param {Note[]} rows */
   function draw(rows) {
@@ -49,7 +53,12 @@ export function showNotes(session) {
     text.focus()
   }
 
-  session.addEventListener('change', () => form.reset())
+  onUserChange((event) => {
+    if (user) draft = { sub: user.sub, text: isSignOut(event) ? '' : text.value }
+    user = auth.user
+    form.reset()
+    if (user?.sub === draft.sub) text.value = draft.text
+  })
   form.addEventListener('submit', async (event) => {
     event.preventDefault()
     await notes.change({

@@ -3,14 +3,10 @@ import { ignoreDoubleClicks } from './busy.js'
 import { showDevices } from './devices.js'
 import { keepLive } from './live.js'
 import { showNotes } from './notes.js'
-import { createSession } from './session.js'
 import { showSignIn } from './sign-in.js'
 import { showUnavailable } from './unavailable.js'
 import { showWorkshop } from './workshop/workshop.js'
 
-const session = createSession()
-
 ignoreDoubleClicks()
-for (const show of [showUnavailable, showSignIn, showAccount, showNotes, showDevices, showWorkshop]) show(session)
-keepLive(session)
-await session.identify()
+for (const show of [showUnavailable, showSignIn, showAccount, showNotes, showDevices, showWorkshop]) show()
+keepLive()

@@ -1,5 +1,6 @@
 import { byId } from './element.js'
-import { errorOf, Unavailable } from './server.js'
+import { errorOf, send, Unavailable } from './server.js'
+import { auth, isSignOut, onUserChange } from './session.js'
 import { showStatus } from './status.js'
 
 const section = byId('sign-in', HTMLElement)
@@ -15,13 +16,12 @@ const sentences = {
   USERNAME_TAKEN: 'This username is taken.'
 }
 
-/** @typedef {(credentials: import('./session.js').Credentials) => Promise<import('./server.js').ApiResponse>} Action */
+/** @typedef {import('./server.js').ApiResponse} ApiResponse */
 
-/** @param {import('./session.js').Session} session */
-export function showSignIn(session) {
+export function showSignIn() {
   let wasSignedIn = false
 
-  /** @param {Action} action */
+  /** @param {() => Promise<ApiResponse>} action */
   async function submit(action) {
     message.textContent = ''
     if (!form.reportValidity()) return
@@ -32,15 +32,15 @@ export function showSignIn(session) {
     if (problem !== '') password.focus()
   }
 
-  /** @param {Action} action */
+  /** @param {() => Promise<ApiResponse>} action */
   async function attempt(action) {
     try {
-      const response = await action({ username: username.value, password: password.value, remember: remember.checked })
+      const response = await action()
       const { code, message: reason } = errorOf(response)
       if (response.status === 429) return `${reason} (in ${Math.ceil(Number(response.retryAfter) / 60)} min).`
       if (response.status !== 200) return sentences[code ?? ''] ?? `${reason}.`
       // Over plain http, a browser accepts Secure cookies from localhost only.
-      return session.user() ? '' : 'The browser did not accept the cookies: they need https, or localhost.'
+      return auth.user ? '' : 'The browser did not accept the cookies: they need https, or localhost.'
     } catch (error) {
       if (!(error instanceof Unavailable)) throw error
       return `${error.message}.`
@@ -49,20 +49,41 @@ export function showSignIn(session) {
 
   form.addEventListener('submit', (event) => {
     event.preventDefault()
-    submit(session.signIn)
+    submit(signIn)
   })
-  byId('sign-up', HTMLButtonElement).addEventListener('click', () => submit(session.signUp))
-  session.addEventListener('change', () => {
-    const user = session.user()
+  byId('sign-up', HTMLButtonElement).addEventListener('click', () => submit(signUp))
+  onUserChange((event) => {
+    const { user } = auth
     section.hidden = user !== null
     byId('unknown', HTMLElement).hidden = user !== undefined
     if (user !== null) form.reset()
     if (user === undefined) return
     if (user === null && wasSignedIn) {
-      message.textContent = session.isSigningOut() ? '' : 'This device has been signed out: its session has ended.'
-      if (session.isSigningOut()) showStatus('Signed out.')
+      if (isSignOut(event)) showStatus('Signed out.')
+      else message.textContent = 'This device has been signed out: its session has ended.'
       username.focus()
     }
     wasSignedIn = user !== null
   })
+}
+
+async function signIn() {
+  const body = { username: username.value, password: password.value, transport: 'cookie', remember: remember.checked }
+  const response = await post('/auth/login', body)
+  if (response.status === 200) await auth.signedIn(/** @type {object} */ (response.body))
+  return response
+}
+
+async function signUp() {
+  const response = await post('/auth/register', { username: username.value, password: password.value })
+  return response.status === 201 ? await signIn() : response
+}
+
+/**
+ * Not by `auth.fetch`: nobody is signed in yet.
+ * @param {string} path
+ * @param {object} body
+ */
+async function post(path, body) {
+  return await send({ method: 'POST', path, body, by: fetch })
 }

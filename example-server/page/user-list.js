@@ -1,11 +1,11 @@
 import { whileBusy } from './busy.js'
-import { errorOf, Unavailable } from './server.js'
+import { errorOf, isOfFormerUser, send, Unavailable } from './server.js'
+import { auth, onUserChange } from './session.js'
 import { showStatus } from './status.js'
 
 /**
  * @template Row
  * @typedef {object} UserListOptions
- * @property {import('./session.js').Session} session
  * @property {HTMLElement} section is visible while somebody is signed in
  * @property {string} path of the list on the server
  * @property {(rows: Row[]) => void} draw
@@ -24,12 +24,12 @@ import { showStatus } from './status.js'
  * @template Row
  * @param {UserListOptions<Row>} options
  */
-export function createUserList({ session, section, path, draw }) {
+export function createUserList({ section, path, draw }) {
   /** The latest call of `reload()`. */
   let latest = {}
 
   async function reload() {
-    if (!session.user()) return
+    if (!auth.user) return
     const mine = (latest = {})
     await attempt({ method: 'GET', path }, (response) => {
       if (response.status !== 200) return false
@@ -69,24 +69,22 @@ export function createUserList({ session, section, path, draw }) {
    * error
    */
   async function attempt(request, accept) {
-    const sid = session.user()?.sid
     try {
-      const response = await session.call(request)
-      // Another user may have signed in meanwhile: the response is not theirs.
-      if (session.user()?.sid !== sid) return
+      const response = await send(request)
       if (!(await accept(response))) showStatus(`${errorOf(response).message}.`)
     } catch (error) {
+      if (isOfFormerUser(error)) return
       if (!(error instanceof Unavailable)) throw error
       showStatus(`${error.message}.`)
     }
   }
 
-  session.addEventListener('change', () => {
-    section.hidden = !session.user()
+  onUserChange(() => {
+    section.hidden = !auth.user
     draw([])
     reload()
   })
-  session.addEventListener('available', reload)
+  document.addEventListener('server-available', reload)
   window.addEventListener('focus', reload)
   return { reload, change }
 }

@@ -1,6 +1,7 @@
 import { whileBusy } from '../busy.js'
 import { byId, element } from '../element.js'
 import { errorOf, send, Unavailable } from '../server.js'
+import { auth, onUserChange } from '../session.js'
 import { attacks } from './attacks.js'
 import { drawExchange } from './exchange.js'
 import { readToken } from './jwt.js'
@@ -16,11 +17,8 @@ const exchanges = byId('exchanges', HTMLElement)
 const username = byId('token-username', HTMLInputElement)
 const password = byId('token-password', HTMLInputElement)
 
-/**
- * Shows the parts of an access token, and lets people misuse it.
- * @param {import('../session.js').Session} session
- */
-export function showWorkshop(session) {
+/** Shows the parts of an access token, and lets people misuse it. */
+export function showWorkshop() {
   let tokens = createTokens()
   /** The attack that is running. */
   let running = {}
@@ -30,7 +28,9 @@ export function showWorkshop(session) {
     const response = await send({
       method: 'POST',
       path: '/auth/login',
-      body: { username: username.value, password: password.value }
+      body: { username: username.value, password: password.value },
+      // Not `auth.fetch`: also if the user signs out meanwhile, the page needs the tokens, to end their session.
+      by: fetch
     })
     if (response.status === 200) mine.start(/** @type {import('./tokens.js').TokenBody} */ (response.body))
     // The user has signed out meanwhile.
@@ -48,7 +48,7 @@ export function showWorkshop(session) {
 
   function draw() {
     const access = tokens.access()
-    const isSignedIn = Boolean(session.user())
+    const isSignedIn = Boolean(auth.user)
     locked.hidden = isSignedIn
     form.hidden = !isSignedIn || tokens.refreshTokens().length > 0
     view.hidden = misuse.hidden = access === null
@@ -108,7 +108,7 @@ export function showWorkshop(session) {
 
   /** @param {string | null} sid of the workshop's session; `null` if it has ended */
   function announceSession(sid) {
-    session.dispatchEvent(new CustomEvent('device', { detail: sid }))
+    document.dispatchEvent(new CustomEvent('workshop-session', { detail: sid }))
   }
 
   async function submit() {
@@ -125,9 +125,9 @@ export function showWorkshop(session) {
     event.preventDefault()
     whileBusy(form, submit)
   })
-  session.addEventListener('change', () => {
+  onUserChange(() => {
     stop()
-    username.value = session.user()?.name ?? ''
+    username.value = auth.user?.name ?? ''
     draw()
   })
   byId('attack-list', HTMLElement).replaceChildren(
