@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { join } from 'node:path'
 import t from 'tap'
-import { password, summaryOf } from '../../fixtures/example-client.ts'
+import { summaryOf } from '../../fixtures/example-client.ts'
 import { createInjected } from '../../fixtures/example-server.ts'
 
 t.test('/health/live does not depend on the database, /health/ready does', async (t) => {
@@ -24,12 +24,9 @@ t.test('/health/live does not depend on the database, /health/ready does', async
 })
 
 t.test('/health/ready fails when the SQLite file was removed, not while another process writes to it', async (t) => {
-  const { app, config } = await createInjected(t, { env: { DEMO_PASSWORD: password } })
+  const { app, config, signIn } = await createInjected(t)
   const path = join(config.dataDir, 'example.db')
-  const carol = { username: 'carol', password: 'a long password' }
-  await app.inject({ method: 'POST', url: '/auth/register', payload: carol })
-  const signedIn = await app.inject({ method: 'POST', url: '/auth/login', payload: carol })
-  const headers = { authorization: `Bearer ${signedIn.json().access_token}` }
+  const { headers } = await signIn('carol')
   const { DatabaseSync } = (await import(
     isBuiltin('node:sqlite') ? 'node:sqlite' : '@photostructure/sqlite'
   )) as typeof import('@photostructure/sqlite')

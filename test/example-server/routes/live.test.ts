@@ -11,8 +11,6 @@ import { createInjected } from '../../fixtures/example-server.ts'
 
 t.setTimeout(120_000)
 
-const password = 'correct horse battery staple'
-
 type Headers = Record<string, string>
 
 /** Listens on a free port, because `inject()` cannot open sockets. */
@@ -42,40 +40,21 @@ async function refusedUpgrade(host: string, headers: Headers): Promise<[number, 
   return [response.statusCode, response.headers['www-authenticate'], JSON.parse(body).code]
 }
 
-/** Starts a node that bob is registered with. */
+/** Starts a node, at which bob can sign in. */
 async function startNode(t: Test, env: Headers = {}) {
-  const node = await createInjected(t, { env })
-  const host = await listen(node.app)
-  const post = async (path: string, { body, headers = {} }: { body?: object; headers?: Headers }) =>
-    await fetch(`http://${host}${path}`, {
-      method: 'POST',
-      headers: { ...(body && { 'content-type': 'application/json' }), ...headers },
-      body: body ? JSON.stringify(body) : null
-    })
-  await post('/auth/register', { body: { username: 'bob', password } })
-
-  async function byHeader() {
-    const tokens = (await (await post('/auth/login', { body: { username: 'bob', password } })).json()) as {
-      access_token: string
-    }
-    return { authorization: `Bearer ${tokens.access_token}` }
+  const { app, signIn } = await createInjected(t, { env })
+  const host = await listen(app)
+  return {
+    app,
+    host,
+    byHeader: async (name = 'bob') => (await signIn(name)).headers,
+    byCookie: async () => ({ cookie: (await signIn('bob', { transport: 'cookie' })).headers.cookie! }),
+    signOut: async (headers: Headers) => await fetch(`http://${host}/auth/logout`, { method: 'POST', headers })
   }
-
-  async function byCookie() {
-    const response = await post('/auth/login', { body: { username: 'bob', password, transport: 'cookie' } })
-    return {
-      cookie: response.headers
-        .getSetCookie()
-        .map((line) => line.split(';', 1)[0])
-        .join('; ')
-    }
-  }
-
-  return { ...node, host, post, byHeader, byCookie }
 }
 
 t.test('/live sends session and expiry, by header and by cookie, and closes when the session ends', async (t) => {
-  const { host, post, byHeader, byCookie } = await startNode(t)
+  const { host, signOut, byHeader, byCookie } = await startNode(t)
   // Whole seconds, as in the token.
   const earliest = Math.floor(Date.now() / 1000) * 1000 + 600_000
   for (const headers of [await byHeader(), { ...(await byCookie()), origin: `http://${host}` }]) {
@@ -83,7 +62,7 @@ t.test('/live sends session and expiry, by header and by cookie, and closes when
     const signedIn = await first()
     t.match(signedIn, { type: 'signed-in', sessionId: /^[\w-]{20,}$/ })
     t.ok(signedIn.expiresAt >= earliest && signedIn.expiresAt <= Date.now() + 600_000)
-    t.equal((await post('/auth/logout', { headers })).status, 204)
+    t.equal((await signOut(headers)).status, 204)
     t.strictSame(await closed, [signedIn, { type: 'session-ended' }, [4401, 'session-ended']])
     t.match(await refusedUpgrade(host, headers), [401, /error="invalid_token"/, 'AUTH_REVOKED_TOKEN'])
   }
@@ -95,7 +74,7 @@ t.test('/live closes when the session ends on another node; other sessions stay 
   const [ending, staying] = [await one.byHeader(), await one.byHeader()]
   const [ended, stays] = [open(t, one.host, ending), open(t, one.host, staying)]
   await Promise.all([ended.first(), stays.first()])
-  t.equal((await two.post('/auth/logout', { headers: ending })).status, 204)
+  t.equal((await two.signOut(ending)).status, 204)
   t.match(await ended.closed, [{ type: 'signed-in' }, { type: 'session-ended' }, [4401, 'session-ended']])
   t.equal(stays.socket.readyState, WebSocket.OPEN)
 })
@@ -185,18 +164,12 @@ t.test('/live ignores messages of clients, and closes with 1009 if one is too la
 })
 
 t.test("/live refuses a user's 51st socket, but not another user's first", async (t) => {
-  const { host, post, byHeader } = await startNode(t)
+  const { host, byHeader } = await startNode(t)
   const headers = await byHeader()
   const opened = Array.from({ length: 50 }, () => open(t, host, headers))
   await Promise.all(opened.map(({ first }) => first()))
   t.strictSame(await open(t, host, headers).closed, [[1013, 'too-many-sockets']])
-  await post('/auth/register', { body: { username: 'carol', password } })
-  const { access_token: token } = (await (
-    await post('/auth/login', { body: { username: 'carol', password } })
-  ).json()) as {
-    access_token: string
-  }
-  t.match(await open(t, host, { authorization: `Bearer ${token}` }).first(), { type: 'signed-in' })
+  t.match(await open(t, host, await byHeader('carol')).first(), { type: 'signed-in' })
   opened[0]!.socket.close()
   await opened[0]!.closed
   t.match(await open(t, host, headers).first(), { type: 'signed-in' }, 'a closed socket no longer counts')

@@ -1,17 +1,15 @@
 import t from 'tap'
-import { type Tokens, bearer, summaryOf, register, tokensOf } from '../../fixtures/example-client.ts'
+import { summaryOf } from '../../fixtures/example-client.ts'
 import { createInjected } from '../../fixtures/example-server.ts'
 
 t.test('notes belong to their owner, and are limited in number and length', async (t) => {
-  const { app, database } = await createInjected(t)
-  const bobId = await register(app, 'bob')
-  const carolId = await register(app, 'carol')
-  const [bob, carol] = [await tokensOf(app, 'bob'), await tokensOf(app, 'carol')]
-  const write = async (tokens: Tokens, text: string) =>
-    await app.inject({ method: 'POST', url: '/notes', headers: bearer(tokens), payload: { text } })
-  const remove = async (tokens: Tokens, id: string) =>
-    await app.inject({ method: 'DELETE', url: `/notes/${id}`, headers: bearer(tokens) })
-  const list = async (tokens: Tokens) => (await app.inject({ url: '/notes', headers: bearer(tokens) })).json()
+  const { app, database, signIn } = await createInjected(t)
+  const [bob, carol] = [await signIn('bob'), await signIn('carol')]
+  const write = async ({ headers }: typeof bob, text: string) =>
+    await app.inject({ method: 'POST', url: '/notes', headers, payload: { text } })
+  const remove = async ({ headers }: typeof bob, id: string) =>
+    await app.inject({ method: 'DELETE', url: `/notes/${id}`, headers })
+  const list = async ({ headers }: typeof bob) => (await app.inject({ url: '/notes', headers })).json()
 
   const note = (await write(bob, 'Grüße ✓')).json()
   t.match(note, { id: /^[\da-f-]{36}$/, text: 'Grüße ✓', createdAt: /^\d{4}-/ })
@@ -20,15 +18,12 @@ t.test('notes belong to their owner, and are limited in number and length', asyn
   t.strictSame(summaryOf(await remove(carol, note.id)), [404, 'NOT_FOUND'])
   t.equal((await remove(bob, note.id)).statusCode, 204)
   t.strictSame(summaryOf(await remove(bob, note.id)), [404, 'NOT_FOUND'])
-  const unscoped = await app.accessTokens.sign({ sub: bobId, scope: 'notes:read', claims: { name: 'bob', roles: [] } })
-  t.strictSame(summaryOf(await write({ access_token: unscoped, refresh_token: '' }, 'x')), [
-    403,
-    'AUTH_INSUFFICIENT_SCOPE'
-  ])
+  const reader = await signIn('bob', { scope: 'notes:read' })
+  t.strictSame(summaryOf(await write(reader, 'x')), [403, 'AUTH_INSUFFICIENT_SCOPE'])
 
-  for (let count = 0; count < 1000; count++) await database.notes.add(bobId, 'x')
+  for (let count = 0; count < 1000; count++) await database.notes.add(bob.sub, 'x')
   t.strictSame(summaryOf(await write(bob, 'one more')), [409, 'NOTES_FULL'])
-  for (let count = 0; count < 99; count++) await database.notes.add(carolId, 'x'.repeat(10_000))
+  for (let count = 0; count < 99; count++) await database.notes.add(carol.sub, 'x'.repeat(10_000))
   t.equal((await write(carol, 'x'.repeat(9_990))).statusCode, 201)
   t.strictSame(
     summaryOf(await write(carol, '11 chars !!')),

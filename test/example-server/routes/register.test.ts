@@ -16,7 +16,7 @@ t.test('a username can be taken once, regardless of case, even by concurrent req
 })
 
 t.test('a common password, or one that equals the username, cannot be chosen at sign-up or later', async (t) => {
-  const { app } = await createInjected(t)
+  const { app, signIn } = await createInjected(t)
   const register = async (username: string, chosen: string) =>
     await app.inject({ method: 'POST', url: '/auth/register', payload: { username, password: chosen } })
   for (const chosen of ['password', 'Password1', '12345678', 'iloveyou', 'QWERTYUIOP', 'trustno1', 'Bobby.Tables']) {
@@ -24,14 +24,12 @@ t.test('a common password, or one that equals the username, cannot be chosen at 
     t.strictSame([response.statusCode, response.json().code], [400, 'PASSWORD_COMMON'], chosen)
   }
   t.equal((await register('bobby.tables', password)).statusCode, 201)
-  const { access_token: token } = (
-    await app.inject({ method: 'POST', url: '/auth/login', payload: { username: 'bobby.tables', password } })
-  ).json()
+  const { headers } = await signIn('bobby.tables')
   for (const chosen of ['sunshine', 'BOBBY.TABLES']) {
     const response = await app.inject({
       method: 'POST',
       url: '/auth/password',
-      headers: { authorization: `Bearer ${token}` },
+      headers,
       payload: { current_password: password, new_password: chosen }
     })
     t.strictSame([response.statusCode, response.json().code], [400, 'PASSWORD_COMMON'], chosen)

@@ -1,11 +1,10 @@
 import t from 'tap'
-import { password, type Tokens, bearer, summaryOf, register, tokensOf } from '../../fixtures/example-client.ts'
+import { bearer, password, register, summaryOf } from '../../fixtures/example-client.ts'
 import { createDemo, createInjected } from '../../fixtures/example-server.ts'
 
 t.test("users list and end their own sessions, and nobody else's", async (t) => {
-  const { app } = await createInjected(t)
+  const { app, signIn } = await createInjected(t)
   await register(app, 'bob')
-  await register(app, 'carol')
   const device = 'Browser '.repeat(40)
   const earliest = Math.floor(Date.now() / 1000) * 1000
   const first = (
@@ -16,10 +15,10 @@ t.test("users list and end their own sessions, and nobody else's", async (t) => 
       payload: { username: 'bob', password }
     })
   ).json()
-  const [second, third, carols] = [await tokensOf(app, 'bob'), await tokensOf(app, 'bob'), await tokensOf(app, 'carol')]
-  const list = async (tokens: Tokens) => (await app.inject({ url: '/auth/sessions', headers: bearer(tokens) })).json()
-  const end = async (tokens: Tokens, id = '') =>
-    await app.inject({ method: 'DELETE', url: `/auth/sessions${id && `/${id}`}`, headers: bearer(tokens) })
+  const [second, third, carol] = [await signIn('bob'), await signIn('bob'), await signIn('carol')]
+  const list = async ({ headers }: typeof carol) => (await app.inject({ url: '/auth/sessions', headers })).json()
+  const end = async ({ headers }: typeof carol, id = '') =>
+    await app.inject({ method: 'DELETE', url: `/auth/sessions${id && `/${id}`}`, headers })
 
   const bobs = await list(second)
   t.strictSame(
@@ -31,14 +30,14 @@ t.test("users list and end their own sessions, and nobody else's", async (t) => 
   const createdAt = Date.parse(bobs[0].createdAt)
   t.ok(createdAt >= earliest && createdAt <= Date.now())
 
-  for (const id of [(await list(carols))[0].id, 'none', 'x'.repeat(64)]) {
+  for (const id of [(await list(carol))[0].id, 'none', 'x'.repeat(64)]) {
     t.strictSame(summaryOf(await end(second, id)), [404, 'NOT_FOUND'])
   }
-  t.equal((await list(carols)).length, 1)
+  t.equal((await list(carol)).length, 1)
   t.equal((await end(second, bobs[0].id)).statusCode, 204)
   t.equal((await app.inject({ url: '/me', headers: bearer(first) })).statusCode, 401)
   t.equal((await end(second)).statusCode, 204)
-  t.equal((await app.inject({ url: '/me', headers: bearer(third) })).statusCode, 401)
+  t.equal((await app.inject({ url: '/me', headers: third.headers })).statusCode, 401)
   t.strictSame(
     (await list(second)).map(({ id }: { id: string }) => id),
     [bobs[1].id]
@@ -46,17 +45,16 @@ t.test("users list and end their own sessions, and nobody else's", async (t) => 
 })
 
 t.test('a refresh reads roles and scopes again, and signs out a deleted user', async (t) => {
-  const { app, database } = await createInjected(t)
-  const id = await register(app, 'bob')
-  const tokens = await tokensOf(app, 'bob')
+  const { app, database, signIn } = await createInjected(t)
+  const { sub, refreshToken } = await signIn('bob')
   const refresh = async () =>
-    await app.inject({ method: 'POST', url: '/auth/refresh', payload: { refresh_token: tokens.refresh_token } })
+    await app.inject({ method: 'POST', url: '/auth/refresh', payload: { refresh_token: refreshToken } })
   const { byId } = database.users
   const users = database.users as { byId: typeof byId }
   users.byId = async (sub) => ({ ...(await byId(sub))!, roles: ['admin'], scope: 'notes:read admin:all' })
   const changed = (await refresh()).json()
   t.match((await app.inject({ url: '/me', headers: bearer(changed) })).json(), {
-    sub: id,
+    sub,
     roles: ['admin'],
     scope: 'notes:read'
   })
@@ -66,23 +64,22 @@ t.test('a refresh reads roles and scopes again, and signs out a deleted user', a
 })
 
 t.test('only admins list the users and sign them out', async (t) => {
-  const { app, users } = await createDemo(t)
-  const [alice, admin] = [await tokensOf(app, 'alice'), await tokensOf(app, 'admin')]
+  const { app, signIn } = await createDemo(t)
+  const [alice, admin] = [await signIn('alice'), await signIn('admin')]
   const list = async (headers = {}) => await app.inject({ url: '/admin/users', headers })
-  const signOut = async (tokens: Tokens, id: string) =>
-    await app.inject({ method: 'POST', url: `/admin/users/${id}/sign-out`, headers: bearer(tokens) })
-  const { id } = (await users.byName('alice'))!
+  const signOut = async ({ headers }: typeof alice, id: string) =>
+    await app.inject({ method: 'POST', url: `/admin/users/${id}/sign-out`, headers })
 
   t.strictSame(summaryOf(await list()), [401, 'AUTH_NO_CREDENTIALS'])
-  t.strictSame(summaryOf(await list(bearer(alice))), [403, 'AUTH_INSUFFICIENT_ROLE'])
-  t.strictSame(summaryOf(await signOut(alice, id)), [403, 'AUTH_INSUFFICIENT_ROLE'])
-  const listed = await list(bearer(admin))
+  t.strictSame(summaryOf(await list(alice.headers)), [403, 'AUTH_INSUFFICIENT_ROLE'])
+  t.strictSame(summaryOf(await signOut(alice, alice.sub)), [403, 'AUTH_INSUFFICIENT_ROLE'])
+  const listed = await list(admin.headers)
   t.match(listed.json(), [
     { username: 'admin', roles: ['admin'] },
-    { username: 'alice', roles: [], id }
+    { username: 'alice', roles: [], id: alice.sub }
   ])
   t.notMatch(listed.body, /argon2/)
   t.strictSame(summaryOf(await signOut(admin, 'nobody')), [404, 'NOT_FOUND'])
-  t.equal((await signOut(admin, id)).statusCode, 204)
-  t.equal((await app.inject({ url: '/me', headers: bearer(alice) })).statusCode, 401)
+  t.equal((await signOut(admin, alice.sub)).statusCode, 204)
+  t.equal((await app.inject({ url: '/me', headers: alice.headers })).statusCode, 401)
 })
