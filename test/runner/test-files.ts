@@ -25,6 +25,7 @@ const longest = [
   'test/browser/workshop.test.ts',
   'test/flows/redis-failover.test.ts',
   'test/stores/redis/contract.test.ts',
+  'test/browser/client.test.ts',
   'test/flows/keys-rotate.test.ts'
 ]
 
