@@ -25,9 +25,10 @@ export interface TestAuthOptions {
   /**
    * Creates the store, for tests that use the application's own database. It receives the kit's clock. A database that
    * has a clock of its own, such as PostgreSQL, corrects the kit's: `clock.advance()` has no effect then, and the
-   * option `clock` should be `Date.now`. Default: `memoryStore`.
+   * option `clock` should be `() => Date.now()`. Default: `memoryStore`.
    * ```ts
-   * const auth = createTestAuth({ clock: Date.now, store: () => postgresStore(pool) })
+   * const database = await createDatabase()
+   * const auth = createTestAuth({ clock: () => Date.now(), store: () => myStore(database) })
    * ```
    */
   readonly store?: ((settings: { readonly clock: () => number }) => SessionStore) | undefined

@@ -38,7 +38,7 @@ export interface TestIssuer {
    * Serves its keys and its discovery documents (OpenID Connect Discovery 1.0 §4, RFC 8414 §3), and 404 for the rest.
    * `jose` and `oauth4webapi` accept it as `[customFetch]`.
    */
-  fetch(url: string | URL, init?: object): Promise<Response>
+  fetch(url: string | URL | Request, init?: object): Promise<Response>
 }
 
 /** What the tokens say, unless the test says something else. */
@@ -72,8 +72,8 @@ export function createTestIssuer(issuer: string, { algorithm, now }: TestIssuerP
     [jwksUri]: jwks
   }
 
-  async function fetch(url: string | URL): Promise<Response> {
-    const document = documents[String(url)]
+  async function fetch(url: string | URL | Request): Promise<Response> {
+    const document = documents[url instanceof Request ? url.url : String(url)]
     return document === undefined ? new Response(null, { status: 404 }) : Response.json(await document())
   }
 

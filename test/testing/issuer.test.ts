@@ -117,7 +117,9 @@ t.test('fetch() serves discovery and keys as OpenID and RFC 8414 say, and nothin
       t.match(response.headers.get('content-type'), /^application\/json/)
       t.match(await response.json(), { issuer: url, jwks_uri: jwksUri }, path)
     }
-    t.strictSame(await (await fetch(jwksUri)).json(), await jwks())
+    for (const request of [jwksUri, new URL(jwksUri), new Request(jwksUri)]) {
+      t.strictSame(await (await fetch(request)).json(), await jwks())
+    }
     t.strictSame(Object.keys((await jwks()).keys[0]!).sort(), ['alg', 'crv', 'kid', 'kty', 'use', 'x', 'y'])
     for (const path of ['/', '/authorize', '/.well-known/jwks.json']) {
       t.equal((await fetch(new URL(path, login))).status, 404, path)
