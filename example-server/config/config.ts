@@ -37,20 +37,12 @@ export function readConfig(env: Environment = process.env) {
   const { read, isSet, problems } = variables
   const database = readDatabase(variables)
   const { production } = database
-  const required = (name: string) => {
-    if (production && !isSet(name)) problems.push(`${name} is required in production`)
-  }
-
-  required('AUTH_ISSUER')
-  required('AUTH_SECRET')
+  const issuerUrl = readIssuer(variables, database)
+  if (production && !isSet('AUTH_SECRET')) problems.push('AUTH_SECRET is required in production')
   const signing = readKeys(variables, database)
   const { keysDir } = signing
   if (production && keysDir !== null && !existsSync(keysFileIn(keysDir))) {
     problems.push(`AUTH_KEYS_DIR must contain keys.json, which npm run keys:rotate creates: received "${keysDir}"`)
-  }
-  const issuerUrl = read('AUTH_ISSUER', issuer) ?? 'http://localhost:3000'
-  if (production && isSet('AUTH_ISSUER') && issuerUrl.startsWith('http:')) {
-    problems.push(`AUTH_ISSUER must be an https URL in production: received ${JSON.stringify(issuerUrl)}`)
   }
   const cookieSecure = read('COOKIE_SECURE', flag) ?? true
   if (production && !cookieSecure) problems.push('COOKIE_SECURE must not be false in production')
@@ -66,7 +58,7 @@ export function readConfig(env: Environment = process.env) {
 
   return variables.finish({
     ...database,
-    redisUrl: read('REDIS_URL', redisUrl) ?? null,
+    redisUrl: readRedisUrl(variables),
     host: read('HOST', host) ?? '127.0.0.1',
     port: read('PORT', whole(0, 65_535)) ?? 3000,
     /** How long a server that stops still serves requests, so that load balancers notice. */
@@ -94,11 +86,31 @@ export function readConfig(env: Environment = process.env) {
 
 export type Config = ReturnType<typeof readConfig>
 
+function readRedisUrl({ read }: Variables): string | null {
+  return read('REDIS_URL', redisUrl) ?? null
+}
+
+function readIssuer({ read, isSet, problems }: Variables, { production }: { production: boolean }): string {
+  if (production && !isSet('AUTH_ISSUER')) problems.push('AUTH_ISSUER is required in production')
+  const url = read('AUTH_ISSUER', issuer) ?? 'http://localhost:3000'
+  if (production && isSet('AUTH_ISSUER') && url.startsWith('http:')) {
+    problems.push(`AUTH_ISSUER must be an https URL in production: received ${JSON.stringify(url)}`)
+  }
+  return url
+}
+
 /** The part of the configuration that the commands need. */
 export function readDatabaseConfig(env: Environment = process.env) {
   const variables = createVariables(env)
   // Redis holds only sessions and counters, which the commands do not use.
   return variables.finish({ ...readDatabase(variables), redisUrl: null })
+}
+
+/** The part of the configuration that a command needs to end sessions. */
+export function readSessionsConfig(env: Environment = process.env) {
+  const variables = createVariables(env)
+  const database = readDatabase(variables)
+  return variables.finish({ ...database, redisUrl: readRedisUrl(variables), issuer: readIssuer(variables, database) })
 }
 
 /** The part of the configuration that the rotation of keys needs. */

@@ -12,6 +12,8 @@ export interface User {
   readonly roles: string[]
   readonly scope: string
   readonly createdAt: Date
+  /** Since when the user cannot sign in; `null`: not disabled. */
+  readonly disabledAt: Date | null
 }
 
 export interface NewUser {
@@ -32,13 +34,20 @@ export interface UsersOptions {
 
 /** The table of the users, in either database. */
 export interface Users {
-  /** Finds a user by name, without regard to case. */
+  /** Finds a user who is not disabled by name, without regard to case. */
   byName(name: string): Promise<User | null>
+  /** Finds a user who is not disabled. */
   byId(id: string): Promise<User | null>
-  /** The first 1000 users by name. */
+  /** Finds a user by name, disabled or not. */
+  find(name: string): Promise<User | null>
+  /** The first 1000 users by name, disabled or not. */
   list(): Promise<User[]>
   /** Resolves to `null` if the name is taken. */
   add(user: NewUser): Promise<User | null>
   /** Compare and set: resolves to false if the stored hash is not `from`, because another request has replaced it. */
   replacePasswordHash(id: string, change: { from: string; to: string }): Promise<boolean>
+  setDisabled(id: string, isDisabled: boolean): Promise<void>
+  setRoles(id: string, roles: readonly Role[]): Promise<void>
+  /** Deletes the user, the notes and the known addresses. */
+  remove(id: string): Promise<void>
 }

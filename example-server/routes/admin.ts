@@ -4,6 +4,11 @@ import type { Services } from '../services.ts'
 import { AppError } from '../errors.ts'
 import { badId, ById, Done, Problem, unavailable, User } from './schemas.ts'
 
+const ListedUser = Type.Object({
+  ...User.properties,
+  disabled: Type.Boolean({ description: 'Whether the user cannot sign in' })
+})
+
 export const adminRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'database'>> = async function admin(
   app,
   { database: { users } }
@@ -15,10 +20,11 @@ export const adminRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'database'>> 
       schema: {
         summary: 'List the users',
         tags: ['admin'],
-        response: { 200: Type.Array(User, { description: 'The first 1000 by name' }), ...unavailable }
+        response: { 200: Type.Array(ListedUser, { description: 'The first 1000 by name' }), ...unavailable }
       }
     },
-    async () => (await users.list()).map((user) => ({ ...user, username: user.name }))
+    async () =>
+      (await users.list()).map((user) => ({ ...user, username: user.name, disabled: user.disabledAt !== null }))
   )
 
   app.post(

@@ -30,7 +30,8 @@ const schemaSteps = {
       seen_at timestamptz NOT NULL,
       PRIMARY KEY (user_id, address)
     );
-    CREATE INDEX known_addresses_by_age ON known_addresses (seen_at);`
+    CREATE INDEX known_addresses_by_age ON known_addresses (seen_at);`,
+  '003-disabled-users': 'ALTER TABLE users ADD COLUMN disabled_at timestamptz;'
 }
 
 /** An arbitrary number: the same on all nodes, and different from the one of the session store. */

@@ -27,7 +27,8 @@ const schemaSteps = {
       seen_at INTEGER NOT NULL,
       PRIMARY KEY (user_id, address)
     ) STRICT;
-    CREATE INDEX known_addresses_by_age ON known_addresses (seen_at);`
+    CREATE INDEX known_addresses_by_age ON known_addresses (seen_at);`,
+  '003-disabled-users': 'ALTER TABLE users ADD COLUMN disabled_at INTEGER;'
 }
 
 /** @throws Error if a newer version of the server has used the file: its rows may mean something else */
