@@ -1,28 +1,26 @@
 /**
- * Settles as the promise does, or rejects with the reason of the signal as soon as that is aborted.
- * @template T
- * @param {Promise<T>} promise
+ * Rejects with the reason of the signal as soon as that is aborted.
  * @param {AbortSignal} signal
- * @returns {Promise<T>}
+ * @returns {Promise<never>}
  */
-export function orAbort(promise, signal) {
-  return new Promise((resolve, reject) => {
+export function aborted(signal) {
+  return new Promise((_resolve, reject) => {
     const abort = () => reject(signal.reason)
-    signal.addEventListener('abort', abort)
     if (signal.aborted) abort()
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+    signal.addEventListener('abort', abort)
   })
 }
 
 /**
+ * Waits, or until the signal is aborted.
  * @param {number} ms
  * @param {AbortSignal} signal
  */
-export async function sleep(ms, signal) {
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
+export function sleep(ms, signal) {
+  /** @type {any} */
   let timer
   const elapsed = new Promise((resolve) => {
     timer = setTimeout(resolve, ms)
   })
-  await orAbort(elapsed, signal).finally(() => clearTimeout(timer))
+  return Promise.race([elapsed, aborted(signal)]).catch(() => clearTimeout(timer))
 }

@@ -15,11 +15,11 @@ export interface AuthOptions {
   readonly transport?: 'cookie' | 'bearer'
   /** Where the tokens of `bearer` are kept, such as `localStorage`. Default: in memory, until the page is closed. */
   readonly storage?: AuthStorage
-  /** Sends the requests. Default: `globalThis.fetch`. */
-  readonly fetch?: typeof globalThis.fetch
+  /** Sends the requests, each as a URL and an init. Default: `globalThis.fetch`. */
+  readonly fetch?: (url: string, init: any) => Promise<any>
   /**
    * How many seconds before its expiry an access token is refreshed. `0`: only when a request needs it. Default: a
-   * tenth of its lifetime, at most 60.
+   * tenth of its lifetime, at least 1 and at most 60.
    */
   readonly leadSeconds?: number
 }
@@ -33,12 +33,35 @@ export interface AuthStorage {
 
 /**
  * - `signed-in`: a user is known, also another one than before
- * - `signed-out`: the session of the user is over, or nobody is signed in
- * - `refreshed`: there is a new access token, whichever tab has fetched it
+ * - `signed-out`: the session of the user is over, or nobody is signed in. `user` is `null`, or `undefined` until the
+ *   next user is known. `detail` is the {@link SignedOutReason}
+ * - `refreshed`: there is a new access token, whichever tab has fetched it. `detail` is how long it is valid, in
+ *   milliseconds; `Infinity` if that is not known
  * - `unavailable`: the server cannot refresh or say who is signed in at the moment. Nobody is signed out by this
  * - `available`: it can again
  */
 export type AuthEventType = 'signed-in' | 'signed-out' | 'refreshed' | 'unavailable' | 'available'
+
+/**
+ * Why `signed-out` was dispatched, the `detail` of the event. Absent: nobody was signed in when the page was
+ * loaded, or another user signs in.
+ * - `sign-out`: `signOut()` was called, in any tab
+ * - `ended`: the server ended the session: it expired, or was revoked
+ * - `hidden`: the page goes into the back/forward cache. It finds out who is signed in when it is shown again
+ */
+export type SignedOutReason = 'sign-out' | 'ended' | 'hidden'
+
+/** A listener of an event of this type. */
+export type AuthListener<Type extends AuthEventType> = (event: Event & { readonly detail: AuthDetails[Type] }) => void
+
+/** What the events carry in `detail`. */
+export interface AuthDetails {
+  'signed-in': null
+  'signed-out': SignedOutReason | null
+  refreshed: number
+  unavailable: null
+  available: null
+}
 
 /** The session of this browser, shared by its tabs. */
 export interface Auth<User = { readonly sid: string }> extends EventTarget {
@@ -55,14 +78,14 @@ export interface Auth<User = { readonly sid: string }> extends EventTarget {
   signOut(): Promise<void>
   /** Ends all timers, listeners and requests of this object. The session goes on. */
   close(): void
-  addEventListener(
-    type: AuthEventType,
-    listener: ((event: Event) => void) | { handleEvent(event: Event): void } | null,
+  addEventListener<Type extends AuthEventType>(
+    type: Type,
+    listener: AuthListener<Type> | { handleEvent: AuthListener<Type> } | null,
     options?: Parameters<EventTarget['addEventListener']>[2]
   ): void
-  removeEventListener(
-    type: AuthEventType,
-    listener: ((event: Event) => void) | { handleEvent(event: Event): void } | null,
+  removeEventListener<Type extends AuthEventType>(
+    type: Type,
+    listener: AuthListener<Type> | { handleEvent: AuthListener<Type> } | null,
     options?: Parameters<EventTarget['removeEventListener']>[2]
   ): void
 }

@@ -1,80 +1,64 @@
-import { startCountdown } from './countdown.js'
-import { Access, msOf } from './access.js'
-import { codeOf, readJson } from './json.js'
-import { AuthUnavailable } from './unavailable.js'
-
-const patienceMs = 10_000
+import { createExpiry } from './expiry.js'
+import { outcomeOf, retryAfterMs } from './response.js'
 
 /**
  * Finds out who is signed in.
+ * @param {import('./options.js').Settings} settings
  * @param {object} parts
- * @param {import('./options.js').Settings} parts.settings
- * @param {ReturnType<typeof import('./current.js').createCurrent>} parts.current
- * @param {ReturnType<typeof import('./refresh.js').createRefresh>} parts.refresh
- * @param {typeof globalThis.fetch} parts.request
- * @param {ReturnType<typeof import('./pause.js').createPause>} parts.pause
+ * @param {import('./session.js').Sessions} parts.sessions
+ * @param {import('./refresh.js').Refresh} parts.refresh
+ * @param {() => typeof globalThis.fetch} parts.request
  * @param {AbortSignal} parts.closing
  */
-export function createIdentify({ settings, current, refresh, request, pause, closing }) {
-  const { me } = settings
-  /** @type {any} */
-  let timer
-  closing.addEventListener('abort', () => clearTimeout(timer))
-
-  return async function identify() {
-    clearTimeout(timer)
-    if (current.session.sid === null && me && !settings.isBearer) current.start()
-    const { session } = current
-    if (session.sid === null) return
-    if (!me) return session.sid ? current.setUser({ sid: session.sid }) : undefined
-    const patience = startCountdown(patienceMs)
-    let hasRefreshed = false
-    while (session === current.session && !closing.aborted) {
-      /** @type {Response | undefined} */
-      let response
-      let body
-      try {
-        response = await request(me, { cache: 'no-store', redirect: 'error' })
-        body = await readJson(response)
-      } catch {}
-      if (session !== current.session || session.sid === null) return
-      const code = response?.status === 401 && codeOf(body)
-      const isKnown = response?.ok && body
-      const sid = body?.sid ?? session.sid
-      if (isKnown && typeof sid === 'string') {
-        pause.succeed()
-        if (session.sid && session.sid !== sid) current.start(sid)
-        current.session.sid = sid
-        if (session.access.lifetimeMs === Infinity) learn(current.session.access, { body, response })
-        refresh.arm()
-        return current.setUser(body)
+export function createIdentify({ me, isBearer }, { sessions, refresh, request, closing }) {
+  /** @param {import('./session.js').Session} mine */
+  async function ask(mine) {
+    if (!me && mine.sid) sessions.setUser({ sid: mine.sid })
+    // Without a token there is nobody to ask for.
+    if (!me || (isBearer && !mine.sid)) return
+    let hasTried = false
+    for (let failures = 0; !closing.aborted;) {
+      const { response, body, code } = await outcomeOf(request()(me, { cache: 'no-store', redirect: 'error' }))
+      if (mine !== sessions.now) return
+      const user = response?.ok && body
+      const sid = user && (user.sid ?? mine.sid)
+      const isNobody = code && !mine.sid && (mine.sid === null || code === 'AUTH_NO_CREDENTIALS')
+      if (sid || isNobody) sessions.setAvailable(true)
+      if (sid) return identified(sid, { user, date: Date.parse(`${response.headers.get('date')}`) })
+      if (isNobody) return mine.sid === undefined ? sessions.start(null) : undefined
+      if ((user || code) && !hasTried) {
+        // The refresh route knows the session, and whether it is over.
+        hasTried = true
+        await refresh.attempt()
+      } else {
+        sessions.setAvailable(false)
+        await refresh.sleep(retryAfterMs(response, failures++))
       }
-      if (code === 'AUTH_NO_CREDENTIALS' && !session.sid) {
-        pause.succeed()
-        return current.end()
-      }
-      if ((isKnown || code) && !hasRefreshed) {
-        hasRefreshed = true
-        await refresh.renewed(session, { old: session.access, signal: session.end.signal }).catch(() => {})
-        continue
-      }
-      pause.startAfter(response)
-      if (pause.leftMs() > patience()) {
-        timer = setTimeout(() => identify().catch(() => {}), pause.leftMs())
-        throw new AuthUnavailable(pause.leftMs())
-      }
-      await pause.wait()
     }
   }
-}
 
-/**
- * How long the token of `me` is valid, by the server's clock only. Both numbers are whole seconds.
- * @param {Access} access
- * @param {{ body: { exp?: unknown, iat?: unknown }, response: Response | undefined }} me
- */
-function learn(access, { body: { exp, iat }, response }) {
-  const leftMs = Number(exp) * 1000 - Date.parse(response?.headers.get('date') ?? '') - 1000
-  const lifetimeMs = msOf(Number(exp) - Number(iat))
-  if (leftMs <= lifetimeMs) Object.assign(access, new Access(leftMs, lifetimeMs))
+  /**
+   * @param {string} sid
+   * @param {{ user: any, date: number }} me
+   */
+  function identified(sid, { user, date }) {
+    if (sessions.now.sid !== undefined && sessions.now.sid !== sid) sessions.start(sid)
+    const { now } = sessions
+    now.sid = sid
+    const left = user.exp * 1000 - date - 1000
+    const ms = (user.exp - user.iat) * 1000
+    // All by the server's clock, in whole seconds.
+    if (now.expiry.ms === Infinity && left < ms) Object.assign(now.expiry, createExpiry(left, ms))
+    refresh.arm()
+    sessions.setUser(user)
+  }
+
+  /** Once at a time. Never rejects. */
+  return function identify() {
+    const mine = sessions.now
+    mine.identification ??= ask(mine).finally(() => {
+      mine.identification = undefined
+    })
+    return mine.identification
+  }
 }

@@ -1,14 +1,12 @@
-import { createTokenStore } from './bearer.js'
-import { createCurrent } from './current.js'
+import { createExpiry } from './expiry.js'
 import { createIdentify } from './identify.js'
-import { issuedOf, restored } from './issued.js'
-import { codeOf, readJson } from './json.js'
 import { readOptions } from './options.js'
-import { createPause } from './pause.js'
 import { createRefresh } from './refresh.js'
 import { createRequest } from './request.js'
+import { outcomeOf, retryAfterMs } from './response.js'
+import { createSessions } from './session.js'
 import { connectTabs } from './tabs.js'
-import { Access } from './access.js'
+import { createTokenStore, issuedOf } from './tokens.js'
 import { AuthUnavailable } from './unavailable.js'
 
 export { AuthUnavailable }
@@ -16,191 +14,170 @@ export { AuthUnavailable }
 /** @typedef {import('./auth.ts').AuthOptions} AuthOptions */
 /** @typedef {import('./auth.ts').AuthStorage} AuthStorage */
 /** @typedef {import('./auth.ts').AuthEventType} AuthEventType */
+/** @typedef {import('./auth.ts').SignedOutReason} SignedOutReason */
+/** @typedef {import('./auth.ts').AuthDetails} AuthDetails */
 /**
  * @template [User={ readonly sid: string }]
  * @typedef {import('./auth.ts').Auth<User>} Auth
  */
 
 /**
- * @template [User={ readonly sid: string }]
+ * Creates the session of this browser, which its tabs share. Asks `me` who is signed in.
+ * ```ts
+ * const auth = createAuth({ refresh: '/refresh', signOut: '/logout', me: '/me' })
+ * auth.addEventListener('signed-in', () => console.log(auth.user))
+ * const response = await auth.fetch('/notes')
+ * ```
+ * @template [User={ readonly sid: string }] what `me` responds
  * @param {AuthOptions} options
  * @returns {Auth<User>}
+ * @throws TypeError that names a wrong option
  */
 export function createAuth(options) {
   const settings = readOptions(options)
-  const { isBearer, storage, me } = settings
+  const { isBearer, storage } = settings
   const name = `fastify-authenticate ${settings.refresh}`
+  const ending = new AbortController()
+  const closing = ending.signal
+  /** @type {any} */
   const auth = new EventTarget()
-  const end = new AbortController()
-  const closing = end.signal
-
-  /** @param {AuthEventType} type */
-  const emit = (type) => auth.dispatchEvent(new Event(type))
-  let unavailable = 0
-  /** @param {boolean} isAvailable */
-  const onChange = (isAvailable) => {
-    if (isAvailable ? !--unavailable : !unavailable++) emit(isAvailable ? 'available' : 'unavailable')
-  }
-  const current = createCurrent(emit)
-  const pause = createPause({ onChange, closing })
+  const sessions = createSessions({
+    emit: (type, detail) => auth.dispatchEvent(new CustomEvent(type, { detail })),
+    onToken() {
+      refresh.pause(0)
+      refresh.arm()
+    },
+    onSignIn: () => identify()
+  })
   const store = isBearer ? createTokenStore(name, storage) : undefined
-  // Tokens in memory are this client's own, and nobody else refreshes them.
-  const tabs = isBearer && !storage ? undefined : connectTabs({ name, onMessage, signal: closing })
-
-  /** @param {'in' | 'refreshed' | 'out'} type */
-  function post(type) {
-    const { sid, access } = current.session
-    tabs?.post({ type, sid: String(sid), leftMs: access.left(), lifetimeMs: access.lifetimeMs })
-  }
-
-  /** @param {import('./issued.js').Issued} issued */
-  function use({ sid, access, tokens }) {
-    const { session } = current
-    Object.assign(session, { sid, access, tokens })
-    session.stopWaiting()
-    refresh.arm()
-  }
-
-  /** @param {import('./issued.js').Issued} issued */
-  function startWith(issued) {
-    current.start(issued.sid)
-    use(issued)
-  }
-
-  /** @param {import('./issued.js').Issued} issued by a refresh of this tab */
-  function onIssued(issued) {
-    const { sid } = current.session
-    if (sid && sid !== issued.sid) {
-      startWith(issued)
-      identifyLater()
-    } else {
-      use(issued)
-      emit('refreshed')
-    }
-    if (issued.tokens) store?.save(issued.tokens)
-    post('refreshed')
-  }
-
-  /** @param {import('./bearer.js').Tokens | null} tokens that another tab has stored */
-  function onStored(tokens) {
-    const { session } = current
-    if (!tokens) current.end()
-    else if (tokens.sid !== session.sid) {
-      startWith(restored(tokens))
-      identifyLater()
-    } else if (tokens.access !== session.tokens?.access) {
-      use(restored(tokens))
-      emit('refreshed')
-    }
-  }
-
-  function onRefused() {
-    post('out')
-    store?.save(null)
-    current.end()
-  }
-
-  async function load() {
-    const { session } = current
-    const tokens = store && (await store.load())
-    if (store && session === current.session) onStored(tokens ?? null)
-  }
-
-  /** @param {import('./tabs.js').Message} message */
-  function onMessage({ type, sid, leftMs = 0, lifetimeMs }) {
-    const { session } = current
-    const isSame = sid === session.sid
-    if (type === 'pause') pause.start(leftMs)
-    else if (type === 'out') {
-      if (isSame || session.sid === undefined) current.end()
-    } else if (isBearer) load()
-    else if (type === 'refreshed' && (isSame || session.sid === undefined)) {
-      pause.succeed()
-      use({ sid: String(sid), access: new Access(leftMs, lifetimeMs) })
-      emit('refreshed')
-    } else if (type === 'in' && !isSame) {
-      current.start(sid)
-      current.session.access = new Access(leftMs, lifetimeMs)
-      identifyLater()
-    } else if (type && !isSame && me) identifyLater()
-  }
-
-  const refresh = createRefresh({
-    settings,
-    current,
-    pause,
+  /** Tokens in memory are this client's own. */
+  const tabs =
+    isBearer && !storage
+      ? undefined
+      : connectTabs(name, {
+          onMessage,
+          onClaim: () => refresh.pause(1500),
+          isFree: () => refresh.isFree(),
+          signal: closing
+        })
+  const refresh = createRefresh(settings, {
+    sessions,
     store,
     tabs,
-    onIssued,
-    onStored,
-    onRefused,
+    sync,
+    end,
+    onRefresh: () => post('refreshed'),
     closing
   })
-  const ready = load()
-  const request = createRequest({ settings, current, refresh, ready, closing })
-  const identify = createIdentify({
-    settings,
-    current,
-    refresh,
-    request,
-    pause: createPause({ onChange, closing }),
-    closing
-  })
+  const identify = createIdentify(settings, { sessions, refresh, request: () => request, closing })
 
-  function identifyLater() {
-    identify().catch(() => {})
+  /** Another tab may have stored other tokens. */
+  async function sync() {
+    const before = sessions.now
+    const stored = await store?.load()
+    if (!store || before !== sessions.now || (before.sid !== undefined && stored?.access === before.token)) return
+    if (stored) sessions.acceptIssued(stored)
+    else sessions.start(null, before.sid ? 'sign-out' : undefined)
   }
 
-  /** @param {Event} event */
-  function onWake({ type }) {
-    if (type === 'online') pause.end()
-    if (type === 'pagehide') tabs?.close()
-    if (type === 'pageshow') tabs?.open()
-    if (isBearer) load()
+  /** @param {'sign-out' | 'ended'} reason */
+  function end(reason) {
+    post('out', reason)
+    store?.save(null)
+    sessions.start(null, reason)
+  }
+
+  /**
+   * @param {import('./tabs.js').Message['type']} type
+   * @param {string} [reason]
+   */
+  function post(type, reason) {
+    const { sid, expiry } = sessions.now
+    tabs?.post({ type, sid, left: expiry.left(), ms: expiry.ms, reason })
+  }
+
+  /** @param {import('./tabs.js').Message} message of another tab */
+  function onMessage({ type, sid, left, ms, reason }) {
+    const { now } = sessions
+    const isSame = sid === now.sid
+    const isOurs = isSame || now.sid === undefined
+    if (type === 'pause') {
+      sessions.setAvailable(false)
+      refresh.pause(Number(left))
+    } else if (type === 'out') {
+      if (isOurs) sessions.start(null, reason)
+    } else if (store) sync()
+    else if (type === 'in' && !isSame) signIn({ sid: `${sid}` }, createExpiry(left, ms))
+    else if (isOurs) sessions.accept({ sid: `${sid}` }, createExpiry(left, ms))
+    else identify()
+  }
+
+  /**
+   * What is not known yet, or nobody's, must not be taken for the session that begins.
+   * @param {Pick<import('./tokens.js').Issued, 'sid' | 'access'>} issued
+   * @param {import('./expiry.js').Expiry} expiry
+   */
+  function signIn({ sid, access }, expiry) {
+    sessions.start(sid)
+    Object.assign(sessions.now, { token: access, expiry })
+    refresh.arm()
+    return identify()
+  }
+
+  /** @param {any} event The page may have slept, been offline, or been in the back/forward cache. */
+  function onWake({ type, persisted }) {
+    if (type === 'pagehide' && persisted) {
+      tabs?.close()
+      // The browser may show the page to another person.
+      if (sessions.now.user) sessions.setUser(undefined)
+      return
+    }
+    if (type === 'online') refresh.wake()
+    if (persisted) {
+      tabs?.open()
+      identify()
+    }
+    sync()
     refresh.check()
   }
 
   for (const type of ['visibilitychange', 'online', 'storage', 'pagehide', 'pageshow']) {
     globalThis.addEventListener?.(type, onWake, { signal: closing })
   }
-  ready.then(identifyLater)
+  const ready = sync()
+  const request = createRequest(settings, { sessions, refresh, identify, ready })
+  ready.then(identify)
 
-  return /** @type {any} */ (
-    Object.defineProperty(
-      Object.assign(auth, {
-        fetch: request,
+  Object.defineProperty(auth, 'user', { get: () => sessions.now.user })
+  return Object.assign(auth, {
+    fetch: request,
 
-        /** @param {any} response */
-        async signedIn(response) {
-          const body = typeof response?.clone === 'function' ? await response.clone().json() : response
-          const issued = response?.ok === false ? undefined : issuedOf(body, { isBearer })
-          if (!issued) throw new TypeError('signedIn() must be called with the response of reply.signIn()')
-          startWith(issued)
-          await store?.save(issued.tokens ?? null)
-          post('in')
-          await identify()
-        },
+    /** @param {any} response */
+    async signedIn(response) {
+      const body = response?.clone ? await response.clone().json() : response
+      const issued = response?.ok !== false && issuedOf(body, isBearer)
+      if (!issued) throw new TypeError('signedIn() requires a response of reply.signIn()')
+      const known = signIn(issued, createExpiry(issued.ms))
+      await store?.save(issued)
+      post('in')
+      await known
+    },
 
-        async signOut() {
-          const { session } = current
-          if (!settings.signOut) throw new TypeError('signOut() requires the option "signOut" of createAuth()')
-          try {
-            const response = await request(settings.signOut, { method: 'POST', redirect: 'error' })
-            if (!response.ok && !(response.status === 401 && codeOf(await readJson(response)))) {
-              throw new AuthUnavailable(1000)
-            }
-          } catch (error) {
-            if (session !== current.session) return
-            identifyLater()
-            throw error
-          }
-          if (session === current.session) onRefused()
-        },
+    async signOut() {
+      const mine = sessions.now
+      if (!settings.signOut) throw new TypeError('signOut() requires the option "signOut"')
+      const { response, code } = await outcomeOf(request(settings.signOut, { method: 'POST', redirect: 'error' }))
+      if (mine !== sessions.now) return
+      if (response?.ok || code) return end('sign-out')
+      // The server may have signed out although the response was lost.
+      identify()
+      throw new AuthUnavailable(retryAfterMs(response, 3))
+    },
 
-        close: () => end.abort(new DOMException('close() was called', 'AbortError'))
-      }),
-      'user',
-      { get: () => current.session.user }
-    )
-  )
+    close() {
+      ending.abort()
+      tabs?.close()
+      sessions.now.end.abort(new DOMException('close() was called', 'AbortError'))
+    }
+  })
 }

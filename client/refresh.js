@@ -1,165 +1,169 @@
-import { orAbort, sleep } from './abort.js'
-import { Access } from './access.js'
-import { startCountdown } from './countdown.js'
-import { issuedOf } from './issued.js'
-import { codeOf, readJson } from './json.js'
+import { aborted, sleep } from './abort.js'
+import { countdown, createExpiry } from './expiry.js'
+import { outcomeOf, retryAfterMs } from './response.js'
+import { issuedOf } from './tokens.js'
 import { AuthUnavailable } from './unavailable.js'
 
-/** @typedef {import('./session.js').Session} Session */
+/** @typedef {import('./expiry.js').Expiry} Expiry */
 
-const requestTimeoutMs = 10_000
-/** How long a caller waits for a token. */
-const patienceMs = 10_000
-/** How long the lock is kept after a refresh, so that other tabs hear of it before they get the lock. */
+/** Shorter than the server's `retrySeconds`: until then, a repeated refresh gets the same tokens. */
+const timeoutMs = 8000
+/** How long a request waits for a token. */
+const patienceMs = 15_000
+/** Keeps the turn until the other tabs have heard of the refresh. */
 const lingerMs = 100
-/** How often it is checked how much time is left: timers are late after the machine slept. */
+/** Timers are late after the machine slept: this is how often they look. */
 const checkMs = 60_000
-const longestLeadMs = 60_000
 
 /**
- * Refreshes the session: ahead of expiry, and when a request needs it.
+ * Refreshes the session, ahead of expiry and when a request needs it.
+ * @typedef {ReturnType<typeof createRefresh>} Refresh
+ * @param {import('./options.js').Settings} settings
  * @param {object} parts
- * @param {import('./options.js').Settings} parts.settings
- * @param {ReturnType<typeof import('./current.js').createCurrent>} parts.current
- * @param {ReturnType<typeof import('./pause.js').createPause>} parts.pause
- * @param {ReturnType<typeof import('./bearer.js').createTokenStore> | undefined} parts.store
- * @param {ReturnType<typeof import('./tabs.js').connectTabs> | undefined} parts.tabs
- * @param {(issued: import('./issued.js').Issued) => void} parts.onIssued
- * @param {(tokens: import('./bearer.js').Tokens | null) => void} parts.onStored
- * @param {() => unknown} parts.onRefused
+ * @param {import('./session.js').Sessions} parts.sessions
+ * @param {import('./tokens.js').TokenStore | undefined} parts.store
+ * @param {import('./tabs.js').Tabs | undefined} parts.tabs
+ * @param {() => Promise<unknown>} parts.sync another tab may have stored other tokens
+ * @param {(reason: 'ended') => void} parts.end
+ * @param {() => void} parts.onRefresh
  * @param {AbortSignal} parts.closing
  */
-export function createRefresh({ settings, current, pause, store, tabs, onIssued, onStored, onRefused, closing }) {
+export function createRefresh(settings, { sessions, store, tabs, sync, end, onRefresh, closing }) {
+  let failures = 0
+  let pauseLeft = countdown(0)
+  let waking = new AbortController()
   /** @type {any} */
   let timer
+  closing.addEventListener('abort', () => {
+    clearTimeout(timer)
+    waking.abort()
+  })
 
-  /** @param {Session} session @param {Access} old */
-  const isNeeded = (session, old) => session === current.session && session.access === old && session.sid !== null
+  /** @param {number} ms */
+  function pause(ms) {
+    pauseLeft = countdown(ms)
+  }
 
-  /** @param {Session} session @param {import('./bearer.js').Tokens | undefined} tokens */
-  async function post(session, tokens) {
-    const signal = AbortSignal.any([session.end.signal, closing, AbortSignal.timeout(requestTimeoutMs)])
-    const bearer = tokens && {
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ refresh_token: tokens.refresh })
-    }
-    const init = {
+  /** @param {() => boolean} isNeeded */
+  async function exchange(isNeeded) {
+    await sync()
+    if (!isNeeded() || pauseLeft() > 0) return
+    const signal = AbortSignal.any([sessions.now.end.signal, AbortSignal.timeout(timeoutMs)])
+    const tokens = await store?.load()
+    const at = Date.now()
+    const sent = settings.send(settings.refresh, {
       method: 'POST',
-      ...bearer,
+      // The target of a redirect must not get the refresh token.
+      redirect: 'error',
+      signal,
       ...settings.credentials,
-      redirect: /** @type {const} */ ('error'),
-      signal
-    }
-    const response = await orAbort(settings.send(settings.refresh, init), signal)
-    return { response, body: await orAbort(readJson(response), signal).catch(() => {}) }
-  }
-
-  /** Whether another tab has stored other tokens. @param {Session} session */
-  async function hasChanged({ sid, tokens }) {
-    const stored = store && (await store.load())
-    if (!store || (stored?.sid === sid && stored?.access === tokens?.access)) return false
-    onStored(stored ?? null)
-    return true
-  }
-
-  /** @param {Session} session @param {Access} old */
-  async function exchange(session, old) {
-    if (!isNeeded(session, old) || pause.leftMs() > 0 || (await hasChanged(session))) return
-    const { response, body } = await post(session, session.tokens).catch(() => ({
-      response: undefined,
-      body: undefined
-    }))
+      ...(tokens && {
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ refresh_token: tokens.refresh })
+      })
+    })
+    const { response, body, code } = await Promise.race([outcomeOf(sent), aborted(signal).catch(() => outcomeOf())])
+    await sync()
     // Late news of a session that is over, or that another tab has refreshed.
-    if (!isNeeded(session, old)) return
-    const issued = response?.ok && issuedOf(body, { sid: session.sid, isBearer: settings.isBearer })
-    const code = response?.status === 401 && codeOf(body)
+    if (!isNeeded()) return
+    const issued = response?.ok && issuedOf(body, settings.isBearer)
+    if (issued || code) failures = 0
     if (issued) {
-      pause.succeed()
-      if (await hasChanged(session)) return
-      if (isNeeded(session, old)) onIssued(issued)
-    } else if (code) {
-      pause.succeed()
-      if (await hasChanged(session)) return
-      // The cookie has been replaced meanwhile.
-      if (code === 'AUTH_REFRESH_SUPERSEDED' && !store) session.access = new Access()
-      else onRefused()
-    } else {
-      pause.startAfter(response)
-      tabs?.post({ type: 'pause', leftMs: pause.leftMs() })
+      // From the sending on: the response may have been on its way for long.
+      issued.at = at
+      store?.save(issued)
+      sessions.acceptIssued(issued)
+      onRefresh()
+    } else if (code === 'AUTH_REFRESH_SUPERSEDED' && !store) {
+      // The browser has newer cookies.
+      sessions.accept({ sid: /** @type {string} */ (sessions.now.sid) }, createExpiry())
+    } else if (code) end('ended')
+    else {
+      sessions.setAvailable(false)
+      pause(retryAfterMs(response, failures++))
+      tabs?.post({ type: 'pause', left: pauseLeft() })
     }
   }
 
-  /**
-   * One attempt, for all who want it. Never rejects.
-   * @param {Session} session @param {Access} old
-   * @returns {Promise<void>}
-   */
-  function attempt(session, old) {
-    session.refreshing ??= new Promise((resolve) => {
-      session.stopWaiting = () => resolve(undefined)
+  /** One attempt to get another token, for all who wait for it. Never rejects. */
+  function attempt() {
+    const mine = sessions.now
+    const { expiry } = mine
+    const isNeeded = () => mine === sessions.now && mine.expiry === expiry
+    expiry.renewal ??= new Promise((/** @type {(value?: any) => void} */ resolve) => {
+      expiry.settle = resolve
       const work = async () => {
-        await exchange(session, old)
-        session.stopWaiting()
+        await exchange(isNeeded)
+        resolve()
         await sleep(lingerMs, closing)
       }
-      pause
-        .wait()
+      sleep(Math.max(pauseLeft(), 0), waking.signal)
         .then(async () => {
-          await (tabs ? tabs.inTurn(work, () => isNeeded(session, old)) : exchange(session, old))
+          if (isNeeded()) await (tabs ? tabs.inTurn(work) : exchange(isNeeded))
         })
         .catch(() => {})
         .then(resolve)
     }).then(() => {
-      session.refreshing = undefined
+      expiry.renewal = undefined
       arm()
     })
-    return session.refreshing
+    return expiry.renewal
   }
 
+  /** At least the second that `exp` may be rounded by. */
   function leadMs() {
-    const { leadSeconds } = settings
-    return leadSeconds === undefined
-      ? Math.min(current.session.access.lifetimeMs / 10, longestLeadMs)
-      : leadSeconds * 1000
+    return (settings.leadSeconds ?? Math.min(Math.max(sessions.now.expiry.ms / 10_000, 1), 60)) * 1000
   }
 
-  /** Refreshes if it is time to. */
+  /** Tabs do not refresh in the same moment: the first one informs the others. */
+  function dueMs() {
+    const { left, luck } = sessions.now.expiry
+    return Math.max(left() - (leadMs() * (1 + luck)) / 2, pauseLeft())
+  }
+
   function check() {
-    const { session } = current
-    const { access } = session
-    if (session.sid && leadMs() > 0 && dueMs(access) <= 0) attempt(session, access)
+    if (sessions.now.sid && leadMs() && dueMs() <= 0) attempt()
     else arm()
   }
 
-  /** @param {Access} access */
-  const dueMs = (access) => Math.max(access.left() - leadMs() * access.earliness, pause.leftMs())
-
   function arm() {
     clearTimeout(timer)
-    if (!current.session.sid || closing.aborted) return
-    timer = setTimeout(check, Math.min(Math.max(dueMs(current.session.access), 1000), checkMs))
+    if (!sessions.now.sid || closing.aborted) return
+    timer = setTimeout(check, Math.min(Math.max(dueMs(), 1000), checkMs))
     timer.unref?.()
   }
 
-  closing.addEventListener('abort', () => clearTimeout(timer))
-
   return {
     attempt,
+    leadMs,
     check,
     arm,
-    leadMs,
+    pause,
+    isFree: () => pauseLeft() <= 0,
+
+    /** @param {number} ms */
+    sleep: (ms) => sleep(ms, waking.signal),
+
+    /** Ends all pauses. */
+    wake() {
+      pause(0)
+      waking.abort()
+      waking = new AbortController()
+    },
 
     /**
-     * Resolves when the session has another access token, or turns out to be over.
-     * @param {Session} session
-     * @param {{ old: Access, signal: AbortSignal }} wanted
+     * Resolves when the session has another token than `old`, or is over.
+     * @param {Expiry} old
+     * @param {AbortSignal} signal
      * @throws AuthUnavailable
      */
-    async renewed(session, { old, signal }) {
-      const patience = startCountdown(patienceMs)
-      while (isNeeded(session, old)) {
-        if (pause.leftMs() > Math.max(patience(), 0)) throw new AuthUnavailable(pause.leftMs())
-        await orAbort(attempt(session, old), signal)
+    async renewed(old, signal) {
+      const mine = sessions.now
+      const patience = countdown(patienceMs)
+      const isNeeded = () => mine === sessions.now && mine.expiry === old
+      while (isNeeded()) {
+        if (pauseLeft() > Math.max(patience(), 0)) throw new AuthUnavailable(pauseLeft())
+        await Promise.race([attempt(), aborted(signal)])
       }
     }
   }

@@ -1,82 +1,89 @@
-import { orAbort } from './abort.js'
-import { codeOf, readJson } from './json.js'
+import { outcomeOf } from './response.js'
+
+/** Each one follows a refusal, and needs another token than the one before. */
+const maxRepetitions = 3
+
+/** Of a `Request`, all that `fetch` takes, but for the body and the headers. */
+const members = [
+  'method',
+  'signal',
+  'credentials',
+  'mode',
+  'cache',
+  'redirect',
+  'referrer',
+  'referrerPolicy',
+  'integrity',
+  'keepalive'
+]
 
 /**
  * `fetch` with the credentials of the session.
+ * @param {import('./options.js').Settings} settings
  * @param {object} parts
- * @param {import('./options.js').Settings} parts.settings
- * @param {ReturnType<typeof import('./current.js').createCurrent>} parts.current
- * @param {ReturnType<typeof import('./refresh.js').createRefresh>} parts.refresh
+ * @param {import('./session.js').Sessions} parts.sessions
+ * @param {import('./refresh.js').Refresh} parts.refresh
+ * @param {() => unknown} parts.identify
  * @param {Promise<unknown>} parts.ready
- * @param {AbortSignal} parts.closing
  * @returns {typeof globalThis.fetch}
  */
-export function createRequest({ settings, current, refresh, ready, closing }) {
-  const { origin, isBearer, send } = settings
-
-  return async function authFetch(input, init) {
-    const request = typeof input === 'object' && 'url' in input ? input : undefined
-    const url = new URL(request ? request.url : String(input), settings.base())
-    const headers = new Headers(init?.headers ?? request?.headers)
-    const { method = 'GET', credentials, signal: callers } = { ...pick(request), ...init }
-    if (url.origin !== origin || headers.has('authorization') || credentials === 'omit') {
-      return await send(request ?? url.href, init)
+export function createRequest({ base, send, credentials }, { sessions, refresh, identify, ready }) {
+  return async (/** @type {any} */ input, /** @type {any} */ given) => {
+    const request = input.url ? input : undefined
+    const url = new URL(request ? input.url : input, base)
+    const init = { ...given }
+    const headers = new Headers(init.headers ?? request?.headers)
+    const isOmitted = (init.credentials ?? request?.credentials) === 'omit'
+    if (url.origin !== base.origin || headers.has('authorization') || isOmitted) {
+      return await send(request ?? url.href, given)
     }
+    // A Request is taken apart: its body may be needed twice, and another implementation of fetch may not know it.
+    if (request) {
+      for (const name of members) init[name] ??= request[name]
+      if (request.body) init.body ??= await request.blob()
+    }
+    init.headers = headers
     await ready
-    const { session } = current
-    const signal = AbortSignal.any([session.end.signal, closing, ...(callers ? [callers] : [])])
-    const isStream = isReadOnce(init?.body)
-    // A body that cannot be sent again must not meet an expired token.
-    const neededMs = isStream ? refresh.leadMs() : 0
-    const { access: old } = session
-    if (session.sid !== null && (old.left() <= neededMs || (isStream && old.left() === Infinity))) {
-      await refresh.renewed(session, { old, signal })
-    }
+    const mine = sessions.now
+    const signal = AbortSignal.any([mine.end.signal, init.signal ?? mine.end.signal])
+    signal.throwIfAborted()
+    Object.assign(init, credentials, { signal })
+    const isStream = init.body?.getReader || init.body?.[Symbol.asyncIterator]
 
-    const once = async (isRepeated = false) => {
-      if (isBearer && session.tokens) headers.set('authorization', `Bearer ${session.tokens.access}`)
-      const response = await send(request ? (isRepeated || !request.body ? request : request.clone()) : url.href, {
-        ...init,
-        ...settings.credentials,
-        ...(isBearer && { headers }),
-        signal
-      })
+    for (let repetitions = 0; ; repetitions++) {
+      const left = mine.expiry.left()
+      // A body that cannot be sent again must not meet an expired token.
+      if (left <= (isStream ? refresh.leadMs() : 0) || (isStream && left === Infinity)) {
+        await refresh.renewed(mine.expiry, signal)
+      }
+      if (mine.token) headers.set('authorization', `Bearer ${mine.token}`)
+      const { expiry } = mine
+      const response = await send(url.href, init)
       signal.throwIfAborted()
-      return response
-    }
-
-    const { access } = session
-    const response = await once()
-    if (response.status !== 401 || (response.url && new URL(response.url).origin !== origin)) return response
-    const code = codeOf(await orAbort(readJson(response.clone()), signal))
-    if (!code || session !== current.session || session.sid === null) return response
-    if (code === 'AUTH_EXPIRED_TOKEN') {
-      if (isStream || (response.redirected && !/^(GET|HEAD)$/.test(method))) {
-        if (session.access === access) refresh.attempt(session, access)
+      if (response.status !== 401 || new URL(response.url || url).origin !== base.origin) return response
+      const { code = codeOfHead(response) } = await outcomeOf(response.clone())
+      signal.throwIfAborted()
+      if (code !== 'AUTH_EXPIRED_TOKEN') {
+        // The session may be over.
+        if (code && code !== 'AUTH_STALE_AUTHENTICATION' && mine.sid) identify()
         return response
       }
-      await refresh.renewed(session, { old: access, signal })
-      // It has turned out that nobody is signed in.
-      if (!session.sid) return response
+      const isExecuted = response.redirected && !/^get$/i.test(init.method ?? 'get')
+      if (isStream || isExecuted || repetitions >= maxRepetitions) {
+        if (mine.expiry === expiry) refresh.attempt()
+        return response
+      }
+      await refresh.renewed(expiry, signal)
+      if (mine !== sessions.now) return response
       response.body?.cancel()
-      return await once(true)
     }
-    // The server may know that the session is over. The refresh route says so, or responds with a good token.
-    if (code !== 'AUTH_STALE_AUTHENTICATION' && session.sid && session.access === access && !access.isCheck) {
-      refresh.attempt(session, access).then(() => {
-        session.access.isCheck = true
-      })
-    }
-    return response
   }
 }
 
-/** @param {Request | undefined} request */
-function pick(request) {
-  return request && { method: request.method, credentials: request.credentials, signal: request.signal }
-}
-
-/** @param {any} body */
-function isReadOnce(body) {
-  return Boolean(body?.getReader || body?.[Symbol.asyncIterator])
+/**
+ * A response to HEAD has no body.
+ * @param {Response} response
+ */
+function codeOfHead({ body, headers }) {
+  return !body && /invalid_token/.test(`${headers.get('www-authenticate')}`) && 'AUTH_EXPIRED_TOKEN'
 }

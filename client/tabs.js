@@ -1,62 +1,80 @@
-import { createLease } from './lease.js'
+import { sleep } from './abort.js'
 
 /**
- * What tabs tell each other: a session has started, was refreshed or is over, or the server is unavailable for a while.
- * Never a token. Times are what is left of them, because the monotonic clock of each tab starts at another time.
+ * What tabs say to each other. Never a token. Times are what is left of them, because the monotonic clocks of tabs start
+ * at different times.
  * @typedef {object} Message
- * @property {'in' | 'refreshed' | 'out' | 'pause'} [type]
- * @property {string} [sid]
- * @property {number} [leftMs]
- * @property {number} [lifetimeMs]
- * @property {number} [claim]
- * @property {number} [denied]
+ * @property {'in' | 'refreshed' | 'out' | 'pause' | 'claim'} type
+ * @property {string | null | undefined} [sid]
+ * @property {number} [left]
+ * @property {number} [ms]
+ * @property {string | undefined} [reason]
+ * @property {number} [id]
  */
 
 /**
  * Connects the tabs of one browser, or the clients of one process of Node.
+ * @typedef {ReturnType<typeof connectTabs>} Tabs
+ * @param {string} name
  * @param {object} parts
- * @param {string} parts.name
  * @param {(message: Message) => void} parts.onMessage
+ * @param {() => void} parts.onClaim another tab works, or is about to
+ * @param {() => boolean} parts.isFree
  * @param {AbortSignal} parts.signal
  */
-export function connectTabs({ name, onMessage, signal }) {
-  /** @type {BroadcastChannel | undefined} */
+export function connectTabs(name, { onMessage, onClaim, isFree, signal }) {
+  /** @type {any} */
   let channel
-  const { locks } = globalThis.navigator ?? {}
-
-  /** @param {Message} message */
+  const id = Math.random()
+  /** 0: idle, 1: claims the turn, 2: works */
+  let step = 0
+  /** @type {(message: Message) => void} */
   const post = (message) => channel?.postMessage(message)
-  const lease = createLease(post, signal)
+  const claim = () => post({ type: 'claim', id })
 
-  /** A page with an open channel may not get into the back/forward cache. */
   function open() {
-    channel = new BroadcastChannel(name)
-    channel.onmessage = ({ data }) => {
-      lease.onMessage(data)
-      onMessage(data)
+    channel ??= new BroadcastChannel(name)
+    channel.onmessage = (/** @type {MessageEvent} */ { data }) => {
+      if (data.type !== 'claim') onMessage(data)
+      else if (step > 1 || (step && id < data.id)) claim()
+      else onClaim()
     }
-    /** @type {any} */
-    const { unref } = channel
-    unref?.call(channel)
-  }
-
-  function close() {
-    channel?.close()
-    channel = undefined
+    // Node would not end.
+    channel.unref?.()
   }
 
   open()
-  signal.addEventListener('abort', close)
   return {
-    open,
-    close,
     post,
+    open,
+
+    /** A page with an open channel leaves the back/forward cache at the next message. */
+    close() {
+      channel?.close()
+      channel = undefined
+    },
 
     /**
-     * Works while no other tab does.
-     * @param {() => Promise<void>} work
-     * @param {() => boolean} isNeeded
+     * Works while no other tab does. Without Web Locks, that is over plain http, a tab claims the turn, and goes on
+     * unless another tab replies with a claim of its own.
+     * @param {() => Promise<unknown>} work
      */
-    inTurn: (work, isNeeded) => (locks ? locks.request(name, { signal }, work) : lease.request(work, isNeeded))
+    async inTurn(work) {
+      const { locks } = globalThis.navigator ?? {}
+      if (locks) {
+        await locks.request(name, { signal }, work)
+        return
+      }
+      step = 1
+      claim()
+      await sleep(100, signal)
+      if (isFree()) {
+        step = 2
+        const timer = setInterval(claim, 500)
+        await work()
+        clearInterval(timer)
+      }
+      step = 0
+    }
   }
 }
