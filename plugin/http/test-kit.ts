@@ -41,7 +41,8 @@ export function attachTestKit(store: SessionStore, kit: TestKit): SessionStore {
 /** Each method runs on its object, which may be an instance of a class. */
 function boundMethods<T extends object>(object: T): T {
   const bound: Record<string, unknown> = {}
-  for (let level: object = object; level !== Object.prototype; level = Object.getPrototypeOf(level)) {
+  // Not `Object.prototype`: a test runner may have several.
+  for (let level: object = object; Object.getPrototypeOf(level) !== null; level = Object.getPrototypeOf(level)) {
     for (const name of Object.getOwnPropertyNames(level)) {
       const method = Reflect.get(object, name)
       if (typeof method === 'function' && name !== 'constructor') bound[name] ??= method.bind(object)
