@@ -12,10 +12,13 @@ const folder = realpathSync(mkdtempSync(join(tmpdir(), 'testing-')))
 t.teardown(() => rmSync(folder, { recursive: true }))
 await installConsumer(folder)
 write(folder, {
-  'jest.config.js': blockOf('modules.md', 'jest.config.js of ES modules'),
-  'cookie.cjs': blockOf('modules.md', 'cookie.cjs'),
-  'jest.config.cjs': blockOf('modules.md', 'jest.config.js'),
-  'playwright.config.js': `export default { testDir: 'playwright', use: ${JSON.stringify({ launchOptions: launchOptions() })} }`
+  'jest.config.js': blockOf('docs/modules.md', 'jest.config.js of ES modules'),
+  'cookie.cjs': blockOf('docs/modules.md', 'cookie.cjs'),
+  'jest.config.cjs': blockOf('docs/modules.md', 'jest.config.js'),
+  'playwright.config.js': `export default ${JSON.stringify({
+    testMatch: ['playwright/*.test.ts', 'docs/playwright.test.ts'],
+    use: { launchOptions: launchOptions() }
+  })}`
 })
 
 // The runners must not notice that tap runs this file.
@@ -24,7 +27,9 @@ const inFolder = ([program, parameters]: readonly [string, string]) =>
   run([program, ...parameters.split(' ')], { cwd: folder, env })
 
 const node = process.execPath
-const compiled = await inFolder([node, `${compilers['5.9']} -p . --rootDir . --outDir out`])
+const compiled = await byTwos(['.', 'docs'], (project) =>
+  inFolder([node, `${compilers['5.9']} -p ${project} --rootDir . --outDir out`])
+)
 const vitest = 'node_modules/vitest/vitest.mjs run --dir=vitest --reporter=json'
 const jest = 'node_modules/jest/bin/jest.js out/jest --json'
 
@@ -35,6 +40,7 @@ const commands = {
   tap: [node, 'node_modules/tap/dist/esm/run.mjs --reporter=tap --disable-coverage out/tap/notes.test.js'],
   'node:test': [node, '--test --test-reporter=tap out/node/notes.test.js'],
   libraries: [node, '--test --test-reporter=tap out/node/servers.test.js out/node/libraries.test.js'],
+  documented: [node, '--test --test-reporter=tap out/docs/first.test.js out/docs/supertest.test.js'],
   vitest: [node22, `${vitest} --outputFile=vitest.json`],
   'vitest in threads': [node22, `${vitest} --outputFile=threads.json --pool=threads --no-isolate`],
   'jest as ES modules': [
@@ -67,7 +73,7 @@ const unless = (name: Name) => ({ skip: skips[name] ?? false })
 const expected = { passed: { notes: 12, timers: 2 }, others: [] }
 
 t.test('TypeScript 5.9, 6 and 7 check the claims of as() by AuthTypes', async (t) => {
-  t.strictSame(compiled, { status: 0, text: '' })
+  t.strictSame(compiled, Array(2).fill({ status: 0, text: '' }))
   t.equal(succeeded(t, 'TypeScript 6'), '')
   t.equal(succeeded(t, 'TypeScript 7'), '')
 })
@@ -102,9 +108,17 @@ t.test('supertest and fetch send the headers of as(); jose and oauth4webapi acce
   t.match(succeeded(t, 'libraries'), /^# pass 4\n# fail 0$/m)
 })
 
-t.test('a page opens signed in by storageState() of Playwright', unless('playwright'), async (t) => {
-  t.match(succeeded(t, 'playwright'), /^ *1 passed/m)
+t.test("the tests of docs/testing.md pass with the README's application", async (t) => {
+  t.match(succeeded(t, 'documented'), /^# pass 4\n# fail 0$/m)
 })
+
+t.test(
+  'a page opens signed in by storageState() of Playwright, also that of docs/testing.md',
+  unless('playwright'),
+  async (t) => {
+    t.match(succeeded(t, 'playwright'), /^ *2 passed/m)
+  }
+)
 
 t.test('a process that uses the kit ends by itself, also without app.close()', async (t) => {
   t.equal(succeeded(t, 'app.close()'), '200')
