@@ -1,15 +1,18 @@
 import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { build } from 'esbuild'
+import { publint } from 'publint'
 import t from 'tap'
 import { byTwos, compilers, install, link, node22, rigPackage, run, write } from './package/consumer.ts'
+import { page, pageProject } from './package/page.ts'
 import { comparing, entries, importing, importingLater, jestTest, outcome, requiring } from './package/sources.ts'
 
 t.setTimeout(280_000)
 // Outside of the project, whose packages and settings must not be found.
 const folder = realpathSync(mkdtempSync(join(tmpdir(), 'package-')))
 t.teardown(() => rmSync(folder, { recursive: true }))
-await install(folder)
+const tarball = await install(folder)
 
 const nodes = { 'this Node': process.execPath, ...(existsSync(node22) && { 'Node 22': node22 }) }
 
@@ -22,14 +25,26 @@ t.test('require() loads every entry of the package, and Fastify registers what i
   }
 })
 
-/** Compiles files strictly. The errors are `file: code`. */
-async function compile(version: keyof typeof compilers, parameters: string) {
-  const always = '--strict --target es2022 --esModuleInterop --types node'
-  const command = [process.execPath, compilers[version], ...`${always} ${parameters}`.split(' ')] as const
-  const { text } = await run(command, { cwd: folder })
+t.test('publint and attw find nothing wrong with any entry', async (t) => {
+  const { messages } = await publint({ pack: { tarball: new Uint8Array(readFileSync(tarball)).buffer }, strict: true })
+  t.strictSame(messages, [])
+  // Node requires ES modules since 20.19, which attw does not know. The first test shows that it does.
+  const ignored = ['--ignore-rules', 'cjs-resolves-to-esm']
+  const attw = [process.execPath, rigPackage('@arethetypeswrong/cli/dist/index.js'), tarball, ...ignored] as const
+  const { status, text } = await run([...attw, '--format', 'ascii', '--no-summary'], { cwd: folder })
+  t.equal(status, 0) || t.comment(text)
+  for (const entry of entries) t.match(text, `"${entry}"`)
+})
+
+/** Compiles files. The errors are `file: code`. */
+async function tsc(version: keyof typeof compilers, parameters: string) {
+  const { text } = await run([process.execPath, compilers[version], ...parameters.split(' ')], { cwd: folder })
   const errors = [...text.matchAll(/^(?:(.*)\(\d+,\d+\): )?error (TS\d+)/gm)]
   return { errors: [...new Set(errors.map(([, file = '', code]) => `${file}: ${code}`))], text }
 }
+
+const compile = (version: keyof typeof compilers, parameters: string) =>
+  tsc(version, `--strict --target es2022 --esModuleInterop --types node ${parameters}`)
 
 t.test('every TypeScript finds the types of every entry', async (t) => {
   write(folder, { 'commonjs/app.ts': importing, 'later/app.ts': importingLater, 'esm/app.mts': importing })
@@ -52,6 +67,34 @@ t.test('every TypeScript finds the types of every entry', async (t) => {
   for (const [name, node] of Object.entries(nodes)) {
     t.strictSame(await run([node, 'out/app.js'], { cwd: folder }), { status: 0, text: outcome }, `compiled: ${name}`)
   }
+})
+
+t.test('a page compiles with the types of the DOM alone', async (t) => {
+  write(folder, { 'page/page.ts': page, 'page/tsconfig.json': pageProject })
+  const versions = Object.keys(compilers) as (keyof typeof compilers)[]
+  const found = await byTwos(versions, (version) => tsc(version, '-p page'))
+  for (const [index, { errors, text }] of found.entries()) {
+    t.strictSame(errors, [], `TypeScript ${versions[index]}`) || t.comment(text)
+  }
+})
+
+t.test('esbuild bundles the client for browsers from its own files alone, and only if it is used', async (t) => {
+  const bundle = async (contents: string) => {
+    const options = { bundle: true, minify: true, format: 'esm', platform: 'browser', metafile: true } as const
+    const stdin = { contents, resolveDir: folder }
+    const { metafile, outputFiles, warnings } = await build({ ...options, stdin, write: false, absWorkingDir: folder })
+    t.strictSame(warnings, [])
+    const imported = Object.values(metafile.inputs).flatMap(({ imports }) => imports.map(({ path }) => path))
+    return { text: outputFiles[0]!.text, imported }
+  }
+  const { imported } = await bundle("export * from 'fastify-authenticate/client'")
+  t.ok(imported.length > 0)
+  const own = 'node_modules/fastify-authenticate/dist/client/'
+  t.strictSame(
+    imported.filter((path) => !path.startsWith(own)),
+    []
+  )
+  t.equal((await bundle("import { createAuth } from 'fastify-authenticate/client'")).text.trim(), '')
 })
 
 t.test('jest in CommonJS mode runs the plugin with the configuration of docs/modules.md, or with Babel', async (t) => {

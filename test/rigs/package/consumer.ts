@@ -52,14 +52,18 @@ async function succeed(command: readonly [string, ...string[]], cwd: string): Pr
   if (status !== 0) throw new Error(`${command.join(' ')}: ${text}`)
 }
 
-/** Packs the plugin, and installs it with Fastify into a folder. */
-export async function install(folder: string): Promise<void> {
+/**
+ * Packs the plugin, and installs it with Fastify into a folder.
+ * @returns the path of the tarball
+ */
+export async function install(folder: string): Promise<string> {
   await succeed(['npm', 'pack', '--silent', '--pack-destination', folder], root)
-  const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz'))
+  const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz'))!
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true }))
   const quietly = ['--prefer-offline', '--ignore-scripts', '--no-audit', '--no-fund', '--silent']
   await succeed(['npm', 'install', ...quietly, `./${tarball}`, 'fastify@5', '@types/node@20'], folder)
   link(folder, { typescript: projectPackage('typescript') })
+  return join(folder, tarball)
 }
 
 /** Makes packages available in a folder, by the paths where they are installed. */

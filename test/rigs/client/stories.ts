@@ -1,0 +1,6 @@
+// What client libraries do with `auth.fetch`, on the version of Node that runs this file.
+import './stories/cookies.ts'
+import './stories/http.ts'
+import './stories/mcp.ts'
+import './stories/trpc.ts'
+import './stories/undici.ts'
