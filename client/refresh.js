@@ -99,7 +99,8 @@ export function createRefresh(settings, { sessions, store, tabs, sync, end, onRe
       }
       sleep(Math.max(pauseLeft(), 0), waking.signal)
         .then(async () => {
-          if (isNeeded()) await (tabs ? tabs.inTurn(work) : exchange(isNeeded))
+          // A claim during the pause of another claim would lengthen the pauses of all tabs, for ever.
+          if (isNeeded() && pauseLeft() <= 0) await (tabs ? tabs.inTurn(work) : exchange(isNeeded))
         })
         .catch(() => {})
         .then(resolve)

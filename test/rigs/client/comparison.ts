@@ -62,7 +62,8 @@ Callers wait for at most ${timeoutMs / 1000} s. \`node --import tsx test/rigs/cl
 | --- | --- |
 | sign-outs | how often the user had to sign in again |
 | twice | bodies that the server executed twice |
-| refreshes | in brackets, those that were not needed: the token was new, and no response was lost |
+| lost | refreshes whose response did not reach the tab |
+| not needed | refreshes while the token was new, and no response was lost |
 | 401 | responses with this status that reached a caller |
 | failed | requests that failed although the proxy did not lose their response: they waited for a refresh |
 
@@ -71,7 +72,8 @@ Against this plugin, with \`refreshToken.retrySeconds: 2\` because of the short 
 ${table(rows.map(({ variant, tolerant }) => ({ variant, figures: tolerant })))}
 
 Against a server that treats every refresh token that is presented again as stolen, as many do. This plugin does so with
-\`retrySeconds: 0, lateRetries: 0\`. There, no client survives a refresh whose response is lost.
+\`retrySeconds: 0, lateRetries: 0\`. No client can continue there after a refresh whose response is
+lost.
 
 ${table(rows.map(({ variant, strict }) => ({ variant, figures: strict })))}
 
@@ -103,17 +105,11 @@ function percent(share: number): string {
 
 function table(rows: readonly { readonly variant: Variant; readonly figures: Figures }[]): string {
   const lines = rows.map(({ variant, figures }) => {
-    const { signOuts, doubles, refreshes, superfluous, refused, requests } = figures
-    return [
-      nameOf(variant),
-      signOuts,
-      doubles,
-      superfluous === 0 ? refreshes : `${refreshes} (${superfluous})`,
-      refused,
-      `${failedByRefresh(figures)} of ${requests}`
-    ]
+    const { signOuts, doubles, refreshes, lostRefreshes, superfluous, refused, requests } = figures
+    const failed = `${figures.unexplained} of ${requests}`
+    return [nameOf(variant), signOuts, doubles, refreshes, lostRefreshes, superfluous, refused, failed]
   })
-  const head = ['', 'sign-outs', 'twice', 'refreshes', '401', 'failed']
+  const head = ['', 'sign-outs', 'twice', 'refreshes', 'lost', 'not needed', '401', 'failed']
   return [head, head.map(() => '---'), ...lines]
     .map((cells) => `| ${cells.join(' | ')} |`.replace('|  |', '| |'))
     .join('\n')
@@ -123,9 +119,4 @@ function nameOf({ client, withoutLocks = false }: Variant): string {
   return contestants.find(
     ({ variant }) => variant.client === client && (variant.withoutLocks ?? false) === withoutLocks
   )!.name
-}
-
-/** Requests that failed, without those whose own response was lost. */
-function failedByRefresh({ errors, lostResponses }: Figures): number {
-  return Object.values(errors).reduce((sum, count) => sum + count, 0) - lostResponses
 }

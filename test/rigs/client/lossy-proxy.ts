@@ -17,14 +17,16 @@ export interface Exchange {
   readonly kind: Kind
   /** The number of the tab that sent it, from `Referer`. */
   readonly tab: number
+  /** Of a caller's request. */
+  readonly number: string | null
   /** When the request arrived, by `performance.now()`. */
   readonly at: number
   readonly fate: Fate
   /** When the server responded. */
   respondedAt: number
   status: number
-  /** Whether the browser received the response. */
-  delivered: boolean
+  /** `lost` also if the browser did not wait for it. */
+  outcome: 'pending' | 'delivered' | 'lost'
 }
 
 export interface Rates {
@@ -65,13 +67,20 @@ export async function startProxy({ target, seed, rates, ...certified }: ProxyOpt
     const exchange: Exchange | null = kind && {
       kind,
       tab: tabOf(incoming),
+      number: new URL(incoming.url, 'https://localhost').searchParams.get('number'),
       at: performance.now(),
       fate: kind === 'refresh' && isHolding ? 'stalled 60 s' : fateOf(random[kind].next(), rates),
       respondedAt: Infinity,
       status: 0,
-      delivered: false
+      outcome: 'pending'
     }
-    if (exchange) exchanges.push(exchange)
+    if (exchange) {
+      exchanges.push(exchange)
+      stream.once('close', () => {
+        exchange.outcome =
+          outgoing.writableEnded && stream.rstCode === constants.NGHTTP2_NO_ERROR ? 'delivered' : 'lost'
+      })
+    }
     const response = await forward(incoming, await buffer(incoming))
     const body = await buffer(response)
     if (exchange) Object.assign(exchange, { respondedAt: performance.now(), status: response.statusCode })
@@ -83,8 +92,6 @@ export async function startProxy({ target, seed, rates, ...certified }: ProxyOpt
     const { connection: _, 'keep-alive': __, 'transfer-encoding': ___, ...headers } = response.headers
     outgoing.writeHead(response.statusCode!, headers)
     outgoing.end(body)
-    await once(stream, 'close')
-    if (exchange) exchange.delivered = stream.rstCode === constants.NGHTTP2_NO_ERROR
   }
 
   function forward({ method, url, headers, authority }: Http2ServerRequest, body: Buffer): Promise<IncomingMessage> {

@@ -1,5 +1,6 @@
 import type { Browser } from 'playwright-core'
 import type { Certified } from '../../fixtures/issuer.ts'
+import type { Exchange } from './lossy-proxy.ts'
 import type { Tally } from './page/tally.ts'
 import { superfluous } from './refreshes.ts'
 import { everyMs, rates, seed, tabCount, timeoutMs } from './settings.ts'
@@ -14,15 +15,17 @@ export interface Figures {
   /** Bodies whose execution a tab saw confirmed, but which the server did not execute. */
   readonly phantoms: number
   readonly refreshes: number
-  /** Refreshes whose response did not reach the tab that waited for it. */
+  /** Refreshes whose response did not reach the tab. */
   readonly lostRefreshes: number
   readonly superfluous: number
   /** Responses with status 401 that reached a caller. */
   readonly refused: number
   /** Requests that failed, by the name of the error. */
   readonly errors: Readonly<Record<string, number>>
-  /** Callers' requests whose response the proxy lost, or stalled for 60 s. */
-  readonly lostResponses: number
+  /** Requests whose response the proxy lost, or stalled for 60 s. */
+  readonly lost: number
+  /** Requests that failed although their response was not lost. */
+  readonly unexplained: number
 }
 
 /** Runs 8 tabs of one client for some seconds, and counts what they, the proxy and the server saw. */
@@ -32,11 +35,13 @@ export async function measure(
 ): Promise<Figures> {
   const tabs = await openTabs(browser, { ...variant, ...certified, seed, rates })
   try {
-    const { signedInAt } = await tabs.open(tabCount)
+    await tabs.open(tabCount)
+    const openedAt = performance.now()
     const tallies = await tabs.run({ seconds, everyMs, timeoutMs })
     const { exchanges } = tabs.proxy
-    const refreshes = exchanges.filter(({ kind, at }) => kind === 'refresh' && at > signedInAt)
-    const ofCallers = exchanges.filter(({ kind }) => kind === 'read' || kind === 'write')
+    const refreshes = exchanges.filter(({ kind, at }) => kind === 'refresh' && at > openedAt)
+    const lost = new Set(exchanges.filter(isLost).map(({ number }) => number))
+    lost.delete(null)
     const { executions } = tabs.server
     return {
       requests: sumOf(tallies.map(requestsOf)),
@@ -44,15 +49,20 @@ export async function measure(
       doubles: [...executions.values()].filter((times) => times > 1).length,
       phantoms: tallies.flatMap(({ confirmed }) => confirmed).filter((number) => !executions.has(number)).length,
       refreshes: refreshes.length,
-      lostRefreshes: refreshes.filter(({ delivered }) => !delivered).length,
-      superfluous: superfluous(refreshes, { signedInAt }).length,
+      lostRefreshes: refreshes.filter(({ outcome }) => outcome === 'lost').length,
+      superfluous: superfluous(refreshes).length,
       refused: sumOf(tallies.map(({ statuses }) => statuses[401] ?? 0)),
       errors: sumsOf(tallies.map(({ errors }) => errors)),
-      lostResponses: ofCallers.filter(({ fate }) => fate === 'lost' || fate === 'stalled 60 s').length
+      lost: lost.size,
+      unexplained: tallies.flatMap(({ failed }) => failed).filter((number) => !lost.has(number)).length
     }
   } finally {
     await tabs.close()
   }
+}
+
+function isLost({ fate }: Exchange): boolean {
+  return fate === 'lost' || fate === 'stalled 60 s'
 }
 
 function requestsOf({ statuses, errors }: Tally): number {

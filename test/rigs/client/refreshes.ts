@@ -8,13 +8,14 @@ const toleranceMs = 50
 /**
  * The refreshes that were not needed: a tab sent them although a token was new, and no response was lost. With one
  * refresh a lifetime for all tabs, plus one for each lost response, there are none.
- * @param signedInAt when the first token arrived
+ * @param refreshes since all tabs are open. The first one counts as needed: a tab that has just been opened learns from
+ *   whole seconds how long the token is valid
  */
-export function superfluous(refreshes: readonly Exchange[], { signedInAt }: { signedInAt: number }): Exchange[] {
+export function superfluous(refreshes: readonly Exchange[]): Exchange[] {
   return refreshes.filter((refresh, index) => {
     const earlier = refreshes.slice(0, index)
-    if (earlier.at(-1)?.delivered === false) return false
-    const issuedAt = Math.max(signedInAt, ...earlier.map(({ respondedAt }) => respondedAt))
+    if (index === 0 || earlier.at(-1)?.outcome === 'lost') return false
+    const issuedAt = Math.max(...earlier.map(({ respondedAt }) => respondedAt))
     return refresh.at - issuedAt < dueAfterMs - toleranceMs
   })
 }

@@ -8,4 +8,4 @@ export const seed = 329
 /** From the start of one request of a tab to the next. */
 export const everyMs = 400
 /** Callers wait this long for a response. */
-export const timeoutMs = 8000
+export const timeoutMs = 15_000

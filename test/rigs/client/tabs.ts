@@ -64,11 +64,9 @@ export async function openTabs(browser: Browser, { client, isStrict = false, wit
     tabs,
     signOuts,
     /** Opens tabs. The first one signs in. */
-    async open(count: number): Promise<{ signedInAt: number }> {
+    async open(count: number): Promise<void> {
       await (await open()).evaluate('tab.signIn()')
-      const signedInAt = performance.now()
       while (tabs.length < count) await open()
-      return { signedInAt }
     },
     /** Lets all tabs send requests at the same time. */
     async run(options: RunOptions): Promise<Tally[]> {

@@ -27,7 +27,7 @@ export function createTab(createClient: CreateClient): void {
   }
 
   async function run({ seconds, everyMs, timeoutMs }: RunOptions): Promise<Tally> {
-    const tally: Tally = { statuses: {}, errors: {}, confirmed: [] }
+    const tally: Tally = { statuses: {}, errors: {}, confirmed: [], failed: [] }
     const pending: Promise<void>[] = []
     const end = performance.now() + seconds * 1000
     for (let n = 0; performance.now() < end; n++) {
@@ -50,19 +50,23 @@ interface Sending {
 
 async function send(client: Client, { n, timeoutMs, tally }: Sending): Promise<void> {
   const number = `${new URLSearchParams(location.search).get('tab')}-${n}`
+  const path = `/notes?number=${number}`
   const signal = AbortSignal.timeout(timeoutMs)
   const isWrite = n % 2 === 1
   try {
     const status = isWrite
-      ? await client.request({ method: 'POST', path: '/notes', body: { number }, signal })
-      : await client.request({ method: 'GET', path: `/notes?number=${number}`, signal })
+      ? await client.request({ method: 'POST', path, body: { number }, signal })
+      : await client.request({ method: 'GET', path, signal })
     count(tally.statuses, status)
     if (isWrite && status === 200) tally.confirmed.push(number)
   } catch (error) {
     const { name, response } = error as Error & { response?: { status: number } }
     // axios throws for a refusal.
     if (response?.status) count(tally.statuses, response.status)
-    else count(tally.errors, name)
+    else {
+      count(tally.errors, name)
+      tally.failed.push(number)
+    }
   }
 }
 

@@ -4,6 +4,8 @@ export interface Tally {
   readonly statuses: Record<string, number>
   /** How many requests failed, by the name of the error. */
   readonly errors: Record<string, number>
+  /** The numbers of the requests that failed. */
+  readonly failed: string[]
   /** The numbers of the bodies that the server confirmed. */
   readonly confirmed: string[]
 }
