@@ -244,6 +244,7 @@ t.test('options leaves keys, trusted issuers and their mapping to the applicatio
   const entry = { audience: api, map: () => ({ scope: 'notes:read' }) }
   const { app, get } = await start(t, { auth, keys, trustedIssuers: [auth.issuer(login).trust(entry)] })
   t.strictSame(Object.keys(auth.options), ['clock', 'secret', 'store'])
+  t.match(auth.options.secret, /^[\w-]{43}$/, '32 random bytes')
   t.not(auth.options.secret, createTestAuth().options.secret)
   t.match(await app.keys.jwks(), { keys: [{ kid: 'call-1' }] }, 'an async function is called')
   const [header] = (await auth.signIn('alice')).accessToken.split('.')

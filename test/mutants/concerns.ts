@@ -69,7 +69,7 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
   'plugin/errors.ts': ['errors', 'http/challenge'],
   'plugin/events.ts': ['events'],
   'plugin/mcp.ts': ['mcp'],
-  'plugin/testing.ts': ['testing'],
+  'plugin/testing.ts': ['testing', 'testing/spoilt-token'],
   'plugin/testing/': ['testing', 'testing/issuer', 'testing/spoilt-token'],
   'plugin/http/test-kit.ts': ['testing'],
   'plugin/timeout.ts': ['sessions/timed-store', 'tokens/key-source'],

@@ -115,7 +115,17 @@ t.test('fetch() serves discovery and keys as OpenID and RFC 8414 say, and nothin
     for (const path of documents) {
       const response = await fetch(new URL(path, login))
       t.match(response.headers.get('content-type'), /^application\/json/)
-      t.match(await response.json(), { issuer: url, jwks_uri: jwksUri }, path)
+      const base = url.replace(/\/$/, '')
+      t.strictSame(await response.json(), {
+        issuer: url,
+        authorization_endpoint: `${base}/authorize`,
+        token_endpoint: `${base}/token`,
+        jwks_uri: `${base}/jwks`,
+        response_types_supported: ['code'],
+        subject_types_supported: ['public'],
+        id_token_signing_alg_values_supported: ['ES256']
+      })
+      t.equal(jwksUri, `${base}/jwks`)
     }
     for (const request of [jwksUri, new URL(jwksUri), new Request(jwksUri)]) {
       t.strictSame(await (await fetch(request)).json(), await jwks())

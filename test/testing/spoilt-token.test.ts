@@ -13,6 +13,8 @@ const key = (algorithm: object, alg: string) => [{ ...algorithm, alg, kid: 'one'
 const ec = (namedCurve: string) => ({ key: generateKeyPairSync('ec', { namedCurve }).privateKey.export(pem) })
 const rsa = { key: rsaKey(2048) }
 
+const signatureLength = (token: string) => token.split('.')[2]!.length
+
 /** The application's keys, by the algorithm that signs. */
 const keysOf: Record<string, NonNullable<AuthenticateOptions['keys']> | undefined> = {
   HS256: undefined,
@@ -50,6 +52,8 @@ t.test('spoiltToken() is refused for what is wrong with it, whatever the algorit
       const { code, detail } = auth.events.at(-1) as Extract<AuthEvent, { type: 'token-refused' }>
       t.strictSame([code, detail], [spoiltTokenCodes[kind], details[kind]], `${alg} ${kind}`)
       t.equal(decode(token, 0).alg, kind === 'none' ? 'none' : alg)
+      const [length, good] = [token, (await auth.signIn('alice')).accessToken].map(signatureLength)
+      t.equal(length, kind === 'none' ? 0 : good, `${alg} ${kind}: the length of the signature`)
     }
     t.match(await get('/me', await auth.as('alice')), { sub: 'alice' }, `${alg}: other tokens are accepted`)
   }
