@@ -1,5 +1,5 @@
 import { whileBusy } from './busy.js'
-import { byId } from './element.js'
+import { byId, continueAt } from './element.js'
 import { accessToken, auth, onUserChange } from './session.js'
 import { showStatus } from './status.js'
 
@@ -31,8 +31,7 @@ export function showAccount() {
     name.textContent = user?.name ?? ''
     if (!user) return
     draw()
-    // The element that had the focus was hidden with the form.
-    if (document.activeElement === document.body) title.focus()
+    continueAt(title)
   })
 
   async function signOut() {

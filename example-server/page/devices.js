@@ -1,4 +1,4 @@
-import { byId, element } from './element.js'
+import { byId, continueAt, element } from './element.js'
 import { showStatus } from './status.js'
 import { createUserList } from './user-list.js'
 
@@ -83,7 +83,7 @@ export function showDevices() {
       status: 204,
       onSuccess: () => showStatus('The device is signed out.')
     })
-    title.focus()
+    continueAt(title)
   }
 
   others.addEventListener('click', async () => {
@@ -92,7 +92,7 @@ export function showDevices() {
       status: 204,
       onSuccess: () => showStatus('All other devices are signed out.')
     })
-    title.focus()
+    continueAt(title)
   })
   // The workshop dispatches it when its own session starts or ends.
   document.addEventListener('workshop-session', (event) => {

@@ -31,3 +31,13 @@ export function byId(id, type) {
   if (!(found instanceof type)) throw new TypeError(`#${id} must be an ${type.name}`)
   return found
 }
+
+/**
+ * Moves the focus here if the element that had it is gone, hidden or disabled. It does not take the focus from another
+ * element, where the user may be typing.
+ * @param {HTMLElement} next
+ */
+export function continueAt(next) {
+  const { activeElement: focused } = document
+  if (focused === document.body || focused?.matches(':disabled')) next.focus()
+}

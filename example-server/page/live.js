@@ -72,5 +72,4 @@ export function keepLive() {
   auth.addEventListener('signed-in', connect)
   auth.addEventListener('refreshed', () => auth.user && connect())
   auth.addEventListener('signed-out', disconnect)
-  addEventListener('pagehide', disconnect)
 }

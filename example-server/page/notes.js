@@ -1,4 +1,4 @@
-import { byId, element } from './element.js'
+import { byId, continueAt, element } from './element.js'
 import { auth, isSignOut, onUserChange } from './session.js'
 import { showStatus } from './status.js'
 import { createUserList } from './user-list.js'
@@ -50,7 +50,7 @@ export function showNotes() {
       status: 204,
       onSuccess: () => showStatus('Note deleted.')
     })
-    text.focus()
+    continueAt(text)
   }
 
   onUserChange((event) => {

@@ -36,14 +36,13 @@ auth.addEventListener('refreshed', () => {
 })
 
 /**
- * Calls back when another user is signed in, when nobody is, and when it is not known: the browser may keep the page,
- * and show it again to another person.
+ * Calls back when another user is signed in, when nobody is, and when it is not known: the browser may keep the page
+ * and show it again, to another person.
  * @param {(event: Event) => void} listener
  */
 export function onUserChange(listener) {
   auth.addEventListener('signed-in', listener)
   auth.addEventListener('signed-out', listener)
-  addEventListener('pagehide', listener)
 }
 
 /**
