@@ -145,7 +145,9 @@ export function createAuth(options) {
     globalThis.addEventListener?.(type, onWake, { signal: closing })
   }
   const ready = sync()
-  const request = createRequest(settings, { sessions, refresh, identify, ready })
+  /** Whether the session is over: the refresh route knows it as well as `me`. */
+  const check = settings.me ? identify : refresh.attempt
+  const request = createRequest(settings, { sessions, refresh, check, ready })
   ready.then(identify)
 
   Object.defineProperty(auth, 'user', { get: () => sessions.now.user })
@@ -170,7 +172,7 @@ export function createAuth(options) {
       if (mine !== sessions.now) return
       if (response?.ok || code) return end('sign-out')
       // The server may have signed out although the response was lost.
-      identify()
+      check()
       throw new AuthUnavailable(retryAfterMs(response, 3))
     },
 

@@ -23,11 +23,11 @@ const members = [
  * @param {object} parts
  * @param {import('./session.js').Sessions} parts.sessions
  * @param {import('./refresh.js').Refresh} parts.refresh
- * @param {() => unknown} parts.identify
+ * @param {() => unknown} parts.check whether the session is over
  * @param {Promise<unknown>} parts.ready
  * @returns {typeof globalThis.fetch}
  */
-export function createRequest({ base, send, credentials }, { sessions, refresh, identify, ready }) {
+export function createRequest({ base, send, credentials }, { sessions, refresh, check, ready }) {
   return async (/** @type {any} */ input, /** @type {any} */ given) => {
     const request = input.url ? input : undefined
     const url = new URL(request ? input.url : input, base)
@@ -64,8 +64,7 @@ export function createRequest({ base, send, credentials }, { sessions, refresh, 
       const { code = codeOfHead(response) } = await outcomeOf(response.clone())
       signal.throwIfAborted()
       if (code !== 'AUTH_EXPIRED_TOKEN') {
-        // The session may be over.
-        if (code && code !== 'AUTH_STALE_AUTHENTICATION' && mine.sid) identify()
+        if (code && code !== 'AUTH_STALE_AUTHENTICATION' && mine.sid) check()
         return response
       }
       const isExecuted = response.redirected && !/^get$/i.test(init.method ?? 'get')
