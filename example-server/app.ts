@@ -20,6 +20,7 @@ import { addErrorHandlers, sendUnroutable } from './operations/error-handlers.ts
 import { loggerOptions, logEvents } from './operations/logging.ts'
 import { createMetrics } from './operations/metrics.ts'
 import { pressure } from './operations/pressure.ts'
+import { addRequestLog, readRequestId, RequestLog } from './operations/request-log.ts'
 import { securityHeaders } from './operations/security-headers.ts'
 import { createAssertEncrypted, warnOfPlainHttp, warnOfTrustedClients } from './operations/transport-security.ts'
 import type { Passwords } from './passwords/passwords.ts'
@@ -80,6 +81,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   const liveSockets = createLiveSockets()
   const metrics = createMetrics({ events, passwords, liveSockets })
   events.subscribe(logEvents(app.log))
+  addRequestLog(app)
   app.addHook('onError', async (_request, _reply, { code }) => metrics.countRefusal(code))
   app.addHook('onResponse', async (request, reply) => metrics.recordResponse(request, reply))
   addErrorHandlers(app)
@@ -120,6 +122,8 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
 function createServer(config: Config): FastifyInstance {
   return Fastify({
     logger: loggerOptions(config.logLevel),
+    logController: new RequestLog(),
+    genReqId: readRequestId,
     trustProxy: config.trustProxy,
     // More than the longest note needs; a password is much shorter.
     bodyLimit: 64 * 1024,

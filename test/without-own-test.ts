@@ -43,6 +43,7 @@ export const withoutOwnTest: Record<string, string> = {
   'example-server/database/tables.ts': 'a message: test/example-server/database/sqlite.test.ts and database.test.ts',
   'example-server/errors.ts': 'a table; test/example-server/routes/ asserts the code of each refusal',
   'example-server/keys/secret.ts': 'test/example-server/config/config.test.ts starts with and without a secret',
+  'example-server/operations/audit.ts': 'test/example-server/operations/request-log.test.ts: each action of a story',
   'example-server/operations/connections.ts': 'test/example-server/routes/live.test.ts and server.test.ts',
   'example-server/operations/error-handlers.ts': 'test/example-server/app.test.ts and operations/logging.test.ts',
   'example-server/operations/logged-path.ts': 'test/example-server/operations/logging.test.ts',

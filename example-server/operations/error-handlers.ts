@@ -8,7 +8,8 @@ export function sendUnroutable({ code, statusCode = 400 }: FastifyError, reply: 
   const headers = {
     'cache-control': 'no-store',
     'content-security-policy': "default-src 'none'",
-    'x-content-type-options': 'nosniff'
+    'x-content-type-options': 'nosniff',
+    'x-request-id': reply.request.id
   }
   reply
     .code(statusCode)
@@ -17,11 +18,10 @@ export function sendUnroutable({ code, statusCode = 400 }: FastifyError, reply: 
 }
 
 export function addErrorHandlers(app: FastifyInstance): void {
-  // The message of an unexpected error may reveal internals: it is logged, not sent.
-  app.setErrorHandler(async function sendError(error: Error & { statusCode?: number }, request, reply) {
+  // The message of an unexpected error may reveal internals: it is logged (see `request-log.ts`), not sent.
+  app.setErrorHandler(async function sendError(error: Error & { statusCode?: number }, _request, reply) {
     const expected = error instanceof AuthError || error instanceof AppError || (error.statusCode ?? 500) < 500
     if (expected) throw error
-    request.log.error(error)
     return await reply
       .code(500)
       .send({ statusCode: 500, error: 'Internal Server Error', message: 'An unexpected error occurred' })

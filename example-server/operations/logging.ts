@@ -13,6 +13,12 @@ export function loggerOptions(level: string) {
         remoteAddress: request.ip
       })
     },
+    hooks: {
+      /** Drops the plugin's own line about a refusal: the line of the request has the same code and detail. */
+      logMethod<Args extends unknown[]>(this: unknown, args: Args, method: (...args: Args) => void): void {
+        if (args[1] !== 'refused') method.apply(this, args)
+      }
+    },
     // In case a line contains a whole request, such as the raw bytes that Node could not parse, at level trace.
     redact: ['err.rawPacket', '*.headers.authorization', '*.headers.cookie', '*.headers["set-cookie"]']
   }
@@ -26,12 +32,15 @@ const alarms = new Set<AuthEvent['type']>([
   'keys-reload-failed'
 ])
 
+/** Logged at info, beside the lines of `audit()`: they name the session. */
+const audited = new Set<AuthEvent['type']>(['session-started', 'session-revoked'])
+
 /** Two tabs reach 2 or 3. A longer streak may be a thief who refreshes right after the victim. */
 const suspiciousStreak = 6
 
-export function logEvents(log: Pick<FastifyBaseLogger, 'debug' | 'warn'>) {
+export function logEvents(log: Pick<FastifyBaseLogger, 'debug' | 'info' | 'warn'>) {
   return function onEvent(event: AuthEvent): void {
-    log[isAlarm(event) ? 'warn' : 'debug']({ event }, event.type)
+    log[isAlarm(event) ? 'warn' : audited.has(event.type) ? 'info' : 'debug']({ event }, event.type)
   }
 }
 

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { AuthEvent } from '../../plugin/index.ts'
@@ -30,6 +31,23 @@ const refusedSignIns: Partial<Record<string, string>> = {
   BUSY: 'busy',
   AUTH_STORE_UNAVAILABLE: 'unavailable',
   DATABASE_UNAVAILABLE: 'unavailable'
+}
+
+/** Each outcome is 0 from the start: a rate over a counter that appears with its first failure would miss it. */
+const outcomes = {
+  signIn: new Set(['succeeded', ...valuesOf(refusedSignIns), 'refused']),
+  refresh: new Set([...valuesOf(refreshOutcomes), ...valuesOf(refusedRefreshes), 'refused'])
+}
+
+function valuesOf(table: Partial<Record<string, string>>): string[] {
+  return Object.values(table).filter((outcome) => outcome !== undefined)
+}
+
+/** Every file of the page and of the API document is a route of its own. */
+const staticRoute = /^\/(page|client|docs)\//
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string
 }
 
 export type Metrics = ReturnType<typeof createMetrics>
@@ -106,6 +124,15 @@ export function createMetrics({ events, passwords, liveSockets, clock = () => pe
     help: 'Seconds since the revocation log was last read; 0 while it is healthy',
     read: () => (lastReadAt === null ? 0 : (clock() - lastReadAt) / 1000)
   })
+  new Gauge({
+    name: 'app_build_info',
+    help: 'Always 1; the label is the version of the server',
+    labelNames: ['version'],
+    registers
+  }).set({ version }, 1)
+  for (const outcome of outcomes.signIn) signIns.inc({ outcome }, 0)
+  for (const outcome of outcomes.refresh) refreshes.inc({ outcome }, 0)
+
   /** When the revocation log was last read, by `clock()`; `null` while it is healthy. */
   let lastReadAt: number | null = null
 
@@ -144,7 +171,8 @@ export function createMetrics({ events, passwords, liveSockets, clock = () => pe
     },
     recordResponse(request: FastifyRequest, reply: FastifyReply): void {
       // The pattern of the route, such as `/notes/:id`, never the URL.
-      const route = request.is404 ? 'none' : (request.routeOptions.url ?? 'none')
+      const pattern = request.is404 ? 'none' : (request.routeOptions.url ?? 'none')
+      const route = staticRoute.test(pattern) ? 'static' : pattern
       requests.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000)
     }
   }

@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import type { Services } from '../services.ts'
 import { AppError } from '../errors.ts'
+import { audit } from '../operations/audit.ts'
 import { badId, ById, Done, Problem, unavailable, User } from './schemas.ts'
 
 const ListedUser = Type.Object({
@@ -47,6 +48,7 @@ export const adminRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'database'>> 
       const { id } = request.params
       if ((await users.byId(id)) === null) throw new AppError('NOT_FOUND')
       await app.sessions.revokeAll(id)
+      audit(request, { action: 'sign-out-by-admin', sub: id, by: request.user.sub })
       return await reply.code(204).send()
     }
   )

@@ -4,6 +4,7 @@ import type { Services } from '../services.ts'
 import { networkOf, type Network } from '../attempts/client-network.ts'
 import { AppError } from '../errors.ts'
 import { badBody, limited, Login, Problem, SignedIn, strictBody } from './schemas.ts'
+import { audit } from '../operations/audit.ts'
 import { sessionStart } from './session-start.ts'
 import type { User } from '../database/users.ts'
 
@@ -46,10 +47,17 @@ export const loginRoutes: FastifyPluginAsyncTypebox<
       const authenticatedAt = Date.now()
       const credentials = { username, password, from: networkOf(request) }
       const user = await attempt(request, { account: username, check: async () => await identify(credentials) })
-      if (user === null) throw new AppError('LOGIN_FAILED', { headers: challenge })
+      if (user === null) {
+        audit(request, { action: 'sign-in-failed', sub: (await users.find(username))?.id ?? null })
+        throw new AppError('LOGIN_FAILED', { headers: challenge })
+      }
       const start = { ...sessionStart(user, request), authenticatedAt }
-      if (transport === 'bearer') return await reply.signIn({ ...start, transport })
-      return await reply.signIn({ ...start, transport, persistent: remember })
+      const signedIn =
+        transport === 'bearer'
+          ? await reply.signIn({ ...start, transport })
+          : await reply.signIn({ ...start, transport, persistent: remember })
+      audit(request, { action: 'sign-in', sub: user.id })
+      return signedIn
     }
   )
 

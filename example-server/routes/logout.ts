@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Services } from '../services.ts'
+import { audit } from '../operations/audit.ts'
 import { badBody, Done, OptionalRefreshToken, Problem, strictBody, unavailable } from './schemas.ts'
 
 export const logoutRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'assertEncrypted'>> = async function logout(
@@ -29,6 +30,7 @@ export const logoutRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'assertEncry
     },
     async (request, reply) => {
       await reply.signOut(request.body?.refresh_token)
+      audit(request, { action: 'sign-out' })
       return await reply.code(204).send()
     }
   )

@@ -5,6 +5,7 @@ import { networkOf } from '../attempts/client-network.ts'
 import { assertUncommon } from '../passwords/common-passwords.ts'
 import { AppError } from '../errors.ts'
 import { badBody, limited, PasswordChange, Problem, SignedIn, strictBody } from './schemas.ts'
+import { audit } from '../operations/audit.ts'
 import { sessionStart } from './session-start.ts'
 import type { User } from '../database/users.ts'
 
@@ -53,7 +54,11 @@ export const passwordRoutes: FastifyPluginAsyncTypebox<
       const authenticatedAt = Date.now()
       const user = await users.byId(request.user.sub)
       await assertUncommon(next, { username: user?.name ?? '' })
-      if (user === null || !(await hasChanged({ request, user, current, next }))) throw new AppError('PASSWORD_WRONG')
+      if (user === null || !(await hasChanged({ request, user, current, next }))) {
+        audit(request, { action: 'password-change-failed', sub: request.user.sub })
+        throw new AppError('PASSWORD_WRONG')
+      }
+      audit(request, { action: 'password-changed', sub: user.id })
       // After the change, so that a concurrent sign-in with the old password is refused.
       return await reply.signIn({
         ...sessionStart(user, request),

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import { AppError } from '../errors.ts'
+import { audit } from '../operations/audit.ts'
 import { badId, ById, Done, Problem, Session, unavailable } from './schemas.ts'
 
 export const sessionsRoutes: FastifyPluginAsyncTypebox = async function sessions(app) {
@@ -36,6 +37,7 @@ export const sessionsRoutes: FastifyPluginAsyncTypebox = async function sessions
     },
     async (request, reply) => {
       if (!(await app.sessions.revoke(request.params.id, { sub: request.user.sub }))) throw new AppError('NOT_FOUND')
+      audit(request, { action: 'sign-out', sub: request.user.sub, sessionId: request.params.id })
       return await reply.code(204).send()
     }
   )
@@ -52,6 +54,7 @@ export const sessionsRoutes: FastifyPluginAsyncTypebox = async function sessions
     },
     async (request, reply) => {
       await app.sessions.revokeAll(request.user.sub, { except: request.auth.sessionId })
+      audit(request, { action: 'sign-out-elsewhere', sub: request.user.sub })
       return await reply.code(204).send()
     }
   )

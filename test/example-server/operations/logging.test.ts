@@ -7,12 +7,14 @@ t.test('logEvents() warns about six coalesced refreshes in a row, not about two 
   const level = (name: string) => (_members: object, text: string) => {
     lines.push([name, text])
   }
-  const onEvent = logEvents({ debug: level('debug'), warn: level('warn') } as any)
+  const onEvent = logEvents({ debug: level('debug'), info: level('info'), warn: level('warn') } as any)
   for (const streak of [0, 1, 5, 6, 7]) onEvent({ type: 'refresh-coalesced', sub: 'bob', sessionId: 'x', streak })
   onEvent({ type: 'refresh-token-reused', sub: 'bob', sessionId: 'x' })
+  onEvent({ type: 'session-revoked', sessionId: 'x', reason: null })
   t.strictSame(lines, [
     ...['debug', 'debug', 'debug', 'warn', 'warn'].map((name) => [name, 'refresh-coalesced']),
-    ['warn', 'refresh-token-reused']
+    ['warn', 'refresh-token-reused'],
+    ['info', 'session-revoked']
   ])
 })
 

@@ -49,6 +49,41 @@ t.test('/metrics counts sign-ins, refreshes, refusals and requests, and no label
   t.equal((await without.inject('/metrics')).statusCode, 404)
 })
 
+t.test('/metrics has each outcome at 0 from the start, one label for static files, and the version', async (t) => {
+  const { app } = await createInjected(t)
+  for (const url of ['/page/page.js', '/page/page.css', '/client/index.js', '/docs/json', '/page/none.js']) {
+    await app.inject(url)
+  }
+  const { body } = await app.inject('/metrics')
+  const valuesOf = (metric: string) =>
+    [...body.matchAll(new RegExp(`^${metric}\\{outcome="(\\w+)"\\} (\\d+)$`, 'gm'))].map(([, outcome, value]) => [
+      outcome,
+      value
+    ])
+  t.strictSame(
+    valuesOf('auth_sign_ins_total').sort(),
+    ['busy', 'limited', 'refused', 'succeeded', 'unavailable', 'wrong'].map((outcome) => [outcome, '0'])
+  )
+  t.strictSame(
+    valuesOf('auth_refreshes_total').sort(),
+    [
+      'coalesced',
+      'invalid',
+      'missing',
+      'refused',
+      'retried',
+      'reused',
+      'rolled_back',
+      'rotated',
+      'superseded',
+      'unavailable'
+    ].map((outcome) => [outcome, '0'])
+  )
+  const routes = [...body.matchAll(/^http_request_duration_seconds_count\{method="GET",route="([^"]+)"/gm)]
+  t.strictSame(routes.map(([, route]) => route).sort(), ['none', 'static'])
+  t.match(body, /^app_build_info\{version="\d+\.\d+\.\d+"\} 1$/m)
+})
+
 t.test(
   'createMetrics() counts each outcome of a refresh, and shows how long the revocation log is stale',
   async (t) => {

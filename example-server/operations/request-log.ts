@@ -1,0 +1,53 @@
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import { LogController, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+
+/** A token never matches: it has dots, or is longer. */
+const requestId = /^[\w-]{1,64}$/
+
+/** The id that a proxy gave the request in `X-Request-Id`, or else a random one. */
+export function readRequestId({ headers }: Pick<IncomingMessage, 'headers'>): string {
+  const given = headers['x-request-id']
+  return typeof given === 'string' && requestId.test(given) ? given : randomUUID()
+}
+
+/** What `onError` has seen, until the line is written. */
+const errors = new WeakMap<FastifyRequest, Error & { readonly code?: string }>()
+
+/** Logs one line for each request, after its response, instead of two, and of three for a refusal. */
+export class RequestLog extends LogController {
+  override incomingRequest(): void {}
+  override defaultErrorLog(): void {}
+
+  /** @param failure why the response could not be sent */
+  override requestCompleted(failure: Error | null | undefined, request: FastifyRequest, reply: FastifyReply): void {
+    const error = failure ?? errors.get(request)
+    const hasFailed = error !== undefined && (error === failure || reply.statusCode >= 500)
+    const line = {
+      req: request,
+      res: reply,
+      responseTime: reply.elapsedTime,
+      ...(request.auth && { sub: request.auth.user.sub, sessionId: request.auth.sessionId }),
+      ...(error !== undefined && reasonOf(error)),
+      // The stack of a refusal would say nothing.
+      ...(hasFailed && { err: error })
+    }
+    request.log[hasFailed ? 'error' : 'info'](line, 'request completed')
+  }
+}
+
+/** An `AuthError` has the precise reason in `detail`. */
+function reasonOf(error: Error & { readonly code?: string; readonly detail?: string }) {
+  const { code, detail } = error
+  return { code, ...(detail !== undefined && { detail }) }
+}
+
+/** Adds the request's id to the response, so that a user can name it, and its error to its line. */
+export function addRequestLog(app: FastifyInstance): void {
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id)
+  })
+  app.addHook('onError', async (request, _reply, error) => {
+    errors.set(request, error)
+  })
+}
