@@ -42,7 +42,8 @@ export function createAuth(options) {
   /** @type {any} */
   const auth = new EventTarget()
   const sessions = createSessions({
-    emit: (type, detail) => auth.dispatchEvent(new CustomEvent(type, { detail })),
+    // After the message to the other tabs: a listener may open a dialog.
+    emit: (type, detail) => queueMicrotask(() => auth.dispatchEvent(new CustomEvent(type, { detail }))),
     onToken() {
       refresh.pause(0)
       refresh.arm()

@@ -1,5 +1,8 @@
 import { sleep } from './abort.js'
 
+/** Longer than a refresh takes, and shorter than a request waits for a token. */
+const patienceMs = 9000
+
 /**
  * What tabs say to each other. Never a token. Times are what is left of them, because the monotonic clocks of tabs start
  * at different times.
@@ -62,7 +65,11 @@ export function connectTabs(name, { onMessage, onClaim, isFree, signal }) {
     async inTurn(work) {
       const { locks } = globalThis.navigator ?? {}
       if (locks) {
-        await locks.request(name, { signal }, work)
+        /** @type {(options: LockOptions) => Promise<unknown>} */
+        const turn = (options) => locks.request(name, options, work)
+        const patience = AbortSignal.any([signal, AbortSignal.timeout(patienceMs)])
+        // A tab that stands still, such as behind a dialog, must not stop the others.
+        await turn({ signal: patience }).catch(async () => signal.aborted || (await turn({ steal: true })))
         return
       }
       step = 1

@@ -198,7 +198,7 @@ function testKeptPages(story: Story, browser: Browser): void {
       then: 'nobody'
     },
     'another user signed in on a page without the client': {
-      meanwhile: (elsewhere) => elsewhere.evaluate(post('/auth/login', '{"sub":"bob"}')),
+      meanwhile: (elsewhere) => elsewhere.evaluate(post('/auth/login', '{"sub":"bob","transport":"cookie"}')),
       then: 'bob'
     }
   }
