@@ -17,10 +17,14 @@ export function aborted(signal) {
  * @param {AbortSignal} signal
  */
 export function sleep(ms, signal) {
-  /** @type {any} */
-  let timer
-  const elapsed = new Promise((resolve) => {
-    timer = setTimeout(resolve, ms)
+  return new Promise((resolve) => {
+    function done() {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', done)
+      resolve(undefined)
+    }
+    const timer = setTimeout(done, ms)
+    signal.addEventListener('abort', done)
+    if (signal.aborted) done()
   })
-  return Promise.race([elapsed, aborted(signal)]).catch(() => clearTimeout(timer))
 }

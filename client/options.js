@@ -16,6 +16,8 @@ const isUrl = (value) => /./.test(value ?? '')
 
 /** @type {Record<string, (value: any) => boolean>} */
 const checks = {
+  // No member of `Object` is an option.
+  __proto__: /** @type {any} */ (null),
   refresh: isUrl,
   signOut: isUrl,
   me: isUrl,

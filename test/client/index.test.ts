@@ -1,11 +1,167 @@
 import t from 'tap'
-import { createAuth } from '../../client/index.js'
+import { createAuth, type AuthOptions } from '../../client/index.js'
+import { clientApp, until } from '../fixtures/client-app.ts'
 
 t.test('createAuth() names a wrong option', async (t) => {
   const baseUrl = 'https://api.example.com'
-  t.throws(() => createAuth({ refresh: '/refresh' }), {
-    name: 'TypeError',
-    message: 'createAuth(): "baseUrl" is required outside of a browser'
+  const rows: [name: string, options: object][] = [
+    ['baseUrl', { refresh: '/refresh' }],
+    ['refresh', { baseUrl }],
+    ['refresh', { baseUrl, refresh: 'https://other.example.com/refresh' }],
+    ['me', { baseUrl, refresh: '/refresh', me: '//other.example.com/me' }],
+    ['me', { baseUrl, refresh: '/refresh', me: undefined }],
+    ['signOut', { baseUrl, refresh: '/refresh', signOut: '' }],
+    ['transport', { baseUrl, refresh: '/refresh', transport: 'header' }],
+    ['transport', { baseUrl, refresh: '/refresh', storage: { getItem() {} } }],
+    ['storage', { baseUrl, refresh: '/refresh', transport: 'bearer', storage: 'localStorage' }],
+    ['fetch', { baseUrl, refresh: '/refresh', fetch: {} }],
+    ['leadSeconds', { baseUrl, refresh: '/refresh', leadSeconds: -1 }],
+    ['leadSeconds', { baseUrl, refresh: '/refresh', leadSeconds: NaN }],
+    ['logout', { baseUrl, refresh: '/refresh', logout: '/logout' }],
+    ['constructor', { baseUrl, refresh: '/refresh', constructor: '/logout' }]
+  ]
+  for (const [name, options] of rows) {
+    t.throws(() => createAuth(options as AuthOptions), { name: 'TypeError', message: `"${name}"` }, name)
+  }
+})
+
+for (const transport of ['cookie', 'bearer'] as const) {
+  t.test(`tabs share one session, by ${transport}`, async (t) => {
+    const { tab, signIn, seen, advance, app } = await clientApp(t, transport)
+    const tabs = [tab(), tab(), tab()]
+    const users = () => tabs.map(({ auth }) => auth.user?.sub ?? auth.user)
+    t.strictSame(users(), [undefined, undefined, undefined])
+    await until(() => users().every((user) => user === null))
+
+    await signIn(tabs[0]!, 'alice')
+    await until(() => users().every((user) => user === 'alice'))
+    t.strictSame(
+      tabs.map(({ events }) => events.splice(0)),
+      tabs.map(() => ['signed-out', 'signed-in'])
+    )
+
+    seen()
+    advance(601)
+    const responses = await Promise.all(tabs.flatMap(({ auth }) => [auth.fetch('/me'), auth.fetch('/me')]))
+    t.strictSame(
+      responses.map(({ status }) => status),
+      Array(6).fill(200),
+      'after the token has expired'
+    )
+    t.equal(seen().filter((request) => request === 'POST /refresh').length, 1, 'one refresh for all tabs')
+    t.strictSame(
+      tabs.map(({ events }) => events.splice(0)),
+      tabs.map(() => ['refreshed'])
+    )
+
+    await tabs[1]!.auth.signOut()
+    await until(() => users().every((user) => user === null))
+    t.strictSame(
+      tabs.map(({ events }) => events.splice(0)),
+      tabs.map(() => ['signed-out sign-out'])
+    )
+
+    await signIn(tabs[2]!, 'bob')
+    await until(() => users().every((user) => user === 'bob'))
+    await app.sessions.revokeAll('bob')
+    await tabs[0]!.auth.fetch('/me')
+    await until(() => users().every((user) => user === null))
+    t.strictSame(
+      tabs.map(({ events }) => events.splice(0)),
+      tabs.map(() => ['signed-in', 'signed-out ended']),
+      'the server has ended the session'
+    )
   })
-  t.throws(() => createAuth({ refresh: '', baseUrl }), { message: 'createAuth(): "refresh" must be a URL: received ' })
+
+  t.test(`another user signs in: no response of the former one arrives, by ${transport}`, async (t) => {
+    const { tab, signIn, send } = await clientApp(t, transport)
+    let release = () => {}
+    const gate = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    const slow = tab({
+      async fetch(url, init) {
+        const response = await send(url, init)
+        if (url.endsWith('/echo')) await gate
+        return response
+      }
+    })
+    const other = tab()
+    await signIn(other, 'alice')
+    await until(() => slow.auth.user?.sub === 'alice')
+    const pending = slow.auth.fetch('/echo')
+    await signIn(other, 'bob')
+    release()
+    await t.rejects(pending, { name: 'AbortError' })
+    await until(() => slow.auth.user?.sub === 'bob')
+    t.strictSame(slow.events.slice(-3), ['signed-in', 'signed-out', 'signed-in'])
+  })
+
+  t.test(`bodies that can be sent again are, by ${transport}`, async (t) => {
+    const { tab, signIn, advance, baseUrl } = await clientApp(t, transport)
+    const one = tab()
+    await signIn(one, 'alice')
+    const form = new FormData()
+    form.set('name', 'value')
+    const post = (body: NonNullable<RequestInit['body']>) => ({ method: 'POST', body })
+    const url = `${baseUrl}/echo`
+    const rows: [name: string, input: string | URL | Request, init?: RequestInit][] = [
+      ['text', '/echo', post('text')],
+      ['URLSearchParams', new URL(url), post(new URLSearchParams({ text: '1' }))],
+      ['FormData', url, post(form)],
+      ['Blob', url, post(new Blob(['text']))],
+      ['ArrayBuffer', url, post(new TextEncoder().encode('text').buffer)],
+      ['typed array', url, post(new TextEncoder().encode('text'))],
+      ['Request', new Request(url, { ...post('text'), headers: { 'content-type': 'text/plain' } })],
+      ['Request and init', new Request(url), post('text')]
+    ]
+    for (const [name, input, init] of rows) {
+      // Only the server notices that the token has expired.
+      const now = Date.now
+      advance(601)
+      const skewed = Date.now
+      Date.now = () => (new Error().stack!.includes('/client/expiry.js') ? now() - 601_000 : skewed())
+      const response = await one.auth.fetch(input, init)
+      Date.now = now
+      t.equal(response.status, 200, name)
+      t.match(JSON.stringify(await response.json()), /text|value/, name)
+    }
+  })
+}
+
+t.test('signOut() that fails keeps the session, and rejects', async (t) => {
+  const { tab, signIn, send } = await clientApp(t, 'bearer')
+  const { auth } = tab({
+    fetch: async (url, init) => (url.endsWith('/logout') ? new Response('', { status: 503 }) : send(url, init))
+  })
+  await signIn({ auth }, 'alice')
+  await t.rejects(auth.signOut(), { name: 'AuthUnavailable', retryAfterMs: Number })
+  t.equal(auth.user?.sub, 'alice')
+})
+
+t.test('signedIn() refuses what is no response of reply.signIn()', async (t) => {
+  const { tab } = await clientApp(t, 'cookie')
+  const { auth } = tab()
+  for (const body of [
+    {},
+    { session_id: '' },
+    { access_token: 'x' },
+    new Response('{"session_id":"x"}', { status: 401 })
+  ]) {
+    await t.rejects(auth.signedIn(body), { name: 'TypeError' })
+  }
+})
+
+t.test('close() ends what waits, and leaves no handle', async (t) => {
+  const { tab, signIn, send, advance } = await clientApp(t, 'cookie')
+  const one = tab({
+    fetch: async (url, init) => (url.endsWith('/refresh') ? new Response('', { status: 503 }) : send(url, init))
+  })
+  await signIn(one, 'alice')
+  advance(601)
+  const pending = one.auth.fetch('/echo')
+  await until(() => one.events.includes('unavailable'))
+  one.auth.close()
+  await t.rejects(pending, { name: 'AbortError' })
+  await t.rejects(one.auth.fetch('/me'), { name: 'AbortError' })
 })
