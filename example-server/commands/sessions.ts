@@ -3,7 +3,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import authenticate, { type SessionStore } from '../../plugin/index.ts'
 
 /**
- * The plugin over the server's session store, for a command: what it ends is refused by all running servers, which
+ * The plugin over the server's session store. A command uses it: what it ends is refused by all running servers, which
  * follow the store. It signs nothing, so it needs no secret of the server.
  */
 export async function openSessions({

@@ -10,7 +10,7 @@ export type AuditedAction =
   | 'sign-out-by-admin'
 
 /**
- * Logs who did what from where, for an investigation months later.
+ * Logs who did what from where. An investigation may need it months later.
  * @param details.sub whose account it is; `null` if there is no such account. Never the name that was typed: people
  * type passwords into the wrong field. Absent if only the session is known, which `session-revoked` names
  */

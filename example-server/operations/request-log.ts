@@ -14,13 +14,16 @@ export function readRequestId({ headers }: Pick<IncomingMessage, 'headers'>): st
 /** What `onError` has seen, until the line is written. */
 const errors = new WeakMap<FastifyRequest, Error & { readonly code?: string }>()
 
+/** The arguments that Fastify passes. */
+type Completed = [failure: Error | null | undefined, request: FastifyRequest, reply: FastifyReply]
+
 /** Logs one line for each request, after its response, instead of two, and of three for a refusal. */
 export class RequestLog extends LogController {
   override incomingRequest(): void {}
   override defaultErrorLog(): void {}
 
-  /** @param failure why the response could not be sent */
-  override requestCompleted(failure: Error | null | undefined, request: FastifyRequest, reply: FastifyReply): void {
+  /** `failure` is why the response could not be sent. */
+  override requestCompleted(...[failure, request, reply]: Completed): void {
     const error = failure ?? errors.get(request)
     const hasFailed = error !== undefined && (error === failure || reply.statusCode >= 500)
     const line = {
