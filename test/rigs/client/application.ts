@@ -20,8 +20,8 @@ export interface Application {
   readonly expire: () => void
   /** Lets the access token expire for the server and the client. */
   readonly passLifetime: () => void
-  /** The store of sessions does not respond, until the returned function is called. */
-  readonly loseStore: () => () => void
+  /** From now on, the store of sessions does not respond. */
+  readonly loseStore: () => void
   /** Refreshes wait until the returned function is called. */
   readonly holdRefresh: () => () => void
   /** Resolves when a request has reached a route that waits. */
@@ -54,7 +54,7 @@ export async function startApplication(t: Test, more?: (app: FastifyInstance) =>
     await gates.refresh
     if (!gates.isStoreLost) return reply.refresh((body as { refresh_token?: string } | null)?.refresh_token)
     const code = 'AUTH_STORE_UNAVAILABLE'
-    return reply.code(503).header('retry-after', '1').send({ statusCode: 503, code })
+    return reply.code(503).header('retry-after', '60').send({ statusCode: 503, code })
   })
   app.post('/auth/logout', async ({ body }, reply) => {
     await reply.signOut((body as { refresh_token?: string } | null)?.refresh_token)
@@ -80,9 +80,6 @@ export async function startApplication(t: Test, more?: (app: FastifyInstance) =>
     },
     loseStore() {
       gates.isStoreLost = true
-      return () => {
-        gates.isStoreLost = false
-      }
     },
     holdRefresh() {
       let release = () => {}

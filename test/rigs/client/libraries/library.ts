@@ -21,6 +21,6 @@ export interface Library {
 export type Connect = (given: { readonly fetch: typeof fetch; readonly url: string }) => Library
 
 export const isPlain = (body: Call['body']): body is Record<string, unknown> =>
-  body !== undefined && !(body instanceof FormData) && !(body instanceof ReadableStream)
+  body !== undefined && Object.getPrototypeOf(body) === Object.prototype
 
 export const octets = { 'content-type': 'application/octet-stream' }

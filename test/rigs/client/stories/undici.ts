@@ -21,10 +21,3 @@ t.test('undici sends all requests, also the refresh, by its own agent', async (t
   t.strictSame(log(), repeated('POST /form'))
   t.strictSame(sent, ['POST /form', 'POST /auth/refresh', 'POST /form'])
 })
-
-t.test('the fetch of undici is the option itself', async (t) => {
-  const { auth, url, log, expire } = await signIn(t, { fetch: undiciFetch })
-  expire()
-  t.match(await (await auth.fetch(new URL('/notes', url))).json(), { sub: 'alice' })
-  t.strictSame(log(), repeated('GET /notes'))
-})
