@@ -12,7 +12,9 @@ const bar = byId('account-bar', HTMLProgressElement)
 
 const everyMs = matchMedia('(prefers-reduced-motion: reduce)').matches ? 5000 : 500
 
-/** Shows who is signed in, and how long the access token is valid: a bar that runs down, and is full after a refresh. */
+/**
+ * Shows who is signed in, and how long the access token is valid: a bar that runs down, and is full after each refresh.
+ */
 export function showAccount() {
   function draw() {
     if (!auth.user) return
@@ -38,7 +40,7 @@ export function showAccount() {
     try {
       await auth.signOut()
     } catch {
-      showStatus('The server does not respond: try again in a moment. You are still signed in.')
+      showStatus('The sign-out failed: try again in a moment. You are still signed in.')
     }
   }
 

@@ -61,11 +61,12 @@ export function showNotes() {
   })
   form.addEventListener('submit', async (event) => {
     event.preventDefault()
+    const added = text.value
     await notes.change({
-      request: { method: 'POST', path: '/notes', body: { text: text.value } },
+      request: { method: 'POST', path: '/notes', body: { text: added } },
       status: 201,
       onSuccess() {
-        form.reset()
+        if (text.value === added) form.reset()
         showStatus('Note added.')
       }
     })

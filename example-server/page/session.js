@@ -31,8 +31,8 @@ async function observe(input, init) {
   return response
 }
 
-auth.addEventListener('refreshed', () => {
-  access = { ...access, until: Date.now() + access.lifetimeMs }
+auth.addEventListener('refreshed', ({ detail: leftMs }) => {
+  if (Number.isFinite(leftMs)) access = { ...access, until: Date.now() + leftMs }
 })
 
 /**

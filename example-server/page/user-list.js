@@ -71,6 +71,8 @@ export function createUserList({ section, path, draw }) {
   async function attempt(request, accept) {
     try {
       const response = await send(request)
+      // The client finds out whether the session is over.
+      if (response.status === 401) return
       if (!(await accept(response))) showStatus(`${errorOf(response).message}.`)
     } catch (error) {
       if (isOfFormerUser(error)) return

@@ -130,13 +130,13 @@ t.test('the page', skipWithoutBrowser, async (t) => {
   })
 
   testCase('says that it did not load when one of its modules is missing, and loads again', async (t) => {
-    for (const path of ['**/page/notes.js', '**/page/page.js']) {
+    for (const path of ['**/page/notes.js', '**/page/page.js', '**/client/index.js']) {
       const { context, openTab } = await createVisitor(t, { browser, url, serverStops: true })
       await context.route(path, (route) => route.abort())
       const page = await openTab()
       await page.getByRole('alert').filter({ hasText: 'A part of this page did not load' }).waitFor()
       t.notOk(await page.getByText('Asking the server').isVisible(), path)
-      await look(t, page, 'not-loaded')
+      if (path === '**/page/notes.js') await look(t, page, 'not-loaded')
       await context.unrouteAll()
       await page.getByRole('link', { name: 'Load it again' }).click()
       await signInForm(page).waitFor()
