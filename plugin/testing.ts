@@ -114,13 +114,12 @@ export interface TestAuth {
 export function createTestAuth(given: TestAuthOptions = {}): TestAuth {
   assertKnown(given, ['clock', 'store'])
   const { store: createStore = memoryStore } = given
-  if (typeof createStore !== 'function') throw new TypeError('"store" must be a function that returns a SessionStore')
   const clock = createTestClock(given.clock)
   const events: AuthEvent[] = []
   const registrations = createRegistrations()
   const issuers = createTestIssuers(clock.now)
   const spoil = createSpoiltTokens(clock.now)
-  const store = attachTestKit(createStore({ clock: clock.now }), {
+  const store = attachTestKit(storeOf(createStore, clock.now), {
     add: registrations.add,
     record: (onEvent) => (event) => {
       events.push(event)
@@ -169,6 +168,13 @@ export function createTestAuth(given: TestAuthOptions = {}): TestAuth {
       return await spoil(await registrations.choose(terms), { kind, sub, terms })
     }
   }
+}
+
+/** @throws TypeError unless it is a function that creates a store */
+function storeOf(createStore: NonNullable<TestAuthOptions['store']>, clock: () => number): SessionStore {
+  const store = typeof createStore === 'function' ? createStore({ clock }) : undefined
+  if (typeof store?.rotate === 'function') return store
+  throw new TypeError('"store" must be a function that returns a SessionStore')
 }
 
 export { spoiltTokenCodes, type SpoiltKind } from './testing/spoilt-token.ts'

@@ -357,10 +357,12 @@ t.test(
     t.equal((await app.inject({ url: '/me', headers })).statusCode, 200)
     auth.clock.advance(601)
     t.equal((await app.inject({ url: '/me', headers })).json().code, 'AUTH_EXPIRED_TOKEN')
-    t.throws(() => createTestAuth({ store: memoryStore() as never }), {
-      name: 'TypeError',
-      message: '"store" must be a function that returns a SessionStore'
-    })
+    for (const wrong of [memoryStore(), () => undefined, async () => memoryStore()]) {
+      t.throws(() => createTestAuth({ store: wrong as never }), {
+        name: 'TypeError',
+        message: '"store" must be a function that returns a SessionStore'
+      })
+    }
   }
 )
 
