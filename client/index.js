@@ -41,6 +41,8 @@ export function createAuth(options) {
   const closing = ending.signal
   /** @type {any} */
   const auth = new EventTarget()
+  /** @type {Promise<void>} the tokens of the storage are known */
+  let ready
   const sessions = createSessions({
     // After the message to the other tabs: a listener may open a dialog.
     emit: (type, detail) => queueMicrotask(() => auth.dispatchEvent(new CustomEvent(type, { detail }))),
@@ -125,31 +127,34 @@ export function createAuth(options) {
     return identify()
   }
 
+  function start() {
+    ready = sync()
+    ready.then(identify)
+  }
+
   /** @param {any} event The page may have slept, been offline, or been in the back/forward cache. */
   function onWake({ type, persisted }) {
     if (type === 'pagehide' && persisted) {
       tabs?.close()
-      // The browser may show the page to another person.
-      if (sessions.now.user) sessions.setUser(undefined)
+      // The browser may show the page to another person, with the responses that have arrived meanwhile.
+      sessions.start(undefined, 'hidden')
       return
     }
     if (type === 'online') refresh.wake()
     if (persisted) {
       tabs?.open()
-      identify()
-    }
-    sync()
+      start()
+    } else sync()
     refresh.check()
   }
 
   for (const type of ['visibilitychange', 'online', 'storage', 'pagehide', 'pageshow']) {
     globalThis.addEventListener?.(type, onWake, { signal: closing })
   }
-  const ready = sync()
+  start()
   /** Whether the session is over: the refresh route knows it as well as `me`. */
   const check = settings.me ? identify : refresh.attempt
-  const request = createRequest(settings, { sessions, refresh, check, ready })
-  ready.then(identify)
+  const request = createRequest(settings, { sessions, refresh, check, ready: () => ready })
 
   Object.defineProperty(auth, 'user', { get: () => sessions.now.user })
   return Object.assign(auth, {

@@ -24,7 +24,7 @@ const members = [
  * @param {import('./session.js').Sessions} parts.sessions
  * @param {import('./refresh.js').Refresh} parts.refresh
  * @param {() => unknown} parts.check whether the session is over
- * @param {Promise<unknown>} parts.ready
+ * @param {() => Promise<unknown>} parts.ready
  * @returns {typeof globalThis.fetch}
  */
 export function createRequest({ base, send, credentials }, { sessions, refresh, check, ready }) {
@@ -43,7 +43,7 @@ export function createRequest({ base, send, credentials }, { sessions, refresh, 
       if (request.body) init.body ??= await request.blob()
     }
     init.headers = headers
-    await ready
+    await ready()
     const mine = sessions.now
     const signal = AbortSignal.any([mine.end.signal, init.signal ?? mine.end.signal])
     signal.throwIfAborted()

@@ -47,7 +47,7 @@ export function createSessions({ emit, onToken, onSignIn }) {
 
     /**
      * Another session starts. The requests of the one before are aborted; those of nobody go on.
-     * @param {string | null} sid
+     * @param {string | null | undefined} sid as of `createSession()`
      * @param {string} [reason]
      */
     start(sid, reason) {
@@ -58,7 +58,7 @@ export function createSessions({ emit, onToken, onSignIn }) {
       }
       old.expiry.settle?.()
       onToken()
-      if (old.user || (old.user === undefined && !sid)) emit('signed-out', reason)
+      if (old.user || (old.user === undefined && sid === null)) emit('signed-out', reason)
     },
 
     /**
@@ -86,12 +86,12 @@ export function createSessions({ emit, onToken, onSignIn }) {
       sessions.accept(issued, createExpiry(age < 0 ? 0 : ms - age, ms))
     },
 
-    /** @param {object | undefined} user */
+    /** @param {object} user */
     setUser(user) {
       const { now } = sessions
-      const old = now.user
+      const isNew = !now.user
       now.user = user
-      if (user ? !old : old) emit(user ? 'signed-in' : 'signed-out', user ? undefined : 'hidden')
+      if (isNew) emit('signed-in')
     }
   }
   return sessions
