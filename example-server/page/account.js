@@ -23,7 +23,7 @@ export function showAccount() {
     bar.value = leftMs / lifetimeMs
     until.dateTime = new Date(end).toISOString()
     until.textContent = new Date(end).toLocaleTimeString()
-    left.textContent = `${describe(leftMs)} left. It is renewed automatically.`
+    left.textContent = describe(leftMs)
   }
 
   auth.addEventListener('refreshed', draw)
