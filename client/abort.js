@@ -1,13 +1,16 @@
 /**
- * Rejects with the reason of the signal as soon as that is aborted.
+ * Settles as the promise does, or rejects with the reason of the signal as soon as that is aborted.
+ * @template T
+ * @param {Promise<T>} promise
  * @param {AbortSignal} signal
- * @returns {Promise<never>}
+ * @returns {Promise<T>}
  */
-export function aborted(signal) {
-  return new Promise((_resolve, reject) => {
+export function orAbort(promise, signal) {
+  return new Promise((resolve, reject) => {
     const abort = () => reject(signal.reason)
-    if (signal.aborted) abort()
     signal.addEventListener('abort', abort)
+    if (signal.aborted) abort()
+    promise.then(resolve, reject).then(() => signal.removeEventListener('abort', abort))
   })
 }
 

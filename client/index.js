@@ -99,7 +99,17 @@ export function createAuth(options) {
     tabs?.post({ type, sid, left: expiry.left(), ms: expiry.ms, reason })
   }
 
-  /** @param {import('./tabs.js').Message} message of another tab */
+  /**
+   * What another tab says, and what it means here. With `bearer`, the storage is read instead of the message.
+   *
+   * | message     | its session is this tab's | this tab knows no session  | this tab has another one, or nobody  |
+   * | ----------- | ------------------------- | -------------------------- | ------------------------------------ |
+   * | `in`        | another token             | another session starts     | another session starts               |
+   * | `refreshed` | another token             | this session, and a token  | ask `me`: a sign-in has been missed  |
+   * | `out`       | nobody is signed in       | nobody is signed in        | –                                    |
+   * | `pause`     | the server is unavailable | the server is unavailable  | the server is unavailable            |
+   * @param {import('./tabs.js').Message} message
+   */
   function onMessage({ type, sid, left, ms, reason }) {
     const { now } = sessions
     const isSame = sid === now.sid

@@ -54,7 +54,7 @@ export function readOptions(options) {
     base,
     isBearer,
     credentials: !isBearer && base.origin !== globalThis.location?.origin && { credentials: 'include' },
-    send: given.fetch ?? ((/** @type {string} */ url, /** @type {any} */ init) => fetch(url, init))
+    send: async (/** @type {string} */ url, /** @type {any} */ init) => await (given.fetch ?? fetch)(url, init)
   }
 }
 

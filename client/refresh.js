@@ -1,4 +1,4 @@
-import { aborted, sleep } from './abort.js'
+import { orAbort, sleep } from './abort.js'
 import { countdown, createExpiry } from './expiry.js'
 import { outcomeOf, retryAfterMs } from './response.js'
 import { issuedOf } from './tokens.js'
@@ -62,7 +62,7 @@ export function createRefresh(settings, { sessions, store, tabs, sync, end, onRe
         body: JSON.stringify({ refresh_token: tokens.refresh })
       })
     })
-    const { response, body, code } = await Promise.race([outcomeOf(sent), aborted(signal).catch(() => outcomeOf())])
+    const { response, body, code } = await outcomeOf(orAbort(sent, signal))
     await sync()
     // Late news of a session that is over, or that another tab has refreshed.
     if (!isNeeded()) return
@@ -164,7 +164,7 @@ export function createRefresh(settings, { sessions, store, tabs, sync, end, onRe
       const isNeeded = () => mine === sessions.now && mine.expiry === old
       while (isNeeded()) {
         if (pauseLeft() > Math.max(patience(), 0)) throw new AuthUnavailable(pauseLeft())
-        await Promise.race([attempt(), aborted(signal)])
+        await orAbort(attempt(), signal)
       }
     }
   }

@@ -1,3 +1,4 @@
+import { orAbort } from './abort.js'
 import { outcomeOf } from './response.js'
 
 /** Each one follows a refusal, and needs another token than the one before. */
@@ -40,7 +41,7 @@ export function createRequest({ base, send, credentials }, { sessions, refresh, 
     // A Request is taken apart: its body may be needed twice, and another implementation of fetch may not know it.
     if (request) {
       for (const name of members) init[name] ??= request[name]
-      if (request.body) init.body ??= await request.blob()
+      if (request.body) init.body ??= await (init.signal ? orAbort(request.blob(), init.signal) : request.blob())
     }
     init.headers = headers
     await ready()

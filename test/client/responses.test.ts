@@ -247,5 +247,34 @@ t.test('the module is small', async (t) => {
     write: false
   })
   const { length } = gzipSync(outputFiles[0]!.contents, { level: 9 })
-  t.ok(length <= 4608, `${length} bytes`)
+  t.ok(length <= 5120, `${length} bytes`)
+})
+
+t.test('a function that throws instead of sending is a server that is unavailable', async (t) => {
+  const fetch = (url: string) => {
+    if (url.endsWith('/refresh')) throw new TypeError('no network')
+    return Promise.resolve(refusal('AUTH_EXPIRED_TOKEN'))
+  }
+  const { auth, events } = client(t, {}, { fetch })
+  await auth.signedIn(issued())
+  const pending = auth.fetch('/notes')
+  await until(() => events.includes('unavailable'))
+  auth.close()
+  await t.rejects(pending, { name: 'AbortError' })
+})
+
+t.test('sign-in waits for `me`, and asks again while the server is unavailable', async (t) => {
+  const { auth, events, requestsTo } = client(
+    t,
+    {
+      '/me': [() => refusal('AUTH_NO_CREDENTIALS'), () => json(503, {}), () => json(200, { sid: 'one', name: 'Alice' })]
+    },
+    { me: '/me' }
+  )
+  await until(() => auth.user === null)
+  await auth.signedIn(issued())
+  t.strictSame(auth.user, { sid: 'one', name: 'Alice' })
+  await until(() => events.includes('signed-in'))
+  t.strictSame(events, ['signed-out', 'unavailable', 'available', 'signed-in'])
+  t.equal(requestsTo('/me').length, 3)
 })
