@@ -161,16 +161,17 @@ for (const [platform, { given, Form }] of Object.entries(platforms)) {
       })
 
       // To another origin, the client passes a `Request` on as it is, which undici does not know.
-      const skip = given !== undefined
-      await t.test('sends no credentials to another origin', { skip }, async (t) => {
-        const seen: unknown[] = []
-        const other = await listen(t, ({ headers }, response) => {
-          seen.push(headers.authorization)
-          response.setHeader('content-type', 'application/json').end('{}')
+      if (given === undefined) {
+        await t.test('sends no credentials to another origin', async (t) => {
+          const seen: unknown[] = []
+          const other = await listen(t, ({ headers }, response) => {
+            seen.push(headers.authorization)
+            response.setHeader('content-type', 'application/json').end('{}')
+          })
+          await connect({ fetch: auth.fetch, url: other.url }).send('/notes')
+          t.strictSame(seen, [undefined])
         })
-        await connect({ fetch: auth.fetch, url: other.url }).send('/notes')
-        t.strictSame(seen, [undefined])
-      })
+      }
 
       await t.test('passes the refusal on when the session is over', async (t) => {
         const signedOut = once(auth, 'signed-out')
