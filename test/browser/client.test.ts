@@ -67,11 +67,11 @@ t.test('the client', skipWithoutBrowser, async (t) => {
   testLateResponse(story, browser)
 
   story('keeps the user while the machine is offline, and refreshes afterwards', async (t) => {
-    const { context, one: tab } = await createWorld(t, browser, { tabs: 1, lifetimeSeconds: 2 })
+    const { context, one: tab } = await createWorld(t, browser, { tabs: 1, tab: { before: settableClock() } })
     await context.setOffline(true)
-    await until(async () => (await tab.types()).includes('unavailable'))
-    // It waits for a token.
+    await tab.setClock(hour)
     await tab.start('/private', { method: 'POST', body: 'text' })
+    await until(async () => (await tab.types()).includes('unavailable'))
     t.equal(await tab.user(), 'alice')
     await context.setOffline(false)
     await until(async () => (await tab.started())[0]!.outcome !== null)
