@@ -1,4 +1,4 @@
-/** Options of `createAuth()`. */
+/** Options of `createAuth()`. `undefined` is not a value of any of them. */
 export interface AuthOptions {
   /** The route that calls `reply.refresh()`. It must be at the origin of `baseUrl`. */
   readonly refresh: string | URL
@@ -19,7 +19,7 @@ export interface AuthOptions {
   readonly fetch?: (url: string, init: any) => Promise<any>
   /**
    * How many seconds before its expiry an access token is refreshed. `0`: only when a request needs it. Default: a
-   * tenth of its lifetime, at least 1 and at most 60.
+   * tenth of its lifetime, but at least 1 (or a fifth) and at most 60.
    */
   readonly leadSeconds?: number
 }
@@ -65,18 +65,39 @@ export interface AuthDetails {
 
 /** The session of this browser, shared by its tabs. */
 export interface Auth<User = { readonly sid: string }> extends EventTarget {
-  /** `fetch` with the credentials of the session. A function of its own: it may be passed on. */
+  /**
+   * `fetch` with the credentials of the session. A function of its own: it may be passed on. Requests to another origin
+   * than that of `baseUrl`, with an `Authorization` of your own, or with `credentials: 'omit'` are sent as they are.
+   * ```ts
+   * const response = await auth.fetch('/notes', { method: 'POST', body: JSON.stringify({ text: 'buy milk' }) })
+   * ```
+   * Rejects as `fetch` does, and with
+   * - `AuthUnavailable`, if the access token has expired and no other can be fetched within 15 seconds
+   * - a `DOMException` named `AbortError`, if the session of the request is over, or after `close()`
+   */
   readonly fetch: typeof globalThis.fetch
   /** `undefined`: not known yet; `null`: nobody; else what `me` responded. */
   readonly user: User | null | undefined
   /**
-   * Starts the session that a sign-in route has responded with.
+   * Starts the session that a sign-in route has responded with, in all tabs. Resolves when `user` is known.
+   * ```ts
+   * const response = await fetch('/login', { method: 'POST', body: new FormData(form) })
+   * if (response.ok) await auth.signedIn(response)
+   * ```
    * @param response the response of the route, which is not consumed, or its parsed body
+   * @throws TypeError if it is no response of `reply.signIn()`, or a refusal
    */
   signedIn(response: Response | object): Promise<void>
-  /** Ends the session, here and in all tabs. */
+  /**
+   * Ends the session, on the server and in all tabs.
+   * @throws AuthUnavailable if the server does not confirm it: then the user is still signed in
+   * @throws TypeError without the option `signOut`
+   */
   signOut(): Promise<void>
-  /** Ends all timers, listeners and requests of this object. The session goes on. */
+  /**
+   * Ends all timers, listeners and requests of this object, which reject with an `AbortError`. The session continues:
+   * another object continues it.
+   */
   close(): void
   addEventListener<Type extends AuthEventType>(
     type: Type,

@@ -9,8 +9,8 @@
  */
 
 /**
- * Starts a countdown. The wall clock may be set, and the monotonic one may stop while the machine sleeps: what counts is
- * the one by which more time has passed.
+ * Starts a countdown. The wall clock may be set, and the monotonic one may stop while the machine sleeps. What counts
+ * is the one by which more time has passed.
  * @param {number} ms
  */
 export function countdown(ms) {

@@ -29,8 +29,9 @@ export function createIdentify({ me, isBearer }, { sessions, refresh, request, c
       if ((user || code) && !hasTried) {
         // The refresh route knows the session, and whether it is over.
         hasTried = true
-        await refresh.attempt()
+        await refresh.renewed(mine.expiry, mine.end.signal).catch(() => {})
       } else {
+        hasTried = false
         sessions.setAvailable(false)
         await refresh.sleep(retryAfterMs(response, failures++))
       }

@@ -113,7 +113,8 @@ export function createRefresh(settings, { sessions, store, tabs, sync, end, onRe
 
   /** At least the second that `exp` may be rounded by. */
   function leadMs() {
-    return (settings.leadSeconds ?? Math.min(Math.max(sessions.now.expiry.ms / 10_000, 1), 60)) * 1000
+    const { ms } = sessions.now.expiry
+    return (settings.leadSeconds ?? Math.min(Math.max(ms / 10, 1000), ms / 5, 60_000) / 1000) * 1000
   }
 
   /** Tabs do not refresh in the same moment: the first one informs the others. */

@@ -24,8 +24,8 @@ function createSession(sid) {
 }
 
 /**
- * The session of this moment, and what changes it. Knows no requests, timers and tabs: whoever changes it calls `onStart`
- * and `onToken` through it.
+ * The session of this moment, and what changes it. It does not know requests, timers and tabs: a change calls
+ * `onToken` and `onSignIn`.
  * @typedef {ReturnType<typeof createSessions>} Sessions
  * @param {object} parts
  * @param {(type: import('./auth.ts').AuthEventType, detail?: string | number) => void} parts.emit
@@ -46,7 +46,7 @@ export function createSessions({ emit, onToken, onSignIn }) {
     },
 
     /**
-     * Another session starts. The requests of the one before are aborted; those of nobody go on.
+     * Another session starts. The requests of the one before are aborted; those of nobody continue.
      * @param {string | null | undefined} sid as of `createSession()`
      * @param {string} [reason]
      */

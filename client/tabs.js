@@ -4,8 +4,8 @@ import { sleep } from './abort.js'
 const patienceMs = 9000
 
 /**
- * What tabs say to each other. Never a token. Times are what is left of them, because the monotonic clocks of tabs start
- * at different times.
+ * What tabs say to each other. Never a token. Times are what is left of them, because the monotonic clocks of tabs
+ * start at different times.
  * @typedef {object} Message
  * @property {'in' | 'refreshed' | 'out' | 'pause' | 'claim'} type
  * @property {string | null | undefined} [sid]
@@ -58,7 +58,7 @@ export function connectTabs(name, { onMessage, onClaim, isFree, signal }) {
     },
 
     /**
-     * Works while no other tab does. Without Web Locks, that is over plain http, a tab claims the turn, and goes on
+     * Works while no other tab does. Without Web Locks, that is over plain http, a tab claims the turn, and continues
      * unless another tab replies with a claim of its own.
      * @param {() => Promise<unknown>} work
      */

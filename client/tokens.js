@@ -11,7 +11,7 @@
 /**
  * @param {any} body of a sign-in or refresh route
  * @param {boolean} isBearer
- * @returns {Issued | undefined} `undefined` if it is no such body
+ * @returns {Issued | undefined} `undefined` if it is something else
  */
 export function issuedOf(body, isBearer) {
   const { session_id: id, access_token: access, refresh_token: refresh, expires_in: seconds } = body ?? {}

@@ -1,4 +1,7 @@
-/** The server cannot refresh at the moment. This does not mean that the user is signed out. */
+/**
+ * The server cannot refresh the session at the moment. This does not mean that the user is signed out: try again after
+ * `retryAfterMs`.
+ */
 export class AuthUnavailable extends Error {
   /** @override */
   name = 'AuthUnavailable'

@@ -139,7 +139,7 @@ t.test('signOut() that fails keeps the session, and rejects', async (t) => {
   t.equal(auth.user?.sub, 'alice')
 })
 
-t.test('signedIn() refuses what is no response of reply.signIn()', async (t) => {
+t.test('signedIn() accepts only a response of reply.signIn()', async (t) => {
   const { tab } = await clientApp(t, 'cookie')
   const { auth } = tab()
   for (const body of [
