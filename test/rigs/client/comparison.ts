@@ -63,17 +63,17 @@ Callers wait for at most ${timeoutMs / 1000} s. \`node --import tsx test/rigs/cl
 | sign-outs | how often the user had to sign in again |
 | twice | bodies that the server executed twice |
 | lost | refreshes whose response did not reach the tab |
-| not needed | refreshes while the token was new, and no response was lost |
+| not needed | refreshes less than 1 s after another one whose response was not lost |
 | 401 | responses with this status that reached a caller |
-| failed | requests that failed although the proxy did not lose their response: they waited for a refresh |
+| failed | requests that failed although their response was not lost: they waited for a refresh, or for a sign-in |
 
 Against this plugin, with \`refreshToken.retrySeconds: 2\` because of the short lifetime:
 
 ${table(rows.map(({ variant, tolerant }) => ({ variant, figures: tolerant })))}
 
 Against a server that treats every refresh token that is presented again as stolen, as many do. This plugin does so with
-\`retrySeconds: 0, lateRetries: 0\`. No client can continue there after a refresh whose response is
-lost.
+\`retrySeconds: 0, lateRetries: 0\`. No client can continue there after a refresh whose response is lost, which happens
+to each client at least once. A sign-out fails the requests that wait for that refresh.
 
 ${table(rows.map(({ variant, strict }) => ({ variant, figures: strict })))}
 

@@ -2,7 +2,7 @@ import type { Browser } from 'playwright-core'
 import type { Certified } from '../../fixtures/issuer.ts'
 import type { Exchange } from './lossy-proxy.ts'
 import type { Tally } from './page/tally.ts'
-import { superfluous } from './refreshes.ts'
+import { allowed, superfluous } from './refreshes.ts'
 import { everyMs, rates, seed, tabCount, timeoutMs } from './settings.ts'
 import { openTabs, type Variant } from './tabs.ts'
 
@@ -17,6 +17,8 @@ export interface Figures {
   readonly refreshes: number
   /** Refreshes whose response did not reach the tab. */
   readonly lostRefreshes: number
+  /** How many refreshes one for each lifetime allows, plus one for each response that was lost. */
+  readonly allowed: number
   readonly superfluous: number
   /** Responses with status 401 that reached a caller. */
   readonly refused: number
@@ -50,6 +52,7 @@ export async function measure(
       phantoms: tallies.flatMap(({ confirmed }) => confirmed).filter((number) => !executions.has(number)).length,
       refreshes: refreshes.length,
       lostRefreshes: refreshes.filter(({ outcome }) => outcome === 'lost').length,
+      allowed: allowed(refreshes),
       superfluous: superfluous(refreshes).length,
       refused: sumOf(tallies.map(({ statuses }) => statuses[401] ?? 0)),
       errors: sumsOf(tallies.map(({ errors }) => errors)),

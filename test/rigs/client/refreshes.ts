@@ -1,21 +1,30 @@
 import type { Exchange } from './lossy-proxy.ts'
 
-/** Tokens live for 3 s, but `exp` is in whole seconds: the server may refuse them up to 1 s sooner. */
-const dueAfterMs = 2000
-/** Timers of a browser may be early by less than this. */
-const toleranceMs = 50
+/**
+ * A token lives for 3 s. `exp` is in whole seconds, so that the server may refuse it 1 s sooner. Before that, no tab has
+ * a reason to refresh.
+ */
+const leastMs = 2000
 
 /**
- * The refreshes that were not needed: a tab sent them although a token was new, and no response was lost. With one
- * refresh a lifetime for all tabs, plus one for each lost response, there are none.
- * @param refreshes since all tabs are open. The first one counts as needed: a tab that has just been opened learns from
- *   whole seconds how long the token is valid
+ * How many refreshes one for each lifetime allows, plus one for each response that was lost.
+ * @param refreshes in the order in which they arrived
+ */
+export function allowed(refreshes: readonly Exchange[]): number {
+  const [first, last] = [refreshes[0], refreshes.at(-1)]
+  if (!first || !last) return 0
+  const lost = refreshes.filter(({ outcome }) => outcome === 'lost').length
+  return 1 + Math.ceil((last.at - first.at) / leastMs) + lost
+}
+
+/**
+ * The refreshes that were not needed: the one before has just arrived, and its response was not lost. On a busy machine
+ * requests are late, but not by half of the least time between two of them.
+ * @param refreshes in the order in which they arrived
  */
 export function superfluous(refreshes: readonly Exchange[]): Exchange[] {
-  return refreshes.filter((refresh, index) => {
-    const earlier = refreshes.slice(0, index)
-    if (index === 0 || earlier.at(-1)?.outcome === 'lost') return false
-    const issuedAt = Math.max(...earlier.map(({ respondedAt }) => respondedAt))
-    return refresh.at - issuedAt < dueAfterMs - toleranceMs
+  return refreshes.filter(({ at }, index) => {
+    const before = refreshes[index - 1]
+    return before !== undefined && before.outcome !== 'lost' && at - before.at < leastMs / 2
   })
 }

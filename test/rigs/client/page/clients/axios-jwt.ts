@@ -1,5 +1,5 @@
 import axios, { isAxiosError } from 'axios'
-import { applyAuthTokenInterceptor, setAuthTokens, type IAuthTokens } from 'axios-jwt'
+import { applyAuthTokenInterceptor, isLoggedIn, setAuthTokens, type IAuthTokens } from 'axios-jwt'
 import type { CreateClient } from '../client.ts'
 import { login } from '../load.ts'
 
@@ -26,6 +26,11 @@ export const createClient: CreateClient = (onSignedOut) => {
         throw error
       }
     }
+  })
+  api.interceptors.response.use(undefined, async (error) => {
+    // Another tab has removed the tokens.
+    if (error.response?.status === 401 && !(await isLoggedIn())) onSignedOut()
+    throw error
   })
   return {
     async signIn() {
