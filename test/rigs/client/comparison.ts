@@ -54,9 +54,11 @@ export function describeComparison({ date, chromium, seconds, versions, rows }: 
   const [lost, short, long] = [rates.lost, rates.stalled2s, rates.stalled60s].map(percent)
   return `${heading}
 
-${tabCount} tabs of Chromium ${chromium} send a request every ${everyMs} ms each, for ${seconds} s. Every other one is a POST.
-Access tokens live for ${lifetimeSeconds} s. A proxy loses ${lost} of the responses. It stalls ${short} for 2 s, and ${long} for 60 s.
-Callers wait for at most ${timeoutMs / 1000} s. \`node --import tsx test/rigs/client/compare.ts\` repeats it (last on ${date}).
+${tabCount} tabs of Chromium ${chromium} send a request every ${everyMs} ms each, for ${seconds} s.
+Every other one is a POST.
+Access tokens live for ${lifetimeSeconds} s. A proxy loses ${lost} of the responses.
+It stalls ${short} for 2 s, and ${long} for 60 s. Callers wait for at most ${timeoutMs / 1000} s.
+\`node --import tsx test/rigs/client/compare.ts\` repeats it (last on ${date}).
 
 | column | what it counts |
 | --- | --- |
