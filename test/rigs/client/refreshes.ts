@@ -1,8 +1,8 @@
 import type { Exchange } from './lossy-proxy.ts'
 
 /**
- * A token lives for 3 s, but `exp` is in whole seconds: the server refuses it up to 1 s sooner. Before that, no tab has a
- * reason to refresh.
+ * A token lives for 3 s, but `exp` is in whole seconds: the server refuses it up to 1 s sooner. Before that, no tab has
+ * a reason to refresh.
  */
 const leastMs = 2000
 
