@@ -50,7 +50,7 @@ function unknownMember(given: object, allowed: readonly string[]): string | unde
 }
 
 /** Not a list, a promise, a `Map` or a `Set`: what they hold would be ignored. */
-function isObject(value: unknown): value is object {
+export function isObject(value: unknown): value is object {
   return tagOf(value) === 'Object'
 }
 

@@ -54,12 +54,13 @@ export interface AuthenticateOptions extends Options, StoreOption {}
 const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async function fastifyAuthenticate(app, given) {
   claimContext(app)
   const { store: givenStore, ...options } = given
+  const testKit = testKitOf(givenStore)
+  if (testKit !== null && options.issuer === undefined) options.issuer = testKit.issuer
   const resolved = resolveOptions(options)
   claimCookieNames(app, resolved.cookies)
   const secrets = readSecrets(options.secret)
   const nodeClock = resolved.clock
   const store = resolveStore({ store: givenStore }, { clock: nodeClock, log: app.log })
-  const testKit = testKitOf(store)
   const onEvent = testKit === null ? resolved.onEvent : testKit.record(resolved.onEvent)
   const emit = createEmit(onEvent, (error) => app.log.warn(error, 'onEvent failed'))
 

@@ -5,6 +5,7 @@ import { attachTestKit } from './http/test-kit.ts'
 import type { AuthenticateOptions } from './index.ts'
 import { memoryStore } from './stores/memory.ts'
 import type { SessionStore } from './stores/session-store.ts'
+import { mustBeAwaited } from './testing/awaited.ts'
 import { createTestClock, type TestClock } from './testing/clock.ts'
 import { headersOf } from './testing/headers.ts'
 import type { TestIssuer } from './testing/issuer.ts'
@@ -12,7 +13,7 @@ import { createTestIssuers, type TestIssuerOptions } from './testing/issuers.ts'
 import { createRegistrations } from './testing/registrations.ts'
 import { checkTerms, signIn, type ReadTerms } from './testing/sign-in.ts'
 import { checkKind, createSpoiltTokens, type SpoiltKind } from './testing/spoilt-token.ts'
-import { storageStateOf, type StorageState } from './testing/storage-state.ts'
+import { cookiesFor, storageStateOf, type StorageState } from './testing/storage-state.ts'
 import type { BrowserTerms, ClaimsTerms, SignInArguments, SpoiltTerms } from './testing/terms.ts'
 
 export interface TestAuthOptions {
@@ -46,7 +47,8 @@ export interface TestSession {
 export interface TestAuth {
   /**
    * Spread them last into the plugin's options: a clock, a random secret and a memory store. All other options stay the
-   * application's, and so does everything that decides about its routes.
+   * application's, and so does everything that decides about its routes. An application that has no `issuer` gets one:
+   * an environment variable may be missing in tests.
    * ```ts
    * const auth = createTestAuth()
    * await app.register(authenticate, { issuer, secret, ...auth.options })
@@ -77,7 +79,8 @@ export interface TestAuth {
   /**
    * Signs a user in with cookies, and resolves to what Playwright's `browser.newContext({ storageState })` takes.
    * @param terms as of {@link as}; `url` says where the browser finds the application
-   * @throws as {@link as}; also TypeError if the application uses no cookies
+   * @throws as {@link as}; also TypeError if the application uses no cookies, or if a browser would not send them to
+   * this URL
    */
   storageState(sub: string, terms: BrowserTerms & ClaimsTerms): Promise<StorageState>
   /**
@@ -121,51 +124,59 @@ export function createTestAuth(given: TestAuthOptions = {}): TestAuth {
   const spoil = createSpoiltTokens(clock.now)
   const store = attachTestKit(storeOf(createStore, clock.now), {
     add: registrations.add,
+    issuer: 'https://tested-app.example',
     record: (onEvent) => (event) => {
       events.push(event)
       return onEvent(event)
     }
   })
 
-  async function startSession(sub: string, terms: ReadTerms) {
-    const registration = await registrations.choose(terms)
-    return { tokens: await signIn(registration, { sub, terms }), ...registration.settings }
-  }
-
   async function signInAs(sub: string, terms: ReadTerms = {}): Promise<TestSession> {
     checkTerms(terms, ['transport', 'crossSite'])
-    const { tokens, cookies } = await startSession(sub, terms)
+    const registration = await registrations.choose(terms)
+    const tokens = await signIn(registration, { sub, terms })
     const { accessToken, refreshToken, sessionId } = tokens
-    return { headers: headersOf(tokens, { cookies, terms }), accessToken, refreshToken, sessionId }
+    const headers = headersOf(tokens, { ...registration.settings, terms })
+    return { headers, accessToken, refreshToken, sessionId }
   }
 
   return {
     options: Object.freeze({ clock: clock.now, secret: randomBytes(32).toString('base64url'), store }),
     clock,
     events,
-    as: async (sub, ...[terms]) => (await signInAs(sub, terms as ReadTerms)).headers,
-    signIn: (sub, ...[terms]) => signInAs(sub, terms as ReadTerms),
+    as(sub, ...[terms]) {
+      const headers = signInAs(sub, terms as ReadTerms).then((session) => session.headers)
+      return mustBeAwaited(headers, { name: 'as', members: ['authorization', 'cookie'] })
+    },
 
-    async storageState(sub, { url, ...terms }) {
+    signIn(sub, ...[terms]) {
+      const members = ['headers', 'accessToken', 'refreshToken', 'sessionId']
+      return mustBeAwaited(signInAs(sub, terms as ReadTerms), { name: 'signIn', members })
+    },
+
+    async storageState(sub, { url, ...terms } = {} as never) {
       checkTerms(terms, ['persistent'])
-      const { tokens, cookies } = await startSession(sub, { ...(terms as ReadTerms), transport: 'cookie' })
-      return storageStateOf(tokens, { cookies: cookies!, url })
+      const registration = await registrations.choose(terms)
+      const cookies = cookiesFor(url, registration.settings)
+      const tokens = await signIn(registration, { sub, terms: { ...(terms as ReadTerms), transport: 'cookie' } })
+      return storageStateOf(tokens, cookies)
     },
 
     async signOut(sub) {
       let ended = 0
       for (const { app } of registrations.all()) ended += await app.sessions.revokeAll(sub)
-      // What one of several applications has ended, the others learn now.
-      await Promise.all(registrations.all().map(({ revocations }) => revocations.wake()))
+      await registrations.wake()
       return ended
     },
 
     issuer: issuers.of,
 
-    async spoiltToken(kind, { sub = 'alice', ...terms } = {}) {
+    async spoiltToken(kind, { sub = 'mallory', ...terms } = {}) {
       checkKind(kind)
       checkTerms(terms, [])
-      return await spoil(await registrations.choose(terms), { kind, sub, terms })
+      const token = await spoil(await registrations.choose(terms), { kind, sub, terms })
+      if (kind === 'revoked') await registrations.wake()
+      return token
     }
   }
 }

@@ -85,7 +85,7 @@ t.test('as() rejects wrong terms, and what the application itself could not sign
     [{ crossSite: 'partner.example.com' }, '"crossSite" must be true, false or an origin such as'],
     [{ crossSite: 'https://partner.example.com/' }, '"crossSite" must be true, false or an origin such as'],
     [{ roles: ['a'], claims: { roles: ['b'] } }, '"roles" must not be given twice: "claims" has it too'],
-    [{ roles: 'admin' }, '"roles" must be a list of strings'],
+    [{ roles: 'admin' }, '"roles" must be a list of strings, such as ["admin"]: received'],
     [{ claims: { exp: 1 } }, 'exp'],
     [{ scope: 'a"b' }, '"scope" must be'],
     [{ authTime: undefined }, '"authTime" is undefined'],
@@ -230,7 +230,6 @@ t.test('storageState() has the cookies as Playwright takes them', async (t) => {
     sameSite: 'None',
     expires: -1
   })
-  await t.rejects(auth.storageState('alice', { url: 'localhost' }), { code: 'ERR_INVALID_URL' })
   await t.rejects(auth.storageState('alice', { ...terms, crossSite: true } as never), { message: /"crossSite"/ })
   const { auth: none } = await start(t, { cookies: false })
   await t.rejects(none.storageState('alice', terms), { message: /uses no cookies/ })

@@ -11,7 +11,7 @@ import type { SessionCookies } from './session-cookies.ts'
 /** What the testing kit uses of a registration: it signs in and out by the same functions as the routes do. */
 export interface Registration {
   readonly app: FastifyInstance
-  readonly settings: Pick<Settings, 'issuer' | 'audience' | 'cookies'>
+  readonly settings: Pick<Settings, 'issuer' | 'audience' | 'cookies' | 'clock'>
   readonly keys: Pick<KeySource, 'current'>
   readonly startSession: StartSession
   readonly revocations: Pick<Revocations, 'wake'>
@@ -24,6 +24,8 @@ export interface TestKit {
   /** Records the events as well. */
   record(onEvent: (event: AuthEvent) => unknown): (event: AuthEvent) => unknown
   add(registration: Registration): void
+  /** The issuer of an application that does not have one. */
+  readonly issuer: string
 }
 
 // In the registry of symbols, because a test runner may load the plugin and the kit more than once.
@@ -55,8 +57,8 @@ function boundMethods<T extends object>(object: T): T {
  * The kit of this store; `null` for any other store.
  * @throws TypeError in production
  */
-export function testKitOf(store: SessionStore): TestKit | null {
-  const kit = (store as { readonly [testKit]?: TestKit })[testKit]
+export function testKitOf(store: SessionStore | undefined): TestKit | null {
+  const kit = (store as { readonly [testKit]?: TestKit } | undefined | null)?.[testKit]
   if (kit === undefined) return null
   if (isProduction()) {
     throw optionError('store', 'must not be the store of createTestAuth() when NODE_ENV is "production"')

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { isObject } from '../arguments.ts'
 import type { JsonWebKey } from '../options/json-web-key.ts'
 import type { TrustedIssuerOption } from '../options/trusted-issuers.ts'
 import { algorithms, isAlgorithm, type Algorithm } from '../tokens/algorithms.ts'
@@ -83,7 +84,10 @@ export function createTestIssuer(issuer: string, { algorithm, now }: TestIssuerP
     jwks,
     fetch,
 
-    trust({ jwks: _jwks, jwksUri: _jwksUri, ...entry }) {
+    trust(given) {
+      if (!isObject(given))
+        {throw new TypeError('"entry" must be an object such as { audience: \'https://api.example.com\' }')}
+      const { jwks: _jwks, jwksUri: _jwksUri, ...entry } = given
       if (entry.issuer !== undefined && entry.issuer !== issuer) {
         throw new TypeError(`"issuer" must be ${issuer}, this issuer: received ${entry.issuer}`)
       }
@@ -99,6 +103,9 @@ export function createTestIssuer(issuer: string, { algorithm, now }: TestIssuerP
     },
 
     async token(claims = {}, header = {}) {
+      if (!isObject(claims) || !isObject(header)) {
+        throw new TypeError('"claims" and "header" must be objects, such as token({ sub: \'bob\' })')
+      }
       const { alg, kid, sign } = await key()
       const { audience, typ, lifetimeSeconds } = defaults
       const iat = Math.floor(now() / 1000)

@@ -18,7 +18,7 @@ export function createTestIssuers(now: () => number) {
   return {
     of(url: string, options: TestIssuerOptions = {}): TestIssuer {
       assertKnown(options, ['algorithm'])
-      if (!URL.canParse(url)) throw new TypeError(`"url" must be the URL of an issuer: received ${String(url)}`)
+      if (!isHttpUrl(url)) throw new TypeError(`"url" must be the URL of an issuer, a string: received ${String(url)}`)
       const known = issuers.get(url)
       const algorithm = readIssuerAlgorithm(options.algorithm ?? known?.algorithm ?? defaultAlgorithm)
       if (known !== undefined && known.algorithm !== algorithm) {
@@ -29,4 +29,8 @@ export function createTestIssuers(now: () => number) {
       return issuer
     }
   }
+}
+
+function isHttpUrl(url: unknown): boolean {
+  return typeof url === 'string' && URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)
 }

@@ -29,12 +29,18 @@ export function createRegistrations() {
 
     all: (): readonly Registration[] => open,
 
+    /** What one of several applications has ended, the others learn now. */
+    async wake(): Promise<void> {
+      await Promise.all(open.map(({ revocations }) => revocations.wake()))
+    },
+
     /**
      * The registration that is meant; the latest of several that are alike. An application that has registered the
      * plugin without `await` is made ready.
      * @throws Error if there is none, or if it is uncertain which is meant
      */
     async choose({ app, issuer }: Choice): Promise<Registration> {
+      if (app !== undefined) assertApp(app)
       if (find({ app, issuer }).length === 0) await app?.ready()
       const found = find({ app, issuer })
       const latest = found.at(-1)
@@ -49,6 +55,12 @@ export function createRegistrations() {
       return latest
     }
   }
+}
+
+/** @throws TypeError */
+function assertApp(app: TestedApp): void {
+  if (typeof app?.ready === 'function') return
+  throw new TypeError('"app" must be a Fastify application or a context of one: is an "await" missing?')
 }
 
 /** Whether the registration counts in this application or context, or in a context of it. */

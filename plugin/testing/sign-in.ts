@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { assertKnown } from '../arguments.ts'
 import type { Registration } from '../http/test-kit.ts'
 import type { SignInInput } from '../sessions/sign-in-input.ts'
@@ -11,6 +12,8 @@ export interface ReadTerms extends RequestTerms, Partial<Pick<BrowserTerms, 'per
   readonly claims?: Readonly<Record<string, unknown>> | undefined
 }
 
+export const noCookies = 'The application uses no cookies: its option "cookies" is false'
+
 const ofSignIn = ['scope', 'device', 'authTime', 'acr', 'amr', 'idleSeconds', 'absoluteSeconds', 'persistent'] as const
 const ofEveryTerms = ['app', 'issuer', 'roles', 'claims', ...ofSignIn.filter((name) => name !== 'persistent')]
 
@@ -21,7 +24,11 @@ const ofEveryTerms = ['app', 'issuer', 'roles', 'claims', ...ofSignIn.filter((na
 export function checkTerms(terms: ReadTerms, others: readonly string[]): void {
   assertKnown(terms, [...ofEveryTerms, ...others])
   const { roles, claims, transport = 'bearer', crossSite = false } = terms
-  if (roles !== undefined && !isRoles(roles)) throw new TypeError('"roles" must be a list of strings')
+  if (roles !== undefined && !isRoles(roles)) {
+    throw new TypeError(
+      `"roles" must be a list of strings, such as ["admin"]: received ${inspect(roles, { depth: 1 })}`
+    )
+  }
   if (roles !== undefined && claims?.roles !== undefined) {
     throw new TypeError('"roles" must not be given twice: "claims" has it too')
   }
@@ -46,7 +53,7 @@ export async function signIn(
   const { transport = 'bearer' } = terms
   const input = inputOf(sub, terms)
   if (transport === 'bearer') return await startSession(input, { revoke: [], assertFits: () => {}, transport })
-  if (sessionCookies === null) throw new TypeError('The application uses no cookies: its option "cookies" is false')
+  if (sessionCookies === null) throw new TypeError(noCookies)
   const { assertFits } = sessionCookies
   return await startSession(input, { revoke: [], assertFits, transport })
 }

@@ -49,7 +49,7 @@ export function createSpoiltTokens(now: () => number) {
 
   const spoil: Record<SpoiltKind, (issued: Issued) => string | Promise<string>> = {
     expired({ registration, payload }) {
-      const exp = Math.floor(now() / 1000)
+      const exp = Math.floor(Math.min(now(), registration.settings.clock()) / 1000)
       return sign(registration, { ...payload, iat: exp - (payload.exp - payload.iat), exp })
     },
     otherKey: async ({ header, payload }) => (await otherKey(header.alg)).sign(header, payload),

@@ -1,5 +1,6 @@
 import type { CookieSettings } from '../options/cookies.ts'
 import type { TokenSet } from '../sessions/token-issuer.ts'
+import { noCookies } from './sign-in.ts'
 
 /** What Playwright's `browser.newContext({ storageState })` takes. */
 export interface StorageState {
@@ -19,14 +20,50 @@ export interface StorageState {
 
 const sameSites = { strict: 'Strict', lax: 'Lax', none: 'None' } as const
 
-/** The cookies of a session as a browser would keep them after a sign-in at this URL. */
+/** The cookies of an application, and the host at which the browser finds it. */
+interface BrowserCookies {
+  readonly cookies: CookieSettings
+  readonly host: string
+}
+
+/**
+ * @throws TypeError unless the application uses cookies, and a browser sends them to this URL (RFC 6265bis §5.8.3)
+ */
+export function cookiesFor(url: unknown, { cookies }: { readonly cookies: CookieSettings | null }): BrowserCookies {
+  if (cookies === null) throw new TypeError(noCookies)
+  const text = String(url)
+  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) {
+    throw new TypeError(
+      `"url" must be where the browser finds the application, such as "http://localhost:3000": received ${text}`
+    )
+  }
+  const { protocol, hostname: host, origin } = new URL(text)
+  if (cookies.secure && protocol === 'http:' && !isLocal(host)) {
+    throw new TypeError(
+      '"url" must use https, or be http://localhost: the cookies are Secure, so a browser does not send them to ' +
+        origin
+    )
+  }
+  const domain = cookies.domain?.toLowerCase()
+  if (domain !== undefined && host !== domain && !host.endsWith(`.${domain}`)) {
+    throw new TypeError(`"url" must be a host of "cookies.domain", ${cookies.domain}: received ${text}`)
+  }
+  return { cookies, host }
+}
+
+/** Browsers treat them as secure, though without TLS (Secure Contexts §3.1). */
+function isLocal(host: string): boolean {
+  return /^(.+\.)?localhost$/.test(host) || /^127(\.\d+){3}$/.test(host) || host === '[::1]'
+}
+
+/** The cookies of a session as a browser would keep them after a sign-in. */
 export function storageStateOf(
   { accessToken, refreshToken, sessionExpiresIn, persistent }: TokenSet,
-  { cookies, url }: { cookies: CookieSettings; url: string | URL }
+  { cookies, host }: BrowserCookies
 ): StorageState {
   const { access, refresh, domain, secure, sameSite } = cookies
   const attributes = {
-    domain: domain === undefined ? new URL(url).hostname : `.${domain}`,
+    domain: domain === undefined ? host : `.${domain}`,
     path: '/',
     // The browser's clock is the real one.
     expires: persistent ? Math.floor(Date.now() / 1000) + sessionExpiresIn : -1,

@@ -67,7 +67,7 @@ export type SignInArguments = MayBeEmpty<SignInTerms> extends true ? [terms?: Si
 
 /** Claims are optional here, because most spoilt tokens are refused before their claims are read. */
 export interface SpoiltTerms extends SessionTerms {
-  /** Default `alice`. */
+  /** Default `mallory`, so that the sessions of other users are left alone. */
   readonly sub?: string | undefined
   /** Short for the claim `roles`. */
   readonly roles?: readonly string[] | undefined
