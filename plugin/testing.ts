@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { assertKnown } from './arguments.ts'
 import type { AuthEvent } from './events.ts'
-import { attachTestKit } from './http/test-kit.ts'
+import { assertNotProduction, attachTestKit } from './http/test-kit.ts'
 import type { AuthenticateOptions } from './index.ts'
 import { memoryStore } from './stores/memory.ts'
 import type { SessionStore } from './stores/session-store.ts'
@@ -115,6 +115,7 @@ export interface TestAuth {
  * @throws Error if `NODE_ENV` is `production`
  */
 export function createTestAuth(given: TestAuthOptions = {}): TestAuth {
+  assertNotProduction()
   assertKnown(given, ['clock', 'store'])
   const { store: createStore = memoryStore } = given
   const clock = createTestClock(given.clock)

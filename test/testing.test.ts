@@ -374,7 +374,8 @@ t.test('createTestAuth() throws in production, and so does a registration with i
   const { options } = createTestAuth()
   process.env.NODE_ENV = 'production'
   const message = 'createTestAuth() must not be called when NODE_ENV is "production"'
-  t.throws(() => createTestAuth(), { name: 'Error', message })
+  const store = () => t.fail('the database of production was opened') as never
+  for (const given of [{}, { store }]) t.throws(() => createTestAuth(given), { name: 'Error', message })
   for (const store of [options.store!, { ...options.store! }]) {
     await t.rejects(start(t, { ...options, auth: { options: { store } } as never }), {
       name: 'TypeError',

@@ -31,12 +31,13 @@ export interface TestKit {
 // In the registry of symbols, because a test runner may load the plugin and the kit more than once.
 const testKit = Symbol.for('fastify-authenticate.testing')
 
-/**
- * A store that does what the given one does, and has a kit.
- * @throws Error in production
- */
-export function attachTestKit(store: SessionStore, kit: TestKit): SessionStore {
+/** @throws Error in production */
+export function assertNotProduction(): void {
   if (isProduction()) throw new Error('createTestAuth() must not be called when NODE_ENV is "production"')
+}
+
+/** A store that does what the given one does, and has a kit. */
+export function attachTestKit(store: SessionStore, kit: TestKit): SessionStore {
   return Object.assign(boundMethods(store), { [testKit]: kit })
 }
 

@@ -70,7 +70,7 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
   'plugin/events.ts': ['events'],
   'plugin/mcp.ts': ['mcp'],
   'plugin/testing.ts': ['testing', 'testing/spoilt-token'],
-  'plugin/testing/': ['testing', 'testing/issuer', 'testing/spoilt-token'],
+  'plugin/testing/': ['testing', 'testing/issuer', 'testing/mistakes', 'testing/spoilt-token'],
   'plugin/http/test-kit.ts': ['testing'],
   'plugin/timeout.ts': ['sessions/timed-store', 'tokens/key-source'],
   'plugin/arguments.ts': ['http/protect', 'sessions/session-api', 'sessions/access-token-api', 'http/sign-in'],

@@ -29,8 +29,8 @@ console.log(await auth.signOut('alice'))
 
 const programs: Record<string, [source: string, printed: string]> = {
   'creates a kit and never registers it': [`await idp.token()`, ''],
-  'uses a kit, and closes the application': [`${use}\nawait app.close()`, 'alice bob\n2\n'],
-  'uses a kit, and does not close the application': [use, 'alice bob\n2\n']
+  'uses a kit, and closes the application': [`${use}\nawait app.close()`, 'alice bob\n1\n'],
+  'uses a kit, and does not close the application': [use, 'alice bob\n1\n']
 }
 
 t.test('a process ends by itself that', async (t) => {
