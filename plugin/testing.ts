@@ -64,7 +64,7 @@ export interface TestAuth {
   readonly events: AuthEvent[]
   /**
    * Signs a user in, and resolves to the headers of that client. Each call starts a session of its own, as another
-   * device would.
+   * device would. Without `await`, what uses the promise as headers throws a TypeError.
    * ```ts
    * const auth = createTestAuth()
    * await app.inject({ url: '/notes', headers: await auth.as('alice', { scope: 'notes:read' }) })
