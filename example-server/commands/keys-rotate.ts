@@ -5,6 +5,11 @@ import { runCommand } from './command.ts'
 await runCommand({
   url: import.meta.url,
   purpose: 'rotate the keys',
+  help: [
+    'Usage: npm run keys:rotate',
+    '',
+    'Takes the next step of the rotation of keys.json in AUTH_KEYS_DIR, and creates the file if there is none.'
+  ],
   async run(args) {
     if (args.length > 0) throw new Error(`expected no arguments: received ${args.join(' ')}`)
     const { keys, keysDir } = readKeysConfig()

@@ -38,11 +38,14 @@ export async function users(args: string[], env?: Environment): Promise<string[]
   if (given === null) return help
   const config = readSessionsConfig(env)
   const database = await openDatabase(config)
-  const app = await openSessions({ issuer: config.issuer, store: database.sessions })
   try {
-    return await run(given, { database, app })
+    const app = await openSessions({ issuer: config.issuer, store: database.sessions })
+    try {
+      return await run(given, { database, app })
+    } finally {
+      await app.close()
+    }
   } finally {
-    await app.close()
     await database.close()
   }
 }
@@ -149,4 +152,4 @@ function checkRole(role: string | undefined, { orNone }: { orNone: boolean }): v
   throw new Error(`the role must be one of ${allowed.join(', ')}: received ${JSON.stringify(role)}`)
 }
 
-await runCommand({ url: import.meta.url, purpose: 'administer the users', run: users })
+await runCommand({ url: import.meta.url, purpose: 'administer the users', help, run: users })

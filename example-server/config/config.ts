@@ -42,7 +42,10 @@ export function readConfig(env: Environment = process.env) {
   const signing = readKeys(variables, database)
   const { keysDir } = signing
   if (production && keysDir !== null && !existsSync(keysFileIn(keysDir))) {
-    problems.push(`AUTH_KEYS_DIR must contain keys.json, which npm run keys:rotate creates: received "${keysDir}"`)
+    problems.push(
+      'AUTH_KEYS_DIR must contain keys.json, which npm run keys:rotate creates, readable by this user: ' +
+        `received "${keysDir}"`
+    )
   }
   const cookieSecure = read('COOKIE_SECURE', flag) ?? true
   if (production && !cookieSecure) problems.push('COOKIE_SECURE must not be false in production')

@@ -26,10 +26,14 @@ export interface Database extends Omit<Tables, 'openSessions'> {
 
 /** Also resolves while a server is down: the first query after it is back connects. */
 export async function openDatabase(config: DatabaseConfig): Promise<Database> {
-  const [tables, cache] = await Promise.all([
-    openTables(config),
-    config.redisUrl === null ? null : openCache(config.redisUrl)
-  ])
+  const opening = [openTables(config), config.redisUrl === null ? null : openCache(config.redisUrl)] as const
+  const [tables, cache] = await Promise.all(opening).catch(async (error: unknown) => {
+    // What stays open would keep a command running.
+    for (const opened of await Promise.allSettled(opening)) {
+      if (opened.status === 'fulfilled') await opened.value?.close()
+    }
+    throw error
+  })
   const sessions = cache?.sessions ?? tables.openSessions()
   return {
     users: tables.users,

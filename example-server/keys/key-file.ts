@@ -18,7 +18,10 @@ export function keysIn(folder: string): () => Promise<KeyOption[]> {
 }
 
 export async function readKeys(folder: string): Promise<KeptKey[]> {
-  return parse(await readFile(keysFileIn(folder), 'utf8'))
+  const path = keysFileIn(folder)
+  const keys = parse(await readFile(path, 'utf8'))
+  if (Array.isArray(keys) && keys.every(isKeptKey)) return keys
+  throw new Error(`${path} must be a JSON list of keys with "key", "state" and "since": npm run keys:rotate creates it`)
 }
 
 /** Reloads the keys when their file is replaced, and on SIGHUP. Returns a function that stops this. */
@@ -64,12 +67,19 @@ function serialize(keys: readonly KeptKey[]): string {
 }
 
 /** The message of `JSON.parse()` would quote the file, and so a private key. */
-function parse(text: string): KeptKey[] {
+function parse(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    throw new SyntaxError('keys.json is not valid JSON')
+    return undefined
   }
+}
+
+/** The plugin checks the key itself. */
+function isKeptKey(entry: unknown): entry is KeptKey {
+  const { key, state, since } = Object(entry) as Partial<Record<keyof KeptKey, unknown>>
+  const isDate = typeof since === 'string' && !Number.isNaN(Date.parse(since))
+  return typeof key === 'string' && ['next', 'active', 'previous'].includes(state as string) && isDate
 }
 
 function lock(path: string): () => void {

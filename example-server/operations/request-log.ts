@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { LogController, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { AppError } from '../errors.ts'
 
 /** A token never matches: it has dots, or is longer. */
 const requestId = /^[\w-]{1,64}$/
@@ -25,7 +26,8 @@ export class RequestLog extends LogController {
   /** `failure` is why the response could not be sent. */
   override requestCompleted(...[failure, request, reply]: Completed): void {
     const error = failure ?? errors.get(request)
-    const hasFailed = error !== undefined && (error === failure || reply.statusCode >= 500)
+    const isServerError = reply.statusCode >= 500
+    const hasFailed = error !== undefined && (error === failure || (isServerError && !isRefusal(error)))
     const line = {
       req: request,
       res: reply,
@@ -35,8 +37,13 @@ export class RequestLog extends LogController {
       // The stack of a refusal would say nothing.
       ...(hasFailed && { err: error })
     }
-    request.log[hasFailed ? 'error' : 'info'](line, 'request completed')
+    request.log[hasFailed ? 'error' : isServerError ? 'warn' : 'info'](line, 'request completed')
   }
+}
+
+/** Such as `BUSY` or `STOPPING`: intended, although its status is 503. With a cause, something else has failed. */
+function isRefusal(error: Error): boolean {
+  return error instanceof AppError && error.cause === undefined
 }
 
 /** An `AuthError` has the precise reason in `detail`. */

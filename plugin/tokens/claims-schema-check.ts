@@ -32,11 +32,11 @@ export function checkClaimsSchema({ schema, issuer, audience }: ClaimsSchema): v
     sid: 'dBjftJeZ4CVP-mB92K27uh',
     auth_time: 1_900_000_000
   }
-  const sometimes = { scope: 'read', acr: 'acr', amr: ['pwd'] }
   const { nbf: _nbf, ...own } = ownClaims(schema)
+  const required = Object.fromEntries(Object.entries(sometimes).filter(([name]) => name in own))
   const misfit =
     firstMisfit(schema, { sample: { ...own, ...always }, isMisfit: isAlwaysMisfit }) ??
-    firstMisfit(schema, { sample: { ...own, ...always, ...sometimes }, isMisfit: isSometimesMisfit })
+    firstMisfit(schema, { sample: { ...own, ...always, ...required }, isMisfit: isSometimesMisfit })
   if (misfit === undefined) return
   const claim = claimOf(misfit)
   const reported = `the schema reports "${misfit.message}"`
@@ -52,6 +52,9 @@ export function checkClaimsSchema({ schema, issuer, audience }: ClaimsSchema): v
       : `must accept the claim "${claim}" as a session's token may have it: ${reported}`
   )
 }
+
+/** Claims that the plugin sets, but not in every token: a schema that does not require them may refuse them. */
+const sometimes = { scope: 'read', acr: 'acr', amr: ['pwd'] }
 
 type IsMisfit = (error: ValueError) => boolean
 
@@ -126,9 +129,9 @@ function isAlwaysMisfit(error: ValueError): boolean {
   )
 }
 
-/** A schema may forbid these claims, but not require another type: the plugin sets them. */
+/** A schema that requires another type of them admits nobody. */
 function isSometimesMisfit(error: ValueError): boolean {
-  return ['scope', 'acr', 'amr'].includes(claimOf(error)) && ofAnyValue.has(error.type)
+  return claimOf(error) in sometimes && ofAnyValue.has(error.type)
 }
 
 function claimOf({ path }: ValueError): string {

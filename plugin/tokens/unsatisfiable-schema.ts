@@ -32,7 +32,12 @@ export function findUnsatisfiable(schema: TSchema, path: readonly string[] = [])
     case 'Intersect':
       return firstOf((schema.allOf as TSchema[]).map((member) => [member, path]))
     case 'Object':
-      return firstOf(((schema.required ?? []) as string[]).map((name) => [schema.properties[name], [...path, name]]))
+      // A required property need not be described.
+      return firstOf(
+        ((schema.required ?? []) as string[])
+          .filter((name) => Object.hasOwn(schema.properties, name))
+          .map((name) => [schema.properties[name], [...path, name]])
+      )
     case 'Array':
       return schema.minItems >= 1 ? findUnsatisfiable(schema.items, path) : null
     case 'Tuple':

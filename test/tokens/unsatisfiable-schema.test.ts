@@ -35,6 +35,8 @@ t.test('findUnsatisfiable() returns null if a value matches, or may match', asyn
     ['any', Type.Any()],
     ['not a text', Type.Not(Type.String())],
     ['an optional property', Type.Object({ a: Type.Optional(Type.Never()) })],
+    ['a required property that is not described', Type.Object({}, { required: ['a'] })],
+    ['a required property named like a method', Type.Object({}, { required: ['toString'] })],
     ['an object without properties', Type.Object({}, { minProperties: 1, maxProperties: 1 })],
     ['one branch of a union', Type.Union([Type.Never(), Type.String(), empty])],
     ['an empty list', Type.Array(Type.Never(), { maxItems: 0 })],

@@ -1,6 +1,6 @@
 import { closeSync, existsSync, fsyncSync, openSync, rmSync, statSync } from 'node:fs'
 import { fileIn } from './open.ts'
-import { namingFile, openFile } from './file.ts'
+import { createFile, namingFile, openFile } from './file.ts'
 
 /** How long the copy waits for a process that is changing the journal mode: a server that starts. */
 const busyTimeoutMs = 5000
@@ -13,7 +13,7 @@ const busyTimeoutMs = 5000
 export async function backUp(dataDir: string, copy: string): Promise<number> {
   const path = fileIn(dataDir)
   if (!existsSync(path)) throw new Error(`there is no database ${path}`)
-  reserve(copy)
+  if (!createFile(copy)) throw new Error(`${copy} exists already: name a new file`)
   try {
     const database = await openFile(path, { readOnly: true })
     try {
@@ -27,16 +27,6 @@ export async function backUp(dataDir: string, copy: string): Promise<number> {
   } catch (error) {
     rmSync(copy, { force: true })
     throw error
-  }
-}
-
-/** Creates the file, readable by its owner only: it will contain password hashes. SQLite accepts an empty file. */
-function reserve(copy: string): void {
-  try {
-    closeSync(openSync(copy, 'wx', 0o600))
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    throw new Error(`${copy} exists already: name a new file`)
   }
 }
 

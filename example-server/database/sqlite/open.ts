@@ -5,7 +5,7 @@ import type { Tables } from '../tables.ts'
 import { AppError } from '../../errors.ts'
 import type { UsersOptions } from '../users.ts'
 import { createKnownAddresses } from './known-addresses.ts'
-import { namingFile, openFile } from './file.ts'
+import { createFile, namingFile, openFile } from './file.ts'
 import { createNotes } from './notes.ts'
 import { migrate } from './schema.ts'
 import { createUsers } from './users.ts'
@@ -22,6 +22,7 @@ export const fileIn = (dataDir: string) => join(dataDir, 'example.db')
 export async function openSqlite(dataDir: string, options: UsersOptions): Promise<Tables> {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const path = fileIn(dataDir)
+  namingFile(path, () => createFile(path))
   const database = await openFile(path)
   const setBusyTimeout = (ms: number) => database.exec(`PRAGMA busy_timeout = ${ms}`)
   namingFile(path, () => {

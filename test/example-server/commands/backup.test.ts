@@ -56,6 +56,7 @@ t.test('backup() overwrites nothing, and leaves no copy if it fails', async (t) 
   const rows: [string[], Record<string, string>, string][] = [
     [[], {}, used],
     [[inside('copy.db'), inside('other.db')], {}, used],
+    [['--verbose'], {}, used],
     [[inside('taken.db')], {}, `${inside('taken.db')} exists already: name a new file`],
     [[inside('copy.db')], { DATA_DIR: directory }, `there is no database ${inside('example.db')}`],
     [
@@ -75,4 +76,17 @@ t.test('backup() overwrites nothing, and leaves no copy if it fails', async (t) 
   }
   t.equal(readFileSync(inside('taken.db'), 'utf8'), 'precious')
   t.equal(existsSync(inside('copy.db')), false)
+})
+
+t.test('npm run backup -- --help and npm run keys:rotate -- --help print the usage, and do nothing', async (t) => {
+  const env = { DATA_DIR: join(t.testdir(), 'none') }
+  for (const [entry, usage] of [
+    ['commands/backup.ts', 'Usage: npm run backup -- FILE\n'],
+    ['commands/keys-rotate.ts', 'Usage: npm run keys:rotate\n']
+  ] as const) {
+    const { exitCode, output } = runProgram(t, { entry, env, args: ['--help'] })
+    t.equal(await exitCode(), 0, output.text)
+    t.ok(output.text.startsWith(usage), output.text)
+  }
+  t.equal(existsSync(env.DATA_DIR), false)
 })

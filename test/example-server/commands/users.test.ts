@@ -4,6 +4,7 @@ import t from 'tap'
 import { help, users } from '../../../example-server/commands/users.ts'
 import { bearer, login, overTls, production, summaryOf, type Tokens } from '../../fixtures/example-client.ts'
 import { createInjected, runProgram } from '../../fixtures/example-server.ts'
+import { skipWithoutRedis, startRedis } from '../../fixtures/redis-server.ts'
 
 // Processes that start from TypeScript are slow on a busy machine.
 t.setTimeout(120_000)
@@ -106,4 +107,29 @@ t.test('npm run users prints its help, and names what is wrong with the argument
     message: 'Cannot start: AUTH_ISSUER is required in production'
   })
   t.strictSame(await users(['list'], env), ['root with the role admin'], 'nothing has changed')
+})
+
+t.test(
+  'npm run users ends with one line if a database cannot be used, also while Redis runs',
+  skipWithoutRedis,
+  async (t) => {
+    const redis = await startRedis()
+    t.teardown(redis.stop)
+    const DATA_DIR = t.testdir({ 'example.db': 'This is not a database, but a text that is long enough.' })
+    const env = { ...production, DATA_DIR, REDIS_URL: `unix://${redis.path}` }
+    const { exitCode, output } = runProgram(t, { entry: 'commands/users.ts', env, args: ['list'] })
+    t.equal(await exitCode(), 1)
+    t.equal(
+      output.text,
+      `Cannot administer the users: cannot use the database ${DATA_DIR}/example.db: file is not a database\n`
+    )
+  }
+)
+
+t.test('npm run users says why a database is unavailable', async (t) => {
+  const DATABASE_URL = 'postgres://example@127.0.0.1:1/example'
+  const env = { ...production, DATA_DIR: t.testdir(), DATABASE_URL }
+  const { exitCode, output } = runProgram(t, { entry: 'commands/users.ts', env, args: ['list'] })
+  t.equal(await exitCode(), 1)
+  t.match(output.text, /^Cannot administer the users: The database is unavailable: .* \(.*ECONNREFUSED.*\)\n$/)
 })

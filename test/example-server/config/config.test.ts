@@ -65,7 +65,7 @@ t.test('readConfig() names every wrong variable, one line each, and never shows 
     [{ AUTH_KEYS: pem, AUTH_KEYS_DIR: dir }, /^AUTH_KEYS and AUTH_KEYS_DIR must not both be set$/],
     [
       { ...production, AUTH_KEYS_DIR: dir },
-      /^AUTH_KEYS_DIR must contain keys.json, which npm run keys:rotate creates: received "/
+      /^AUTH_KEYS_DIR must contain keys.json, which npm run keys:rotate creates, readable by this user: received "/
     ],
     [
       { ...production, AUTH_ISSUER: 'http://api.example.com' },

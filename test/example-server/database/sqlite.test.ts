@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { readConfig } from '../../../example-server/config/config.ts'
@@ -35,6 +35,17 @@ t.test('close() leaves what another process still reads beside the file, and los
   reader.close()
   t.match(await other.users.byName('alice'), user)
   await other.close()
+})
+
+t.test('openDatabase() creates files that only their owner can read', async (t) => {
+  const dataDir = t.testdir()
+  chmodSync(dataDir, 0o755)
+  const database = await open(dataDir)
+  await database.users.add(user)
+  for (const name of ['example.db', 'example.db-wal', 'example.db-shm']) {
+    t.equal(statSync(join(dataDir, name)).mode & 0o777, 0o600, name)
+  }
+  await database.close()
 })
 
 t.test('openDatabase() refuses a file that a newer version has used, and names both', async (t) => {

@@ -81,6 +81,23 @@ t.test('followKeys() reloads when the file is replaced, and on SIGHUP', async (t
   t.equal(process.listenerCount('SIGHUP'), listeners, 'no listener is left')
 })
 
+t.test('readKeys() names a file that is not a list of keys, and quotes nothing of it', async (t) => {
+  const folder = t.testdir()
+  const file = join(folder, 'keys.json')
+  const key = { key: 'secret', state: 'active', since: '2026-01-01T00:00:00.000Z' }
+  const message = `${file} must be a JSON list of keys with "key", "state" and "since": npm run keys:rotate creates it`
+  for (const wrong of ['secret', '{}', '[null]', '["secret"]']) {
+    writeFileSync(file, wrong)
+    await t.rejects(readKeys(folder), { message }, wrong)
+  }
+  for (const member of [{ key: 1 }, { state: 'secret' }, { since: undefined }, { since: 'secret' }]) {
+    writeFileSync(file, JSON.stringify([{ ...key, ...member }]))
+    await t.rejects(readKeys(folder), { message }, JSON.stringify(member))
+  }
+  writeFileSync(file, JSON.stringify([key]))
+  t.strictSame(await readKeys(folder), [key])
+})
+
 t.test('three processes over one key folder agree through a rotation under load', async (t) => {
   const folder = t.testdir()
   keysIn(folder)

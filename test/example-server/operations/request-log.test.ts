@@ -1,5 +1,7 @@
+import fastify from 'fastify'
 import t from 'tap'
-import { readRequestId } from '../../../example-server/operations/request-log.ts'
+import { AppError } from '../../../example-server/errors.ts'
+import { addRequestLog, readRequestId, RequestLog } from '../../../example-server/operations/request-log.ts'
 import { bearer, password, type Tokens } from '../../fixtures/example-client.ts'
 import { createInjected, startServer } from '../../fixtures/example-server.ts'
 
@@ -73,4 +75,33 @@ t.test('a request is one line with its user and session, and what matters for an
   t.match(audited(8), [{ level: 30, audit: 'sign-out' }])
   t.notMatch(output.text, 'p4ssw0rd')
   t.match(lines.filter(({ msg }) => msg === 'session-started')[0], { event: { sub, sessionId: sid } })
+})
+
+t.test('a refusal with 503 is a warning without a stack; what has failed is an error with one', async (t) => {
+  const lines: Record<string, unknown>[] = []
+  const stream = {
+    write(line: string) {
+      lines.push(JSON.parse(line))
+    }
+  }
+  const app = fastify({ logger: { stream }, logController: new RequestLog() })
+  t.teardown(() => app.close())
+  addRequestLog(app)
+  const cause = new Error('ECONNREFUSED')
+  const rows: [string, Error, object][] = [
+    ['/not-found', new AppError('NOT_FOUND'), { level: 30, code: 'NOT_FOUND', err: undefined }],
+    ['/stopping', new AppError('STOPPING'), { level: 40, code: 'STOPPING', err: undefined }],
+    ['/busy', new AppError('BUSY'), { level: 40, code: 'BUSY', err: undefined }],
+    ['/down', new AppError('DATABASE_UNAVAILABLE', { cause }), { level: 50, err: { stack: /ECONNREFUSED/ } }],
+    ['/broken', new Error('a bug'), { level: 50, err: { message: 'a bug', stack: /at / } }]
+  ]
+  for (const [url, error] of rows) {
+    app.get(url, async () => {
+      throw error
+    })
+  }
+  for (const [url, , line] of rows) {
+    await app.inject({ url })
+    t.match(lines.at(-1), line, url)
+  }
 })
