@@ -85,8 +85,9 @@ export function createTestIssuer(issuer: string, { algorithm, now }: TestIssuerP
     fetch,
 
     trust(given) {
-      if (!isObject(given))
-        {throw new TypeError('"entry" must be an object such as { audience: \'https://api.example.com\' }')}
+      if (!isObject(given)) {
+        throw new TypeError('"entry" must be an object such as { audience: \'https://api.example.com\' }')
+      }
       const { jwks: _jwks, jwksUri: _jwksUri, ...entry } = given
       if (entry.issuer !== undefined && entry.issuer !== issuer) {
         throw new TypeError(`"issuer" must be ${issuer}, this issuer: received ${entry.issuer}`)
