@@ -174,7 +174,9 @@ export function createAuth(options) {
     async signedIn(response) {
       const body = response?.clone ? await response.clone().json() : response
       const issued = response?.ok !== false && issuedOf(body, isBearer)
-      if (!issued) throw new TypeError('signedIn() requires a response of reply.signIn()')
+      if (!issued) {
+        throw new TypeError(`signedIn() requires a response of reply.signIn(): received ${Object.keys(body ?? {})}`)
+      }
       const known = signIn(issued, createExpiry(issued.ms))
       await store?.save(issued)
       post('in')

@@ -11,21 +11,23 @@
  * @property {(url: string, init?: any) => Promise<Response>} send
  */
 
-/** @param {any} value */
-const isUrl = (value) => /./.test(value ?? '')
+/** @typedef {(value: any) => false | string} Check what was expected instead, if the value is wrong */
 
-/** @type {Record<string, (value: any) => boolean>} */
+/** @type {Check} */
+const urlCheck = (value) => !/./.test(value ?? '') && 'a URL'
+
+/** @type {Record<string, Check>} */
 const checks = {
   // No member of `Object` is an option.
   __proto__: /** @type {any} */ (null),
-  refresh: isUrl,
-  signOut: isUrl,
-  me: isUrl,
-  baseUrl: isUrl,
-  transport: (value) => /^(cookie|bearer)$/.test(value),
-  storage: (value) => value?.getItem,
-  fetch: (value) => value?.call,
-  leadSeconds: (value) => value >= 0
+  refresh: urlCheck,
+  signOut: urlCheck,
+  me: urlCheck,
+  baseUrl: urlCheck,
+  transport: (value) => !/^(cookie|bearer)$/.test(value) && 'cookie or bearer',
+  storage: (value) => !value?.getItem && 'a Storage',
+  fetch: (value) => !value?.call && 'a function',
+  leadSeconds: (value) => !(value >= 0) && 'at least 0'
 }
 
 /**
@@ -33,32 +35,37 @@ const checks = {
  * @returns {Settings}
  */
 export function readOptions(options) {
-  const page = globalThis.location?.href
+  const { href, origin } = globalThis.location ?? {}
   /** @type {any} */
-  const given = Object.assign({ refresh: '', baseUrl: page }, options)
-  for (const name in given) if (!checks[name]?.(given[name])) refuse(name, given[name])
+  const given = { baseUrl: href, refresh: '', .../** @type {object} */ (options) }
+  for (const name in given) expect(name, given[name], checks[name]?.(given[name]) ?? 'absent')
   const { baseUrl, transport, storage } = given
-  const base = new URL(baseUrl, page)
+  const base = new URL(baseUrl, href)
   const isBearer = transport === 'bearer'
-  if (storage && !isBearer) refuse('transport', transport)
+  expect('transport', transport, storage && !isBearer && 'bearer')
 
   for (const name of ['refresh', 'me', 'signOut']) {
-    const url = given[name] && new URL(given[name], base)
+    if (!given[name]) continue
+    const url = new URL(given[name], base)
     // Credentials go to one origin only.
-    if (url && url.origin !== base.origin) refuse(name, url)
-    given[name] = url?.href
+    expect(name, url, url.origin !== base.origin && `at ${base.origin}`)
+    given[name] = url.href
   }
 
   return {
     ...given,
     base,
     isBearer,
-    credentials: !isBearer && base.origin !== globalThis.location?.origin && { credentials: 'include' },
+    credentials: !isBearer && base.origin !== origin && { credentials: 'include' },
     send: async (/** @type {string} */ url, /** @type {any} */ init) => await (given.fetch ?? fetch)(url, init)
   }
 }
 
-/** @param {string} name @param {unknown} value */
-function refuse(name, value) {
-  throw new TypeError(`createAuth(): wrong option "${name}": received ${value}`)
+/**
+ * @param {string} name
+ * @param {unknown} value
+ * @param {string | false} expected if the value is wrong
+ */
+function expect(name, value, expected) {
+  if (expected) throw new TypeError(`createAuth(): "${name}" must be ${expected}: received ${value}`)
 }

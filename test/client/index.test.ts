@@ -2,26 +2,29 @@ import t from 'tap'
 import { createAuth, type AuthOptions } from '../../client/index.js'
 import { clientApp, until } from '../fixtures/client-app.ts'
 
-t.test('createAuth() names a wrong option', async (t) => {
+t.test('createAuth() names a wrong option, what was expected, and what was received', async (t) => {
   const baseUrl = 'https://api.example.com'
-  const rows: [name: string, options: object][] = [
-    ['baseUrl', { refresh: '/refresh' }],
-    ['refresh', { baseUrl }],
-    ['refresh', { baseUrl, refresh: 'https://other.example.com/refresh' }],
-    ['me', { baseUrl, refresh: '/refresh', me: '//other.example.com/me' }],
-    ['me', { baseUrl, refresh: '/refresh', me: undefined }],
-    ['signOut', { baseUrl, refresh: '/refresh', signOut: '' }],
-    ['transport', { baseUrl, refresh: '/refresh', transport: 'header' }],
-    ['transport', { baseUrl, refresh: '/refresh', storage: { getItem() {} } }],
-    ['storage', { baseUrl, refresh: '/refresh', transport: 'bearer', storage: 'localStorage' }],
-    ['fetch', { baseUrl, refresh: '/refresh', fetch: {} }],
-    ['leadSeconds', { baseUrl, refresh: '/refresh', leadSeconds: -1 }],
-    ['leadSeconds', { baseUrl, refresh: '/refresh', leadSeconds: NaN }],
-    ['logout', { baseUrl, refresh: '/refresh', logout: '/logout' }],
-    ['constructor', { baseUrl, refresh: '/refresh', constructor: '/logout' }]
+  const required = { baseUrl, refresh: '/refresh' }
+  const other = 'https://other.example.com/me'
+  const rows: [problem: string, options: object][] = [
+    ['"baseUrl" must be a URL: received undefined', { refresh: '/refresh' }],
+    ['"refresh" must be a URL: received ', { baseUrl }],
+    [`"refresh" must be at ${baseUrl}: received ${other}`, { baseUrl, refresh: other }],
+    [`"me" must be at ${baseUrl}: received ${other}`, { ...required, me: '//other.example.com/me' }],
+    ['"me" must be a URL: received undefined', { ...required, me: undefined }],
+    ['"signOut" must be a URL: received ', { ...required, signOut: '' }],
+    ['"transport" must be cookie or bearer: received header', { ...required, transport: 'header' }],
+    ['"transport" must be bearer: received undefined', { ...required, storage: { getItem() {} } }],
+    ['"storage" must be a Storage: received local', { ...required, transport: 'bearer', storage: 'local' }],
+    ['"fetch" must be a function: received [object Object]', { ...required, fetch: {} }],
+    ['"leadSeconds" must be at least 0: received -1', { ...required, leadSeconds: -1 }],
+    ['"leadSeconds" must be at least 0: received NaN', { ...required, leadSeconds: NaN }],
+    ['"logout" must be absent: received /logout', { ...required, logout: '/logout' }],
+    ['"constructor" must be absent: received /logout', { ...required, constructor: '/logout' }]
   ]
-  for (const [name, options] of rows) {
-    t.throws(() => createAuth(options as AuthOptions), { name: 'TypeError', message: `"${name}"` }, name)
+  for (const [problem, options] of rows) {
+    const message = `createAuth(): ${problem}`
+    t.throws(() => createAuth(options as AuthOptions), { name: 'TypeError', message }, message)
   }
 })
 
@@ -150,6 +153,8 @@ t.test('signedIn() accepts only a response of reply.signIn()', async (t) => {
   ]) {
     await t.rejects(auth.signedIn(body), { name: 'TypeError' })
   }
+  const message = 'signedIn() requires a response of reply.signIn(): received access_token,expires_in'
+  await t.rejects(auth.signedIn({ access_token: 'x', expires_in: 600 }), { message })
 })
 
 t.test('close() ends what waits, and leaves no handle', async (t) => {
