@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
-import type { Role, User, Users } from './database/users.ts'
+import { roles as allRoles, type Role, type User, type Users } from './database/users.ts'
 import type { Passwords } from './passwords/passwords.ts'
 
 export interface AccountsParts {
@@ -12,21 +12,30 @@ export interface AccountsParts {
 
 /**
  * What an operator does to an account. Each change is stored before the sessions end, so that no sign-in and no refresh
- * in between has the former rights. Each function resolves to how many sessions it has ended.
+ * in between has the former rights. Each function resolves to how many sessions it has ended. It can be repeated if the
+ * session store was unavailable.
  */
 export function createAccounts({ users, passwords, sessions }: AccountsParts) {
+  async function endSessions(id: string): Promise<number> {
+    try {
+      return await sessions.revokeAll(id)
+    } catch (cause) {
+      const { message } = cause as Error
+      throw new Error(`the user is changed, but sessions may still be open: repeat this (${message})`, { cause })
+    }
+  }
+
   return {
     /** The user cannot sign in, and is signed out everywhere. */
     async disable({ id }: User): Promise<number> {
       await users.setDisabled(id, true)
-      return await sessions.revokeAll(id)
+      return await endSessions(id)
     },
 
-    /** Ends the sessions if a role was taken away: access tokens contain the roles. */
-    async setRoles({ id, roles: former }: User, roles: readonly Role[]): Promise<number> {
+    /** Ends the sessions, unless the user has all roles now: access tokens may contain a role that was taken away. */
+    async setRoles({ id }: Pick<User, 'id'>, roles: readonly Role[]): Promise<number> {
       await users.setRoles(id, roles)
-      const isReduced = former.some((role) => !(roles as readonly string[]).includes(role))
-      return isReduced ? await sessions.revokeAll(id) : 0
+      return allRoles.every((role) => roles.includes(role)) ? 0 : await endSessions(id)
     },
 
     /** @throws Error if the user has changed the password at the same time */
@@ -35,13 +44,15 @@ export function createAccounts({ users, passwords, sessions }: AccountsParts) {
       if (!(await users.replacePasswordHash(id, { from, to }))) {
         throw new Error('the password was changed at the same time: try again')
       }
-      return await sessions.revokeAll(id)
+      return await endSessions(id)
     },
 
-    /** Deletes the user, with the notes. */
+    /** Deletes the user, with the notes: last, because a user who is gone cannot be named again. */
     async remove({ id }: User): Promise<number> {
+      await users.setDisabled(id, true)
+      const ended = await endSessions(id)
       await users.remove(id)
-      return await sessions.revokeAll(id)
+      return ended
     }
   }
 }

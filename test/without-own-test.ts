@@ -35,7 +35,6 @@ export const withoutOwnTest: Record<string, string> = {
   'plugin/tokens/unknown-kid.ts': 'test/tokens/key-source.test.ts and test/tokens/access-tokens.test.ts',
   'plugin/tokens/unverified-token.ts': 'test/http/one-pass.test.ts counts how often it decodes',
   'plugin/tokens/verified-tokens.ts': 'test/tokens/access-tokens.test.ts: a known token, and a cacheSize of 0',
-  'example-server/accounts.ts': 'test/example-server/commands/users.test.ts: each command on a running server',
   'example-server/atomic-file.ts': 'test/example-server/server.test.ts: two servers start over one new DATA_DIR',
   'example-server/attempts/account-delay.ts': 'test/example-server/attempts/attempts.test.ts',
   'example-server/attempts/client-network.ts': 'test/example-server/attempts/attempts.test.ts',
