@@ -25,5 +25,7 @@ export function countdown(ms) {
  * @returns {Expiry}
  */
 export function createExpiry(left = Infinity, ms = left) {
-  return { left: countdown(left), ms, luck: Math.random() }
+  // Other scripts of the page, and other versions of this module, may say anything.
+  if (!(left <= ms)) left = ms = Infinity
+  return { left: countdown(+left), ms: +ms, luck: Math.random() }
 }

@@ -20,7 +20,7 @@ export function createIdentify({ me, isBearer }, { sessions, refresh, request, c
     for (let failures = 0; !closing.aborted;) {
       const { response, body, code } = await outcomeOf(request()(me, { cache: 'no-store', redirect: 'error' }))
       if (mine !== sessions.now) return
-      const user = response?.ok && body
+      const user = response?.ok && typeof body === 'object' && !Array.isArray(body) && body
       const sid = user && (user.sid ?? mine.sid)
       const isNobody = code && !mine.sid && (mine.sid === null || code === 'AUTH_NO_CREDENTIALS')
       if (sid || isNobody) sessions.setAvailable(true)

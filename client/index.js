@@ -3,7 +3,7 @@ import { createIdentify } from './identify.js'
 import { readOptions } from './options.js'
 import { createRefresh } from './refresh.js'
 import { createRequest } from './request.js'
-import { outcomeOf, retryAfterMs } from './response.js'
+import { maxPauseMs, outcomeOf, retryAfterMs } from './response.js'
 import { createSessions } from './session.js'
 import { connectTabs } from './tabs.js'
 import { createTokenStore, issuedOf } from './tokens.js'
@@ -76,11 +76,14 @@ export function createAuth(options) {
 
   /** Another tab may have stored other tokens. */
   async function sync() {
-    const before = sessions.now
+    const { now } = sessions
+    const { sid, token } = now
     const stored = await store?.load()
-    if (!store || before !== sessions.now || (before.sid !== undefined && stored?.access === before.token)) return
+    // What has been read may be older than what has arrived meanwhile.
+    const isOld = now !== sessions.now || now.token !== token
+    if (!store || isOld || (sid !== undefined && stored?.access === token)) return
     if (stored) sessions.acceptIssued(stored)
-    else sessions.start(null, before.sid ? 'sign-out' : undefined)
+    else sessions.start(null, sid ? 'sign-out' : undefined)
   }
 
   /** @param {'sign-out' | 'ended'} reason */
@@ -106,7 +109,7 @@ export function createAuth(options) {
    * | ----------- | ------------------------- | -------------------------- | ------------------------------------ |
    * | `in`        | another token             | another session starts     | another session starts               |
    * | `refreshed` | another token             | this session, and a token  | ask `me`: a sign-in has been missed  |
-   * | `out`       | nobody is signed in       | nobody is signed in        | –                                    |
+   * | `out`       | nobody is signed in       | nobody is signed in        | ask `me`, if it names no session     |
    * | `pause`     | the server is unavailable | the server is unavailable  | the server is unavailable            |
    * @param {import('./tabs.js').Message} message
    */
@@ -116,9 +119,13 @@ export function createAuth(options) {
     const isOurs = isSame || now.sid === undefined
     if (type === 'pause') {
       sessions.setAvailable(false)
-      refresh.pause(Number(left))
+      refresh.pause(Math.min(Number(left) || 0, maxPauseMs))
     } else if (type === 'out') {
       if (isOurs) sessions.start(null, reason)
+      // That tab did not know whose session it has ended.
+      else if (!sid) check()
+    } else if (!sid || !/^(in|refreshed)$/.test(type)) {
+      // Of another version of this module, or of another script.
     } else if (store) sync()
     else if (type === 'in' && !isSame) signIn({ sid: `${sid}` }, createExpiry(left, ms))
     else if (isOurs) sessions.accept({ sid: `${sid}` }, createExpiry(left, ms))

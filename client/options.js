@@ -1,6 +1,7 @@
 /**
  * @typedef {object} Settings
  * @property {URL} base
+ * @property {(url: string | URL) => URL} resolve
  * @property {string} refresh
  * @property {string} [me]
  * @property {string} [signOut]
@@ -41,6 +42,8 @@ export function readOptions(options) {
   for (const name in given) expect(name, given[name], checks[name]?.(given[name]) ?? 'absent')
   const { baseUrl, transport, storage } = given
   const base = new URL(baseUrl, href)
+  // `null` is not an origin: all `app:` and `data:` URLs have it.
+  expect('baseUrl', base, base.origin === 'null' && 'an http(s) URL')
   const isBearer = transport === 'bearer'
   expect('transport', transport, storage && !isBearer && 'bearer')
 
@@ -55,6 +58,9 @@ export function readOptions(options) {
   return {
     ...given,
     base,
+    // The address of the page changes.
+    resolve: (/** @type {string | URL} */ url) =>
+      new URL(url, (!options.baseUrl && globalThis.document?.baseURI) || base),
     isBearer,
     credentials: !isBearer && base.origin !== origin && { credentials: 'include' },
     send: async (/** @type {string} */ url, /** @type {any} */ init) => await (given.fetch ?? fetch)(url, init)

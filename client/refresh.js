@@ -63,6 +63,8 @@ export function createRefresh(settings, { sessions, store, tabs, sync, end, onRe
       })
     })
     const { response, body, code } = await outcomeOf(orAbort(sent, signal))
+    // Another tab may be about to store the newer tokens.
+    if (store && code === 'AUTH_REFRESH_SUPERSEDED') await sleep(1000, signal)
     await sync()
     // Late news of a session that is over, or that another tab has refreshed.
     if (!isNeeded()) return
@@ -102,7 +104,8 @@ export function createRefresh(settings, { sessions, store, tabs, sync, end, onRe
           // A claim during the pause of another claim would lengthen the pauses of all tabs, for ever.
           if (isNeeded() && pauseLeft() <= 0) await (tabs ? tabs.inTurn(work) : exchange(isNeeded))
         })
-        .catch(() => {})
+        // Such as Web Locks in a sandbox.
+        .catch(() => pause(1000))
         .then(resolve)
     }).then(() => {
       expiry.renewal = undefined

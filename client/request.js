@@ -4,7 +4,7 @@ import { outcomeOf } from './response.js'
 /** Each one follows a refusal, and needs another token than the one before. */
 const maxRepetitions = 3
 
-/** Of a `Request`, all that `fetch` takes, but for the body and the headers. */
+/** What `fetch` takes, also from a prototype, as of a `Request`; but for the body and the headers. */
 const members = [
   'method',
   'signal',
@@ -15,7 +15,8 @@ const members = [
   'referrer',
   'referrerPolicy',
   'integrity',
-  'keepalive'
+  'keepalive',
+  'duplex'
 ]
 
 /**
@@ -28,23 +29,28 @@ const members = [
  * @param {() => Promise<unknown>} parts.ready
  * @returns {typeof globalThis.fetch}
  */
-export function createRequest({ base, send, credentials }, { sessions, refresh, check, ready }) {
+export function createRequest({ base, resolve, send, credentials }, { sessions, refresh, check, ready }) {
   return async (/** @type {any} */ input, /** @type {any} */ given) => {
+    const before = sessions.now
     const request = input.url ? input : undefined
-    const url = new URL(request ? input.url : input, base)
+    const url = resolve(request ? input.url : input)
     const init = { ...given }
-    const headers = new Headers(init.headers ?? request?.headers)
-    const isOmitted = (init.credentials ?? request?.credentials) === 'omit'
+    const headers = new Headers(given?.headers ?? request?.headers)
+    const isOmitted = (given?.credentials ?? request?.credentials) === 'omit'
     if (url.origin !== base.origin || headers.has('authorization') || isOmitted) {
       return await send(request ?? url.href, given)
     }
     // A Request is taken apart: its body may be needed twice, and another implementation of fetch may not know it.
-    if (request) {
-      for (const name of members) init[name] ??= request[name]
-      if (request.body) init.body ??= await (init.signal ? orAbort(request.blob(), init.signal) : request.blob())
+    for (const name of members) init[name] ??= given?.[name] ?? request?.[name]
+    init.body ??= given?.body
+    // Not every browser knows `Request.body`.
+    if (request && !/^(get|head)$/i.test(init.method)) {
+      init.body ??= await (init.signal ? orAbort(request.blob(), init.signal) : request.blob())
     }
     init.headers = headers
     await ready()
+    // What one user began is not sent as the next one.
+    before.end.signal.throwIfAborted()
     const mine = sessions.now
     const signal = AbortSignal.any([mine.end.signal, init.signal ?? mine.end.signal])
     signal.throwIfAborted()
@@ -62,7 +68,8 @@ export function createRequest({ base, send, credentials }, { sessions, refresh, 
       const response = await send(url.href, init)
       signal.throwIfAborted()
       if (response.status !== 401 || new URL(response.url || url).origin !== base.origin) return response
-      const { code = codeOfHead(response) } = await outcomeOf(response.clone())
+      // A response to HEAD has no body.
+      const { code = /^head$/i.test(init.method) && codeOfHead(response) } = await outcomeOf(response.clone())
       signal.throwIfAborted()
       if (code !== 'AUTH_EXPIRED_TOKEN') {
         if (code && code !== 'AUTH_STALE_AUTHENTICATION' && mine.sid) check()
@@ -75,15 +82,11 @@ export function createRequest({ base, send, credentials }, { sessions, refresh, 
       }
       await refresh.renewed(expiry, signal)
       if (mine !== sessions.now) return response
-      response.body?.cancel()
     }
   }
 }
 
-/**
- * A response to HEAD has no body.
- * @param {Response} response
- */
-function codeOfHead({ body, headers }) {
-  return !body && /invalid_token/.test(`${headers.get('www-authenticate')}`) && 'AUTH_EXPIRED_TOKEN'
+/** @param {Response} response */
+function codeOfHead({ headers }) {
+  return /invalid_token/.test(`${headers.get('www-authenticate')}`) && 'AUTH_EXPIRED_TOKEN'
 }

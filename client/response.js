@@ -25,6 +25,9 @@ export async function outcomeOf(sent) {
   return outcome
 }
 
+/** No server asks for more: a longer pause would be a mistake. */
+export const maxPauseMs = 3e5
+
 /**
  * How long to wait before the next attempt: what the server asks for (RFC 9110 §10.2.3), else longer each time.
  * @param {Response | undefined} response if there was one
@@ -34,5 +37,5 @@ export function retryAfterMs(response, failures) {
   const asked = response?.headers.get('retry-after') ?? ''
   const askedMs = +asked * 1000 || Date.parse(asked) - Date.now()
   // The browsers of many users do not come back in the same moment.
-  return (askedMs > 0 ? Math.min(askedMs, 3e5) : Math.min(200 * 2 ** failures, 3e4)) * (1 + Math.random() / 4)
+  return (askedMs > 0 ? Math.min(askedMs, maxPauseMs) : Math.min(200 * 2 ** failures, 3e4)) * (1 + Math.random() / 4)
 }

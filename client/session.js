@@ -58,6 +58,7 @@ export function createSessions({ emit, onToken, onSignIn }) {
       }
       old.expiry.settle?.()
       onToken()
+      if (sid !== undefined) sessions.setAvailable(true)
       if (old.user || (old.user === undefined && sid === null)) emit('signed-out', reason)
     },
 

@@ -28,9 +28,8 @@ const patienceMs = 9000
 export function connectTabs(name, { onMessage, onClaim, isFree, signal }) {
   /** @type {any} */
   let channel
-  const id = Math.random()
-  /** 0: idle, 1: claims the turn, 2: works */
-  let step = 0
+  /** The lowest one has the turn. 0: works; up to 1: claims the turn; `Infinity`: idle */
+  let id = Infinity
   /** @type {(message: Message) => void} */
   const post = (message) => channel?.postMessage(message)
   const claim = () => post({ type: 'claim', id })
@@ -38,8 +37,8 @@ export function connectTabs(name, { onMessage, onClaim, isFree, signal }) {
   function open() {
     channel ??= new BroadcastChannel(name)
     channel.onmessage = (/** @type {MessageEvent} */ { data }) => {
-      if (data.type !== 'claim') onMessage(data)
-      else if (step > 1 || (step && id < data.id)) claim()
+      if (data?.type !== 'claim') onMessage(data ?? {})
+      else if (id < data.id) claim()
       else onClaim()
     }
     // Node would not end.
@@ -72,16 +71,16 @@ export function connectTabs(name, { onMessage, onClaim, isFree, signal }) {
         await turn({ signal: patience }).catch(async () => signal.aborted || (await turn({ steal: true })))
         return
       }
-      step = 1
+      id = Math.random()
       claim()
       await sleep(100, signal)
       if (isFree()) {
-        step = 2
+        id = 0
         const timer = setInterval(claim, 500)
         await work()
         clearInterval(timer)
       }
-      step = 0
+      id = Infinity
     }
   }
 }
