@@ -68,8 +68,11 @@ export function createRequest({ base, resolve, send, credentials }, { sessions, 
       const response = await send(url.href, init)
       signal.throwIfAborted()
       if (response.status !== 401 || new URL(response.url || url).origin !== base.origin) return response
+      const outcome = await outcomeOf(response.clone())
       // A response to HEAD has no body.
-      const { code = /^head$/i.test(init.method) && codeOfHead(response) } = await outcomeOf(response.clone())
+      const isExpiredHead =
+        /^head$/i.test(init.method) && /invalid_token/.test(`${response.headers.get('www-authenticate')}`)
+      const code = isExpiredHead ? 'AUTH_EXPIRED_TOKEN' : outcome.code
       signal.throwIfAborted()
       if (code !== 'AUTH_EXPIRED_TOKEN') {
         if (code && code !== 'AUTH_STALE_AUTHENTICATION' && mine.sid) check()
@@ -84,9 +87,4 @@ export function createRequest({ base, resolve, send, credentials }, { sessions, 
       if (mine !== sessions.now) return response
     }
   }
-}
-
-/** @param {Response} response */
-function codeOfHead({ headers }) {
-  return /invalid_token/.test(`${headers.get('www-authenticate')}`) && 'AUTH_EXPIRED_TOKEN'
 }
