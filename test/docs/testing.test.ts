@@ -14,12 +14,13 @@ function blocks(text: string, name: string): string[] {
     .map(([, , code]) => code!)
 }
 
-/** The package is not installed here: its names become the files of the plugin. */
+/** Nothing is installed or compiled here: the names of modules become those of their sources. */
 function withFiles(code: string): string {
   const urlOf = (file: string) => pathToFileURL(join(import.meta.dirname, '../..', file)).href
   return code
     .replaceAll("'fastify-authenticate/testing'", `'${urlOf('plugin/testing.ts')}'`)
     .replaceAll("'fastify-authenticate'", `'${urlOf('plugin/index.ts')}'`)
+    .replaceAll("'./app.js'", "'./app.ts'")
 }
 
 const [first = ''] = blocks(page, 'first')

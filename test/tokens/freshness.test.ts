@@ -89,10 +89,12 @@ t.test('staleness() compares auth_time with maxAgeSeconds, and acr with the list
 
 t.test('staleness() is checked before scopes and roles, and after the issuer', async (t) => {
   const needs: Needs = { maxAgeSeconds: 300, scopes: ['a'], roles: ['admin'] }
+  const other = 'https://other.example'
   const { app } = await createApp({
+    plugin: { trustedIssuers: [{ issuer: other, audience: issuer, jwksUri: `${other}/jwks`, algorithms: ['ES256'] }] },
     after: (app) => {
       app.get('/all', { config: { auth: needs } }, async () => 'passed')
-      app.get('/theirs', { config: { auth: { ...needs, issuers: ['https://other.example'] } } }, async () => 'passed')
+      app.get('/theirs', { config: { auth: { ...needs, issuers: [other] } } }, async () => 'passed')
     }
   })
   const code = async (url: string, claims: object) =>
