@@ -1,14 +1,14 @@
 /** Options of `createAuth()`. `undefined` is not a value of any of them. */
 export interface AuthOptions {
-  /** The route that calls `reply.refresh()`. It must be at the origin of `baseUrl`. */
+  /** The route that calls `reply.refresh()`, with method POST. It must be at the origin of `baseUrl`. */
   readonly refresh: string | URL
-  /** The route that calls `reply.signOut()`. Without it, `signOut()` throws a `TypeError`. */
+  /** The route that calls `reply.signOut()`, with method POST. Without it, `signOut()` throws a `TypeError`. */
   readonly signOut?: string | URL
-  /** A route that responds with the user, best with all claims (`request.user`). Without it, `user` is `{ sid }`. */
+  /** A route that responds with the user, best with all claims (`request.user`). Default: `user` is `{ sid }`. */
   readonly me?: string | URL
   /**
-   * Where relative URLs start. Credentials are sent to its origin only. Default: the address of the page. Required in
-   * Node.
+   * What relative URLs are resolved against. Credentials are sent to its origin only. Default: the address of the page.
+   * Required in Node.
    */
   readonly baseUrl?: string | URL
   /** Whether sign-in responds with cookies or with tokens in its body. Default: `'cookie'`. */
@@ -24,7 +24,7 @@ export interface AuthOptions {
   readonly leadSeconds?: number
 }
 
-/** What `createAuth()` needs of a `Storage`. Its functions may be asynchronous. */
+/** The functions of a `Storage` that the client calls. They may be asynchronous. */
 export interface AuthStorage {
   getItem(key: string): string | null | Promise<string | null>
   setItem(key: string, value: string): void | Promise<void>
@@ -32,19 +32,19 @@ export interface AuthStorage {
 }
 
 /**
- * - `signed-in`: a user is known, also another one than before
+ * - `signed-in`: the user is known, or another user signed in
  * - `signed-out`: the session of the user is over, or nobody is signed in. `user` is `null`, or `undefined` until the
  *   next user is known. `detail` is the {@link SignedOutReason}
- * - `refreshed`: there is a new access token, whichever tab has fetched it. `detail` is how long it is valid, in
- *   milliseconds; `Infinity` if that is not known
+ * - `refreshed`: a new access token arrived, fetched by any tab. `detail` is how long it is valid, in milliseconds;
+ *   `Infinity` if that is not known
  * - `unavailable`: the server cannot refresh or say who is signed in at the moment. Nobody is signed out by this
- * - `available`: it can again
+ * - `available`: the server can do both again
  */
 export type AuthEventType = 'signed-in' | 'signed-out' | 'refreshed' | 'unavailable' | 'available'
 
 /**
- * Why `signed-out` was dispatched, the `detail` of the event. Absent: nobody was signed in when the page was
- * loaded, or another user signs in.
+ * Why `signed-out` was dispatched: the `detail` of the event. `null`: nobody was signed in when the page was loaded, or
+ * another user signed in.
  * - `sign-out`: `signOut()` was called, in any tab
  * - `ended`: the server ended the session: it expired, or was revoked
  * - `hidden`: the page goes into the back/forward cache. It finds out who is signed in when it is shown again
@@ -66,8 +66,9 @@ export interface AuthDetails {
 /** The session of this browser, shared by its tabs. */
 export interface Auth<User = { readonly sid: string }> extends EventTarget {
   /**
-   * `fetch` with the credentials of the session. A function of its own: it may be passed on. Requests to another origin
-   * than that of `baseUrl`, with an `Authorization` of your own, or with `credentials: 'omit'` are sent as they are.
+   * `fetch` with the credentials of the session. It does not need `this`, so it can be passed to libraries. Requests to
+   * another origin than that of `baseUrl`, with an `Authorization` of your own, or with `credentials: 'omit'` are sent
+   * unchanged.
    * ```ts
    * const response = await auth.fetch('/notes', { method: 'POST', body: JSON.stringify({ text: 'buy milk' }) })
    * ```
@@ -84,8 +85,8 @@ export interface Auth<User = { readonly sid: string }> extends EventTarget {
    * const response = await fetch('/login', { method: 'POST', body: new FormData(form) })
    * if (response.ok) await auth.signedIn(response)
    * ```
-   * @param response the response of the route, which is not consumed, or its parsed body
-   * @throws TypeError if it is no response of `reply.signIn()`, or a refusal
+   * @param response the response of the route, which stays readable, or its parsed body
+   * @throws TypeError if it is a refusal, or not a response of `reply.signIn()`
    */
   signedIn(response: Response | object): Promise<void>
   /**
@@ -95,8 +96,8 @@ export interface Auth<User = { readonly sid: string }> extends EventTarget {
    */
   signOut(): Promise<void>
   /**
-   * Ends all timers, listeners and requests of this object, which reject with an `AbortError`. The session continues:
-   * another object continues it.
+   * Ends all timers and listeners of this client, and aborts its requests with an `AbortError`. The session continues:
+   * other tabs, and clients that are created later, have it.
    */
   close(): void
   addEventListener<Type extends AuthEventType>(

@@ -22,7 +22,7 @@ export { AuthUnavailable }
  */
 
 /**
- * Creates the session of this browser, which its tabs share. Asks `me` who is signed in.
+ * Creates a client of the session that this browser's tabs share. It asks `me` who is signed in.
  * ```ts
  * const auth = createAuth({ refresh: '/refresh', signOut: '/logout', me: '/me' })
  * auth.addEventListener('signed-in', () => console.log(auth.user))

@@ -1,4 +1,5 @@
-// The client on machines that sleep, lose their network, and lose a tab. The figures are printed.
+// The client on machines that sleep, lose their network, and lose a tab. The figures are printed. Where a limit is
+// compared with the best of several rounds, the others may have waited for a busy machine.
 import { setTimeout } from 'node:timers/promises'
 import type { Browser, Dialog } from 'playwright-core'
 import t, { type Test } from 'tap'

@@ -59,12 +59,13 @@ const ends: Readonly<Record<string, (page: Page) => Promise<unknown>>> = {
   }
 }
 
-const rates = { lost: 0, stalled2s: 0, stalled60s: 0 }
+/** A network that loses nothing. */
+const noLoss = { lost: 0, stalled2s: 0, stalled60s: 0 }
 
 for (const { name, variant } of [cookie, withoutLocks]) {
   for (const [what, end] of Object.entries(ends)) {
     t.test(`if the tab that refreshes ${what}, another one refreshes within 2 s, ${name}`, async (t) => {
-      const run = await openTabs(browser, { ...variant, ...certified, seed: 1, rates })
+      const run = await openTabs(browser, { ...variant, ...certified, seed: 1, rates: noLoss })
       t.teardown(() => run.close())
       await run.open(tabCount)
       run.proxy.hold(true)
