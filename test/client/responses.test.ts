@@ -1,4 +1,5 @@
 import { build } from 'esbuild'
+import { readFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import { createAuth, type AuthOptions } from '../../client/index.js'
@@ -248,6 +249,7 @@ t.test('the module has at most 5000 bytes, minified and gzipped', async (t) => {
   })
   const { length } = gzipSync(outputFiles[0]!.contents, { level: 9 })
   t.ok(length <= 5000, `${length} bytes`)
+  t.match(readFileSync('docs/client.md', 'utf8'), 'at most 5000 bytes')
 })
 
 t.test('a function that throws instead of sending is a server that is unavailable', async (t) => {
