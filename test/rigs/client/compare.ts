@@ -1,5 +1,5 @@
 // node --import tsx test/rigs/client/compare.ts [SECONDS]: runs 8 tabs with this client and with other libraries, and
-// writes the result to `comparison.json` and to docs/client.md. It takes 7 minutes with the default of 60 s.
+// writes the result to `comparison.json` and to docs/client.md. It takes about 10 minutes with the default of 60 s.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
