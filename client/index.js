@@ -41,7 +41,7 @@ export function createAuth(options) {
   const closing = ending.signal
   /** @type {any} */
   const auth = new EventTarget()
-  /** @type {Promise<void>} the tokens of the storage are known */
+  /** @type {Promise<unknown>} the tokens of the storage are known */
   let ready
   const sessions = createSessions({
     // After the message to the other tabs: a listener may open a dialog.
@@ -74,16 +74,17 @@ export function createAuth(options) {
   })
   const identify = createIdentify(settings, { sessions, refresh, request: () => request, closing })
 
-  /** Another tab may have stored other tokens. */
+  /** Another tab may have stored other tokens. Resolves to those that are stored. */
   async function sync() {
     const { now } = sessions
     const { sid, token } = now
     const stored = await store?.load()
     // What has been read may be older than what has arrived meanwhile.
     const isOld = now !== sessions.now || now.token !== token
-    if (!store || isOld || (sid !== undefined && stored?.access === token)) return
+    if (!store || isOld || (sid !== undefined && stored?.access === token)) return stored
     if (stored) sessions.acceptIssued(stored)
     else sessions.start(null, sid ? 'sign-out' : undefined)
+    return stored
   }
 
   /** @param {'sign-out' | 'ended'} reason */

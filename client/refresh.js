@@ -23,7 +23,8 @@ const checkMs = 60_000
  * @param {import('./session.js').Sessions} parts.sessions
  * @param {import('./tokens.js').TokenStore | undefined} parts.store
  * @param {import('./tabs.js').Tabs | undefined} parts.tabs
- * @param {() => Promise<unknown>} parts.sync another tab may have stored other tokens
+ * @param {() => Promise<import('./tokens.js').Issued | null | undefined>} parts.sync another tab may have stored other
+ *   tokens; resolves to those that are stored
  * @param {(reason: 'ended') => void} parts.end
  * @param {() => void} parts.onRefresh
  * @param {AbortSignal} parts.closing
@@ -44,12 +45,20 @@ export function createRefresh(settings, { sessions, store, tabs, sync, end, onRe
     pauseLeft = countdown(ms)
   }
 
+  /**
+   * Whether this is still the token of this session.
+   * @param {Expiry} expiry
+   */
+  function whileCurrent(expiry) {
+    const mine = sessions.now
+    return () => mine === sessions.now && mine.expiry === expiry
+  }
+
   /** @param {() => boolean} isNeeded */
   async function exchange(isNeeded) {
-    await sync()
+    const tokens = await sync()
     if (!isNeeded() || pauseLeft() > 0) return
     const signal = AbortSignal.any([sessions.now.end.signal, AbortSignal.timeout(timeoutMs)])
-    const tokens = await store?.load()
     const at = Date.now()
     const sent = settings.send(settings.refresh, {
       method: 'POST',
@@ -89,9 +98,8 @@ export function createRefresh(settings, { sessions, store, tabs, sync, end, onRe
 
   /** One attempt to get another token, for all who wait for it. Never rejects. */
   function attempt() {
-    const mine = sessions.now
-    const { expiry } = mine
-    const isNeeded = () => mine === sessions.now && mine.expiry === expiry
+    const { expiry } = sessions.now
+    const isNeeded = whileCurrent(expiry)
     expiry.renewal ??= new Promise((/** @type {(value?: any) => void} */ resolve) => {
       expiry.settle = resolve
       const work = async () => {
@@ -163,9 +171,8 @@ export function createRefresh(settings, { sessions, store, tabs, sync, end, onRe
      * @throws AuthUnavailable
      */
     async renewed(old, signal) {
-      const mine = sessions.now
       const patience = countdown(patienceMs)
-      const isNeeded = () => mine === sessions.now && mine.expiry === old
+      const isNeeded = whileCurrent(old)
       while (isNeeded()) {
         if (pauseLeft() > Math.max(patience(), 0)) throw new AuthUnavailable(pauseLeft())
         await orAbort(attempt(), signal)
