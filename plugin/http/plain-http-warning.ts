@@ -14,8 +14,8 @@ export function createPlainHttpWarning({ secure }: { secure: boolean }) {
   }
 }
 
-/** Browsers keep `Secure` cookies of these hosts over plain http too. */
-function isLoopback(hostname: string): boolean {
+/** Browsers keep `Secure` cookies of these hosts over plain http too (Secure Contexts §3.1). */
+export function isLoopback(hostname: string): boolean {
   return (
     hostname === 'localhost' ||
     hostname.endsWith('.localhost') ||

@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import { optionError } from './option-error.ts'
-import { routablePath } from './safe-url.ts'
+import { isHttpUrl, routablePath } from './safe-url.ts'
 import { falseOr, flag, object, show } from './shape.ts'
 import { withDefaults } from './with-defaults.ts'
 
@@ -28,7 +28,7 @@ export function resolveMetadata(
   { issuer, jwks }: { issuer: string; jwks: { readonly path: string } | null }
 ) {
   if (metadata === false) return { metadata: null }
-  if (!isHttpUrl(issuer)) {
+  if (!isHttpIssuer(issuer)) {
     throw optionError(
       'metadata',
       `requires an "issuer" that is an http or https URL without query and fragment: it is ${show(issuer)}`
@@ -44,6 +44,6 @@ export function resolveMetadata(
   return { metadata: Object.freeze({ ...withDefaults(metadata, metadataDefaults), jwksPath: jwks.path }) }
 }
 
-function isHttpUrl(issuer: string): boolean {
-  return URL.canParse(issuer) && /^https?:$/.test(new URL(issuer).protocol) && !/[?#]/.test(issuer)
+function isHttpIssuer(issuer: string): boolean {
+  return isHttpUrl(issuer) && !/[?#]/.test(issuer)
 }

@@ -11,6 +11,11 @@ export function isSafeUrl(url: string, allowInsecureRequests = false): boolean {
   return protocol === 'https:' || (protocol === 'http:' && mayBePlain)
 }
 
+/** Whether a text is an absolute URL of http or https. */
+export function isHttpUrl(text: string): boolean {
+  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)
+}
+
 /** OpenID Connect Discovery 1.0 §3 and RFC 8414 §2: an issuer has no query and no fragment. */
 export function isIssuerUrl(issuer: string, allowInsecureRequests = false): boolean {
   return isSafeUrl(issuer, allowInsecureRequests) && !/[?#]/.test(issuer)

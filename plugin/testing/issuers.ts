@@ -1,4 +1,5 @@
 import { assertKnown } from '../arguments.ts'
+import { isHttpUrl } from '../options/safe-url.ts'
 import { createTestIssuer, readIssuerAlgorithm, type TestIssuer } from './issuer.ts'
 
 export interface TestIssuerOptions {
@@ -18,7 +19,9 @@ export function createTestIssuers(now: () => number) {
   return {
     of(url: string, options: TestIssuerOptions = {}): TestIssuer {
       assertKnown(options, ['algorithm'])
-      if (!isHttpUrl(url)) throw new TypeError(`"url" must be the URL of an issuer, a string: received ${String(url)}`)
+      if (typeof url !== 'string' || !isHttpUrl(url)) {
+        throw new TypeError(`"url" must be the URL of an issuer, a string: received ${String(url)}`)
+      }
       const known = issuers.get(url)
       const algorithm = readIssuerAlgorithm(options.algorithm ?? known?.algorithm ?? defaultAlgorithm)
       if (known !== undefined && known.algorithm !== algorithm) {
@@ -29,8 +32,4 @@ export function createTestIssuers(now: () => number) {
       return issuer
     }
   }
-}
-
-function isHttpUrl(url: unknown): boolean {
-  return typeof url === 'string' && URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)
 }

@@ -1,6 +1,7 @@
 import type { RefusalCode } from '../errors.ts'
 import type { Registration } from '../http/test-kit.ts'
 import type { Algorithm } from '../tokens/algorithms.ts'
+import { decodeJws, splitJws } from '../tokens/jws.ts'
 import { createTestKey, jws, type TestKey } from './key.ts'
 import { signIn, type ReadTerms } from './sign-in.ts'
 
@@ -66,8 +67,7 @@ export function createSpoiltTokens(now: () => number) {
     { kind, sub, terms }: { readonly kind: SpoiltKind; readonly sub: string; readonly terms: ReadTerms }
   ): Promise<string> {
     const { accessToken: token, sessionId } = await signIn(registration, { sub, terms })
-    const [header, payload] = token.split('.').slice(0, 2).map(decode)
-    return await spoil[kind]({ registration, token, sessionId, header, payload } as Issued)
+    return await spoil[kind]({ registration, token, sessionId, ...decodeJws(splitJws(token)) } as Issued)
   }
 }
 
@@ -79,8 +79,4 @@ export function checkKind(kind: unknown): asserts kind is SpoiltKind {
 
 function sign({ keys }: Registration, payload: Record<string, unknown>): string {
   return keys.current().active.sign(payload)
-}
-
-function decode(part: string): unknown {
-  return JSON.parse(Buffer.from(part, 'base64url').toString())
 }

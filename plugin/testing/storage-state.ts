@@ -1,4 +1,6 @@
+import { isLoopback } from '../http/plain-http-warning.ts'
 import type { CookieSettings } from '../options/cookies.ts'
+import { isHttpUrl } from '../options/safe-url.ts'
 import type { TokenSet } from '../sessions/token-issuer.ts'
 import { noCookies } from './sign-in.ts'
 
@@ -32,13 +34,13 @@ interface BrowserCookies {
 export function cookiesFor(url: unknown, { cookies }: { readonly cookies: CookieSettings | null }): BrowserCookies {
   if (cookies === null) throw new TypeError(noCookies)
   const text = String(url)
-  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) {
+  if (!isHttpUrl(text)) {
     throw new TypeError(
       `"url" must be where the browser finds the application, such as "http://localhost:3000": received ${text}`
     )
   }
   const { protocol, hostname: host, origin } = new URL(text)
-  if (cookies.secure && protocol === 'http:' && !isLocal(host)) {
+  if (cookies.secure && protocol === 'http:' && !isLoopback(host)) {
     throw new TypeError(
       '"url" must use https, or be http://localhost: the cookies are Secure, so a browser does not send them to ' +
         origin
@@ -49,11 +51,6 @@ export function cookiesFor(url: unknown, { cookies }: { readonly cookies: Cookie
     throw new TypeError(`"url" must be a host of "cookies.domain", ${cookies.domain}: received ${text}`)
   }
   return { cookies, host }
-}
-
-/** Browsers treat them as secure, though without TLS (Secure Contexts §3.1). */
-function isLocal(host: string): boolean {
-  return /^(.+\.)?localhost$/.test(host) || /^127(\.\d+){3}$/.test(host) || host === '[::1]'
 }
 
 /** The cookies of a session as a browser would keep them after a sign-in. */
