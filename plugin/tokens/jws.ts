@@ -20,7 +20,7 @@ export interface Segments {
 /** @throws AuthError AUTH_INVALID_TOKEN when the token is too long, or does not have three segments */
 export function splitJws(token: string): Segments {
   if (token.length > maxTokenLength) throw refusal('AUTH_INVALID_TOKEN', 'the token is longer than 8 KiB')
-  const segments = token.split('.')
+  const segments = token.split('.', 4)
   if (segments.length !== 3) throw refusal('AUTH_INVALID_TOKEN', 'the token does not have three segments')
   const [header, payload, signature] = segments as [string, string, string]
   return { header, payload, signature }
