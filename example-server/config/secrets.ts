@@ -1,5 +1,6 @@
 import { createPrivateKey } from 'node:crypto'
 import type { KeyOption } from '../../plugin/index.ts'
+import { isKeyState } from '../keys/rotation.ts'
 import type { Reader } from './readers.ts'
 
 /** Fewer are a repeated pattern. 32 random bytes in base64 have about 30 different characters, in hex 16. */
@@ -39,7 +40,7 @@ export const keys: Reader<KeyOption[]> = {
 
 /** The plugin checks the rest: the kinds of keys, and that one is active. */
 function readKey({ key, state = 'active' }: { key?: unknown; state?: unknown }): KeyOption[] | undefined {
-  if (typeof key !== 'string' || !isState(state)) return undefined
+  if (typeof key !== 'string' || !isKeyState(state)) return undefined
   try {
     // Of a previous key, only the public half may be left.
     if (state !== 'previous') createPrivateKey(key)
@@ -47,8 +48,4 @@ function readKey({ key, state = 'active' }: { key?: unknown; state?: unknown }):
   } catch {
     return undefined
   }
-}
-
-function isState(state: unknown): state is 'next' | 'active' | 'previous' {
-  return ['next', 'active', 'previous'].includes(state as string)
 }

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { KeyOption } from '../../plugin/index.ts'
 import { keepFile, replaceFile } from '../atomic-file.ts'
-import { firstKeys, rotate, type KeptKey } from './rotation.ts'
+import { firstKeys, isKeyState, rotate, type KeptKey } from './rotation.ts'
 
 // One file for all keys, so that a rotation changes all their states in one step.
 export const keysFileIn = (folder: string) => join(folder, 'keys.json')
@@ -79,7 +79,7 @@ function parse(text: string): unknown {
 function isKeptKey(entry: unknown): entry is KeptKey {
   const { key, state, since } = Object(entry) as Partial<Record<keyof KeptKey, unknown>>
   const isDate = typeof since === 'string' && !Number.isNaN(Date.parse(since))
-  return typeof key === 'string' && ['next', 'active', 'previous'].includes(state as string) && isDate
+  return typeof key === 'string' && isKeyState(state) && isDate
 }
 
 function lock(path: string): () => void {

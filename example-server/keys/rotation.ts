@@ -5,8 +5,15 @@ const publishedMs = 600_000
 /** How long a key verifies after it has signed, in ms: the longest lifetime of a token, plus the time above. */
 const keptMs = 86_400_000 + publishedMs
 
+const states = ['next', 'active', 'previous'] as const
+export type KeyState = (typeof states)[number]
+
+export function isKeyState(state: unknown): state is KeyState {
+  return (states as readonly unknown[]).includes(state)
+}
+
 export interface KeptKey {
-  readonly state: 'next' | 'active' | 'previous'
+  readonly state: KeyState
   /** When the key entered this state, ISO 8601. */
   readonly since: string
   /** PEM; of a previous key only the public half. */
@@ -58,7 +65,7 @@ export function firstKeys(now: number): KeptKey[] {
   return [newKey('active', now), newKey('next', now)]
 }
 
-function newKey(state: KeptKey['state'], now: number): KeptKey {
+function newKey(state: KeyState, now: number): KeptKey {
   return { state, since: new Date(now).toISOString(), key: toPem(generateKeyPairSync('ed25519').privateKey) }
 }
 
