@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
 import { audience, makeKey, tokenOf } from '../fixtures/issuer.ts'
+import { namedBlock } from '../fixtures/named-block.ts'
 
 // Starting a process from TypeScript takes long on a busy machine.
 t.setTimeout(120_000)
@@ -14,7 +14,7 @@ type Headers = Record<string, string>
 
 /** Starts the example of docs/live-sign-out.md, unchanged except for these replacements. */
 async function startExample(t: Test, replacements: Record<string, string> = {}) {
-  let code = /<!-- test: live -->\n```ts\n([^]*?)```/.exec(readFileSync('docs/live-sign-out.md', 'utf8'))?.[1] ?? ''
+  let code = namedBlock('docs/live-sign-out.md', 'live')
   const pluginUrl = pathToFileURL('plugin/index.ts').href
   for (const [text, replacement] of Object.entries({ "'fastify-authenticate'": `'${pluginUrl}'`, ...replacements })) {
     t.ok(code.includes(text), `the example has ${text}`)

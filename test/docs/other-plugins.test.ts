@@ -1,20 +1,17 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import rateLimit from '@fastify/rate-limit'
 import fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import authenticate from '../../plugin/index.ts'
+import { namedBlock } from '../fixtures/named-block.ts'
 
-const page = readFileSync('docs/other-plugins.md', 'utf8')
 const pluginUrl = pathToFileURL(join(import.meta.dirname, '../../plugin/index.ts')).href
 process.env.AUTH_SECRET = '0123456789abcdef0123456789abcdef'
 
 /** Starts an application with the lines of the named block, and a route that requires a user. */
 async function startApplication(t: Test, name: string): Promise<FastifyInstance> {
-  const code =
-    new RegExp(`<!-- test: ${name} -->\n\`\`\`ts\n([^]*?)\`\`\``).exec(page)?.[1] ?? t.fail(`no block is named ${name}`)
-  const lines = String(code).replace("'fastify-authenticate'", `'${pluginUrl}'`)
+  const lines = namedBlock('docs/other-plugins.md', name).replace("'fastify-authenticate'", `'${pluginUrl}'`)
   const folder = t.testdir({
     'application.ts': `import Fastify from 'fastify'\nconst app = Fastify()\n${lines}\nexport { app }\n`
   })

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t, { type Test } from 'tap'
+import { namedBlock } from '../fixtures/named-block.ts'
 
 const readme = readFileSync('README.md', 'utf8')
 const pluginUrl = pathToFileURL(join(import.meta.dirname, '../../plugin/index.ts')).href
@@ -13,15 +14,11 @@ interface TokenResponse {
   readonly refresh_token: string
 }
 
-function application(): string {
-  const code = /<!-- test: application -->\n```ts\n([^]*?)```/.exec(readme)?.[1]
-  if (code === undefined) throw new Error('README.md does not have a block named application')
-  return code
-}
+const application = namedBlock('README.md', 'application')
 
 /** Starts the application of the README, unchanged except for the import of the plugin. */
 async function startApplication(t: Test) {
-  const folder = t.testdir({ 'application.ts': application().replace("'fastify-authenticate'", `'${pluginUrl}'`) })
+  const folder = t.testdir({ 'application.ts': application.replace("'fastify-authenticate'", `'${pluginUrl}'`) })
   const env = {
     ...process.env,
     PORT: '0',
@@ -80,7 +77,7 @@ t.test(
   'README.md has at most 120 lines, an application of about 20, and both commands that a newcomer types',
   async (t) => {
     t.ok(readme.trimEnd().split('\n').length <= 120)
-    const lines = application().trim().split('\n')
+    const lines = application.trim().split('\n')
     t.ok(lines.filter((line) => line !== '').length <= 22)
     t.match(readme, 'npm ci && npm start')
     t.match(readme, 'npm ci && npm test')

@@ -4,15 +4,9 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t from 'tap'
 import { createTestAuth, spoiltTokenCodes } from '../../plugin/testing.ts'
+import { namedBlock, namedBlocks } from '../fixtures/named-block.ts'
 
 const page = readFileSync('docs/testing.md', 'utf8')
-const readme = readFileSync('README.md', 'utf8')
-
-function blocks(text: string, name: string): string[] {
-  return [...text.matchAll(/<!-- test: (.*) -->\n```ts\n([^]*?)```/g)]
-    .filter(([, found]) => found === name)
-    .map(([, , code]) => code!)
-}
 
 /** Nothing is installed or compiled here: the names of modules become those of their sources. */
 function withFiles(code: string): string {
@@ -23,9 +17,9 @@ function withFiles(code: string): string {
     .replaceAll("'./app.js'", "'./app.ts'")
 }
 
-const [first = ''] = blocks(page, 'first')
-const [application = ''] = blocks(readme, 'application')
-const recipes = blocks(page, 'recipe')
+const first = namedBlock('docs/testing.md', 'first')
+const application = namedBlock('README.md', 'application')
+const recipes = namedBlocks('docs/testing.md', 'recipe')
 /** The imports and the application of the first file. */
 const setup = first.slice(0, first.indexOf('test('))
 const imports = first.match(/^import .*$/gm)!.join('\n')
@@ -60,7 +54,8 @@ t.test("the README's application is tested in at most 10 lines", async (t) => {
 
 t.test('every other block is run by the rig of the testing kit', async (t) => {
   const names = [...page.matchAll(/^```\w+$/gm)].length
-  t.equal(names, 1 + recipes.length + blocks(page, 'supertest').length + blocks(page, 'playwright').length)
+  const others = ['supertest', 'playwright'].flatMap((name) => namedBlocks('docs/testing.md', name))
+  t.equal(names, 1 + recipes.length + others.length)
 })
 
 /** The first names in backticks of the rows of the table that follows this text. */

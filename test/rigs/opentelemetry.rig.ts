@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
@@ -13,14 +12,14 @@ import t from 'tap'
 import authenticate from '../../plugin/index.ts'
 import { memoryStore } from '../../plugin/stores/memory.ts'
 import { issuer, secret } from '../fixtures/app.ts'
+import { namedBlock } from '../fixtures/named-block.ts'
 import { bearer } from '../fixtures/signed-in.ts'
 
 const exporter = new InMemorySpanExporter()
 new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }).register()
 const tracer = trace.getTracer('the application')
 
-const [, recipe = ''] =
-  /<!-- test: opentelemetry -->\n```js\n([^]*?)```/.exec(readFileSync('docs/observability.md', 'utf8')) ?? []
+const recipe = namedBlock('docs/observability.md', 'opentelemetry')
 const code = recipe.replace("'@opentelemetry/api'", `'${import.meta.resolve('@opentelemetry/api')}'`)
 
 /** An application whose requests have a span, as an instrumented HTTP server makes one. */

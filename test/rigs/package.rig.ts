@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { build } from 'esbuild'
 import { publint } from 'publint'
 import t from 'tap'
+import { namedBlock } from '../fixtures/named-block.ts'
 import { byTwos, compilers, install, link, node22, rigPackage, run, write } from './package/consumer.ts'
 import { page, pageProject } from './package/page.ts'
 import { comparing, entries, importing, importingLater, jestTest, outcome, requiring } from './package/sources.ts'
@@ -98,8 +99,7 @@ t.test('esbuild bundles the client for browsers from its own files alone, and on
 })
 
 t.test('jest in CommonJS mode runs the plugin with the configuration of docs/modules.md, or with Babel', async (t) => {
-  const page = readFileSync(new URL('../../docs/modules.md', import.meta.url), 'utf8')
-  const config = /<!-- test: jest\.config\.js -->\n```js\n([^]*?)```/.exec(page)![1]!
+  const config = namedBlock('docs/modules.md', 'jest.config.js')
   const toCommonJs = ['modules-commonjs', 'dynamic-import'].map((name) => rigPackage(`@babel/plugin-transform-${name}`))
   const babel = { '\\.js$': [rigPackage('babel-jest'), { configFile: false, plugins: toCommonJs }] }
   link(folder, { 'ts-jest': rigPackage('ts-jest') })

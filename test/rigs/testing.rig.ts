@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { launchOptions, skipWithoutBrowser } from '../fixtures/browser.ts'
+import { namedBlock } from '../fixtures/named-block.ts'
 import { byTwos, compilers, node22, run, write } from './package/consumer.ts'
-import { blockOf, installConsumer, readReport } from './testing/workplace.ts'
+import { installConsumer, readReport } from './testing/workplace.ts'
 
 t.setTimeout(280_000)
 // Outside of the project, whose packages and settings must not be found.
@@ -12,9 +13,9 @@ const folder = realpathSync(mkdtempSync(join(tmpdir(), 'testing-')))
 t.teardown(() => rmSync(folder, { recursive: true }))
 await installConsumer(folder)
 write(folder, {
-  'jest.config.js': blockOf('docs/modules.md', 'jest.config.js of ES modules'),
-  'cookie.cjs': blockOf('docs/modules.md', 'cookie.cjs'),
-  'jest.config.cjs': blockOf('docs/modules.md', 'jest.config.js'),
+  'jest.config.js': namedBlock('docs/modules.md', 'jest.config.js of ES modules'),
+  'cookie.cjs': namedBlock('docs/modules.md', 'cookie.cjs'),
+  'jest.config.cjs': namedBlock('docs/modules.md', 'jest.config.js'),
   'playwright.config.js': `export default ${JSON.stringify({
     testMatch: ['playwright/*.test.ts', 'docs/playwright.test.ts'],
     use: { launchOptions: launchOptions() }

@@ -11,12 +11,12 @@ import t from 'tap'
 import authenticate from '../../../plugin/index.ts'
 import { secret } from '../../fixtures/app.ts'
 import { launchBrowser, skipWithoutBrowser } from '../../fixtures/browser.ts'
+import { namedBlock } from '../../fixtures/named-block.ts'
 import { compilers, run } from '../package/consumer.ts'
 
 t.setTimeout(120_000)
 const folder = fileURLToPath(new URL('.', import.meta.url))
 const cache = join(folder, '.cache')
-const page = readFileSync(new URL('../../../docs/client.md', import.meta.url), 'utf8')
 const names = ['auth', 'libraries', 'react', 'vue', 'svelte']
 
 /** What `npx openapi-typescript` and a server of tRPC export. */
@@ -32,8 +32,10 @@ function writeBlocks(): void {
   rmSync(cache, { recursive: true, force: true })
   mkdirSync(cache)
   for (const name of names) {
-    const [, code] = new RegExp(`<!-- test: ${name} -->\n\`\`\`ts\n([^]*?)\`\`\``).exec(page)!
-    const local = code!.replace("'fastify-authenticate/client'", "'../../../../client/index.js'")
+    const local = namedBlock('docs/client.md', name).replace(
+      "'fastify-authenticate/client'",
+      "'../../../../client/index.js'"
+    )
     writeFileSync(join(cache, `${name}.ts`), local.replaceAll(/'\.\/(auth|api)\.js'/g, "'./$1.ts'"))
   }
   writeFileSync(join(cache, 'api.ts'), types)

@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { filesIn } from '../../fixtures/files.ts'
+import { namedBlock } from '../../fixtures/named-block.ts'
 import { install, link, projectPackage, rigPackage, write } from '../package/consumer.ts'
 
 const sources = 'test/rigs/testing/consumer/'
@@ -29,27 +30,19 @@ export async function installConsumer(folder: string): Promise<void> {
 
 /** The tests of docs/testing.md that need other packages, with the application of the README. */
 function documented(): Record<string, string> {
-  const first = blockOf('docs/testing.md', 'first')
+  const first = namedBlock('docs/testing.md', 'first')
   const setup = first.slice(0, first.indexOf('test('))
   const kit = setup.match(/^import .* from '(fastify-authenticate\/testing|\.\/app\.js)'$/gm)!.join('\n')
-  const supertest = blockOf('docs/testing.md', 'supertest')
-  const playwright = blockOf('docs/testing.md', 'playwright')
+  const supertest = namedBlock('docs/testing.md', 'supertest')
+  const playwright = namedBlock('docs/testing.md', 'playwright')
   return {
     // A program of its own, because its application does not declare claims.
     'docs/tsconfig.json': JSON.stringify({ extends: '../tsconfig.json', include: ['.'], exclude: [] }),
-    'docs/app.ts': blockOf('README.md', 'application'),
+    'docs/app.ts': namedBlock('README.md', 'application'),
     'docs/first.test.ts': first,
     'docs/supertest.test.ts': `import request from 'supertest'\n${setup}\n${supertest}`,
     'docs/playwright.test.ts': `import { expect, test } from '@playwright/test'\n${kit}\n${playwright}`
   }
-}
-
-/** The code of a block that a page names: `<!-- test: NAME -->`. */
-export function blockOf(page: string, name: string): string {
-  const text = readFileSync(page, 'utf8')
-  const code = text.split(`<!-- test: ${name} -->\n`)[1]?.match(/^```\w+\n([^]*?)^```$/m)?.[1]
-  if (code === undefined) throw new Error(`${page} does not have a block named ${name}`)
-  return code
 }
 
 interface Report {
