@@ -1,4 +1,4 @@
-import type { Client, CreateClient } from './client.ts'
+import type { ApiRequest, Client, CreateClient } from './client.ts'
 import type { RunOptions, Tally } from './tally.ts'
 
 declare global {
@@ -72,6 +72,15 @@ async function send(client: Client, { n, timeoutMs, tally }: Sending): Promise<v
 
 function count(counts: Record<string, number>, what: string | number): void {
   counts[what] = (counts[what] ?? 0) + 1
+}
+
+/** What `fetch` takes for a request. */
+export function initOf({ method, body, signal }: ApiRequest): RequestInit {
+  return {
+    method,
+    signal,
+    ...(body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
+  }
 }
 
 /** Signs in by `fetch`, for libraries that leave it to the application. */

@@ -1,5 +1,5 @@
 import type { CreateClient } from '../client.ts'
-import { login } from '../load.ts'
+import { initOf, login } from '../load.ts'
 
 /** The twenty lines that every application has: after a 401 refresh once, then repeat the request. */
 export const createClient: CreateClient = (onSignedOut) => {
@@ -21,9 +21,8 @@ export const createClient: CreateClient = (onSignedOut) => {
     async signIn() {
       await login('cookie')
     },
-    async request({ method, path, body, signal }) {
-      const content = body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
-      const { status } = await fetchWithRefresh(path, { method, signal, ...content })
+    async request(input) {
+      const { status } = await fetchWithRefresh(input.path, initOf(input))
       return status
     }
   }

@@ -1,6 +1,6 @@
 import { createAuth, type AuthOptions } from '../../../../../client/index.js'
 import type { CreateClient } from '../client.ts'
-import { login } from '../load.ts'
+import { initOf, login } from '../load.ts'
 
 type OurOptions = Required<Pick<AuthOptions, 'transport'>> & Pick<AuthOptions, 'storage'>
 
@@ -17,9 +17,8 @@ export function createClientWith(options: OurOptions): CreateClient {
       async signIn() {
         await auth.signedIn(await login(options.transport))
       },
-      async request({ method, path, body, signal }) {
-        const content = body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
-        const { status } = await auth.fetch(path, { method, signal, ...content })
+      async request(input) {
+        const { status } = await auth.fetch(input.path, initOf(input))
         return status
       }
     }

@@ -1,6 +1,6 @@
 import SuperTokens from 'supertokens-website'
 import type { CreateClient } from '../client.ts'
-import { login } from '../load.ts'
+import { initOf, login } from '../load.ts'
 
 /** Replaces the global `fetch`. The other half is `speakSupertokens()`. */
 export const createClient: CreateClient = (onSignedOut) => {
@@ -15,9 +15,8 @@ export const createClient: CreateClient = (onSignedOut) => {
     async signIn() {
       await login('cookie')
     },
-    async request({ method, path, body, signal }) {
-      const content = body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
-      const { status } = await fetch(path, { method, signal, ...content })
+    async request(input) {
+      const { status } = await fetch(input.path, initOf(input))
       return status
     }
   }
