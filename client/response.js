@@ -1,6 +1,6 @@
 /**
  * @typedef {object} Outcome
- * @property {Response} [response] absent if there is none
+ * @property {Response} [response] absent if the server did not respond
  * @property {any} [body] parsed; absent if it is not JSON, such as the page of a proxy
  * @property {string | false} [code] of a refusal, if the server itself states it: a proxy may send 401 as well
  */

@@ -7,8 +7,8 @@ const busyTimeoutMs = 5000
 
 /**
  * Copies the database into a new file, as it is at one moment, while servers read and write it. Returns the size of the
- * copy in bytes. If this fails, there is no copy.
- * @throws Error if `copy` exists, or if there is no database
+ * copy in bytes. If this fails, it removes the copy.
+ * @throws Error if `copy` exists, or if the database does not exist
  */
 export async function backUp(dataDir: string, copy: string): Promise<number> {
   const path = fileIn(dataDir)
