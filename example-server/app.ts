@@ -33,6 +33,7 @@ import { meRoutes } from './routes/me.ts'
 import { metricsRoutes } from './routes/metrics.ts'
 import { notesRoutes } from './routes/notes.ts'
 import { pageRoutes } from './routes/page.ts'
+import { pageSettingsRoutes } from './routes/page-settings.ts'
 import { passwordRoutes } from './routes/password.ts'
 import { refreshRoutes } from './routes/refresh.ts'
 import { registerRoutes } from './routes/register.ts'
@@ -65,6 +66,7 @@ const routes: readonly FastifyPluginAsyncTypebox<Services>[] = [
   healthRoutes,
   liveRoutes,
   metricsRoutes,
+  pageSettingsRoutes,
   pageRoutes
 ]
 

@@ -10,6 +10,8 @@ const demoUsers: readonly { name: string; roles: readonly Role[] }[] = [
   { name: 'admin', roles: ['admin'] }
 ]
 
+export const demoUserNames = demoUsers.map(({ name }) => name)
+
 /**
  * Creates the demo users (never call it in production), and resolves to their password: the configured one, or a random
  * one that is kept in `dataDir`. Existing demo users keep their password, except if another one has been configured

@@ -1,9 +1,11 @@
 import { byId, continueAt, element } from './element.js'
+import { createGrowingList, newestFirst } from './growing-list.js'
 import { showStatus } from './status.js'
 import { createUserList } from './user-list.js'
 
-const list = byId('device-list', HTMLElement)
 const title = byId('devices-title', HTMLElement)
+const ago = new Intl.RelativeTimeFormat('en')
+const hourMs = 3_600_000
 
 /**
  * The more specific mark first: Edge also calls itself Chrome, and Chrome also calls itself Safari.
@@ -32,7 +34,7 @@ const systems = [
  * @property {string} id
  * @property {string | null} device the `User-Agent` of its sign-in
  * @property {string} createdAt
- * @property {string} expiresAt
+ * @property {string} lastUsedAt rounded down to the hour
  * @property {boolean} current whether it is this page's session
  */
 
@@ -41,15 +43,22 @@ export function showDevices() {
   /** @type {string | null} */
   let workshopSession = null
   const others = byId('sign-out-others', HTMLButtonElement)
+  const show = createGrowingList({
+    list: byId('device-list', HTMLElement),
+    more: byId('device-more', HTMLButtonElement),
+    first: 5,
+    drawRow: drawDevice,
+    isPinned: (/** @type {Device} */ { current }) => current
+  })
 
   /** @param {Device[]} rows */
   function draw(rows) {
     others.disabled = !rows.some(({ current }) => !current)
-    list.replaceChildren(...rows.map(drawDevice))
+    show(rows.sort(newestFirst))
   }
 
   /** @param {Device} device */
-  function drawDevice({ id, device, createdAt, expiresAt, current }) {
+  function drawDevice({ id, device, createdAt, lastUsedAt, current }) {
     const badge = current ? 'This device' : id === workshopSession ? 'Token workshop' : null
     return element(
       'li',
@@ -60,7 +69,11 @@ export function showDevices() {
         element('span', { id: `device-${id}` }, nameOf(device)),
         ' ',
         ...(badge === null ? [] : [element('span', { class: 'badge' }, badge)]),
-        element('p', { class: 'hint' }, `Since ${timeOf(createdAt)}; expires on ${dateOf(expiresAt)} if unused`)
+        element(
+          'p',
+          { class: 'hint' },
+          `Signed in ${timeOf(createdAt)}, ${current ? 'in use now' : describeUse(lastUsedAt)}`
+        )
       ),
       element(
         'button',
@@ -114,7 +127,9 @@ function timeOf(time) {
   return new Date(time).toLocaleString([], { month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit' })
 }
 
-/** @param {string} time */
-function dateOf(time) {
-  return new Date(time).toLocaleDateString([], { month: 'short', day: 'numeric' })
+/** @param {string} lastUsedAt */
+function describeUse(lastUsedAt) {
+  const hours = Math.floor((Date.now() - Date.parse(lastUsedAt)) / hourMs)
+  if (hours < 1) return 'used in the last hour'
+  return `last used about ${hours < 48 ? ago.format(-hours, 'hour') : ago.format(-Math.floor(hours / 24), 'day')}`
 }

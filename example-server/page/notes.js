@@ -1,26 +1,29 @@
+import { forgetDraft, keepDraft, readDraft } from './drafts.js'
 import { byId, continueAt, element } from './element.js'
+import { createGrowingList, newestFirst } from './growing-list.js'
 import { auth, isSignOut, onUserChange } from './session.js'
 import { showStatus } from './status.js'
 import { createUserList } from './user-list.js'
 
 const form = byId('note-form', HTMLFormElement)
 const text = byId('note-text', HTMLInputElement)
-const list = byId('note-list', HTMLElement)
 const none = byId('note-none', HTMLElement)
 
-/** @typedef {{ id: string, text: string }} Note */
+/** @typedef {{ id: string, text: string, createdAt: string }} Note */
 
 export function showNotes() {
   const notes = createUserList({ section: byId('notes', HTMLElement), path: '/notes', draw })
-  /** The user who sees the form. */
-  let { user } = auth
-  /** What a user had typed when the server ended the session. The same user finds it again. */
-  let draft = { sub: '', text: '' }
+  const show = createGrowingList({
+    list: byId('note-list', HTMLElement),
+    more: byId('note-more', HTMLButtonElement),
+    first: 10,
+    drawRow: drawNote
+  })
 
   /** @param {Note[]} rows */
   function draw(rows) {
     none.hidden = rows.length > 0
-    list.replaceChildren(...rows.map(drawNote))
+    show(rows.sort(newestFirst))
   }
 
   /** @param {Note} note */
@@ -53,11 +56,18 @@ export function showNotes() {
     continueAt(text)
   }
 
+  function keep() {
+    if (auth.user) keepDraft({ sub: auth.user.sub, text: text.value })
+  }
+
+  text.addEventListener('input', keep)
   onUserChange((event) => {
-    if (user) draft = { sub: user.sub, text: isSignOut(event) ? '' : text.value }
-    user = auth.user
     form.reset()
-    if (user?.sub === draft.sub) text.value = draft.text
+    if (isSignOut(event)) forgetDraft()
+    if (!auth.user) return
+    text.value = readDraft(auth.user.sub)
+    // Nobody else's draft is kept for later.
+    keep()
   })
   form.addEventListener('submit', async (event) => {
     event.preventDefault()
@@ -67,6 +77,7 @@ export function showNotes() {
       status: 201,
       onSuccess() {
         if (text.value === added) form.reset()
+        keep()
         showStatus('Note added.')
       }
     })

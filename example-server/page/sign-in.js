@@ -1,13 +1,15 @@
 import { byId } from './element.js'
 import { errorOf, send, Unavailable } from './server.js'
 import { auth, isSignOut, onUserChange } from './session.js'
+import { loadSettings } from './settings.js'
 import { showStatus } from './status.js'
 
 const section = byId('sign-in', HTMLElement)
-const form = byId('sign-in-form', HTMLFormElement)
-const message = byId('sign-in-message', HTMLElement)
-const username = byId('username', HTMLInputElement)
-const password = byId('password', HTMLInputElement)
+const title = byId('sign-in-title', HTMLElement)
+const signInForm = byId('sign-in-form', HTMLFormElement)
+const signUpForm = byId('sign-up-form', HTMLFormElement)
+const offer = byId('sign-up-offer', HTMLElement)
+const demo = byId('demo-users', HTMLElement)
 const remember = byId('remember', HTMLInputElement)
 
 /** @type {Partial<Record<string, string>>} */
@@ -17,16 +19,20 @@ const sentences = {
 }
 
 /** @typedef {import('./server.js').ApiResponse} ApiResponse */
+/** @typedef {{ username: string, password: string }} Given */
 
 export function showSignIn() {
   let wasSignedIn = false
 
-  /** @param {() => Promise<ApiResponse>} action */
-  async function submit(action) {
+  /**
+   * @param {HTMLFormElement} form
+   * @param {(given: Given) => Promise<ApiResponse>} action
+   */
+  async function submit(form, action) {
+    const { message, password, given } = fieldsOf(form)
     message.textContent = ''
-    if (!form.reportValidity()) return
     form.inert = true
-    const problem = await attempt(action)
+    const problem = await attempt(() => action(given))
     form.inert = false
     message.textContent = problem
     if (problem !== '') password.focus()
@@ -47,18 +53,50 @@ export function showSignIn() {
     }
   }
 
-  form.addEventListener('submit', (event) => {
-    event.preventDefault()
-    submit(signIn)
-  })
-  byId('sign-up', HTMLButtonElement).addEventListener('click', () => submit(signUp))
+  /**
+   * Shows one of the two forms, with the username that was typed into the other.
+   * @param {HTMLFormElement} form
+   */
+  function show(form) {
+    const other = form === signInForm ? signUpForm : signInForm
+    const { username, password } = fieldsOf(form)
+    if (other.hidden === false) username.value = fieldsOf(other).username.value
+    other.hidden = true
+    form.hidden = false
+    title.textContent = form === signInForm ? 'Sign in' : 'Sign up'
+    ;(username.value === '' ? username : password).focus()
+  }
+
+  function reset() {
+    for (const form of [signInForm, signUpForm]) {
+      form.reset()
+      fieldsOf(form).message.textContent = ''
+    }
+    signUpForm.hidden = true
+    signInForm.hidden = false
+    title.textContent = 'Sign in'
+  }
+
+  for (const [form, action] of /** @type {const} */ ([
+    [signInForm, signIn],
+    [signUpForm, signUp]
+  ])) {
+    form.addEventListener('submit', (event) => {
+      event.preventDefault()
+      submit(form, action)
+    })
+  }
+  byId('to-sign-up', HTMLButtonElement).addEventListener('click', () => show(signUpForm))
+  byId('to-sign-in', HTMLButtonElement).addEventListener('click', () => show(signInForm))
   onUserChange((event) => {
     const { user } = auth
     section.hidden = user !== null
     byId('unknown', HTMLElement).hidden = user !== undefined
-    if (user !== null) form.reset()
+    if (user !== null) reset()
     if (user === undefined) return
+    if (user === null) showOffers()
     if (user === null && wasSignedIn) {
+      const { message, username } = fieldsOf(signInForm)
       if (isSignOut(event)) showStatus('Signed out.')
       else message.textContent = 'This device has been signed out: its session has ended.'
       username.focus()
@@ -67,16 +105,38 @@ export function showSignIn() {
   })
 }
 
-async function signIn() {
-  const body = { username: username.value, password: password.value, transport: 'cookie', remember: remember.checked }
-  const response = await post('/auth/login', body)
+/** Shows what this server offers: production may have no sign-up, and has no demo users. */
+async function showOffers() {
+  try {
+    const { allowRegistration, demoUsers } = await loadSettings()
+    offer.hidden = !allowRegistration
+    demo.hidden = demoUsers.length === 0
+    byId('demo-names', HTMLElement).textContent = demoUsers.join(' or ')
+  } catch {
+    document.addEventListener('server-available', showOffers, { once: true })
+  }
+}
+
+/** @param {HTMLFormElement} form */
+function fieldsOf(form) {
+  /** @param {string} name */
+  const field = (name) => /** @type {HTMLInputElement} */ (form.elements.namedItem(name))
+  const message = /** @type {HTMLElement} */ (form.querySelector('.message'))
+  const [username, password] = [field('username'), field('password')]
+  return { message, username, password, given: { username: username.value, password: password.value } }
+}
+
+/** @param {Given} given */
+async function signIn(given) {
+  const response = await post('/auth/login', { ...given, transport: 'cookie', remember: remember.checked })
   if (response.status === 200) await auth.signedIn(/** @type {object} */ (response.body))
   return response
 }
 
-async function signUp() {
-  const response = await post('/auth/register', { username: username.value, password: password.value })
-  return response.status === 201 ? await signIn() : response
+/** @param {Given} given */
+async function signUp(given) {
+  const response = await post('/auth/register', given)
+  return response.status === 201 ? await signIn(given) : response
 }
 
 /**

@@ -1,0 +1,16 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { demoUserNames } from '../demo-users.ts'
+import type { Services } from '../services.ts'
+
+/** What the page must know of this server to show only what it offers. Public, like the page itself. */
+export const pageSettingsRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'config'>> = async function pageSettings(
+  app,
+  { config }
+) {
+  const { allowRegistration, production, retrySeconds } = config
+  app.get('/page/settings.json', { schema: { hide: true } }, async () => ({
+    allowRegistration,
+    demoUsers: production ? [] : demoUserNames,
+    retrySeconds
+  }))
+}
