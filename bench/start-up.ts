@@ -55,10 +55,14 @@ async function startExampleServer(folder: string) {
     REDIS_URL: '',
     LOG_LEVEL: 'warn'
   }
-  const child = spawn(process.execPath, ['--import', 'tsx', 'example-server/server.ts'], {
-    env,
-    stdio: ['ignore', 'pipe', 'inherit']
-  })
+  const child = spawn(
+    process.execPath,
+    ['--conditions=fastify-authenticate-source', '--import', 'tsx', 'example-server/server.ts'],
+    {
+      env,
+      stdio: ['ignore', 'pipe', 'inherit']
+    }
+  )
   await new Promise<void>((resolve, reject) => {
     let text = ''
     child.stdout.on('data', (bytes) => {

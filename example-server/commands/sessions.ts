@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import Fastify, { type FastifyInstance } from 'fastify'
-import authenticate, { type SessionStore } from '../../plugin/index.ts'
+import authenticate, { type SessionStore } from 'fastify-authenticate'
 
 /**
  * The plugin over the server's session store. A command uses it: what it ends is refused by all running servers, which

@@ -1,5 +1,5 @@
 import { createPrivateKey } from 'node:crypto'
-import type { KeyOption } from '../../plugin/index.ts'
+import type { KeyOption } from 'fastify-authenticate'
 import { isKeyState } from '../keys/rotation.ts'
 import type { Reader } from './readers.ts'
 

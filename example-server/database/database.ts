@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import type { SessionStore } from '../../plugin/index.ts'
+import type { SessionStore } from 'fastify-authenticate'
 import { AppError } from '../errors.ts'
 import type { Tables } from './tables.ts'
 

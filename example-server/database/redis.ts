@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis'
-import { redisStore } from '../../plugin/stores/redis.ts'
+import { redisStore } from 'fastify-authenticate/stores/redis'
 
 const connectTimeoutMs = 2000
 const commandTimeoutMs = 1900

@@ -1,4 +1,4 @@
-import type { SessionStore } from '../../plugin/index.ts'
+import type { SessionStore } from 'fastify-authenticate'
 import type { KnownAddresses } from './known-addresses.ts'
 import type { Notes } from './notes.ts'
 import type { Users } from './users.ts'

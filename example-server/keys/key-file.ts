@@ -1,7 +1,7 @@
 import { closeSync, mkdirSync, openSync, unlinkSync, watch } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { KeyOption } from '../../plugin/index.ts'
+import type { KeyOption } from 'fastify-authenticate'
 import { keepFile, replaceFile } from '../atomic-file.ts'
 import { firstKeys, isKeyState, rotate, type KeptKey } from './rotation.ts'
 

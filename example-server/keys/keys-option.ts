@@ -1,4 +1,4 @@
-import type { KeyOption } from '../../plugin/index.ts'
+import type { KeyOption } from 'fastify-authenticate'
 import type { Config } from '../config/config.ts'
 import { keysIn } from './key-file.ts'
 

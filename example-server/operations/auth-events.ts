@@ -1,4 +1,4 @@
-import type { AuthEvent } from '../../plugin/index.ts'
+import type { AuthEvent } from 'fastify-authenticate'
 
 type Listener = (event: AuthEvent) => void
 

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify'
-import { AuthError } from '../../plugin/index.ts'
+import { AuthError } from 'fastify-authenticate'
 import { AppError } from '../errors.ts'
 
 /** For `frameworkErrors`: URLs that cannot be routed. Fastify's default message repeats the URL and its query. */

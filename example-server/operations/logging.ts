@@ -1,5 +1,5 @@
 import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
-import type { AuthEvent } from '../../plugin/index.ts'
+import type { AuthEvent } from 'fastify-authenticate'
 import { loggedPath } from './logged-path.ts'
 
 /** Options of pino. A request is logged without headers and body, and only with the path of its URL, without tokens. */

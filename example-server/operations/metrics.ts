@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
-import type { AuthEvent } from '../../plugin/index.ts'
+import type { AuthEvent } from 'fastify-authenticate'
 import type { AuthEvents } from './auth-events.ts'
 import type { LiveSockets } from '../live/live-sockets.ts'
 import type { Passwords } from '../passwords/passwords.ts'

@@ -1,7 +1,7 @@
 import { Type, type Static } from '@sinclair/typebox'
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import type { FastifySchemaCompiler } from 'fastify'
-import type { User as Claims } from '../../plugin/index.ts'
+import type { User as Claims } from 'fastify-authenticate'
 import { passwordRule } from '../passwords/password-rule.ts'
 
 /**
@@ -156,7 +156,7 @@ export const limited = {
   503: Problem('Too many people are signing in, or the database does not respond: see Retry-After')
 }
 
-declare module '../../plugin/index.ts' {
+declare module 'fastify-authenticate' {
   interface AuthTypes {
     claims: Static<typeof AppClaims>
   }

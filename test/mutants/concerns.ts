@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { basename, join } from 'node:path'
 import ts from 'typescript'
+import { resolveImport } from '../fixtures/self-reference.ts'
 
 /** The part of the plugin that quick tests cover: these stores need a database or other processes. */
 export function isInScope(file: string): boolean {
@@ -236,7 +237,7 @@ function reachedFrom(root: string, file: string, reached = new Set<string>()): S
   reached.add(file)
   if (!existsSync(join(root, file))) return reached
   for (const { fileName } of ts.preProcessFile(readFileSync(join(root, file), 'utf8')).importedFiles) {
-    reachedFrom(root, fileName.startsWith('.') ? join(dirname(file), fileName) : fileName, reached)
+    reachedFrom(root, resolveImport(fileName, file), reached)
   }
   return reached
 }

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative, resolve } from 'node:path'
+import { condition } from '../fixtures/self-reference.ts'
 
 export interface TestRun {
   readonly outcome: 'passed' | 'failed' | 'timed out'
@@ -33,7 +34,7 @@ export function createSandbox(root: string) {
     /** Runs one test file until it ends, or until its first assertion fails. */
     run(test: string, limitMs: number): Promise<TestRun> {
       const begun = performance.now()
-      const child = spawn(process.execPath, ['--import', 'tsx', test], {
+      const child = spawn(process.execPath, [`--conditions=${condition}`, '--import', 'tsx', test], {
         cwd: folder,
         // Its own process group: what the test starts ends with it, and Ctrl-C reaches only the driver.
         detached: true,

@@ -1,7 +1,8 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { filesIn } from '../fixtures/files.ts'
+import { resolveImport } from '../fixtures/self-reference.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -90,6 +91,6 @@ function readImports(file: string): string[] {
   if (!existsSync(join(root, file)) || !statSync(join(root, file)).isFile()) return []
   const text = readFileSync(join(root, file), 'utf8').replace(/^import type .*|^\s*(\/\/|\*).*$/gm, '')
   return [...text.matchAll(/(?:from|import) ?\(?'([^']+)'/g)].map(([, specifier = '']) =>
-    specifier.startsWith('.') ? join(dirname(file), specifier).replaceAll('\\', '/') : specifier
+    resolveImport(specifier, file)
   )
 }

@@ -2,6 +2,7 @@ import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { setTimeout as startTimer } from 'node:timers'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { condition } from '../fixtures/self-reference.ts'
 import { failuresOf, sectionOf, skipsOf } from './tap-output.ts'
 
 export interface TestResult {
@@ -73,7 +74,7 @@ export class Batch {
 }
 
 function start(script: string, { timeoutMs, env = {} }: Limits): ChildProcess {
-  const child = spawn(process.execPath, ['--import', loader, script], {
+  const child = spawn(process.execPath, [`--conditions=${condition}`, '--import', loader, script], {
     // A process group of its own, so that all processes below it can be ended.
     detached: process.platform !== 'win32',
     // `timeoutMs` ends a test that hangs. tap's own limit of 30 s would fail on a busy machine.

@@ -1,5 +1,5 @@
 import { Pool, type PoolConfig } from 'pg'
-import { postgresStore } from '../../../plugin/stores/postgres.ts'
+import { postgresStore } from 'fastify-authenticate/stores/postgres'
 import type { Tables } from '../tables.ts'
 import { AppError } from '../../errors.ts'
 import type { UsersOptions } from '../users.ts'

@@ -1,4 +1,4 @@
-import type { SqliteDatabase } from '../../../plugin/stores/sqlite.ts'
+import type { SqliteDatabase } from 'fastify-authenticate/stores/sqlite'
 import { knownMs, maxKnown, renewedAfterMs, type KnownAddresses } from '../known-addresses.ts'
 import { prepare } from './statement.ts'
 

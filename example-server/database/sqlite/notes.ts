@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { SqliteDatabase } from '../../../plugin/stores/sqlite.ts'
+import type { SqliteDatabase } from 'fastify-authenticate/stores/sqlite'
 import { maxNotes, maxNotesLength, type Note, type Notes } from '../notes.ts'
 import { prepare } from './statement.ts'
 

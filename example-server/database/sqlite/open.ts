@@ -1,6 +1,6 @@
 import { mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { sqliteStore, type SqliteDatabase } from '../../../plugin/stores/sqlite.ts'
+import { sqliteStore, type SqliteDatabase } from 'fastify-authenticate/stores/sqlite'
 import type { Tables } from '../tables.ts'
 import { AppError } from '../../errors.ts'
 import type { UsersOptions } from '../users.ts'

@@ -1,4 +1,4 @@
-import type { SqliteDatabase } from '../../../plugin/stores/sqlite.ts'
+import type { SqliteDatabase } from 'fastify-authenticate/stores/sqlite'
 import { newerSchema } from '../tables.ts'
 
 /** Migrations, each applied once to a file, in this order. Never change a published one; append new ones. */

@@ -1,4 +1,4 @@
-import type { SqliteDatabase } from '../../../plugin/stores/sqlite.ts'
+import type { SqliteDatabase } from 'fastify-authenticate/stores/sqlite'
 import { AppError } from '../../errors.ts'
 
 /** Primary result codes of temporary failures: BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN. */

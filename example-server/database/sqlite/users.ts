@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { SqliteDatabase } from '../../../plugin/stores/sqlite.ts'
+import type { SqliteDatabase } from 'fastify-authenticate/stores/sqlite'
 import { defaultScope, maxListed, type User, type Users, type UsersOptions } from '../users.ts'
 import { prepare } from './statement.ts'
 
