@@ -1,3 +1,4 @@
+import type { Server } from 'node:https'
 import { setTimeout } from 'node:timers/promises'
 import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
@@ -22,6 +23,7 @@ import { createMetrics } from './operations/metrics.ts'
 import { pressure } from './operations/pressure.ts'
 import { addRequestLog, readRequestId, RequestLog } from './operations/request-log.ts'
 import { securityHeaders } from './operations/security-headers.ts'
+import { createTls, type Tls } from './operations/tls.ts'
 import { createAssertEncrypted, warnOfPlainHttp, warnOfTrustedClients } from './operations/transport-security.ts'
 import type { Passwords } from './passwords/passwords.ts'
 import { adminRoutes } from './routes/admin.ts'
@@ -74,11 +76,16 @@ const routes: readonly FastifyPluginAsyncTypebox<Services>[] = [
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   const { config, database, passwords, clock = Date.now, wait = setTimeout } = options
   const { stopping = new AbortController().signal } = options
-  const app = createServer(config)
+  const tls = config.tls === null ? null : createTls(config.tls)
+  const app = createServer(config, tls)
   // Added first, because `onClose` hooks run in reverse order: the plugin still needs the store while it closes.
   app.addHook('onClose', async () => {
     await database.close()
   })
+  if (tls !== null) {
+    const stopFollowing = tls.follow({ server: app.server as unknown as Server, log: app.log })
+    app.addHook('onClose', async () => stopFollowing())
+  }
   const events = createAuthEvents()
   const liveSockets = createLiveSockets()
   const metrics = createMetrics({ events, passwords, liveSockets })
@@ -121,7 +128,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   return app
 }
 
-function createServer(config: Config): FastifyInstance {
+function createServer(config: Config, tls: Tls | null): FastifyInstance {
   return Fastify({
     logger: loggerOptions(config.logLevel),
     logController: new RequestLog(),
@@ -130,8 +137,10 @@ function createServer(config: Config): FastifyInstance {
     // More than the longest note needs; a password is much shorter.
     bodyLimit: 64 * 1024,
     requestTimeout: 30_000,
+    // While it closes, the server still serves what arrives on open connections: see `endKeepAliveOnClose()`.
+    return503OnClosing: false,
     frameworkErrors: (error, _request, reply) => sendUnroutable(error, reply as FastifyReply),
-    ...(config.tls === null ? { http: webSocketsOnly } : { https: config.tls })
+    ...(tls === null ? { http: webSocketsOnly } : { https: tls.options })
   }) as FastifyInstance<RawServerBase> as FastifyInstance
 }
 

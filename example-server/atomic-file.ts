@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { linkSync, mkdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs'
+import { linkSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { makeFolder } from './folder.ts'
 
 /**
  * Reads a file, and creates it with `make()` if it does not exist. If several processes create it at the same time, one
@@ -10,7 +11,7 @@ import { dirname } from 'node:path'
 export function keepFile(path: string, make: () => string): string {
   const found = read(path)
   if (found !== null) return found
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  makeFolder(dirname(path))
   const temporary = writeTemporary(path, make())
   try {
     linkSync(temporary, path)

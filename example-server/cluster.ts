@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { readConfig } from './config/config.ts'
-import { ConfigError } from './config/variables.ts'
+import { ConfigError, describeFailure } from './config/variables.ts'
 
 const nodeCount = 3
 const maxPort = 65_535
@@ -53,6 +53,6 @@ async function run(): Promise<number> {
 try {
   process.exitCode = await run()
 } catch (error) {
-  console.error(error instanceof ConfigError ? error.message : `Cannot start: ${(error as Error).message}`)
+  console.error(describeFailure('start', error as Error))
   process.exitCode = 1
 }

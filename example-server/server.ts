@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import closeWithGrace from 'close-with-grace'
 import { createApp } from './app.ts'
 import { readConfig } from './config/config.ts'
-import { ConfigError } from './config/variables.ts'
+import { describeFailure } from './config/variables.ts'
 import { openDatabase } from './database/database.ts'
 import { describeDemo, seedDemoUsers } from './demo-users.ts'
 import type { AppError } from './errors.ts'
@@ -25,8 +25,8 @@ async function start(): Promise<void> {
   const app = await createApp({ config, database, passwords, stopping: stopping.signal })
   const { demoPassword, unavailable } = await preparing
   const drainMs = config.drainSeconds * 1000
-  // SIGHUP reloads the keys, see `keys/key-file.ts`.
-  const skip = config.keysDir === null ? [] : (['SIGHUP'] satisfies NodeJS.Signals[])
+  // SIGHUP reloads the keys and the certificate, see `keys/key-file.ts` and `operations/tls.ts`.
+  const skip = config.keysDir === null && config.tls === null ? [] : (['SIGHUP'] satisfies NodeJS.Signals[])
   closeWithGrace({ delay: drainMs + closeLimitMs, logger: app.log, skip }, async ({ err }) => {
     if (err) app.log.fatal(err)
     await shutDown({ app, passwords, stopping, drainMs: err ? 0 : drainMs })
@@ -65,6 +65,6 @@ async function retryWhileUnavailable<T>(work: () => Promise<T>): Promise<T> {
 try {
   await start()
 } catch (error) {
-  console.error(error instanceof ConfigError ? error.message : `Cannot start: ${(error as Error).message}`)
+  console.error(describeFailure('start', error as Error))
   process.exit(1)
 }

@@ -1,6 +1,6 @@
 import { realpathSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { ConfigError } from '../config/variables.ts'
+import { describeFailure } from '../config/variables.ts'
 import { AppError } from '../errors.ts'
 
 export interface Command {
@@ -22,14 +22,13 @@ export async function runCommand({ url, purpose, help, run }: Command): Promise<
     const wantsHelp = args.includes('--help') || args.includes('-h')
     for (const line of wantsHelp ? help : await run(args)) console.log(line)
   } catch (error) {
-    console.error(error instanceof ConfigError ? error.message : `Cannot ${purpose}: ${messageOf(error as Error)}`)
+    console.error(describeFailure(purpose, withCause(error as Error)))
     process.exitCode = 1
   }
 }
 
-/** With the cause of an `AppError`, which a response must not contain: an operator needs it. */
-function messageOf(error: Error): string {
-  return error instanceof AppError && error.cause instanceof Error
-    ? `${error.message} (${error.cause.message})`
-    : error.message
+/** An `AppError` with its cause in the message, which a response must not contain: an operator needs it. */
+function withCause(error: Error): Error {
+  if (!(error instanceof AppError && error.cause instanceof Error)) return error
+  return new Error(`${error.message} (${error.cause.message})`)
 }

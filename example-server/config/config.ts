@@ -1,6 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { createSecureContext } from 'node:tls'
 import { keysFileIn } from '../keys/key-file.ts'
 import { isPassword } from '../passwords/password-rule.ts'
 import { keys, secrets } from './secrets.ts'
@@ -19,6 +18,7 @@ import {
   type Environment,
   type Reader
 } from './readers.ts'
+import { readTls } from './tls.ts'
 import { createVariables, type Variables } from './variables.ts'
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
@@ -148,37 +148,5 @@ function readDatabase({ read }: Variables) {
     dataDir: read('DATA_DIR', text) ?? './data',
     /** `null` means SQLite in `dataDir`. */
     databaseUrl: read('DATABASE_URL', postgresUrl) ?? null
-  }
-}
-
-function readTls({ read, problems }: Variables): { cert: Buffer; key: Buffer } | null {
-  const cert = read('TLS_CERT_FILE', file) ?? null
-  const key = read('TLS_KEY_FILE', file) ?? null
-  if (cert === null && key === null) return null
-  if (cert === null || key === null) {
-    const [missing, other] = cert === null ? ['TLS_CERT_FILE', 'TLS_KEY_FILE'] : ['TLS_KEY_FILE', 'TLS_CERT_FILE']
-    if (!problems.some((problem) => problem.startsWith(missing))) {
-      problems.push(`${missing} is required when ${other} is set`)
-    }
-    return null
-  }
-  try {
-    createSecureContext({ cert, key })
-    return { cert, key }
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    problems.push(`TLS_CERT_FILE and TLS_KEY_FILE must be a certificate and its key in PEM (${code})`)
-    return null
-  }
-}
-
-const file: Reader<Buffer> = {
-  must: 'be a readable file',
-  read(path) {
-    try {
-      return readFileSync(path)
-    } catch {
-      return undefined
-    }
   }
 }

@@ -10,9 +10,15 @@ export class ConfigError extends Error {
   readonly problems: readonly string[]
 
   constructor(problems: readonly string[]) {
-    super(problems.map((problem) => `Cannot start: ${problem}`).join('\n'))
+    super(problems.join('\n'))
     this.problems = problems
   }
+}
+
+/** What a program prints that has failed: a line for each wrong variable, or the message of another error. */
+export function describeFailure(purpose: string, error: Error): string {
+  const messages = error instanceof ConfigError ? error.problems : [error.message]
+  return messages.map((message) => `Cannot ${purpose}: ${message}`).join('\n')
 }
 
 export type Variables = ReturnType<typeof createVariables>
@@ -22,7 +28,7 @@ export function createVariables(env: Environment) {
   const problems: string[] = []
   const known = new Set<string>()
 
-  /** The variable's text, or the content of its file without the newline that editors add; empty if it is absent. */
+  /** The variable's text, or the content of its file without the newlines that editors add; empty if it is absent. */
   function textOf(name: string): string {
     known.add(name)
     const text = env[name] ?? ''
@@ -38,7 +44,7 @@ export function createVariables(env: Environment) {
 
   function readSecretFile(fileName: string, path: string): string {
     try {
-      const content = readFileSync(path, 'utf8').replace(/\r?\n$/, '')
+      const content = readFileSync(path, 'utf8').replace(/[\r\n]+$/, '')
       if (content === '') problems.push(`${fileName} must not name an empty file: received ${JSON.stringify(path)}`)
       return content
     } catch {

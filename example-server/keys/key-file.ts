@@ -1,8 +1,9 @@
-import { closeSync, mkdirSync, openSync, unlinkSync, watch } from 'node:fs'
+import { closeSync, openSync, unlinkSync, watch } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { KeyOption } from 'fastify-authenticate'
 import { keepFile, replaceFile } from '../atomic-file.ts'
+import { makeFolder } from '../folder.ts'
 import { firstKeys, isKeyState, rotate, type KeptKey } from './rotation.ts'
 
 // One file for all keys, so that a rotation changes all their states in one step.
@@ -58,7 +59,7 @@ export async function rotateKeys(folder: string, now = Date.now()): Promise<stri
 }
 
 function createKeys(folder: string, now: number): void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  makeFolder(folder)
   keepFile(keysFileIn(folder), () => serialize(firstKeys(now)))
 }
 

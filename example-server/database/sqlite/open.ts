@@ -1,8 +1,9 @@
-import { mkdirSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { sqliteStore, type SqliteDatabase } from 'fastify-authenticate/stores/sqlite'
 import type { Tables } from '../tables.ts'
 import { AppError } from '../../errors.ts'
+import { makeFolder } from '../../folder.ts'
 import type { UsersOptions } from '../users.ts'
 import { createKnownAddresses } from './known-addresses.ts'
 import { createFile, namingFile, openFile } from './file.ts'
@@ -20,7 +21,7 @@ export const fileIn = (dataDir: string) => join(dataDir, 'example.db')
  * @throws Error that names the file
  */
 export async function openSqlite(dataDir: string, options: UsersOptions): Promise<Tables> {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  makeFolder(dataDir)
   const path = fileIn(dataDir)
   namingFile(path, () => createFile(path))
   const database = await openFile(path)

@@ -190,6 +190,7 @@ t.test('readConfig() reads secrets from variables and from files, and keys as PE
   const dir = t.testdir({
     secret: `${newer},${strong}\n`,
     windows: `${strong}\r\n`,
+    lines: `${strong}\n\n`,
     key: pem,
     url: 'redis://cache\n',
     'keys.json': '[]'
@@ -204,6 +205,7 @@ t.test('readConfig() reads secrets from variables and from files, and keys as PE
     [{ AUTH_SECRET: `${newer}, ${strong}` }, { secrets: [newer, strong] }],
     [{ AUTH_SECRET_FILE: join(dir, 'secret') }, { secrets: [newer, strong] }],
     [{ AUTH_SECRET_FILE: join(dir, 'windows') }, { secrets: [strong] }],
+    [{ AUTH_SECRET_FILE: join(dir, 'lines') }, { secrets: [strong] }],
     [{ REDIS_URL_FILE: join(dir, 'url') }, { redisUrl: 'redis://cache' }],
     [{ AUTH_KEYS: pem }, { keys: [{ key: pem, state: 'active' }], keysDir: null }],
     [{ AUTH_KEYS: pem.replaceAll('\n', '\\n') }, { keys: [{ key: pem, state: 'active' }] }],

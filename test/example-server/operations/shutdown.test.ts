@@ -1,6 +1,7 @@
 import { EventEmitter, once } from 'node:events'
 import { Agent, request } from 'node:http'
 import { connect, type AddressInfo } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { shutDown } from '../../../example-server/operations/shutdown.ts'
 import { createInjected } from '../../fixtures/example-server.ts'
@@ -78,4 +79,23 @@ t.test('shutDown() serves requests while it drains, and each response ends its c
     ['stopping', 'stopped']
   )
   await t.rejects(get('/health/live', agents[0]!), { code: 'ECONNREFUSED' })
+})
+
+t.test('shutDown() without a drain serves what arrives on open connections, instead of a bare 503', async (t) => {
+  const { app, passwords } = await createInjected(t)
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const { port } = app.server.address() as AddressInfo
+  const accepted = once(app.server, 'connection')
+  const socket = connect(port, '127.0.0.1')
+  const [received] = await accepted
+  // The head of a request is underway while the server closes.
+  socket.write('GET /health/live HTTP/1.1\r\nHost: x')
+  while (received.bytesRead === 0) await setImmediate()
+  const closed = shutDown({ app, passwords, stopping: new AbortController() })
+  socket.write('\r\n\r\n')
+  let response = ''
+  for await (const chunk of socket) response += String(chunk)
+  t.match(response, /^HTTP\/1\.1 200 OK\r\n/)
+  t.match(response, /^connection: close\r$/im)
+  await closed
 })
