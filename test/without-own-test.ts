@@ -46,7 +46,7 @@ export const withoutOwnTest: Record<string, string> = {
   'example-server/config/readers.ts': 'test/example-server/config/config.test.ts reads every variable',
   'example-server/config/secrets.ts': 'test/example-server/config/config.test.ts reads every variable',
   'example-server/config/variables.ts': 'test/example-server/config/config.test.ts reads every variable',
-  'example-server/database/notes.ts': 'constants; test/example-server/routes/notes.test.ts asserts the limits',
+  'example-server/database/notes.ts': 'test/example-server/routes/notes.test.ts',
   'example-server/database/postgres/': 'SQL: test/example-server/database/ and cluster.test.ts run it on PostgreSQL',
   'example-server/database/redis.ts': 'test/example-server/database/database.test.ts',
   'example-server/database/sqlite/': 'SQL: test/example-server/routes/ runs all of it on SQLite',

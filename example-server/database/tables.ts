@@ -1,7 +1,19 @@
 import type { SessionStore } from 'fastify-authenticate'
-import type { KnownAddresses } from './known-addresses.ts'
-import type { Notes } from './notes.ts'
-import type { Users } from './users.ts'
+import { createKnownAddresses, type KnownAddresses } from './known-addresses.ts'
+import { createNotes, type Notes } from './notes.ts'
+import type { Query } from './query.ts'
+import { createUsers, type Users, type UsersOptions } from './users.ts'
+
+export type TablesOptions = UsersOptions
+
+/** The application's tables: the same code for SQLite and PostgreSQL. */
+export function createTables(query: Query, options: TablesOptions) {
+  return {
+    users: createUsers(query, options),
+    notes: createNotes(query),
+    knownAddresses: createKnownAddresses(query)
+  } satisfies Pick<Tables, 'users' | 'notes' | 'knownAddresses'>
+}
 
 /** One database with the application's tables: `sqlite/` and `postgres/` each open one. */
 export interface Tables {

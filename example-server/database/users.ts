@@ -1,5 +1,8 @@
+import { randomUUID } from 'node:crypto'
+import { readList, readTime, sql, type Query, type Sql, type StoredList, type StoredTime } from './query.ts'
+
 /** The scope of a new user; stored with the user, and read again at every refresh. */
-export const defaultScope = 'notes:read notes:write'
+const defaultScope = 'notes:read notes:write'
 
 export const roles = ['admin'] as const
 export type Role = (typeof roles)[number]
@@ -32,7 +35,6 @@ export interface UsersOptions {
   readonly withDemo: boolean
 }
 
-/** The table of the users, in either database. */
 export interface Users {
   /** Finds a user who is not disabled by name, without regard to case. */
   byName(name: string): Promise<User | null>
@@ -50,4 +52,66 @@ export interface Users {
   setRoles(id: string, roles: readonly Role[]): Promise<void>
   /** Deletes the user, the notes and the known addresses. */
   remove(id: string): Promise<void>
+}
+
+interface Row extends Omit<User, 'roles' | 'createdAt' | 'disabledAt'> {
+  readonly roles: StoredList
+  readonly createdAt: StoredTime
+  readonly disabledAt: StoredTime | null
+}
+
+export function createUsers(query: Query, { withDemo }: UsersOptions): Users {
+  const columns = sql`
+    id, name, password_hash AS "passwordHash", roles, scope, created_at AS "createdAt", disabled_at AS "disabledAt"`
+  const isVisible = withDemo ? sql`TRUE` : sql`NOT demo`
+  const isEnabled = sql`${isVisible} AND disabled_at IS NULL`
+  const read = async (statement: Sql) => (await query<Row>(statement)).map(toUser)
+  const find = async (condition: Sql) => (await read(sql`SELECT ${columns} FROM users WHERE ${condition}`))[0] ?? null
+
+  return {
+    byName: async (name) => await find(sql`${isNamed(name)} AND ${isEnabled}`),
+    byId: async (id) => await find(sql`id = ${id} AND ${isEnabled}`),
+    find: async (name) => await find(sql`${isNamed(name)} AND ${isVisible}`),
+    list: async () =>
+      await read(sql`SELECT ${columns} FROM users WHERE ${isVisible} ORDER BY lower(name) LIMIT ${maxListed}`),
+
+    async add({ name, passwordHash, roles = [], demo = false }) {
+      const [user = null] = await read(sql`
+        INSERT INTO users (id, name, password_hash, roles, scope, demo, created_at)
+        VALUES (${randomUUID()}, ${name}, ${passwordHash}, ${roles}, ${defaultScope}, ${demo}, ${new Date()})
+        ON CONFLICT DO NOTHING RETURNING ${columns}`)
+      return user
+    },
+
+    async replacePasswordHash(id, { from, to }) {
+      const changed = await query(sql`
+        UPDATE users SET password_hash = ${to} WHERE id = ${id} AND password_hash = ${from} RETURNING id`)
+      return changed.length === 1
+    },
+
+    async setDisabled(id, isDisabled) {
+      await query(sql`UPDATE users SET disabled_at = ${isDisabled ? new Date() : null} WHERE id = ${id}`)
+    },
+    async setRoles(id, roles) {
+      await query(sql`UPDATE users SET roles = ${roles} WHERE id = ${id}`)
+    },
+    async remove(id) {
+      await query(sql`DELETE FROM users WHERE id = ${id}`)
+    }
+  }
+}
+
+/** The condition for a user's name. Names are ASCII, and so is what both databases fold. */
+export const isNamed = (name: string) => sql`lower(name) = ${foldCase(name)}`
+
+/** Changes ASCII letters only: `toLowerCase()` would make the Kelvin sign a "k". */
+const foldCase = (name: string) => name.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase())
+
+function toUser({ roles, createdAt, disabledAt, ...user }: Row): User {
+  return {
+    ...user,
+    roles: readList(roles),
+    createdAt: readTime(createdAt),
+    disabledAt: disabledAt === null ? null : readTime(disabledAt)
+  }
 }

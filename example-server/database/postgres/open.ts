@@ -1,13 +1,9 @@
 import { Pool, type PoolConfig } from 'pg'
 import { postgresStore } from 'fastify-authenticate/stores/postgres'
-import type { Tables } from '../tables.ts'
 import { AppError } from '../../errors.ts'
-import type { UsersOptions } from '../users.ts'
-import { createKnownAddresses } from './known-addresses.ts'
-import { createNotes } from './notes.ts'
+import { createTables, type Tables, type TablesOptions } from '../tables.ts'
 import { createQuery } from './query.ts'
 import { migrate } from './schema.ts'
-import { createUsers } from './users.ts'
 
 const connectTimeoutMs = 2000
 /** How long closing waits for connections that hang; they must not keep the process running. */
@@ -17,7 +13,7 @@ const closeTimeoutMs = 1000
  * Opens a pool for users, notes and sessions, and creates the tables: now, or as soon as PostgreSQL is back.
  * @throws Error if PostgreSQL refuses the user, the password or the database, because waiting cannot help
  */
-export async function openPostgres(url: string, options: UsersOptions): Promise<Tables> {
+export async function openPostgres(url: string, options: TablesOptions): Promise<Tables> {
   const pool = new Pool({
     connectionString: url,
     connectionTimeoutMillis: connectTimeoutMs,
@@ -35,9 +31,8 @@ export async function openPostgres(url: string, options: UsersOptions): Promise<
     await prepared
   }
 
-  const query = createQuery(pool, prepare)
-  const users = createUsers(query, options)
-  await users.byId('nobody').catch(async (error: unknown) => {
+  const tables = createTables(createQuery(pool, prepare), options)
+  await tables.users.byId('nobody').catch(async (error: unknown) => {
     if (error instanceof AppError && !isAccessRefused(error.cause)) return
     await pool.end()
     if (!(error instanceof AppError)) throw error
@@ -45,12 +40,10 @@ export async function openPostgres(url: string, options: UsersOptions): Promise<
     throw new Error(`PostgreSQL rejects the user, the password or the database of DATABASE_URL (${code})`)
   })
   return {
-    users,
-    notes: createNotes(query),
-    knownAddresses: createKnownAddresses(query),
+    ...tables,
     openSessions: () => postgresStore(pool),
     async ping() {
-      await users.byId('nobody')
+      await tables.users.byId('nobody')
     },
     async close() {
       const closing = AbortSignal.timeout(closeTimeoutMs)

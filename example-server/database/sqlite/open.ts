@@ -1,15 +1,12 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { sqliteStore, type SqliteDatabase } from 'fastify-authenticate/stores/sqlite'
-import type { Tables } from '../tables.ts'
 import { AppError } from '../../errors.ts'
 import { makeFolder } from '../../folder.ts'
-import type { UsersOptions } from '../users.ts'
-import { createKnownAddresses } from './known-addresses.ts'
+import { createTables, type Tables, type TablesOptions } from '../tables.ts'
 import { createFile, namingFile, openFile } from './file.ts'
-import { createNotes } from './notes.ts'
+import { createQuery } from './query.ts'
 import { migrate } from './schema.ts'
-import { createUsers } from './users.ts'
 
 /** How long SQLite waits for the write lock of another process; it blocks the whole process while it waits. */
 const busyTimeoutMs = { start: 5000, request: 250 }
@@ -20,7 +17,7 @@ export const fileIn = (dataDir: string) => join(dataDir, 'example.db')
  * Opens (or creates) the file in `dataDir`: one file and one connection for users, notes and sessions.
  * @throws Error that names the file
  */
-export async function openSqlite(dataDir: string, options: UsersOptions): Promise<Tables> {
+export async function openSqlite(dataDir: string, options: TablesOptions): Promise<Tables> {
   makeFolder(dataDir)
   const path = fileIn(dataDir)
   namingFile(path, () => createFile(path))
@@ -33,12 +30,10 @@ export async function openSqlite(dataDir: string, options: UsersOptions): Promis
     migrate(database)
     setBusyTimeout(busyTimeoutMs.request)
   })
-  const users = createUsers(database, options)
+  const tables = createTables(createQuery(database), options)
   const opened = statSync(path)
   return {
-    users,
-    notes: createNotes(database),
-    knownAddresses: createKnownAddresses(database),
+    ...tables,
     openSessions() {
       setBusyTimeout(busyTimeoutMs.start)
       const store = namingFile(path, () => sqliteStore(database))
@@ -46,7 +41,7 @@ export async function openSqlite(dataDir: string, options: UsersOptions): Promis
       return store
     },
     async ping() {
-      await users.byId('nobody')
+      await tables.users.byId('nobody')
       // A removed file can still be read and written, but its data is lost when the process ends.
       const found = statSync(path, { throwIfNoEntry: false })
       if (found?.ino !== opened.ino || found.dev !== opened.dev) {

@@ -28,7 +28,22 @@ const schemaSteps = {
       PRIMARY KEY (user_id, address)
     ) STRICT;
     CREATE INDEX known_addresses_by_age ON known_addresses (seen_at);`,
-  '003-disabled-users': 'ALTER TABLE users ADD COLUMN disabled_at INTEGER;'
+  '003-disabled-users': 'ALTER TABLE users ADD COLUMN disabled_at INTEGER;',
+  // As in PostgreSQL. A rowid would not do: a copy by VACUUM INTO may number the rows anew.
+  '004-numbered-notes': `
+    CREATE TABLE numbered_notes (
+      number INTEGER PRIMARY KEY AUTOINCREMENT,
+      id TEXT NOT NULL UNIQUE,
+      user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+      text TEXT NOT NULL,
+      created_at INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO numbered_notes (id, user_id, text, created_at)
+      SELECT id, user_id, text, created_at FROM notes ORDER BY created_at, rowid;
+    DROP TABLE notes;
+    ALTER TABLE numbered_notes RENAME TO notes;
+    CREATE INDEX notes_of_user ON notes (user_id, number);`,
+  '005-lower-names': 'CREATE UNIQUE INDEX users_name ON users (lower(name));'
 }
 
 /** @throws Error if a newer version of the server has used the file: its rows may mean something else */
