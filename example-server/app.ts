@@ -34,6 +34,7 @@ import { logoutRoutes } from './routes/logout.ts'
 import { meRoutes } from './routes/me.ts'
 import { metricsRoutes } from './routes/metrics.ts'
 import { notesRoutes } from './routes/notes.ts'
+import { pageSourcesRoutes } from './routes/page-sources.ts'
 import { pageRoutes } from './routes/page.ts'
 import { pageSettingsRoutes } from './routes/page-settings.ts'
 import { passwordRoutes } from './routes/password.ts'
@@ -69,7 +70,8 @@ const routes: readonly FastifyPluginAsyncTypebox<Services>[] = [
   liveRoutes,
   metricsRoutes,
   pageSettingsRoutes,
-  pageRoutes
+  pageRoutes,
+  pageSourcesRoutes
 ]
 
 /** Resolves to the application, ready for `listen()` or `inject()`. Closing it closes the database. */

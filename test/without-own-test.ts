@@ -58,7 +58,7 @@ export const withoutOwnTest: Record<string, string> = {
   'example-server/operations/error-handlers.ts': 'test/example-server/app.test.ts and operations/logging.test.ts',
   'example-server/operations/logged-path.ts': 'test/example-server/operations/logging.test.ts',
   'example-server/operations/security-headers.ts': 'test/example-server/app.test.ts and routes/page.test.ts',
-  'example-server/page/': 'runs in Chromium: test/browser/page.test.ts and workshop.test.ts',
+  'example-server/page/': 'runs in Chromium: test/browser/',
   'example-server/passwords/common-passwords.ts': 'test/example-server/routes/register.test.ts',
   'example-server/passwords/fair-queue.ts': 'test/example-server/passwords/passwords.test.ts',
   'example-server/passwords/hash-queue.ts': 'test/example-server/passwords/passwords.test.ts',

@@ -5,7 +5,7 @@ const self = ["'self'"]
 const none = ["'none'"]
 
 /**
- * Same-origin resources only, no inline code. Framing by ourselves is allowed: the workshop posts a forged form in a
+ * Same-origin resources only, no inline code. Framing by ourselves is allowed: a lesson posts a forged form in a
  * frame and reads the refusal. Swagger UI needs `data:` images.
  */
 export function securityHeaders({ production }: Pick<Config, 'production'>): FastifyHelmetOptions {

@@ -1,5 +1,6 @@
 import { byId, continueAt, element } from './element.js'
 import { createGrowingList, newestFirst } from './growing-list.js'
+import { demo, sessionLabels } from './lessons/demo.js'
 import { showStatus } from './status.js'
 import { createUserList } from './user-list.js'
 
@@ -40,8 +41,6 @@ const systems = [
 
 export function showDevices() {
   const devices = createUserList({ section: byId('devices', HTMLElement), path: '/auth/sessions', draw })
-  /** @type {string | null} */
-  let workshopSession = null
   const others = byId('sign-out-others', HTMLButtonElement)
   const show = createGrowingList({
     list: byId('device-list', HTMLElement),
@@ -59,7 +58,7 @@ export function showDevices() {
 
   /** @param {Device} device */
   function drawDevice({ id, device, createdAt, lastUsedAt, current }) {
-    const badge = current ? 'This device' : id === workshopSession ? 'Token workshop' : null
+    const badge = current ? 'This device' : (sessionLabels().get(id) ?? null)
     return element(
       'li',
       {},
@@ -107,9 +106,11 @@ export function showDevices() {
     })
     continueAt(title)
   })
-  // The workshop dispatches it when its own session starts or ends.
-  document.addEventListener('workshop-session', (event) => {
-    workshopSession = /** @type {CustomEvent<string | null>} */ (event).detail
+  let shown = ''
+  demo.addEventListener('changed', () => {
+    const labels = String([...sessionLabels()])
+    if (labels === shown) return
+    shown = labels
     devices.reload()
   })
 }

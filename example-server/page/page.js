@@ -5,8 +5,8 @@ import { keepLive } from './live.js'
 import { showNotes } from './notes.js'
 import { showSignIn } from './sign-in.js'
 import { showUnavailable } from './unavailable.js'
-import { showWorkshop } from './workshop/workshop.js'
+import { showLessons } from './lessons/lessons.js'
 
 ignoreDoubleClicks()
-for (const show of [showUnavailable, showSignIn, showAccount, showNotes, showDevices, showWorkshop]) show()
+for (const show of [showUnavailable, showSignIn, showAccount, showNotes, showDevices, showLessons]) show()
 keepLive()

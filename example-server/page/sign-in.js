@@ -1,4 +1,5 @@
 import { byId } from './element.js'
+import { rememberPassword } from './lessons/demo.js'
 import { errorOf, send, Unavailable } from './server.js'
 import { auth, isSignOut, onUserChange } from './session.js'
 import { loadSettings } from './settings.js'
@@ -129,7 +130,10 @@ function fieldsOf(form) {
 /** @param {Given} given */
 async function signIn(given) {
   const response = await post('/auth/login', { ...given, transport: 'cookie', remember: remember.checked })
-  if (response.status === 200) await auth.signedIn(/** @type {object} */ (response.body))
+  if (response.status === 200) {
+    await auth.signedIn(/** @type {object} */ (response.body))
+    rememberPassword(given.password)
+  }
   return response
 }
 

@@ -8,7 +8,7 @@ const pageFolder = join(import.meta.dirname, '../page')
 const clientFolder = join(import.meta.dirname, '../../client')
 
 /**
- * Policy of the page that plays another site in the workshop. `sandbox` gives it an opaque origin: browsers treat its
+ * Policy of the page that plays another site in a lesson. `sandbox` gives it an opaque origin: browsers treat its
  * requests as cross-site, although the same server serves it.
  */
 const otherSitePolicy = [

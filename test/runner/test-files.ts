@@ -23,7 +23,7 @@ const longest = [
   'test/flows/faults.test.ts',
   'test/example-server/cluster.test.ts',
   'test/stores/postgres/contract.test.ts',
-  'test/browser/workshop.test.ts',
+  'test/browser/short-tokens.test.ts',
   'test/flows/redis-failover.test.ts',
   'test/stores/redis/contract.test.ts',
   'test/browser/client.test.ts',

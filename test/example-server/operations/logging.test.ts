@@ -88,7 +88,7 @@ t.test('loggedPath() removes tokens, whatever delimiter precedes them and howeve
     '/',
     '*',
     '/notes/6e0f7a3c-2b1d-4f5e-9a7b-0c1d2e3f4a5b',
-    '/page/workshop/other-site.js',
+    '/page/lessons/other-site.js',
     '/gr%C3%BC%C3%9Fe%20x',
     '/100%',
     '/%zz'

@@ -70,13 +70,13 @@ t.test('the page names all of its modules, so that the browser loads them at the
   t.strictSame(preloaded.sort(), [...imported].filter((path) => path !== entry).sort())
 })
 
-t.test("the workshop's other site has an opaque origin, and can be framed by our page only", async (t) => {
+t.test("the other site of a lesson has an opaque origin, and can be framed by our page only", async (t) => {
   const { app } = await createInjected(t)
-  const { headers } = await app.inject('/page/workshop/other-site.html')
+  const { headers } = await app.inject('/page/lessons/other-site.html')
   t.equal(
     headers['content-security-policy'],
     "sandbox allow-forms allow-scripts; default-src 'none'; script-src 'self'; form-action 'self'; " +
       "frame-ancestors 'self'"
   )
-  t.equal((await app.inject('/page/workshop/other-site.js')).headers['cross-origin-resource-policy'], 'cross-origin')
+  t.equal((await app.inject('/page/lessons/other-site.js')).headers['cross-origin-resource-policy'], 'cross-origin')
 })

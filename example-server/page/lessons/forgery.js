@@ -11,7 +11,7 @@ const timeoutMs = 10_000
 export async function forge() {
   const frame = document.createElement('iframe')
   frame.hidden = true
-  frame.src = '/page/workshop/other-site.html'
+  frame.src = '/page/lessons/other-site.html'
   try {
     return await new Promise((resolve, reject) => {
       frame.addEventListener('load', () => {

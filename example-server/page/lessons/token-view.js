@@ -1,5 +1,5 @@
-import { byId, element } from '../element.js'
-import { drawToken, readToken } from './jwt.js'
+import { element } from '../element.js'
+import { readToken } from './jwt.js'
 
 /** @type {Partial<Record<string, string>>} */
 const meanings = {
@@ -18,20 +18,15 @@ const meanings = {
   roles: 'a claim of this application'
 }
 
-export function clearParts() {
-  for (const id of ['token-text', 'token-parts']) byId(id, HTMLElement).replaceChildren()
-}
-
 /**
- * Draws an access token: its text in three colours, and the content of each part.
+ * Draws the content of each part of an access token.
  * @param {string} token
  */
 export function drawParts(token) {
   const { header, payload } = readToken(token)
   const [, , signature = ''] = token.split('.')
   const bytes = Math.floor((signature.length * 3) / 4)
-  byId('token-text', HTMLElement).replaceChildren(...drawToken(token))
-  byId('token-parts', HTMLElement).replaceChildren(
+  return [
     drawPart('Header', drawMembers(header)),
     drawPart(
       'Payload',
@@ -47,7 +42,7 @@ export function drawParts(token) {
           'changes, it no longer matches.'
       )
     )
-  )
+  ]
 }
 
 /**

@@ -1,0 +1,87 @@
+import { whileBusy } from '../busy.js'
+import { byId, element } from '../element.js'
+import { auth, onUserChange } from '../session.js'
+import { demo, knowsPassword, openMainSession, rememberPassword } from './demo.js'
+import { Refused } from './outcome.js'
+
+/**
+ * What a lesson needs before something can be done in it.
+ * @typedef {'nothing' | 'user' | 'password'} Need
+ */
+
+/**
+ * Stands above the buttons of a lesson while something is missing, and disables them.
+ * @param {Need} need
+ * @param {HTMLFieldSetElement} controls
+ */
+export function createGate(need, controls) {
+  const place = element('div', { class: 'gate' })
+
+  function draw() {
+    const missing = missingOf(need)
+    controls.disabled = missing !== null
+    place.hidden = missing === null
+    if (missing === 'user') place.replaceChildren(signInFirst())
+    else if (missing === 'password') place.replaceChildren(passwordForm())
+    else place.replaceChildren()
+  }
+
+  onUserChange(draw)
+  demo.addEventListener('changed', () => {
+    if (missingOf(need) !== 'password' || !place.hasChildNodes()) draw()
+  })
+  draw()
+  return place
+}
+
+/**
+ * @param {Need} need
+ * @returns {Need | null}
+ */
+function missingOf(need) {
+  if (need !== 'nothing' && !auth.user) return 'user'
+  return need === 'password' && !knowsPassword() ? 'password' : null
+}
+
+function signInFirst() {
+  return element(
+    'p',
+    { class: 'hint' },
+    'First sign in: ',
+    element('a', { href: '#sign-in-form', click: () => byId('username', HTMLInputElement).focus() }, 'to the form'),
+    '.'
+  )
+}
+
+function passwordForm() {
+  const field = /** @type {HTMLInputElement} */ (
+    element('input', { type: 'password', autocomplete: 'current-password', maxlength: '256', required: true })
+  )
+  const message = element('p', { class: 'message', role: 'alert' })
+  const form = element(
+    'form',
+    {},
+    element('label', {}, 'Your password, again', field),
+    element('button', { type: 'submit', class: 'primary' }, 'Continue'),
+    message,
+    element(
+      'p',
+      { class: 'hint' },
+      'This page has no token to show: yours are in cookies that it cannot read. It signs in a second time, and ' +
+        'keeps these tokens in its memory until you close it.'
+    )
+  )
+  form.addEventListener('submit', (event) => {
+    event.preventDefault()
+    whileBusy(form, async () => {
+      message.textContent = ''
+      try {
+        rememberPassword(field.value)
+        await openMainSession()
+      } catch (error) {
+        message.textContent = error instanceof Refused ? `${error.message}.` : 'The server does not respond.'
+      }
+    })
+  })
+  return form
+}

@@ -1,0 +1,96 @@
+import { element } from '../element.js'
+import { drawExchange } from './exchange.js'
+import { createSequence, messagesOf } from './sequence.js'
+import { verdictOf } from './verdict.js'
+
+/**
+ * What an action shows while it runs: an exchange, or a note while it waits (with the seconds that are `left`).
+ * `messages`: more arrows for the picture, before those of the exchange; `picture`: instead of those of the exchange.
+ * @typedef {{ note: string, left?: number }} Note
+ * @typedef {import('./exchange.js').ShownExchange & { messages?: Message[], picture?: Message[] }} ShownStep
+ * @typedef {import('./sequence.js').Message} Message
+ * @typedef {Note | ShownStep} Step
+ */
+
+/** The part "what happened" of one lesson: picture, verdict, request and response of the last action. */
+export function createOutcome() {
+  const sequence = createSequence()
+  const spoken = element('p', { class: 'visually-hidden', role: 'status' })
+  const note = element('p', { class: 'note', role: 'status' })
+  const left = element('p', { class: 'note', 'aria-hidden': 'true' })
+  const exchanges = element('div', { class: 'exchanges' })
+  const section = element(
+    'section',
+    { class: 'part outcome', 'aria-label': 'What happened', hidden: true },
+    element('h3', {}, 'What happened'),
+    sequence.element,
+    exchanges,
+    note,
+    left,
+    spoken
+  )
+  /** The run whose steps are shown. */
+  let running = {}
+
+  function clear() {
+    running = {}
+    section.hidden = true
+    sequence.clear()
+    exchanges.replaceChildren()
+    for (const line of [note, left, spoken]) line.textContent = ''
+  }
+
+  /** @param {Step} step */
+  function show(step) {
+    section.hidden = false
+    const text = 'note' in step ? step.note : ''
+    if (note.textContent !== text) note.textContent = text
+    left.textContent = 'note' in step && step.left ? `${step.left} s` : ''
+    if ('note' in step) return
+    const { word, because } = verdictOf(step)
+    spoken.textContent = `${step.title ? `${step.title}: ` : ''}${word} ${because}`
+    sequence.add([...(step.messages ?? []), ...(step.picture ?? messagesOf(step))])
+    const article = drawExchange(step)
+    exchanges.append(article)
+    // The picture and the verdict of the first response, and the verdict of each later one.
+    const shown = exchanges.childElementCount === 1 ? section : article
+    shown.scrollIntoView({ block: 'nearest', behavior: 'auto' })
+  }
+
+  return {
+    element: section,
+    clear,
+    /** Shows one step at once, for lessons that do not run an action. */
+    show,
+
+    /**
+     * Shows the steps of an action below the button that was pressed. Another run stops this one.
+     * @param {() => AsyncIterable<Step>} action
+     * @param {Element} [row] the element that the outcome follows
+     */
+    async run(action, row) {
+      clear()
+      const mine = (running = {})
+      row?.after(section)
+      try {
+        for await (const step of action()) {
+          if (running !== mine) return false
+          show(step)
+        }
+        return running === mine
+      } catch (error) {
+        if (running === mine) show({ note: describe(error) })
+        return false
+      }
+    }
+  }
+}
+
+/** @param {unknown} error */
+function describe(error) {
+  if (!navigator.onLine) return 'This browser is offline: connect it, and press the button again.'
+  return error instanceof Refused ? `${error.message}.` : 'The server does not respond: try again in a moment.'
+}
+
+/** An action cannot go on; its message is shown. */
+export class Refused extends Error {}
