@@ -28,6 +28,7 @@ import { createAssertEncrypted, warnOfPlainHttp, warnOfTrustedClients } from './
 import type { Passwords } from './passwords/passwords.ts'
 import { adminRoutes } from './routes/admin.ts'
 import { healthRoutes } from './routes/health.ts'
+import { lessonTokensRoutes } from './routes/lesson-tokens.ts'
 import { liveRoutes } from './routes/live.ts'
 import { loginRoutes } from './routes/login.ts'
 import { logoutRoutes } from './routes/logout.ts'
@@ -67,6 +68,7 @@ const routes: readonly FastifyPluginAsyncTypebox<Services>[] = [
   notesRoutes,
   adminRoutes,
   healthRoutes,
+  lessonTokensRoutes,
   liveRoutes,
   metricsRoutes,
   pageSettingsRoutes,

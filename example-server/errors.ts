@@ -5,6 +5,7 @@ const appErrors = {
   PASSWORD_WRONG: { status: 403, message: 'The current password is wrong' },
   HTTPS_REQUIRED: { status: 403, message: 'Passwords and tokens are accepted over https only' },
   REGISTRATION_CLOSED: { status: 403, message: 'Registration is closed' },
+  SESSION_TOKEN_REQUIRED: { status: 403, message: 'Send the access token of a session in the Authorization header' },
   NOT_FOUND: { status: 404, message: 'Not found' },
   USERNAME_TAKEN: { status: 409, message: 'The username is taken' },
   NOTES_FULL: { status: 409, message: 'You have too many notes: delete some first' },
