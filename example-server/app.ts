@@ -22,6 +22,7 @@ import { loggerOptions, logEvents } from './operations/logging.ts'
 import { createMetrics } from './operations/metrics.ts'
 import { pressure } from './operations/pressure.ts'
 import { addRequestLog, readRequestId, RequestLog } from './operations/request-log.ts'
+import { createServerTiming } from './operations/server-timing.ts'
 import { securityHeaders } from './operations/security-headers.ts'
 import { createTls, type Tls } from './operations/tls.ts'
 import { createAssertEncrypted, warnOfPlainHttp, warnOfTrustedClients } from './operations/transport-security.ts'
@@ -76,12 +77,17 @@ const routes: readonly FastifyPluginAsyncTypebox<Services>[] = [
   pageSourcesRoutes
 ]
 
+/** What asks the database. */
+const tableNames = ['users', 'notes', 'knownAddresses', 'sessions'] as const
+
 /** Resolves to the application, ready for `listen()` or `inject()`. Closing it closes the database. */
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
-  const { config, database, passwords, clock = Date.now, wait = setTimeout } = options
+  const { config, passwords, clock = Date.now, wait = setTimeout } = options
   const { stopping = new AbortController().signal } = options
   const tls = config.tls === null ? null : createTls(config.tls)
   const app = createServer(config, tls)
+  const timing = config.production ? null : createServerTiming()
+  const database = timing === null ? options.database : timing.count(options.database, tableNames)
   // Added first, because `onClose` hooks run in reverse order: the plugin still needs the store while it closes.
   app.addHook('onClose', async () => {
     await database.close()
@@ -111,7 +117,9 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     nameSpace: 'example-attempts-',
     ...(database.redis && { redis: database.redis })
   })
+  timing?.start(app)
   await registerAuthentication(app, { config, database, events })
+  timing?.authenticated(app)
   await registerApiDocument(app)
 
   const services: Services = {
