@@ -13,6 +13,8 @@ const offer = byId('sign-up-offer', HTMLElement)
 const demo = byId('demo-users', HTMLElement)
 const remember = byId('remember', HTMLInputElement)
 
+const retryMs = 3000
+
 /** @type {Partial<Record<string, string>>} */
 const sentences = {
   FST_ERR_VALIDATION: 'A username has 2 to 32 letters, digits, “.”, “_” or “-”; a password has at least 8 characters.',
@@ -114,7 +116,7 @@ async function showOffers() {
     demo.hidden = demoUsers.length === 0
     byId('demo-names', HTMLElement).textContent = demoUsers.join(' or ')
   } catch {
-    document.addEventListener('server-available', showOffers, { once: true })
+    setTimeout(() => section.hidden || showOffers(), retryMs)
   }
 }
 
