@@ -3,10 +3,12 @@ import { ignoreDoubleClicks } from './busy.js'
 import { showDevices } from './devices.js'
 import { keepLive } from './live.js'
 import { showNotes } from './notes.js'
+import { showProductBar } from './product-bar.js'
 import { showSignIn } from './sign-in.js'
 import { showUnavailable } from './unavailable.js'
 import { showLessons } from './lessons/lessons.js'
 
 ignoreDoubleClicks()
-for (const show of [showUnavailable, showSignIn, showAccount, showNotes, showDevices, showLessons]) show()
+const parts = [showUnavailable, showSignIn, showAccount, showNotes, showDevices, showProductBar, showLessons]
+for (const show of parts) show()
 keepLive()

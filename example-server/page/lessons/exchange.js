@@ -17,6 +17,7 @@ const maxPartLength = 20
  * @property {string} path
  * @property {Record<string, string>} headers
  * @property {object | undefined} [body]
+ * @property {boolean} [hasCookies] whether the browser has added the access cookie
  * @property {string} [note] about what the browser added or left out
  */
 
@@ -87,20 +88,17 @@ function readTiming(header) {
  * @typedef {Exchange & { title?: string, because?: string, meaning?: string }} ShownExchange
  */
 
-/** @param {ShownExchange} shown */
+/**
+ * Draws the request and the response. One of several has a title, and its own verdict.
+ * @param {ShownExchange} shown
+ */
 export function drawExchange(shown) {
   const { title, sent, received, meaning } = shown
-  const { word, because } = verdictOf(shown)
+  const head = title ? [element('h4', {}, title), element('p', { class: 'verdict' }, ...drawVerdict(shown))] : []
   return element(
     'article',
     { class: 'exchange' },
-    ...(title ? [element('h4', {}, title)] : []),
-    element(
-      'p',
-      { class: 'verdict' },
-      element('strong', { class: received.status < 400 ? 'granted' : 'refused' }, word),
-      ` ${because}`
-    ),
+    ...head,
     ...(meaning ? [element('p', { class: 'meaning' }, meaning)] : []),
     element(
       'div',
@@ -109,6 +107,13 @@ export function drawExchange(shown) {
       drawMessage('Response', drawResponse(received))
     )
   )
+}
+
+/** @param {ShownExchange} shown */
+export function drawVerdict(shown) {
+  const { word, because } = verdictOf(shown)
+  const tone = shown.received.status < 400 ? 'granted' : 'refused'
+  return [element('strong', { class: tone }, word), ` ${because}`]
 }
 
 /**

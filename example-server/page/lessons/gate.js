@@ -1,5 +1,6 @@
 import { whileBusy } from '../busy.js'
-import { byId, element } from '../element.js'
+import { element } from '../element.js'
+import { openSignIn } from '../product-bar.js'
 import { auth, onUserChange } from '../session.js'
 import { demo, knowsPassword, openMainSession, rememberPassword } from './demo.js'
 import { Refused } from './outcome.js'
@@ -46,10 +47,9 @@ function missingOf(need) {
 function signInFirst() {
   return element(
     'p',
-    { class: 'hint' },
-    'First sign in: ',
-    element('a', { href: '#sign-in-form', click: () => byId('username', HTMLInputElement).focus() }, 'to the form'),
-    '.'
+    {},
+    'This lesson needs a user. ',
+    element('button', { type: 'button', class: 'link', click: openSignIn }, 'Sign in')
   )
 }
 

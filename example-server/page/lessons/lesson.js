@@ -19,7 +19,8 @@ import { drawSources } from './source-code.js'
  * @property {ReturnType<typeof createOutcome>} outcome
  * @property {(action: Action) => HTMLElement} drawAction a row with a button that runs the action; the outcome appears
  * below the row
- * @property {(listener: () => void) => void} onUserChange calls back when nothing of the former user may stay
+ * @property {() => void} finish marks the lesson as done, for one without actions
+ * @property {(listener: (event: Event) => void) => void} onUserChange calls back when nothing of the former user may stay
  */
 
 /**
@@ -38,7 +39,7 @@ import { drawSources } from './source-code.js'
 /**
  * Draws the four parts of a lesson: what, do it, what happened, why.
  * @param {Lesson} lesson
- * @param {{ number: number, onDone: () => void, next: Node[] }} place
+ * @param {{ number: number, onDone: () => void, onOpen: () => void, next: Node[] }} place
  */
 export function drawLesson({ id, title, what, needs = 'nothing', actions = [], draw, why, code = [] }, place) {
   const outcome = createOutcome()
@@ -62,8 +63,10 @@ export function drawLesson({ id, title, what, needs = 'nothing', actions = [], d
     return row
   }
 
-  controls.append(...(draw?.({ outcome, drawAction, onUserChange }) ?? []), ...actions.map(drawAction))
+  // Before the listeners of the lesson, which may show something about the new user.
   onUserChange(outcome.clear)
+  controls.append(...(draw?.({ outcome, drawAction, onUserChange, finish: place.onDone }) ?? []))
+  controls.append(...actions.map(drawAction))
 
   const details = /** @type {HTMLDetailsElement} */ (
     element(
@@ -90,7 +93,9 @@ export function drawLesson({ id, title, what, needs = 'nothing', actions = [], d
     )
   )
   details.addEventListener('toggle', () => {
-    if (details.open) sources.load()
+    if (!details.open) return
+    sources.load()
+    place.onOpen()
   })
   return details
 }

@@ -26,10 +26,12 @@ const lessons = [
   whereToKeepIt
 ]
 
-/** Shows the lessons, opens the one that the address names or the first one that is not done, and the progress. */
+/** Shows the lessons and the progress; opens the lesson that the address names, or the first one that is not done. */
 export function showLessons() {
   const done = readProgress()
-  const steps = byId('progress', HTMLElement)
+  const progress = byId('progress', HTMLElement)
+  /** The lesson that was opened last. */
+  let current = ''
 
   /** @param {string} id */
   function finish(id) {
@@ -39,19 +41,48 @@ export function showLessons() {
   }
 
   function drawProgress() {
-    const links = lessons.map(({ id, title }, index) =>
+    progress.replaceChildren(...lessons.map(drawStep))
+    for (const { id } of lessons) byId(id, HTMLElement).classList.toggle('done', done.has(id))
+    const count = lessons.filter(({ id }) => done.has(id)).length
+    byId('progress-text', HTMLElement).textContent = `${count} of ${lessons.length} done`
+  }
+
+  /**
+   * @param {import('./lesson.js').Lesson} lesson
+   * @param {number} index
+   */
+  function drawStep({ id, title }, index) {
+    const label = `Lesson ${index + 1}: ${title}${done.has(id) ? ' (done)' : ''}`
+    return element(
+      'li',
+      { class: done.has(id) ? 'done' : '' },
       element(
-        'li',
-        { class: done.has(id) ? 'done' : '' },
-        element(
-          'a',
-          { href: `#${id}`, 'aria-label': `Lesson ${index + 1}: ${title}${done.has(id) ? ' (done)' : ''}` },
-          String(index + 1)
-        )
+        'a',
+        { href: `#${id}`, title, 'aria-label': label, 'aria-current': id === current && 'step' },
+        String(index + 1)
       )
     )
-    steps.replaceChildren(...links)
-    byId('progress-text', HTMLElement).textContent = `${done.size} of ${lessons.length} lessons done`
+  }
+
+  /**
+   * @param {import('./lesson.js').Lesson} lesson
+   * @param {number} index
+   */
+  function draw(lesson, index) {
+    const { id } = lesson
+    const following = lessons[index + 1]
+    const next = following
+      ? { href: `#${following.id}`, text: `Next: ${following.title}` }
+      : { href: '#end', text: 'Next: what JWT is good at' }
+    return drawLesson(lesson, {
+      number: index + 1,
+      onDone: () => finish(id),
+      onOpen() {
+        current = id
+        drawProgress()
+      },
+      next: [element('a', { href: next.href, click: () => finish(id) }, next.text)]
+    })
   }
 
   /** @param {string} id */
@@ -63,19 +94,27 @@ export function showLessons() {
     lesson.scrollIntoView({ block: 'start' })
   }
 
-  byId('lessons', HTMLElement).replaceChildren(
-    ...lessons.map((lesson, index) => {
-      const following = lessons[index + 1]
-      const next = following
-        ? element('a', { href: `#${following.id}`, click: () => finish(lesson.id) }, `Next: ${following.title}`)
-        : element('a', { href: '#end', click: () => finish(lesson.id) }, 'To the end')
-      return drawLesson(lesson, { number: index + 1, onDone: () => finish(lesson.id), next: [next] })
-    }),
-    drawEnd()
-  )
+  byId('lessons', HTMLElement).replaceChildren(...lessons.map(draw), drawEnd())
   drawProgress()
+  openAllForPrint()
   addEventListener('hashchange', () => open(location.hash.slice(1)))
-  const current = lessons.find(({ id }) => `#${id}` === location.hash) ?? lessons.find(({ id }) => !done.has(id))
-  const first = document.getElementById(current?.id ?? '')
-  if (first instanceof HTMLDetailsElement) first.open = true
+  const isNamed = lessons.some(({ id }) => `#${id}` === location.hash)
+  if (isNamed) open(location.hash.slice(1))
+  else byId((lessons.find(({ id }) => !done.has(id)) ?? lessons[0])?.id ?? '', HTMLDetailsElement).open = true
+}
+
+/** Without their common name, all of them can be open. */
+function openAllForPrint() {
+  /** @type {HTMLDetailsElement[]} */
+  let closed = []
+  const all = () => /** @type {NodeListOf<HTMLDetailsElement>} */ (document.querySelectorAll('details.lesson'))
+  addEventListener('beforeprint', () => {
+    closed = [...all()].filter(({ open }) => !open)
+    for (const lesson of all()) lesson.name = ''
+    for (const lesson of closed) lesson.open = true
+  })
+  addEventListener('afterprint', () => {
+    for (const lesson of closed) lesson.open = false
+    for (const lesson of all()) lesson.name = 'lesson'
+  })
 }

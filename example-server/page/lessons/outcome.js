@@ -1,5 +1,5 @@
 import { element } from '../element.js'
-import { drawExchange } from './exchange.js'
+import { drawExchange, drawVerdict } from './exchange.js'
 import { createSequence, messagesOf } from './sequence.js'
 import { verdictOf } from './verdict.js'
 
@@ -18,11 +18,13 @@ export function createOutcome() {
   const spoken = element('p', { class: 'visually-hidden', role: 'status' })
   const note = element('p', { class: 'note', role: 'status' })
   const left = element('p', { class: 'note', 'aria-hidden': 'true' })
+  const verdict = element('p', { class: 'verdict' })
   const exchanges = element('div', { class: 'exchanges' })
   const section = element(
     'section',
     { class: 'part outcome', 'aria-label': 'What happened', hidden: true },
     element('h3', {}, 'What happened'),
+    verdict,
     sequence.element,
     exchanges,
     note,
@@ -37,7 +39,7 @@ export function createOutcome() {
     section.hidden = true
     sequence.clear()
     exchanges.replaceChildren()
-    for (const line of [note, left, spoken]) line.textContent = ''
+    for (const line of [verdict, note, left, spoken]) line.textContent = ''
   }
 
   /** @param {Step} step */
@@ -49,12 +51,11 @@ export function createOutcome() {
     if ('note' in step) return
     const { word, because } = verdictOf(step)
     spoken.textContent = `${step.title ? `${step.title}: ` : ''}${word} ${because}`
+    verdict.replaceChildren(...drawVerdict(step))
     sequence.add([...(step.messages ?? []), ...(step.picture ?? messagesOf(step))])
     const article = drawExchange(step)
     exchanges.append(article)
-    // The picture and the verdict of the first response, and the verdict of each later one.
-    const shown = exchanges.childElementCount === 1 ? section : article
-    shown.scrollIntoView({ block: 'nearest', behavior: 'auto' })
+    if (exchanges.childElementCount === 1) section.scrollIntoView({ block: 'nearest' })
   }
 
   return {

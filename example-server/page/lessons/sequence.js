@@ -70,23 +70,23 @@ function drawMessage({ from, to, text, tone }) {
 export function messagesOf({ sent, received: { status, statusText, timing } }) {
   return [
     { from: 'browser', to: 'server', text: `${sent.method} ${sent.path}` },
-    ...(timing ? askedOf(timing) : []),
+    ...(timing ? askedOf(timing, sent) : []),
     { from: 'server', to: 'browser', text: `${status} ${statusText}`, tone: status < 400 ? 'good' : 'bad' }
   ]
 }
 
 /**
  * @param {import('./exchange.js').Timing} timing
+ * @param {import('./exchange.js').Sent} sent
  * @returns {Message[]}
  */
-function askedOf({ queries, authMs }) {
-  if (queries === 0) {
-    return [
-      { from: 'server', text: `token checked in ${authMs} ms` },
-      { from: 'database', text: 'not asked', tone: 'idle' }
-    ]
-  }
+function askedOf({ queries, authMs }, { headers, hasCookies }) {
+  /** @type {Message[]} */
+  const checked =
+    headers.Authorization || hasCookies ? [{ from: 'server', text: `checks the token: ${authMs} ms` }] : []
+  if (queries === 0) return [...checked, { from: 'database', text: 'not asked', tone: 'idle' }]
   return [
+    ...checked,
     { from: 'server', to: 'database', text: queries === 1 ? '1 query' : `${queries} queries` },
     { from: 'database', to: 'server', text: 'rows' }
   ]
