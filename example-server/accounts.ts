@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
-import { roles as allRoles, type Role, type User, type Users } from './database/users.ts'
+import type { User, Users } from './database/users.ts'
 import type { Passwords } from './passwords/passwords.ts'
+import { roles as allRoles, type Role } from './roles.ts'
 
 export interface AccountsParts {
   readonly users: Users

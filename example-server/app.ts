@@ -27,6 +27,7 @@ import { securityHeaders } from './operations/security-headers.ts'
 import { createTls, type Tls } from './operations/tls.ts'
 import { createAssertEncrypted, warnOfPlainHttp, warnOfTrustedClients } from './operations/transport-security.ts'
 import type { Passwords } from './passwords/passwords.ts'
+import { scopeOf } from './roles.ts'
 import { adminRoutes } from './routes/admin.ts'
 import { healthRoutes } from './routes/health.ts'
 import { lessonTokensRoutes } from './routes/lesson-tokens.ts'
@@ -173,10 +174,12 @@ async function registerAuthentication(
     accessToken: { lifetimeSeconds: config.accessTokenSeconds, claims: AppClaims },
     refreshToken: {
       retrySeconds: config.retrySeconds,
-      // Read at every refresh: a role that was taken away is lost now, and a deleted user is signed out.
+      // The scope follows from the roles, and no user grants a part of it to a client.
+      mayWidenScope: true,
+      // Asked at every refresh: a role that was taken away is lost now, and a deleted user is signed out.
       async claims({ sub }) {
         const user = await database.users.byId(sub)
-        return user && { claims: { name: user.name, roles: user.roles }, scope: user.scope }
+        return user && { claims: { name: user.name, roles: user.roles }, scope: scopeOf(user.roles) }
       }
     },
     cookies: { secure: config.cookieSecure },

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import type { Config } from './config/config.ts'
 import type { Passwords } from './passwords/passwords.ts'
 import { keepFile, replaceFile } from './atomic-file.ts'
-import type { Role, Users } from './database/users.ts'
+import type { Users } from './database/users.ts'
+import type { Role } from './roles.ts'
 
 const demoUsers: readonly { name: string; roles: readonly Role[] }[] = [
   { name: 'alice', roles: [] },

@@ -4,8 +4,9 @@ import { createAccounts, randomPassword } from '../accounts.ts'
 import { readSessionsConfig } from '../config/config.ts'
 import type { Environment } from '../config/readers.ts'
 import { openDatabase } from '../database/database.ts'
-import { maxListed, roles, type Role, type User } from '../database/users.ts'
+import { maxListed, type User } from '../database/users.ts'
 import { createPasswords } from '../passwords/passwords.ts'
+import { roles, scopeOf, type Role } from '../roles.ts'
 import { Username } from '../routes/schemas.ts'
 import { runCommand } from './command.ts'
 import { openSessions } from './sessions.ts'
@@ -100,7 +101,7 @@ async function show(user: User, app: Opened['app']): Promise<string[]> {
   const sessions = await app.sessions.list(user.id)
   return [
     describe(user),
-    `id ${user.id}, created ${user.createdAt.toISOString()}, scope ${user.scope}`,
+    `id ${user.id}, created ${user.createdAt.toISOString()}, scope ${scopeOf(user.roles)}`,
     `${count(sessions.length)} open`,
     ...sessions.map(({ id, device, lastUsedAt }) => {
       const used = new Date(lastUsedAt).toISOString()

@@ -27,6 +27,13 @@ export interface Tables {
   close(): Promise<void>
 }
 
+/**
+ * The statements of a migration. Never change a published one; append new ones. A server of the version before may still
+ * run beside this one while servers are replaced one by one, so a step removes nothing that it uses; a second step does,
+ * at the first start that is a day later.
+ */
+export type SchemaStep = string | { readonly aDayAfter: string; readonly statements: string }
+
 /** The message about a database that a newer version of this server has used. */
 export function newerSchema(step: string): string {
   return (

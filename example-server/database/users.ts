@@ -1,11 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { readList, readTime, sql, type Query, type Sql, type StoredList, type StoredTime } from './query.ts'
-
-/** The scope of a new user; stored with the user, and read again at every refresh. */
-const defaultScope = 'notes:read notes:write'
-
-export const roles = ['admin'] as const
-export type Role = (typeof roles)[number]
+import type { Role } from '../roles.ts'
 
 export interface User {
   readonly id: string
@@ -13,7 +8,6 @@ export interface User {
   readonly name: string
   readonly passwordHash: string
   readonly roles: string[]
-  readonly scope: string
   readonly createdAt: Date
   /** Since when the user cannot sign in; `null`: not disabled. */
   readonly disabledAt: Date | null
@@ -62,7 +56,7 @@ interface Row extends Omit<User, 'roles' | 'createdAt' | 'disabledAt'> {
 
 export function createUsers(query: Query, { withDemo }: UsersOptions): Users {
   const columns = sql`
-    id, name, password_hash AS "passwordHash", roles, scope, created_at AS "createdAt", disabled_at AS "disabledAt"`
+    id, name, password_hash AS "passwordHash", roles, created_at AS "createdAt", disabled_at AS "disabledAt"`
   const isVisible = withDemo ? sql`TRUE` : sql`NOT demo`
   const isEnabled = sql`${isVisible} AND disabled_at IS NULL`
   const read = async (statement: Sql) => (await query<Row>(statement)).map(toUser)
@@ -77,8 +71,8 @@ export function createUsers(query: Query, { withDemo }: UsersOptions): Users {
 
     async add({ name, passwordHash, roles = [], demo = false }) {
       const [user = null] = await read(sql`
-        INSERT INTO users (id, name, password_hash, roles, scope, demo, created_at)
-        VALUES (${randomUUID()}, ${name}, ${passwordHash}, ${roles}, ${defaultScope}, ${demo}, ${new Date()})
+        INSERT INTO users (id, name, password_hash, roles, demo, created_at)
+        VALUES (${randomUUID()}, ${name}, ${passwordHash}, ${roles}, ${demo}, ${new Date()})
         ON CONFLICT DO NOTHING RETURNING ${columns}`)
       return user
     },

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { User } from '../database/users.ts'
+import { scopeOf } from '../roles.ts'
 
 /** In characters: longer names would be refused by `reply.signIn()`. */
 const maxDeviceLength = 200
@@ -9,7 +10,7 @@ export function sessionStart(user: User, { headers }: Pick<FastifyRequest, 'head
   return {
     sub: user.id,
     claims: { name: user.name, roles: user.roles },
-    scope: user.scope,
+    scope: scopeOf(user.roles),
     device: headers['user-agent']?.slice(0, maxDeviceLength)
   }
 }

@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import { withDefaults } from './with-defaults.ts'
 import { optionError } from './option-error.ts'
-import { fn, object, whole } from './shape.ts'
+import { flag, fn, object, whole } from './shape.ts'
 
 const day = 86_400
 
@@ -49,7 +49,7 @@ export interface RefreshTokenOptions {
   readonly lateRetries?: number | undefined
   /**
    * Called at every refresh; returns the claims of the new access token. `null` ends the session. `scope` may narrow
-   * the session's scope but not widen it. If it throws, the refresh fails with 503. If it returns anything else
+   * the session's scope but not widen it, except with `mayWidenScope`. If it throws, the refresh fails with 503. If it returns anything else
    * (a forgotten `return`, an unknown member or one that is `undefined`, for example), the refresh fails with 500 and
    * changes nothing. A member that is left out is that of the sign-in.
    * Default: the claims and the scope given at sign-in are kept. Must not be `undefined`.
@@ -61,6 +61,12 @@ export interface RefreshTokenOptions {
    * ```
    */
   readonly claims?: (session: SessionInfo) => Promise<{ claims?: Record<string, unknown>; scope?: string } | null>
+  /**
+   * Whether the `scope` that `claims` returns may contain more than the sign-in granted. Set it if the scope follows
+   * from the user's rights, so that a new right reaches open sessions. Leave it if a user grants a scope to a client:
+   * the client must not get more by a refresh (RFC 6749 §6). Needs `claims`. Default false.
+   */
+  readonly mayWidenScope?: boolean | undefined
 }
 
 export const refreshTokenDefaults = Object.freeze({
@@ -68,7 +74,8 @@ export const refreshTokenDefaults = Object.freeze({
   absoluteSeconds: 30 * day,
   maxSessions: 100,
   retrySeconds: 10,
-  lateRetries: 4
+  lateRetries: 4,
+  mayWidenScope: false
 })
 
 export const refreshTokenShape = Type.Object(
@@ -78,7 +85,8 @@ export const refreshTokenShape = Type.Object(
     maxSessions: Type.Optional(whole(1, 10_000)),
     retrySeconds: Type.Optional(whole(0, 60)),
     lateRetries: Type.Optional(whole(0, 100)),
-    claims: Type.Optional(fn)
+    claims: Type.Optional(fn),
+    mayWidenScope: Type.Optional(flag)
   },
   object
 )
@@ -106,6 +114,9 @@ export function resolveRefreshToken(given: RefreshTokenOptions = {}, access: { r
       'refreshToken.idleSeconds',
       `must be <= "refreshToken.absoluteSeconds" (${absoluteSeconds}): it is ${idleSeconds}`
     )
+  }
+  if (refreshToken.mayWidenScope && refreshToken.claims === undefined) {
+    throw optionError('refreshToken.mayWidenScope', 'must be false without "refreshToken.claims": received true')
   }
   return Object.freeze({ ...refreshToken, claims: refreshToken.claims })
 }

@@ -66,7 +66,8 @@ export function createRefresh({
   const policy = { retryMs: refreshToken.retrySeconds * 1000, lateRetries: refreshToken.lateRetries }
   const idleMs = refreshToken.idleSeconds * 1000
   const own = ownIssuers(issuers)
-  const refreshedClaims = refreshToken.claims ? createRefreshedClaims(refreshToken.claims) : null
+  const { claims, mayWidenScope } = refreshToken
+  const refreshedClaims = claims ? createRefreshedClaims({ claims, mayWidenScope }) : null
 
   /** `satisfies`: a new verdict does not compile until it has an outcome here. */
   const outcomes = {

@@ -9,13 +9,18 @@ import type { TimedStore } from './timed-store.ts'
 /** The claims and the scope of a refreshed access token. */
 export type RefreshedClaims = Pick<SessionRow, 'claims' | 'scope'>
 
+export interface RefreshedClaimsSettings {
+  readonly claims: NonNullable<Settings['refreshToken']['claims']>
+  readonly mayWidenScope: boolean
+}
+
 /**
  * Calls `refreshToken.claims` for the claims of a refreshed access token. Resolves to `null` if the application ends
  * the session.
  * @throws AuthError AUTH_STORE_UNAVAILABLE if the application's function rejects, or exceeds the request's time limit
  * @throws TypeError for an invalid result
  */
-export function createRefreshedClaims(currentClaims: NonNullable<Settings['refreshToken']['claims']>) {
+export function createRefreshedClaims({ claims: currentClaims, mayWidenScope }: RefreshedClaimsSettings) {
   return async function refreshedClaims(
     row: SessionRow,
     store: Pick<TimedStore, 'withTimeout'>
@@ -30,7 +35,7 @@ export function createRefreshedClaims(currentClaims: NonNullable<Settings['refre
     // `{ scope: scopes.typo }` must not keep the scope of the sign-in, which may be more.
     assertDefined(current, (name) => `the "${name}" that "refreshToken.claims" returned ${undefinedProblem}`)
     const claims = current.claims === undefined ? row.claims : checkAppClaims(current.claims)
-    return { claims, scope: narrowed(row.scope, current.scope) }
+    return { claims, scope: refreshedScope(row.scope, { current: current.scope, mayWidenScope }) }
   }
 }
 
@@ -39,10 +44,15 @@ function sessionInfo({ id, sub, device, scope, claims }: SessionRow): SessionInf
   return { id, sub, device, scope, claims }
 }
 
-/** A refresh can narrow the scope of the sign-in, never widen it (RFC 6749 §6). */
-function narrowed(granted: string | null, requested: string | undefined): string | null {
-  if (requested === undefined) return granted
+interface CurrentScope {
+  readonly current: string | undefined
+  readonly mayWidenScope: boolean
+}
+
+/** A refresh can narrow the scope of the sign-in, and does not widen it unless the application says so (RFC 6749 §6). */
+function refreshedScope(granted: string | null, { current, mayWidenScope }: CurrentScope): string | null {
+  if (current === undefined) return granted
   const allowed = new Set(scopesOf(granted))
-  const kept = scopesOf(checkScope(requested)).filter((scope) => allowed.has(scope))
+  const kept = scopesOf(checkScope(current)).filter((scope) => mayWidenScope || allowed.has(scope))
   return kept.join(' ') || null
 }

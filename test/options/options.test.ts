@@ -64,7 +64,8 @@ t.test('resolveOptions() fills in the defaults and freezes them', async (t) => {
       maxSessions: 100,
       retrySeconds: 10,
       lateRetries: 4,
-      claims: undefined
+      claims: undefined,
+      mayWidenScope: false
     },
     cookies: {
       access: '__Host-access',
@@ -116,7 +117,8 @@ t.test('resolveOptions() treats an option that is undefined as absent if its def
       absoluteSeconds: undefined,
       maxSessions: undefined,
       retrySeconds: undefined,
-      lateRetries: undefined
+      lateRetries: undefined,
+      mayWidenScope: undefined
     },
     cookies: {
       access: undefined,
@@ -162,7 +164,8 @@ t.test('resolveOptions() keeps every value that the application gave, and copies
       maxSessions: 7,
       retrySeconds: 10,
       lateRetries: 0,
-      claims: async () => null
+      claims: async () => null,
+      mayWidenScope: true
     },
     cookies: { sameSite: 'none' as const, domain: 'example.com', partitioned: true },
     trustedOrigins: ['https://app.example.com', 'http://localhost:5173', 'http://[::1]:3000'],
@@ -181,7 +184,8 @@ t.test('resolveOptions() keeps every value that the application gave, and copies
       absoluteSeconds: 71,
       maxSessions: 7,
       lateRetries: 0,
-      claims: given.refreshToken.claims
+      claims: given.refreshToken.claims,
+      mayWidenScope: true
     },
     cookies: {
       access: '__Secure-access',

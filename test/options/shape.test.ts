@@ -205,6 +205,12 @@ t.test('register() rejects a wrong, empty, unknown or contradictory value of eve
     ],
     [{ refreshToken: { maxSessions: 0 } }, 'refreshToken.maxSessions', `${range(1, 10_000)} 0`],
     [{ refreshToken: { maxSessions: 10_001 } }, 'refreshToken.maxSessions', `${range(1, 10_000)} 10001`],
+    [{ refreshToken: { mayWidenScope: 1 } }, 'refreshToken.mayWidenScope', 'must be true or false: received 1'],
+    [
+      { refreshToken: { mayWidenScope: true } },
+      'refreshToken.mayWidenScope',
+      'must be false without "refreshToken.claims": received true'
+    ],
     [{ refreshToken: { lateRetries: 0.5 } }, 'refreshToken.lateRetries', `${range(0, 100)} 0.5`],
     [{ refreshToken: { lateRetries: 101 } }, 'refreshToken.lateRetries', `${range(0, 100)} 101`],
     [{ refreshToken: { claims: undefined } }, 'refreshToken.claims', lost],

@@ -262,3 +262,30 @@ t.test(
     }
   }
 )
+
+t.test(
+  'refreshToken.mayWidenScope: the scope is what refreshToken.claims returns, whatever the sign-in granted',
+  async (t) => {
+    let scope = ''
+    const { clock, store, first, second } = await deployed(
+      {},
+      { refreshToken: { claims: async () => ({ scope }), mayWidenScope: true } }
+    )
+    const rows: [string | undefined, string, string | undefined][] = [
+      ['a b', 'a b admin', 'a b admin'],
+      ['a b', 'admin', 'admin'],
+      ['a b', 'a', 'a'],
+      ['a b', '', undefined],
+      [undefined, 'a', 'a']
+    ]
+    for (const [granted, current, expected] of rows) {
+      const { refresh, sessionId } = await first.signIn('bearer', granted === undefined ? {} : { scope: granted })
+      clock.advance(60)
+      scope = current
+      const response = await second.app.inject({ method: 'POST', url: '/refresh', payload: { refresh_token: refresh } })
+      t.equal(response.json().scope, expected, `${granted} to ${current}`)
+      t.equal(claimsOf(response.json().access_token).scope, expected)
+      t.equal((await store.find(sessionId)).row?.scope, granted ?? null, 'the row keeps what the sign-in granted')
+    }
+  }
+)

@@ -1,8 +1,8 @@
 import type { Pool } from 'pg'
-import { newerSchema } from '../tables.ts'
+import { newerSchema, type SchemaStep } from '../tables.ts'
 
-/** Migrations, each applied once to a database, in this order. Never change a published one; append new ones. */
-const schemaSteps = {
+/** Migrations, each applied once to a database, in this order. */
+const schemaSteps: Readonly<Record<string, SchemaStep>> = {
   // Names are ASCII, and in the collation "C" lower() changes only ASCII letters.
   '001-users-and-notes': `
     CREATE TABLE users (
@@ -31,7 +31,10 @@ const schemaSteps = {
       PRIMARY KEY (user_id, address)
     );
     CREATE INDEX known_addresses_by_age ON known_addresses (seen_at);`,
-  '003-disabled-users': 'ALTER TABLE users ADD COLUMN disabled_at timestamptz;'
+  '003-disabled-users': 'ALTER TABLE users ADD COLUMN disabled_at timestamptz;',
+  // Follows from the roles now.
+  '004-scope-by-roles': "ALTER TABLE users ALTER COLUMN scope SET DEFAULT 'notes:read notes:write';",
+  '005-no-scope': { aDayAfter: '004-scope-by-roles', statements: 'ALTER TABLE users DROP COLUMN scope;' }
 }
 
 /** An arbitrary number: the same on all nodes, and different from the one of the session store. */
@@ -45,13 +48,16 @@ const migrationTimeoutMs = 10_000
  * @throws Error of class 42, which is not retried, if a newer version of the server has used the database
  */
 export async function migrate(pool: Pool): Promise<void> {
-  const steps = Object.entries(schemaSteps).map(
-    ([step, statements]) => `
-    IF NOT EXISTS (SELECT FROM app_schema WHERE step = '${step}') THEN
-      ${statements}
-      INSERT INTO app_schema (step) VALUES ('${step}');
+  const steps = Object.entries(schemaSteps).map(([step, todo]) => {
+    const isMissing = `NOT EXISTS (SELECT FROM app_schema WHERE step = '${step}')`
+    const record = `INSERT INTO app_schema (step) VALUES ('${step}');`
+    if (typeof todo === 'string') return `IF ${isMissing} THEN ${todo} ${record} END IF;`
+    const isOld = `step = '${todo.aDayAfter}' AND applied_at <= clock_timestamp() - interval '1 day'`
+    // Nothing depends on it, so a user without the right to change tables goes on without it.
+    return `IF ${isMissing} AND EXISTS (SELECT FROM app_schema WHERE ${isOld}) THEN
+      BEGIN ${todo.statements} ${record} EXCEPTION WHEN insufficient_privilege THEN NULL; END;
     END IF;`
-  )
+  })
   const known = Object.keys(schemaSteps)
     .map((step) => `'${step}'`)
     .join()
@@ -63,7 +69,7 @@ export async function migrate(pool: Pool): Promise<void> {
       IF EXISTS (SELECT FROM app_schema WHERE step NOT IN (${known})) THEN
         RAISE EXCEPTION USING ERRCODE = '42000', MESSAGE = (
           SELECT format('${newerSchema('%s')}', min(step)) FROM app_schema WHERE step NOT IN (${known}));
-      END IF; ${steps.join('')}
+      END IF; ${steps.join('\n')}
     END $$`,
     query_timeout: migrationTimeoutMs
   }

@@ -1,8 +1,10 @@
 import type { SqliteDatabase } from 'fastify-authenticate/stores/sqlite'
-import { newerSchema } from '../tables.ts'
+import { newerSchema, type SchemaStep } from '../tables.ts'
 
-/** Migrations, each applied once to a file, in this order. Never change a published one; append new ones. */
-const schemaSteps = {
+const dayMs = 24 * 3600 * 1000
+
+/** Migrations, each applied once to a file, in this order. */
+const schemaSteps: Readonly<Record<string, SchemaStep>> = {
   '001-users-and-notes': `
     CREATE TABLE users (
       id TEXT PRIMARY KEY,
@@ -43,7 +45,12 @@ const schemaSteps = {
     DROP TABLE notes;
     ALTER TABLE numbered_notes RENAME TO notes;
     CREATE INDEX notes_of_user ON notes (user_id, number);`,
-  '005-lower-names': 'CREATE UNIQUE INDEX users_name ON users (lower(name));'
+  '005-lower-names': 'CREATE UNIQUE INDEX users_name ON users (lower(name));',
+  // Follows from the roles now. SQLite cannot add a default to a column that exists.
+  '006-scope-by-roles': `
+    ALTER TABLE users DROP COLUMN scope;
+    ALTER TABLE users ADD COLUMN scope TEXT NOT NULL DEFAULT 'notes:read notes:write';`,
+  '007-no-scope': { aDayAfter: '006-scope-by-roles', statements: 'ALTER TABLE users DROP COLUMN scope;' }
 }
 
 /** @throws Error if a newer version of the server has used the file: its rows may mean something else */
@@ -52,9 +59,13 @@ export function migrate(database: SqliteDatabase): void {
   try {
     database.exec('CREATE TABLE IF NOT EXISTS app_schema (step TEXT PRIMARY KEY, applied_at INTEGER NOT NULL) STRICT')
     assertNotNewer(database.prepare('SELECT step FROM app_schema ORDER BY step').all({}) as { step: string }[])
+    const now = Date.now()
     const applied = database.prepare('INSERT OR IGNORE INTO app_schema (step, applied_at) VALUES (:step, :now)')
-    for (const [step, statements] of Object.entries(schemaSteps)) {
-      if (Number(applied.run({ step, now: Date.now() }).changes) === 1) database.exec(statements)
+    const isOld = database.prepare('SELECT 1 FROM app_schema WHERE step = :step AND applied_at <= :before')
+    for (const [step, todo] of Object.entries(schemaSteps)) {
+      const { aDayAfter, statements } = typeof todo === 'string' ? { aDayAfter: null, statements: todo } : todo
+      if (aDayAfter !== null && isOld.get({ step: aDayAfter, before: now - dayMs }) === undefined) continue
+      if (Number(applied.run({ step, now }).changes) === 1) database.exec(statements)
     }
     database.exec('COMMIT')
   } catch (error) {

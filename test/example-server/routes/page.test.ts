@@ -70,7 +70,7 @@ t.test('the page names all of its modules, so that the browser loads them at the
   t.strictSame(preloaded.sort(), [...imported].filter((path) => path !== entry).sort())
 })
 
-t.test("the other site of a lesson has an opaque origin, and can be framed by our page only", async (t) => {
+t.test('the other site of a lesson has an opaque origin, and can be framed by our page only', async (t) => {
   const { app } = await createInjected(t)
   const { headers } = await app.inject('/page/lessons/other-site.html')
   t.equal(

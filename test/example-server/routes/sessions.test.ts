@@ -46,17 +46,18 @@ t.test("users list and end their own sessions, and nobody else's", async (t) => 
 
 t.test('a refresh reads roles and scopes again, and signs out a deleted user', async (t) => {
   const { app, database, signIn } = await createInjected(t)
-  const { sub, refreshToken } = await signIn('bob')
+  // As if this session had started before there was `notes:write`.
+  const { sub, refreshToken } = await signIn('bob', { scope: 'notes:read' })
   const refresh = async () =>
     await app.inject({ method: 'POST', url: '/auth/refresh', payload: { refresh_token: refreshToken } })
   const { byId } = database.users
   const users = database.users as { byId: typeof byId }
-  users.byId = async (sub) => ({ ...(await byId(sub))!, roles: ['admin'], scope: 'notes:read admin:all' })
+  users.byId = async (sub) => ({ ...(await byId(sub))!, roles: ['admin'] })
   const changed = (await refresh()).json()
   t.match((await app.inject({ url: '/me', headers: bearer(changed) })).json(), {
     sub,
     roles: ['admin'],
-    scope: 'notes:read'
+    scope: 'notes:read notes:write users:read users:write'
   })
   users.byId = async () => null
   t.strictSame(summaryOf(await refresh()), [401, 'AUTH_REFRESH_INVALID'])
