@@ -24,6 +24,7 @@ import { pressure } from './operations/pressure.ts'
 import { addRequestLog, readRequestId, RequestLog } from './operations/request-log.ts'
 import { createServerTiming } from './operations/server-timing.ts'
 import { securityHeaders } from './operations/security-headers.ts'
+import { addSeenOrigin } from './operations/seen-origin.ts'
 import { createTls, type Tls } from './operations/tls.ts'
 import { createAssertEncrypted, warnOfPlainHttp, warnOfTrustedClients } from './operations/transport-security.ts'
 import type { Passwords } from './passwords/passwords.ts'
@@ -119,6 +120,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     ...(database.redis && { redis: database.redis })
   })
   timing?.start(app)
+  if (!config.production) addSeenOrigin(app)
   await registerAuthentication(app, { config, database, events })
   timing?.authenticated(app)
   await registerApiDocument(app)

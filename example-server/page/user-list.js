@@ -87,6 +87,8 @@ export function createUserList({ section, path, draw }) {
     reload()
   })
   document.addEventListener('server-available', reload)
+  // A lesson has changed something.
+  document.addEventListener('lists-changed', reload)
   window.addEventListener('focus', reload)
   return { reload, change }
 }

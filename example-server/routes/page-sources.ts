@@ -9,11 +9,26 @@ interface Excerpt {
   readonly path: string
   /** How its first line starts, without indentation. It ends at the next line with the same indentation. */
   readonly from: string
+  /** How many lines it has, if it ends elsewhere. */
+  readonly lines?: number
 }
 
 /** The lines that lessons show, by the names that the lessons use. */
 export const excerpts: Readonly<Record<string, Excerpt>> = {
-  'check-password': { path: 'example-server/routes/login.ts', from: 'async function identify(' }
+  'check-password': { path: 'example-server/routes/login.ts', from: 'async function identify(' },
+  'refresh-verdict': { path: 'plugin/sessions/rotation.ts', from: 'export function decide(' },
+  'other-site': { path: 'example-server/page/lessons/other-site.html', from: '<form id="sign-in"' },
+  'own-site': { path: 'plugin/http/cross-site.ts', from: 'export function isFromOwnSite(' },
+  dependency: { path: 'example-server/page/lessons/dependency.js', from: 'const found = {' },
+  'strong-secret': { path: 'example-server/config/secrets.ts', from: 'function isStrong(' },
+  'short-life': { path: 'example-server/config/config.ts', from: "const accessTokenSeconds = read('", lines: 1 },
+  'http-only': { path: 'plugin/http/cookies.ts', from: 'const attributes = { httpOnly: true', lines: 1 },
+  'https-only': {
+    path: 'example-server/operations/transport-security.ts',
+    from: 'export function createAssertEncrypted('
+  },
+  'token-claims': { path: 'example-server/routes/session-start.ts', from: 'export function sessionStart(' },
+  'small-token': { path: 'plugin/http/cookies.ts', from: 'const assertFits: AssertFits' }
 }
 
 export interface Lines {
@@ -27,7 +42,7 @@ export interface Lines {
  * @returns the lines as they are in the file, without their common indentation
  * @throws Error if no line, or more than one, starts like this
  */
-export function linesOf({ path, from }: Excerpt, source: string): Lines {
+export function linesOf({ path, from, lines: count }: Excerpt, source: string): Lines {
   const lines = source.split('\n')
   const starts = lines.flatMap((line, index) => (line.trimStart().startsWith(from) ? [index] : []))
   const [start] = starts
@@ -35,7 +50,8 @@ export function linesOf({ path, from }: Excerpt, source: string): Lines {
     throw new Error(`${path} must have one line that starts with "${from}": it has ${starts.length}`)
   }
   const indentation = lines[start]!.search(/\S/)
-  const length = lines.slice(start + 1).findIndex((line) => line.search(/\S/) === indentation) + 2
+  const isEnd = (line: string) => line.search(/\S/) === indentation && !isContinued(line)
+  const length = count ?? lines.slice(start + 1).findIndex(isEnd) + 2
   return {
     path,
     line: start + 1,
@@ -44,6 +60,11 @@ export function linesOf({ path, from }: Excerpt, source: string): Lines {
       .map((line) => line.slice(indentation))
       .join('\n')
   }
+}
+
+/** Whether a line ends the arguments of a function and begins its body. */
+function isContinued(line: string): boolean {
+  return /^\s*\).*\{$/.test(line)
 }
 
 /** A file that is not there, as in an image without the sources, is left out. */

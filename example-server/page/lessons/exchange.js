@@ -77,7 +77,7 @@ export async function readResponse(response) {
 }
 
 /** @param {string | null} header */
-function readTiming(header) {
+export function readTiming(header) {
   const [, authMs] = /\bauth;dur=([\d.]+)/.exec(header ?? '') ?? []
   const [, queries] = /\bdb;desc="(\d+)/.exec(header ?? '') ?? []
   return authMs === undefined || queries === undefined ? null : { authMs: Number(authMs), queries: Number(queries) }

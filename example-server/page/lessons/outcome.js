@@ -9,7 +9,12 @@ import { verdictOf } from './verdict.js'
  * @typedef {{ note: string, left?: number }} Note
  * @typedef {import('./exchange.js').ShownExchange & { messages?: Message[], picture?: Message[] }} ShownStep
  * @typedef {import('./sequence.js').Message} Message
- * @typedef {Note | ShownStep} Step
+ * @typedef {Note | Finding | ShownStep} Step
+ */
+
+/**
+ * What an action has found without a request: the verdict in a word and a sentence, and what proves it.
+ * @typedef {{ finding: string, because: string, isGood: boolean, proof: Node[] }} Finding
  */
 
 /** The part "what happened" of one lesson: picture, verdict, request and response of the last action. */
@@ -48,7 +53,9 @@ export function createOutcome() {
     const text = 'note' in step ? step.note : ''
     if (note.textContent !== text) note.textContent = text
     left.textContent = 'note' in step && step.left ? `${step.left} s` : ''
+    sequence.element.hidden = 'finding' in step
     if ('note' in step) return
+    if ('finding' in step) return showFinding(step)
     const { word, because } = verdictOf(step)
     spoken.textContent = `${step.title ? `${step.title}: ` : ''}${word} ${because}`
     verdict.replaceChildren(...drawVerdict(step))
@@ -56,6 +63,14 @@ export function createOutcome() {
     const article = drawExchange(step)
     exchanges.append(article)
     if (exchanges.childElementCount === 1) section.scrollIntoView({ block: 'nearest' })
+  }
+
+  /** @param {Finding} finding */
+  function showFinding({ finding, because, isGood, proof }) {
+    spoken.textContent = `${finding} ${because}`
+    verdict.replaceChildren(element('strong', { class: isGood ? 'granted' : 'refused' }, finding), ` ${because}`)
+    exchanges.replaceChildren(...proof)
+    section.scrollIntoView({ block: 'nearest' })
   }
 
   return {

@@ -12,6 +12,14 @@ t.test('linesOf() takes a block to the line with the same indentation, and remov
   })
 })
 
+t.test('linesOf() takes the body of a function whose arguments have several lines', async (t) => {
+  const source = 'function a(\n  b,\n  c\n): D {\n  return b\n}\nfunction e() {\n}\n'
+  t.equal(
+    linesOf({ path: 'a.ts', from: 'function a(' }, source).text,
+    source.slice(0, source.indexOf('function e')).trim()
+  )
+})
+
 t.test('linesOf() refuses a start that no line has, or that several have', async (t) => {
   for (const [from, count] of [
     ['renamed', 0],
@@ -43,8 +51,8 @@ t.test('each excerpt is shown by a lesson, and each lesson names excerpts that e
   const folder = 'example-server/page/lessons'
   const lessons = readdirSync(folder).filter((file) => file.endsWith('.js') && existsSync(`${folder}/${file}`))
   const named = lessons.flatMap((file) => {
-    const [, list] = /\bcode: \[([^\]]*)\]/.exec(readFileSync(`${folder}/${file}`, 'utf8')) ?? []
-    return [...(list ?? '').matchAll(/'([^']+)'/g)].map(([, name]) => name!)
+    const lists = readFileSync(`${folder}/${file}`, 'utf8').matchAll(/\bcode: \[([^\]]*)\]/g)
+    return [...lists].flatMap(([, list]) => [...list!.matchAll(/'([^']+)'/g)].map(([, name]) => name!))
   })
   t.strictSame([...new Set(named)].sort(), Object.keys(excerpts).sort())
 })
