@@ -5,7 +5,6 @@ import rateLimit from '@fastify/rate-limit'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import underPressure from '@fastify/under-pressure'
 import Fastify, { type FastifyInstance, type FastifyReply, type RawServerBase } from 'fastify'
 import authenticate from 'fastify-authenticate'
 import { createAttempts } from './attempts/attempts.ts'
@@ -20,7 +19,7 @@ import { closeRefusedUpgrades, endKeepAliveOnClose, webSocketsOnly } from './ope
 import { addErrorHandlers, sendUnroutable } from './operations/error-handlers.ts'
 import { loggerOptions, logEvents } from './operations/logging.ts'
 import { createMetrics } from './operations/metrics.ts'
-import { pressure } from './operations/pressure.ts'
+import { refuseUnderPressure } from './operations/pressure.ts'
 import { addRequestLog, readRequestId, RequestLog } from './operations/request-log.ts'
 import { createServerTiming } from './operations/server-timing.ts'
 import { securityHeaders } from './operations/security-headers.ts'
@@ -48,10 +47,16 @@ import { AppClaims } from './routes/schemas.ts'
 import { sessionsRoutes } from './routes/sessions.ts'
 import type { Services } from './services.ts'
 
+interface LogStream {
+  write(line: string): void
+}
+
 export interface AppOptions {
   readonly config: Config
   readonly database: Database
   readonly passwords: Passwords
+  /** Receives the lines of the log. Default: standard output. */
+  readonly logStream?: LogStream | undefined
   /** Aborted when the server begins to stop. Default: never. */
   readonly stopping?: AbortSignal | undefined
   /** Milliseconds since the epoch; for tests. Default: `Date.now`. */
@@ -87,7 +92,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   const { config, passwords, clock = Date.now, wait = setTimeout } = options
   const { stopping = new AbortController().signal } = options
   const tls = config.tls === null ? null : createTls(config.tls)
-  const app = createServer(config, tls)
+  const app = createServer(config, { tls, logStream: options.logStream })
   const timing = config.production ? null : createServerTiming()
   const database = timing === null ? options.database : timing.count(options.database, tableNames)
   // Added first, because `onClose` hooks run in reverse order: the plugin still needs the store while it closes.
@@ -100,7 +105,13 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   }
   const events = createAuthEvents()
   const liveSockets = createLiveSockets()
-  const metrics = createMetrics({ events, passwords, liveSockets })
+  const metrics = createMetrics({
+    events,
+    passwords,
+    liveSockets,
+    countSessions: database.countSessions,
+    certificateExpiresAt: tls?.expiresAt
+  })
   events.subscribe(logEvents(app.log))
   addRequestLog(app)
   app.addHook('onError', async (_request, _reply, { code }) => metrics.countRefusal(code))
@@ -112,7 +123,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   app.addHook('onRequest', async (_request, reply) => {
     reply.header('cache-control', 'no-store')
   })
-  await app.register(underPressure, pressure)
+  await refuseUnderPressure(app)
   await app.register(helmet, securityHeaders(config))
   await app.register(rateLimit, {
     global: false,
@@ -143,9 +154,14 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   return app
 }
 
-function createServer(config: Config, tls: Tls | null): FastifyInstance {
+interface ServerOptions {
+  readonly tls: Tls | null
+  readonly logStream: LogStream | undefined
+}
+
+function createServer(config: Config, { tls, logStream }: ServerOptions): FastifyInstance {
   return Fastify({
-    logger: loggerOptions(config.logLevel),
+    logger: { ...loggerOptions(config.logLevel), ...(logStream && { stream: logStream }) },
     logController: new RequestLog(),
     genReqId: readRequestId,
     trustProxy: config.trustProxy,

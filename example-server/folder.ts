@@ -2,7 +2,7 @@ import { mkdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 /**
- * Creates a folder, for its owner only, and the folders above it. Node's own `recursive` option never returns where a
+ * Creates a folder that only its owner can use, and the folders above it. Node's own `recursive` option never returns where a
  * folder exists and nothing can be created in it, such as `/proc`.
  * @throws Error that names the folder
  */

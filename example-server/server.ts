@@ -7,6 +7,7 @@ import { describeFailure } from './config/variables.ts'
 import { openDatabase } from './database/database.ts'
 import { describeDemo, seedDemoUsers } from './demo-users.ts'
 import type { AppError } from './errors.ts'
+import { createPrettyStream, isReadByPeople } from './operations/pretty-log.ts'
 import { closeLimitMs, shutDown } from './operations/shutdown.ts'
 import { createPasswords } from './passwords/passwords.ts'
 
@@ -22,7 +23,8 @@ async function start(): Promise<void> {
   }
   const preparing = prepare().then((demoPassword) => ({ demoPassword, unavailable: null }), assertUnavailable)
   const stopping = new AbortController()
-  const app = await createApp({ config, database, passwords, stopping: stopping.signal })
+  const logStream = isReadByPeople(config) ? await createPrettyStream() : undefined
+  const app = await createApp({ config, database, passwords, logStream, stopping: stopping.signal })
   const { demoPassword, unavailable } = await preparing
   const drainMs = config.drainSeconds * 1000
   // SIGHUP reloads the keys and the certificate, see `keys/key-file.ts` and `operations/tls.ts`.

@@ -27,8 +27,16 @@ export type AuthEvent =
   | { readonly type: 'refresh-coalesced'; readonly sub: string; readonly sessionId: string; readonly streak: number }
   /** An old refresh token came back, and the session is ended. Raise an alarm. */
   | { readonly type: 'refresh-token-reused'; readonly sub: string; readonly sessionId: string }
-  /** A session was ended, here or by another process. Close its sockets. */
-  | { readonly type: 'session-revoked'; readonly sessionId: string; readonly reason: RevocationReason }
+  /**
+   * A session was ended. Close its sockets. `here`: by this process; otherwise this process has read it from the
+   * revocation log. Count only the former, so that a sum over all nodes counts each session once.
+   */
+  | {
+      readonly type: 'session-revoked'
+      readonly sessionId: string
+      readonly reason: RevocationReason
+      readonly here: boolean
+    }
   /**
    * An access token was revoked by `app.accessTokens.revoke()`, here or by another process. Close its streams. A token
    * of this application is reported once for each entry of `issuer`.

@@ -199,7 +199,7 @@ t.test('events has what happened in the applications of this kit, and onEvent is
   t.strictSame(auth.events, [
     { type: 'session-started', sub: 'alice', sessionId, transport: 'cookie' },
     { type: 'token-refused', code: 'AUTH_INSUFFICIENT_SCOPE', detail, source: 'cookie' },
-    { type: 'session-revoked', sessionId, reason: null }
+    { type: 'session-revoked', sessionId, reason: null, here: true }
   ])
   t.strictSame(heard, auth.events)
   auth.events.length = 0

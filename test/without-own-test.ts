@@ -44,6 +44,8 @@ export const withoutOwnTest: Record<string, string> = {
   'example-server/commands/keys-rotate.ts': 'test/flows/keys-rotate.test.ts runs it',
   'example-server/commands/sessions.ts': 'test/example-server/commands/users.test.ts ends sessions of a running server',
   'example-server/config/readers.ts': 'test/example-server/config/config.test.ts reads every variable',
+  'example-server/config/tls.ts':
+    'test/example-server/config/config.test.ts: wrong files; operations/tls.test.ts: good ones',
   'example-server/config/secrets.ts': 'test/example-server/config/config.test.ts reads every variable',
   'example-server/config/variables.ts': 'test/example-server/config/config.test.ts reads every variable',
   'example-server/database/notes.ts': 'test/example-server/routes/notes.test.ts',

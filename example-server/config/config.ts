@@ -147,6 +147,7 @@ function readDatabase({ read }: Variables) {
     production: (read('NODE_ENV', oneOf(['production', 'development', 'test'])) ?? 'development') === 'production',
     dataDir: read('DATA_DIR', text) ?? './data',
     /** `null` means SQLite in `dataDir`. */
-    databaseUrl: read('DATABASE_URL', postgresUrl) ?? null
+    databaseUrl: read('DATABASE_URL', postgresUrl) ?? null,
+    databasePoolSize: read('DATABASE_POOL_SIZE', whole(2, 1000)) ?? 20
   }
 }

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
 import type { SessionStore } from 'fastify-authenticate'
 import { AppError } from '../errors.ts'
+import type { CountSessions } from './session-count.ts'
 import type { Tables } from './tables.ts'
 
 export interface DatabaseConfig {
@@ -10,6 +11,8 @@ export interface DatabaseConfig {
   readonly production: boolean
   /** URL of the PostgreSQL database with users, notes and sessions; `null` means SQLite in `dataDir`. */
   readonly databaseUrl: string | null
+  /** How many connections to PostgreSQL this process may open. */
+  readonly databasePoolSize: number
   /**
    * URL of the Redis server with sessions and attempt counters; `null`: sessions in the database, counters in memory.
    */
@@ -17,9 +20,11 @@ export interface DatabaseConfig {
 }
 
 /** Everything that outlives the process. While a server cannot be reached, calls reject with DATABASE_UNAVAILABLE. */
-export interface Database extends Omit<Tables, 'openSessions'> {
+export interface Database extends Omit<Tables, 'openSessions' | 'countSessions'> {
   readonly sessions: SessionStore
   readonly redis: Redis | null
+  /** `null`: they are in Redis, which would have to read every key. */
+  readonly countSessions: CountSessions | null
   /** Resolves after the database of the users and the session store have each run a query. */
   ping(): Promise<void>
 }
@@ -41,6 +46,7 @@ export async function openDatabase(config: DatabaseConfig): Promise<Database> {
     knownAddresses: tables.knownAddresses,
     sessions,
     redis: cache?.redis ?? null,
+    countSessions: cache === null ? tables.countSessions : null,
     async ping() {
       await Promise.all([tables.ping(), sessions.find('none').catch(refuse)])
     },
@@ -56,10 +62,12 @@ function refuse(cause: unknown): never {
 
 // Loaded on demand, so that a start does not wait for the client of a database that is not used.
 
-async function openTables({ databaseUrl, dataDir, production }: DatabaseConfig): Promise<Tables> {
+async function openTables({ databaseUrl, databasePoolSize, dataDir, production }: DatabaseConfig): Promise<Tables> {
   const options = { withDemo: !production }
   if (databaseUrl === null) return await (await import('./sqlite/open.ts')).openSqlite(dataDir, options)
-  return await (await import('./postgres/open.ts')).openPostgres(databaseUrl, options)
+  return await (
+    await import('./postgres/open.ts')
+  ).openPostgres(databaseUrl, { ...options, poolSize: databasePoolSize })
 }
 
 async function openCache(redisUrl: string) {

@@ -2,6 +2,7 @@ import type { SessionStore } from 'fastify-authenticate'
 import { createKnownAddresses, type KnownAddresses } from './known-addresses.ts'
 import { createNotes, type Notes } from './notes.ts'
 import type { Query } from './query.ts'
+import { createSessionCount, type CountSessions } from './session-count.ts'
 import { createUsers, type Users, type UsersOptions } from './users.ts'
 
 export type TablesOptions = UsersOptions
@@ -11,8 +12,9 @@ export function createTables(query: Query, options: TablesOptions) {
   return {
     users: createUsers(query, options),
     notes: createNotes(query),
-    knownAddresses: createKnownAddresses(query)
-  } satisfies Pick<Tables, 'users' | 'notes' | 'knownAddresses'>
+    knownAddresses: createKnownAddresses(query),
+    countSessions: createSessionCount(query)
+  } satisfies Partial<Tables>
 }
 
 /** One database with the application's tables: `sqlite/` and `postgres/` each open one. */
@@ -20,6 +22,8 @@ export interface Tables {
   readonly users: Users
   readonly notes: Notes
   readonly knownAddresses: KnownAddresses
+  /** Counts the sessions of the store that {@link openSessions} returns. */
+  readonly countSessions: CountSessions
   /** Resolves after the database has run a query. */
   ping(): Promise<void>
   /** A session store over the same connection; creates its own tables if they do not exist. */

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { AuthEvent } from 'fastify-authenticate'
+import type { CountSessions } from '../database/session-count.ts'
 import type { AuthEvents } from './auth-events.ts'
 import type { LiveSockets } from '../live/live-sockets.ts'
 import type { Passwords } from '../passwords/passwords.ts'
@@ -56,22 +57,43 @@ export interface MetricsOptions {
   readonly events: AuthEvents
   readonly passwords: Pick<Passwords, 'load'>
   readonly liveSockets: Pick<LiveSockets, 'count'>
+  /** Default: the sessions are not counted. */
+  readonly countSessions?: CountSessions | null
+  /** When the certificate in use expires. Default: http. */
+  readonly certificateExpiresAt?: (() => Date) | undefined
   /** In ms; must never go back. Default: `performance.now()`. */
   readonly clock?: () => number
 }
 
 /** Metrics for Prometheus. No label contains text from a client: the values are a small, fixed set. */
-export function createMetrics({ events, passwords, liveSockets, clock = () => performance.now() }: MetricsOptions) {
+export function createMetrics({
+  events,
+  passwords,
+  liveSockets,
+  countSessions = null,
+  certificateExpiresAt,
+  clock = () => performance.now()
+}: MetricsOptions) {
   const registry = new Registry()
   const registers = [registry]
   const counter = <const L extends string>(options: { name: string; help: string; labelNames?: readonly L[] }) =>
     new Counter({ ...options, registers })
-  const gauge = ({ read, ...options }: { name: string; help: string; read: () => number }) =>
+  /** It has no value while `read()` returns `null`. */
+  const gauge = ({
+    read,
+    ...options
+  }: {
+    name: string
+    help: string
+    read: () => number | null | Promise<number | null>
+  }) =>
     new Gauge({
       ...options,
       registers,
-      collect() {
-        this.set(read())
+      async collect() {
+        const value = await read()
+        if (value === null) this.remove()
+        else this.set(value)
       }
     })
 
@@ -87,7 +109,7 @@ export function createMetrics({ events, passwords, liveSockets, clock = () => pe
   })
   const endedSessions = counter({
     name: 'auth_sessions_ended_total',
-    help: 'Sessions that were revoked, on any node'
+    help: 'Sessions that this process has revoked'
   })
   const refusals = counter({
     name: 'auth_refusals_total',
@@ -124,6 +146,16 @@ export function createMetrics({ events, passwords, liveSockets, clock = () => pe
     help: 'Seconds since the revocation log was last read; 0 while it is healthy',
     read: () => (lastReadAt === null ? 0 : (clock() - lastReadAt) / 1000)
   })
+  gauge({
+    name: 'auth_sessions_open',
+    help: 'Open sessions of all nodes together, counted at most once a minute',
+    read: createCachedCount({ countSessions, clock })
+  })
+  gauge({
+    name: 'tls_certificate_expiry_timestamp_seconds',
+    help: 'When the TLS certificate in use expires',
+    read: () => (certificateExpiresAt === undefined ? null : certificateExpiresAt().getTime() / 1000)
+  })
   new Gauge({
     name: 'app_build_info',
     help: 'Always 1; the label is the version of the server',
@@ -143,7 +175,8 @@ export function createMetrics({ events, passwords, liveSockets, clock = () => pe
       case 'session-started':
         return signIns.inc({ outcome: 'succeeded' })
       case 'session-revoked':
-        return endedSessions.inc()
+        // Each node learns of every revocation: only one of them counts it.
+        return event.here ? endedSessions.inc() : undefined
       case 'keys-reload-failed':
         return failedReloads.inc()
       case 'revocation-log-stale':
@@ -175,5 +208,20 @@ export function createMetrics({ events, passwords, liveSockets, clock = () => pe
       const route = staticRoute.test(pattern) ? 'static' : pattern
       requests.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000)
     }
+  }
+}
+
+/** How old a count of the sessions may be: a large table takes a while to count. */
+const countedMs = 60_000
+
+/** `null` while the sessions cannot be counted, so that an old figure never looks like a new one. */
+function createCachedCount({ countSessions, clock }: { countSessions: CountSessions | null; clock: () => number }) {
+  let counted: { readonly at: number; readonly count: Promise<number | null> } | null = null
+  return async function read(): Promise<number | null> {
+    if (countSessions === null) return null
+    if (counted === null || clock() - counted.at >= countedMs) {
+      counted = { at: clock(), count: countSessions().catch(() => null) }
+    }
+    return await counted.count
   }
 }

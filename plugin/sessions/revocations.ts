@@ -33,6 +33,12 @@ export interface RevocationsParts {
   readonly monotonic?: (() => number) | undefined
 }
 
+/** Members of the event `session-revoked`. */
+interface RevokedBy {
+  readonly reason: RevocationReason
+  readonly here: boolean
+}
+
 /**
  * What is revoked, in the memory of this process. The list follows the store's revocation log. This process' own
  * revocations take effect before they are in the log.
@@ -126,7 +132,7 @@ export class Revocations {
    * early: the entry is then written again, to outlast this process' tokens.
    */
   record(entry: Revocation, reason: RevocationReason = null): void {
-    if (this.#record(entry, reason)) this.#pending.expect(entry)
+    if (this.#record(entry, { reason, here: true })) this.#pending.expect(entry)
     const { now, accessLifetime } = this.#parts
     if (now() - this.#storeNow() > revocationMarginMs) {
       const until = Math.max(entry.until, now() + accessLifetime() * 1000 + revocationMarginMs)
@@ -136,7 +142,7 @@ export class Revocations {
 
   /** Takes effect in this process immediately, and is written to the store as soon as the store responds. */
   revokeLocally(entry: Revocation): void {
-    if (this.#record(entry, null)) this.#pending.queue(entry)
+    if (this.#record(entry, { reason: null, here: true })) this.#pending.queue(entry)
   }
 
   /**
@@ -196,7 +202,7 @@ export class Revocations {
 
   #take(entries: readonly Revocation[]): void {
     for (const entry of entries) {
-      this.#record(entry, null)
+      this.#record(entry, { reason: null, here: false })
       this.#pending.remove(entry)
     }
   }
@@ -208,15 +214,15 @@ export class Revocations {
   }
 
   /** False if the entry was known or has expired: a known one is pending already, or was read from the log. */
-  #record(entry: Revocation, reason: RevocationReason): boolean {
+  #record(entry: Revocation, by: RevokedBy): boolean {
     const outcome = this.#list.record(entry, this.#storeNow())
-    if (outcome === 'new' && this.#isServing) this.#parts.emit(this.#eventOf(entry, reason))
+    if (outcome === 'new' && this.#isServing) this.#parts.emit(this.#eventOf(entry, by))
     return outcome === 'new' || outcome === 'raised'
   }
 
-  #eventOf({ kind, id }: Revocation, reason: RevocationReason): AuthEvent {
+  #eventOf({ kind, id }: Revocation, by: RevokedBy): AuthEvent {
     if (kind === 'token') return { type: 'token-revoked', ...this.#readTokenId(id) }
-    return { type: 'session-revoked', sessionId: id, reason }
+    return { type: 'session-revoked', sessionId: id, ...by }
   }
 
   #assertNotListed(verified: AccessToken): void {

@@ -163,7 +163,7 @@ t.test("app.sessions lists and ends a subject's sessions", async (t) => {
   t.strictSame([await me(phone.access), await me(refreshed.access_token)], ['passed', 'passed'])
   server.events()
   t.equal(await app.sessions.revoke(phone.sessionId, { sub: 'alice' }), true)
-  t.strictSame(server.events(), [{ type: 'session-revoked', sessionId: phone.sessionId, reason: null }])
+  t.strictSame(server.events(), [{ type: 'session-revoked', sessionId: phone.sessionId, reason: null, here: true }])
   t.strictSame(
     [await me(phone.access), await me(refreshed.access_token)],
     ['AUTH_REVOKED_TOKEN', 'AUTH_REVOKED_TOKEN'],

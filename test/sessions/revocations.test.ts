@@ -31,7 +31,7 @@ t.test(
       true,
       true
     ])
-    t.strictSame(events(), [revokedEvent('s1'), { type: 'token-revoked', issuer, jti: 'j1' }])
+    t.strictSame(events(), [revokedEvent('s1', { here: true }), { type: 'token-revoked', issuer, jti: 'j1' }])
     revocations.record(session('s1'))
     revocations.record(session('s1', epoch + 200_000))
     t.strictSame(events(), [], 'emitted once')

@@ -22,7 +22,7 @@ t.test(
     })
     t.equal(response.statusCode, 200)
     t.match(server.events(), [
-      { type: 'session-revoked', sessionId: second.sessionId, reason: 'max-sessions' },
+      { type: 'session-revoked', sessionId: second.sessionId, reason: 'max-sessions', here: true },
       { type: 'session-started' }
     ])
     t.strictSame(

@@ -9,13 +9,18 @@ const connectTimeoutMs = 2000
 /** How long closing waits for connections that hang; they must not keep the process running. */
 const closeTimeoutMs = 1000
 
+export interface PostgresOptions extends TablesOptions {
+  readonly poolSize: number
+}
+
 /**
  * Opens a pool for users, notes and sessions, and creates the tables: now, or as soon as PostgreSQL is back.
  * @throws Error if PostgreSQL refuses the user, the password or the database, because waiting cannot help
  */
-export async function openPostgres(url: string, options: TablesOptions): Promise<Tables> {
+export async function openPostgres(url: string, { poolSize, ...options }: PostgresOptions): Promise<Tables> {
   const pool = new Pool({
     connectionString: url,
+    max: poolSize,
     connectionTimeoutMillis: connectTimeoutMs,
     keepAlive: true
   } satisfies PoolConfig)

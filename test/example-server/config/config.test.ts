@@ -36,6 +36,7 @@ t.test('readConfig() names every wrong variable, one line each, and never shows 
       'unix:hush',
       'unix://hush/x'
     ].map((url): [Record<string, string>, RegExp] => [{ REDIS_URL: url }, /^REDIS_URL must be a URL such as rediss:/]),
+    [{ DATABASE_POOL_SIZE: '1' }, /^DATABASE_POOL_SIZE must be a whole number between 2 and 1000: received "1"$/],
     [{ AUTH_ISSUER: 'api.example.com' }, /^AUTH_ISSUER must be an http/],
     [
       { AUTH_SECRET: 'hush' },
@@ -126,6 +127,7 @@ t.test('readConfig() has the documented defaults, in development and in producti
       production: false,
       dataDir: './data',
       databaseUrl: null,
+      databasePoolSize: 20,
       redisUrl: null,
       host: '127.0.0.1',
       port: 3000,

@@ -10,7 +10,7 @@ t.test('logEvents() warns about six coalesced refreshes in a row, not about two 
   const onEvent = logEvents({ debug: level('debug'), info: level('info'), warn: level('warn') } as any)
   for (const streak of [0, 1, 5, 6, 7]) onEvent({ type: 'refresh-coalesced', sub: 'bob', sessionId: 'x', streak })
   onEvent({ type: 'refresh-token-reused', sub: 'bob', sessionId: 'x' })
-  onEvent({ type: 'session-revoked', sessionId: 'x', reason: null })
+  onEvent({ type: 'session-revoked', sessionId: 'x', reason: null, here: true })
   t.strictSame(lines, [
     ...['debug', 'debug', 'debug', 'warn', 'warn'].map((name) => [name, 'refresh-coalesced']),
     ['warn', 'refresh-token-reused'],

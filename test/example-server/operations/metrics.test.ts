@@ -135,3 +135,54 @@ t.test(
     t.match(await metrics.text(), 'auth_revocation_log_stale_seconds 0')
   }
 )
+
+t.test(
+  'auth_sessions_ended_total counts only what this process has ended, so that nodes can be added up',
+  async (t) => {
+    const events = createAuthEvents()
+    const metrics = createMetrics({
+      events,
+      passwords: { load: () => ({ running: 0, waiting: 0 }) },
+      liveSockets: { count: () => 0 }
+    })
+    for (const here of [true, false, false]) {
+      events.publish({ type: 'session-revoked', sessionId: 'x', reason: null, here })
+    }
+    t.match(await metrics.text(), /^auth_sessions_ended_total 1$/m)
+  }
+)
+
+t.test('auth_sessions_open is counted once a minute, and absent if it cannot be counted', async (t) => {
+  let now = 0
+  let calls = 0
+  let isDown = false
+  const expiresAt = new Date('2027-01-01T00:00:00Z')
+  const metrics = createMetrics({
+    events: createAuthEvents(),
+    passwords: { load: () => ({ running: 0, waiting: 0 }) },
+    liveSockets: { count: () => 0 },
+    countSessions: async () => {
+      calls++
+      if (isDown) throw new Error('the database is down')
+      return 10 * calls
+    },
+    certificateExpiresAt: () => expiresAt,
+    clock: () => now
+  })
+  const valueOf = async (name: string) => new RegExp(`^${name} (.*)$`, 'm').exec(await metrics.text())?.[1]
+  for (const [time, expected] of [
+    [0, '10'],
+    [59_999, '10'],
+    [60_000, '20']
+  ] as const) {
+    now = time
+    t.equal(await valueOf('auth_sessions_open'), expected)
+  }
+  isDown = true
+  now = 120_000
+  t.equal(await valueOf('auth_sessions_open'), undefined)
+  isDown = false
+  now = 180_000
+  t.equal(await valueOf('auth_sessions_open'), '40')
+  t.equal(await valueOf('tls_certificate_expiry_timestamp_seconds'), String(expiresAt.getTime() / 1000))
+})
