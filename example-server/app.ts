@@ -22,7 +22,7 @@ import { createMetrics } from './operations/metrics.ts'
 import { refuseUnderPressure } from './operations/pressure.ts'
 import { addRequestLog, readRequestId, RequestLog } from './operations/request-log.ts'
 import { createServerTiming } from './operations/server-timing.ts'
-import { securityHeaders } from './operations/security-headers.ts'
+import { allowDocsStyle, securityHeaders } from './operations/security-headers.ts'
 import { addSeenOrigin } from './operations/seen-origin.ts'
 import { createTls, type Tls } from './operations/tls.ts'
 import { createAssertEncrypted, warnOfPlainHttp, warnOfTrustedClients } from './operations/transport-security.ts'
@@ -219,5 +219,5 @@ async function registerApiDocument(app: FastifyInstance): Promise<void> {
       components: { securitySchemes: app.securitySchemes }
     }
   })
-  await app.register(swaggerUi, { routePrefix: '/docs' })
+  await app.register(swaggerUi, { routePrefix: '/docs', transformStaticCSP: allowDocsStyle })
 }

@@ -30,3 +30,11 @@ export function securityHeaders({ production }: Pick<Config, 'production'>): Fas
     hsts: production && { maxAge: 365 * 24 * 3600 }
   }
 }
+
+/** The style that Swagger UI adds to its page by script. If an update changes it, the browser's console shows its hash. */
+const docsStyle = "'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='"
+
+/** The policy of `/docs`: the same, and this one inline style. */
+export function allowDocsStyle(policy: string): string {
+  return policy.replace("style-src 'self'", `style-src 'self' ${docsStyle}`)
+}
