@@ -1,3 +1,4 @@
+import { receivedFrom } from './lessons/exchange.js'
 import { auth } from './session.js'
 
 const timeoutMs = 10_000
@@ -48,7 +49,19 @@ export async function send({ method, path, body, by = auth.fetch }) {
   const { status, headers } = response
   const content = parse(text)
   if (status >= 500 || (content === null && status !== 204)) throw new Unavailable(content?.message)
+  announce({ sent: { method, path, body }, response, content })
   return { status, body: content, retryAfter: headers.get('retry-after') }
+}
+
+/**
+ * Dispatches `responded` on the document, with the exchange as its `detail`: lessons show some of them.
+ * @param {{ sent: { method: string, path: string, body: object | undefined }, response: Response, content: any }} parts
+ */
+function announce({ sent, response, content }) {
+  /** @type {Record<string, string>} */
+  const headers = sent.body === undefined ? {} : { 'Content-Type': 'application/json' }
+  const detail = { sent: { ...sent, headers }, received: receivedFrom(response, content) }
+  document.dispatchEvent(new CustomEvent('responded', { detail }))
 }
 
 /**

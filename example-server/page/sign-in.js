@@ -140,7 +140,7 @@ async function signIn(given) {
 }
 
 /** @param {Given} given */
-async function signUp(given) {
+export async function signUp(given) {
   const response = await post('/auth/register', given)
   return response.status === 201 ? await signIn(given) : response
 }

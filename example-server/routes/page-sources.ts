@@ -1,13 +1,20 @@
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { FastifyPluginAsync } from 'fastify'
 
-/** Contains `example-server/` and `plugin/`. */
-const root = join(import.meta.dirname, '../..')
+const serverFolder = join(import.meta.dirname, '..')
+
+/** The plugin's sources are in the repository and in the published package. */
+const pluginFolder = fileURLToPath(new URL('../plugin', import.meta.resolve('fastify-authenticate')))
 
 interface Excerpt {
+  /** In this repository. */
   readonly path: string
-  /** How its first line starts, without indentation. It ends at the next line with the same indentation. */
+  /**
+   * How its first line starts, without indentation. It ends at the next line with the same indentation that does not
+   * begin the body of a function.
+   */
   readonly from: string
   /** How many lines it has, if it ends elsewhere. */
   readonly lines?: number
@@ -16,6 +23,11 @@ interface Excerpt {
 /** The lines that lessons show, by the names that the lessons use. */
 export const excerpts: Readonly<Record<string, Excerpt>> = {
   'check-password': { path: 'example-server/routes/login.ts', from: 'async function identify(' },
+  'sign-in': { path: 'example-server/routes/login.ts', from: 'async (request, reply) => {' },
+  'check-token': { path: 'plugin/tokens/local-verifier.ts', from: 'check(parsed: ParsedToken' },
+  me: { path: 'example-server/routes/me.ts', from: 'app.get(' },
+  'sign-out': { path: 'example-server/routes/logout.ts', from: 'async (request, reply) => {' },
+  'check-revoked': { path: 'plugin/sessions/revocations.ts', from: 'isValid(verified' },
   'refresh-verdict': { path: 'plugin/sessions/rotation.ts', from: 'export function decide(' },
   'other-site': { path: 'example-server/page/lessons/other-site.html', from: '<form id="sign-in"' },
   'own-site': { path: 'plugin/http/cross-site.ts', from: 'export function isFromOwnSite(' },
@@ -42,7 +54,7 @@ export interface Lines {
  * @returns the lines as they are in the file, without their common indentation
  * @throws Error if no line, or more than one, starts like this
  */
-export function linesOf({ path, from, lines: count }: Excerpt, source: string): Lines {
+export function linesOf({ path, from, lines: count }: Excerpt, source: string): Omit<Lines, 'path'> {
   const lines = source.split('\n')
   const starts = lines.flatMap((line, index) => (line.trimStart().startsWith(from) ? [index] : []))
   const [start] = starts
@@ -52,14 +64,8 @@ export function linesOf({ path, from, lines: count }: Excerpt, source: string): 
   const indentation = lines[start]!.search(/\S/)
   const isEnd = (line: string) => line.search(/\S/) === indentation && !isContinued(line)
   const length = count ?? lines.slice(start + 1).findIndex(isEnd) + 2
-  return {
-    path,
-    line: start + 1,
-    text: lines
-      .slice(start, start + length)
-      .map((line) => line.slice(indentation))
-      .join('\n')
-  }
+  const text = lines.slice(start, start + length).map((line) => line.slice(indentation))
+  return { line: start + 1, text: text.join('\n') }
 }
 
 /** Whether a line ends the arguments of a function and begins its body. */
@@ -67,35 +73,44 @@ function isContinued(line: string): boolean {
   return /^\s*\).*\{$/.test(line)
 }
 
-/** A file that is not there, as in an image without the sources, is left out. */
-function read(path: string): string | null {
+/** The lines, and the whole file. */
+interface Found {
+  readonly lines: Lines
+  readonly source: string
+}
+
+/**
+ * `null` where the file does not exist, or has been changed so that the lines are not found: the lesson is then shown
+ * without them.
+ */
+function find(excerpt: Excerpt): Found | null {
+  const [folder, ...rest] = excerpt.path.split('/')
+  const file = rest.join('/')
+  const isPlugins = folder === 'plugin'
   try {
-    return readFileSync(join(root, path), 'utf8')
+    const source = readFileSync(join(isPlugins ? pluginFolder : serverFolder, file), 'utf8')
+    const path = `${isPlugins ? folder : basename(serverFolder)}/${file}`
+    return { lines: { path, ...linesOf(excerpt, source) }, source }
   } catch {
     return null
   }
 }
 
-function readExcerpts(): Record<string, Lines> {
-  const found: Record<string, Lines> = {}
-  for (const [name, excerpt] of Object.entries(excerpts)) {
-    const source = read(excerpt.path)
-    if (source !== null) found[name] = linesOf(excerpt, source)
-  }
-  return found
-}
-
 /** The lines of server code that the lessons show, and the files that they link to, and no other file. */
 export const pageSourcesRoutes: FastifyPluginAsync = async function pageSources(app) {
-  const lines = readExcerpts()
-  const paths = new Set(Object.values(lines).map(({ path }) => path))
-
-  app.get('/page/sources', { schema: { hide: true } }, async (_request, reply) => {
-    return reply.header('cache-control', 'no-cache').send(lines)
+  const found = Object.entries(excerpts).flatMap(([name, excerpt]) => {
+    const one = find(excerpt)
+    return one === null ? [] : [[name, one] as const]
   })
-  for (const path of paths) {
+  const lines = Object.fromEntries(found.map(([name, { lines }]) => [name, lines]))
+  const sources = new Map(found.map(([, { lines, source }]) => [lines.path, source]))
+
+  app.get('/page/sources.json', { schema: { hide: true } }, async (_request, reply) => {
+    return await reply.header('cache-control', 'no-cache').send(lines)
+  })
+  for (const [path, source] of sources) {
     app.get(`/page/source/${path}`, { schema: { hide: true } }, async (_request, reply) => {
-      return reply.type('text/plain; charset=utf-8').header('cache-control', 'no-cache').send(read(path))
+      return await reply.type('text/plain; charset=utf-8').header('cache-control', 'no-cache').send(source)
     })
   }
 }

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { launchBrowser } from '../fixtures/browser.ts'
 import { startServer } from '../fixtures/example-server.ts'
-import { addNote, button, createVisitor, getToken, signUp } from '../fixtures/visitor.ts'
+import { addNote, button, createVisitor, openLesson, signUp } from '../fixtures/visitor.ts'
 
 /** Takes the picture of the README: `npm run picture`. */
 t.test('docs/page.png', async (t) => {
@@ -15,8 +15,8 @@ t.test('docs/page.png', async (t) => {
   await signUp(page, 'alba')
   await addNote(page, 'Buy milk')
   await addNote(page, 'Ask what the server says to a token with one character changed')
-  await getToken(page)
-  await button(page, 'Tamper with it').click()
+  await openLesson(page, 'use-it')
+  await button(page, 'Send it in a header').click()
   await page.getByRole('article').waitFor()
   await page.getByRole('status').filter({ hasText: 'Note added.' }).waitFor({ state: 'hidden' })
   await page.evaluate('scrollTo(0, 0)')

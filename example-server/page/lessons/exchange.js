@@ -67,12 +67,21 @@ export async function exchange({ method, path, token, body }) {
  */
 export async function readResponse(response) {
   const text = await response.text()
+  return receivedFrom(response, text === '' ? null : JSON.parse(text))
+}
+
+/**
+ * @param {Response} response
+ * @param {any} body
+ * @returns {Received}
+ */
+export function receivedFrom({ status, statusText, headers }, body) {
   return {
-    status: response.status,
-    statusText: response.statusText,
-    challenge: response.headers.get('www-authenticate'),
-    body: text === '' ? null : JSON.parse(text),
-    timing: readTiming(response.headers.get('server-timing'))
+    status,
+    statusText,
+    challenge: headers.get('www-authenticate'),
+    body,
+    timing: readTiming(headers.get('server-timing'))
   }
 }
 

@@ -48,9 +48,16 @@ export function drawLesson({ id, title, what, needs = 'nothing', actions = [], d
     element('fieldset', { class: 'controls', 'aria-label': `${title}: do it` })
   )
 
+  let isFirst = true
   /** @param {Action} action */
   function drawAction({ label, about, run }) {
-    const button = element('button', { type: 'button', click: () => whileBusy(button, () => start()) }, label)
+    const look = isFirst ? 'primary' : ''
+    isFirst = false
+    const button = element(
+      'button',
+      { type: 'button', class: look, click: () => whileBusy(button, () => start()) },
+      label
+    )
     const row = element(
       'div',
       { class: 'action' },

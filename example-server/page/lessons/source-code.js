@@ -13,7 +13,7 @@ let loading = null
 
 /** All lines that lessons show, by name. Without them a lesson shows none. */
 async function loadSources() {
-  loading ??= fetch('/page/sources').then(async (response) => (response.ok ? await response.json() : {}))
+  loading ??= fetch('/page/sources.json').then(async (response) => (response.ok ? await response.json() : {}))
   return await loading.catch(() => {
     loading = null
     return /** @type {Record<string, SourceLines>} */ ({})

@@ -6,7 +6,6 @@ import { createInjected } from '../../fixtures/example-server.ts'
 t.test('linesOf() takes a block to the line with the same indentation, and removes the indentation', async (t) => {
   const source = 'const a = 1\n  function b() {\n    return a\n\n  }\n  b()\n'
   t.strictSame(linesOf({ path: 'b.ts', from: 'function b(' }, source), {
-    path: 'b.ts',
     line: 2,
     text: 'function b() {\n  return a\n\n}'
   })
@@ -31,21 +30,29 @@ t.test('linesOf() refuses a start that no line has, or that several have', async
   }
 })
 
-t.test('/page/sources has each excerpt as it is in its file, and /page/source/ the files, and no others', async (t) => {
-  const { app } = await createInjected(t)
-  const sources = (await app.inject('/page/sources')).json<Record<string, Lines>>()
-  t.strictSame(Object.keys(sources), Object.keys(excerpts))
-  for (const [name, { path, line, text }] of Object.entries(sources)) {
-    const file = readFileSync(path, 'utf8')
-    const first = file.split('\n')[line - 1]!
-    t.ok(first.trim() === text.split('\n')[0]!.trim(), `${name} is in line ${line} of ${path}`)
-    const served = await app.inject(`/page/source/${path}`)
-    t.match([served.body, served.headers['content-type']], [file, 'text/plain; charset=utf-8'], path)
+t.test(
+  '/page/sources.json has each excerpt as it is in its file, and /page/source/ the files, and no others',
+  async (t) => {
+    const { app } = await createInjected(t)
+    const sources = (await app.inject('/page/sources.json')).json<Record<string, Lines>>()
+    t.strictSame(Object.keys(sources), Object.keys(excerpts))
+    for (const [name, { path, line, text }] of Object.entries(sources)) {
+      const file = readFileSync(path, 'utf8')
+      const first = file.split('\n')[line - 1]!
+      t.ok(first.trim() === text.split('\n')[0]!.trim(), `${name} is in line ${line} of ${path}`)
+      const served = await app.inject(`/page/source/${path}`)
+      t.match([served.body, served.headers['content-type']], [file, 'text/plain; charset=utf-8'], path)
+    }
+    for (const path of [
+      'package.json',
+      'example-server/data',
+      'example-server/../package.json',
+      '%2e%2e/package.json'
+    ]) {
+      t.equal((await app.inject(`/page/source/${path}`)).statusCode, 404, path)
+    }
   }
-  for (const path of ['package.json', 'example-server/data', 'example-server/../package.json', '%2e%2e/package.json']) {
-    t.equal((await app.inject(`/page/source/${path}`)).statusCode, 404, path)
-  }
-})
+)
 
 t.test('each excerpt is shown by a lesson, and each lesson names excerpts that exist', async (t) => {
   const folder = 'example-server/page/lessons'
