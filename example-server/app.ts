@@ -1,5 +1,6 @@
 import type { Server } from 'node:https'
 import { setTimeout } from 'node:timers/promises'
+import fastifyCors from '@fastify/cors'
 import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
 import swagger from '@fastify/swagger'
@@ -19,6 +20,7 @@ import { closeRefusedUpgrades, endKeepAliveOnClose, webSocketsOnly } from './ope
 import { addErrorHandlers, sendUnroutable } from './operations/error-handlers.ts'
 import { loggerOptions, logEvents } from './operations/logging.ts'
 import { createMetrics } from './operations/metrics.ts'
+import { cors } from './operations/cors.ts'
 import { refuseUnderPressure } from './operations/pressure.ts'
 import { addRequestLog, readRequestId, RequestLog } from './operations/request-log.ts'
 import { createServerTiming } from './operations/server-timing.ts'
@@ -123,6 +125,8 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   app.addHook('onRequest', async (_request, reply) => {
     reply.header('cache-control', 'no-store')
   })
+  // Before anything that can refuse a request, so that a trusted page can read why.
+  if (config.trustedOrigins.length > 0) await app.register(fastifyCors, cors(config.trustedOrigins))
   await refuseUnderPressure(app)
   await app.register(helmet, securityHeaders(config))
   await app.register(rateLimit, {

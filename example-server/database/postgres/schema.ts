@@ -53,7 +53,7 @@ export async function migrate(pool: Pool): Promise<void> {
     const record = `INSERT INTO app_schema (step) VALUES ('${step}');`
     if (typeof todo === 'string') return `IF ${isMissing} THEN ${todo} ${record} END IF;`
     const isOld = `step = '${todo.aDayAfter}' AND applied_at <= clock_timestamp() - interval '1 day'`
-    // Nothing depends on it, so a user without the right to change tables goes on without it.
+    // Nothing depends on it, so a user without the right to change tables keeps working without it.
     return `IF ${isMissing} AND EXISTS (SELECT FROM app_schema WHERE ${isOld}) THEN
       BEGIN ${todo.statements} ${record} EXCEPTION WHEN insufficient_privilege THEN NULL; END;
     END IF;`

@@ -31,7 +31,7 @@ const schemaSteps: Readonly<Record<string, SchemaStep>> = {
     ) STRICT;
     CREATE INDEX known_addresses_by_age ON known_addresses (seen_at);`,
   '003-disabled-users': 'ALTER TABLE users ADD COLUMN disabled_at INTEGER;',
-  // As in PostgreSQL. A rowid would not do: a copy by VACUUM INTO may number the rows anew.
+  // As in PostgreSQL. A rowid would not do: a copy by VACUUM INTO may give the rows new numbers.
   '004-numbered-notes': `
     CREATE TABLE numbered_notes (
       number INTEGER PRIMARY KEY AUTOINCREMENT,
