@@ -8,6 +8,7 @@ import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyInstance, type FastifyReply, type RawServerBase } from 'fastify'
 import authenticate from 'fastify-authenticate'
+import { createAccountServices } from './account-services.ts'
 import { createAttempts } from './attempts/attempts.ts'
 import type { Config } from './config/config.ts'
 import type { Database } from './database/database.ts'
@@ -29,8 +30,11 @@ import { addSeenOrigin } from './operations/seen-origin.ts'
 import { createTls, type Tls } from './operations/tls.ts'
 import { createAssertEncrypted, warnOfPlainHttp, warnOfTrustedClients } from './operations/transport-security.ts'
 import type { Passwords } from './passwords/passwords.ts'
+import type { Mailer } from './mail/mailer.ts'
+import { accountRoutes } from './routes/account.ts'
 import { scopeOf } from './roles.ts'
 import { adminRoutes } from './routes/admin.ts'
+import { emailRoutes } from './routes/email.ts'
 import { healthRoutes } from './routes/health.ts'
 import { lessonTokensRoutes } from './routes/lesson-tokens.ts'
 import { liveRoutes } from './routes/live.ts'
@@ -42,11 +46,16 @@ import { notesRoutes } from './routes/notes.ts'
 import { pageSourcesRoutes } from './routes/page-sources.ts'
 import { pageRoutes } from './routes/page.ts'
 import { pageSettingsRoutes } from './routes/page-settings.ts'
+import { passkeyLoginRoutes } from './routes/passkey-login.ts'
+import { passkeysRoutes } from './routes/passkeys.ts'
+import { passwordResetRoutes } from './routes/password-reset.ts'
 import { passwordRoutes } from './routes/password.ts'
 import { refreshRoutes } from './routes/refresh.ts'
 import { registerRoutes } from './routes/register.ts'
 import { AppClaims } from './routes/schemas.ts'
 import { sessionsRoutes } from './routes/sessions.ts'
+import { claimsOf } from './routes/session-start.ts'
+import { signInAgainRoutes } from './routes/sign-in-again.ts'
 import type { Services } from './services.ts'
 
 interface LogStream {
@@ -61,6 +70,8 @@ export interface AppOptions {
   readonly logStream?: LogStream | undefined
   /** Aborted when the server begins to stop. Default: never. */
   readonly stopping?: AbortSignal | undefined
+  /** For tests. `null`: the server sends no mails. Default: as configured. */
+  readonly mailer?: Mailer | null | undefined
   /** Milliseconds since the epoch; for tests. Default: `Date.now`. */
   readonly clock?: (() => number) | undefined
   /** Resolves after so many ms; for tests. Default: a timer. */
@@ -73,6 +84,12 @@ const routes: readonly FastifyPluginAsyncTypebox<Services>[] = [
   refreshRoutes,
   logoutRoutes,
   passwordRoutes,
+  passwordResetRoutes,
+  signInAgainRoutes,
+  accountRoutes,
+  emailRoutes,
+  passkeyLoginRoutes,
+  passkeysRoutes,
   sessionsRoutes,
   meRoutes,
   notesRoutes,
@@ -87,11 +104,11 @@ const routes: readonly FastifyPluginAsyncTypebox<Services>[] = [
 ]
 
 /** What asks the database. */
-const tableNames = ['users', 'notes', 'knownAddresses', 'sessions'] as const
+const tableNames = ['users', 'notes', 'knownAddresses', 'passkeys', 'sessions'] as const
 
 /** Resolves to the application, ready for `listen()` or `inject()`. Closing it closes the database. */
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
-  const { config, passwords, clock = Date.now, wait = setTimeout } = options
+  const { config, passwords, mailer, clock = Date.now, wait = setTimeout } = options
   const { stopping = new AbortController().signal } = options
   const tls = config.tls === null ? null : createTls(config.tls)
   const app = createServer(config, { tls, logStream: options.logStream })
@@ -149,7 +166,8 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     assertEncrypted: createAssertEncrypted(config),
     events,
     liveSockets,
-    metrics
+    metrics,
+    ...(await createAccountServices(app, { config, database, clock, mailer }))
   }
   for (const plugin of routes) await app.register(plugin, services)
   for (const warning of [...config.warnings, warnOfPlainHttp(config), warnOfTrustedClients(config)]) {
@@ -199,9 +217,9 @@ async function registerAuthentication(
       // The scope follows from the roles, and no user grants a part of it to a client.
       mayWidenScope: true,
       // Asked at every refresh: a role that was taken away is lost now, and a deleted user is signed out.
-      async claims({ sub }) {
+      async claims({ sub, claims }) {
         const user = await database.users.byId(sub)
-        return user && { claims: { name: user.name, roles: user.roles }, scope: scopeOf(user.roles) }
+        return user && { claims: claimsOf(user, claims.remember !== false), scope: scopeOf(user.roles) }
       }
     },
     cookies: { secure: config.cookieSecure },

@@ -1,3 +1,4 @@
+import type { AccountServices } from './account-services.ts'
 import type { Attempts } from './attempts/attempts.ts'
 import type { Config } from './config/config.ts'
 import type { Database } from './database/database.ts'
@@ -8,7 +9,7 @@ import type { AssertEncrypted } from './operations/transport-security.ts'
 import type { Passwords } from './passwords/passwords.ts'
 
 /** Everything that the routes work with. Each plugin in `routes/` names the members that it uses. */
-export interface Services {
+export interface Services extends AccountServices {
   readonly config: Config
   readonly database: Database
   readonly passwords: Passwords

@@ -7,7 +7,7 @@ import { openDatabase } from '../database/database.ts'
 import { maxListed, type User } from '../database/users.ts'
 import { createPasswords } from '../passwords/passwords.ts'
 import { roles, scopeOf, type Role } from '../roles.ts'
-import { Username } from '../routes/schemas.ts'
+import { Email, Username } from '../routes/schemas.ts'
 import { runCommand } from './command.ts'
 import { openSessions } from './sessions.ts'
 
@@ -20,6 +20,7 @@ export const help = [
   '  disable NAME               refuses sign-ins, and ends all sessions',
   '  enable NAME                allows sign-ins again',
   '  role NAME admin|none       sets the role; without it, ends all sessions',
+  '  email NAME ADDRESS|none    sets the address, as verified, or removes it',
   '  reset-password NAME        prints a new random password, and ends all sessions',
   '  delete NAME                deletes the user and the notes, and ends all sessions',
   '',
@@ -31,6 +32,8 @@ interface Arguments {
   readonly command: string
   readonly name: string
   readonly role: string | undefined
+  /** Of `email`: an address, or `none`. */
+  readonly email: string | undefined
 }
 
 /** Administers the users, and resolves to the lines to print. No password is an argument: shells keep a history. */
@@ -56,7 +59,7 @@ interface Opened {
   readonly app: Awaited<ReturnType<typeof openSessions>>
 }
 
-async function run({ command, name, role }: Arguments, { database: { users }, app }: Opened): Promise<string[]> {
+async function run({ command, name, role, email }: Arguments, { database: { users }, app }: Opened): Promise<string[]> {
   if (command === 'list') return describeAll(await users.list())
   const passwords = await createPasswords()
   if (command === 'add') {
@@ -88,6 +91,11 @@ async function run({ command, name, role }: Arguments, { database: { users }, ap
         role === 'none' ? 'removed the role of' : `gave the role ${role} to`,
         await accounts.setRoles(user, role === 'none' ? [] : [role as Role])
       )
+    case 'email':
+      if (await users.setEmail(user.id, email === 'none' ? null : email!)) {
+        return [email === 'none' ? `removed the address of ${user.name}` : `${user.name} has the address ${email}`]
+      }
+      throw new Error(`the address ${email} belongs to another user`)
     case 'reset-password': {
       const password = randomPassword()
       return [...done('reset the password of', await accounts.resetPassword(user, password)), `password ${password}`]
@@ -101,6 +109,7 @@ async function show(user: User, app: Opened['app']): Promise<string[]> {
   const sessions = await app.sessions.list(user.id)
   return [
     describe(user),
+    describeEmail(user),
     `id ${user.id}, created ${user.createdAt.toISOString()}, scope ${scopeOf(user.roles)}`,
     `${count(sessions.length)} open`,
     ...sessions.map(({ id, device, lastUsedAt }) => {
@@ -108,6 +117,11 @@ async function show(user: User, app: Opened['app']): Promise<string[]> {
       return `  ${id}, last used ${used}, ${JSON.stringify(device ?? 'unknown device')}`
     })
   ]
+}
+
+function describeEmail({ email, pendingEmail }: User): string {
+  const pending = pendingEmail === null ? '' : `, ${pendingEmail} is not verified`
+  return `${email === null ? 'no verified address' : `address ${email}`}${pending}`
 }
 
 const count = (sessions: number) => `${sessions} ${sessions === 1 ? 'session' : 'sessions'}`
@@ -122,7 +136,7 @@ function describe({ name, roles, disabledAt }: User): string {
   return `${name}${role}${disabledAt === null ? '' : `, disabled since ${disabledAt.toISOString()}`}`
 }
 
-const withName = ['add', 'show', 'disable', 'enable', 'role', 'reset-password', 'delete']
+const withName = ['add', 'show', 'disable', 'enable', 'role', 'email', 'reset-password', 'delete']
 
 /** @returns `null` to show the help */
 function readArguments(args: string[]): Arguments | null {
@@ -134,7 +148,7 @@ function readArguments(args: string[]): Arguments | null {
   const [command, name = '', ...more] = positionals
   if (command === undefined || values.help) return null
   if (command !== 'list' && !withName.includes(command)) throw new Error(`unknown command ${command}: see --help`)
-  const wanted = command === 'list' ? 1 : command === 'role' ? 3 : 2
+  const wanted = command === 'list' ? 1 : command === 'role' || command === 'email' ? 3 : 2
   if (positionals.length !== wanted || (values.role !== undefined && command !== 'add')) {
     const usage = help.find((line) => line.startsWith(`  ${command} `))!
     throw new Error(`expected: ${usage.trim().split('  ')[0]}`)
@@ -144,7 +158,11 @@ function readArguments(args: string[]): Arguments | null {
   if (command === 'add' && !Value.Check(Username, name)) {
     throw new Error(`the username must be ${Username.description}: received ${JSON.stringify(name)}`)
   }
-  return { command, name, role }
+  const email = command === 'email' ? more[0] : undefined
+  if (email !== undefined && email !== 'none' && !Value.Check(Email, email)) {
+    throw new Error(`the address must be an e-mail address or none: received ${JSON.stringify(email)}`)
+  }
+  return { command, name, role, email }
 }
 
 function checkRole(role: string | undefined, { orNone }: { orNone: boolean }): void {

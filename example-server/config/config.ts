@@ -19,6 +19,7 @@ import {
   type Reader
 } from './readers.ts'
 import { readTls } from './tls.ts'
+import { readSmtp } from './smtp.ts'
 import { createVariables, type Variables } from './variables.ts'
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
@@ -69,6 +70,8 @@ export function readConfig(env: Environment = process.env) {
     tls: readTls(variables),
     trustProxy,
     issuer: issuerUrl,
+    /** Where browsers reach the server; `null` (only outside production): at localhost, on the port it listens on. */
+    publicUrl: isSet('AUTH_ISSUER') ? issuerUrl : null,
     /** `null` (only outside production): a random secret is created once and kept in `dataDir`. */
     secrets: read('AUTH_SECRET', secrets) ?? null,
     ...signing,
@@ -79,6 +82,8 @@ export function readConfig(env: Environment = process.env) {
     trustedOrigins: read('TRUSTED_ORIGINS', origins) ?? [],
     allowRegistration: read('ALLOW_REGISTRATION', flag) ?? !production,
     demoPassword: read('DEMO_PASSWORD', demoPassword) ?? null,
+    /** `null`: in production the server sends no mails; otherwise it writes them to its log. */
+    smtp: readSmtp(variables),
     metrics: read('METRICS', flag) ?? true,
     logLevel,
     // Probes come every few seconds: only failed ones are worth a line.
@@ -137,6 +142,7 @@ function readKeys(
 function warningsOf({ isSet, unknown }: Variables, { production }: { production: boolean }): string[] {
   const names = unknown('AUTH_')
   return [
+    ...(isSet('MAIL_FROM') && !isSet('SMTP_URL') ? ['MAIL_FROM is ignored: SMTP_URL is not set'] : []),
     ...(names.length > 0 ? [`unknown variables are ignored: ${names.join(', ')}`] : []),
     ...(production && isSet('DEMO_PASSWORD') ? ['DEMO_PASSWORD is ignored: production has no demo users'] : [])
   ]

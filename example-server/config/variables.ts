@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { Environment, Reader } from './readers.ts'
 
 /** Their values never appear in a message. Each can be in a file instead, which the variable `…_FILE` names. */
-const secretNames = new Set(['AUTH_SECRET', 'AUTH_KEYS', 'DEMO_PASSWORD', 'DATABASE_URL', 'REDIS_URL'])
+const secretNames = new Set(['AUTH_SECRET', 'AUTH_KEYS', 'DEMO_PASSWORD', 'DATABASE_URL', 'REDIS_URL', 'SMTP_URL'])
 
 /** Everything that is wrong with the environment. */
 export class ConfigError extends Error {

@@ -44,6 +44,7 @@ export async function openDatabase(config: DatabaseConfig): Promise<Database> {
     users: tables.users,
     notes: tables.notes,
     knownAddresses: tables.knownAddresses,
+    passkeys: tables.passkeys,
     sessions,
     redis: cache?.redis ?? null,
     countSessions: cache === null ? tables.countSessions : null,

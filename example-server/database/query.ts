@@ -40,6 +40,12 @@ export const textOf = ({ strings }: Sql) => strings.reduce((text, next, index) =
  */
 export type Query = <Row>(statement: Sql) => Promise<Row[]>
 
+/** Whether a statement has failed because of a unique index. */
+export function isUniqueViolation(error: unknown): boolean {
+  const { code, message } = error as { code?: unknown; message: string }
+  return code === '23505' || message.startsWith('UNIQUE constraint failed')
+}
+
 /** A time as it is read: PostgreSQL returns a date, SQLite milliseconds since the epoch. */
 export type StoredTime = Date | number
 

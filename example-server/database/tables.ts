@@ -1,6 +1,7 @@
 import type { SessionStore } from 'fastify-authenticate'
 import { createKnownAddresses, type KnownAddresses } from './known-addresses.ts'
 import { createNotes, type Notes } from './notes.ts'
+import { createPasskeys, type Passkeys } from './passkeys.ts'
 import type { Query } from './query.ts'
 import { createSessionCount, type CountSessions } from './session-count.ts'
 import { createUsers, type Users, type UsersOptions } from './users.ts'
@@ -13,6 +14,7 @@ export function createTables(query: Query, options: TablesOptions) {
     users: createUsers(query, options),
     notes: createNotes(query),
     knownAddresses: createKnownAddresses(query),
+    passkeys: createPasskeys(query),
     countSessions: createSessionCount(query)
   } satisfies Partial<Tables>
 }
@@ -22,6 +24,7 @@ export interface Tables {
   readonly users: Users
   readonly notes: Notes
   readonly knownAddresses: KnownAddresses
+  readonly passkeys: Passkeys
   /** Counts the sessions of the store that {@link openSessions} returns. */
   readonly countSessions: CountSessions
   /** Resolves after the database has run a query. */

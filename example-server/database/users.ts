@@ -1,11 +1,24 @@
 import { randomUUID } from 'node:crypto'
-import { readList, readTime, sql, type Query, type Sql, type StoredList, type StoredTime } from './query.ts'
+import {
+  isUniqueViolation,
+  readList,
+  readTime,
+  sql,
+  type Query,
+  type Sql,
+  type StoredList,
+  type StoredTime
+} from './query.ts'
 import type { Role } from '../roles.ts'
 
 export interface User {
   readonly id: string
   /** Spelled as it was registered; compared without regard to case. */
   readonly name: string
+  /** Verified, and of no other user; compared without regard to case. `null`: none. */
+  readonly email: string | null
+  /** Named by the user and not verified yet: it has no effect, and several users may have named the same one. */
+  readonly pendingEmail: string | null
   readonly passwordHash: string
   readonly roles: string[]
   readonly createdAt: Date
@@ -16,6 +29,7 @@ export interface User {
 export interface NewUser {
   readonly name: string
   readonly passwordHash: string
+  readonly pendingEmail?: string | null
   readonly roles?: readonly Role[]
   /** Marks a demo user, who does not exist in production. Default: false. */
   readonly demo?: boolean
@@ -34,6 +48,8 @@ export interface Users {
   byName(name: string): Promise<User | null>
   /** Finds a user who is not disabled. */
   byId(id: string): Promise<User | null>
+  /** Finds a user who is not disabled by verified e-mail address, without regard to case. */
+  byEmail(email: string): Promise<User | null>
   /** Finds a user by name, disabled or not. */
   find(name: string): Promise<User | null>
   /** The first 1000 users by name, disabled or not. */
@@ -42,6 +58,14 @@ export interface Users {
   add(user: NewUser): Promise<User | null>
   /** Compare and set: resolves to false if the stored hash is not `from`, because another request has replaced it. */
   replacePasswordHash(id: string, change: { from: string; to: string }): Promise<boolean>
+  setPendingEmail(id: string, email: string | null): Promise<void>
+  /**
+   * Makes the pending address the verified one. Resolves to false if another user has it, or if it is not pending any
+   * more.
+   */
+  verifyEmail(id: string, email: string): Promise<boolean>
+  /** Sets the address as verified, or removes it. Resolves to false if another user has it. */
+  setEmail(id: string, email: string | null): Promise<boolean>
   setDisabled(id: string, isDisabled: boolean): Promise<void>
   setRoles(id: string, roles: readonly Role[]): Promise<void>
   /** Deletes the user, the notes and the known addresses. */
@@ -56,23 +80,36 @@ interface Row extends Omit<User, 'roles' | 'createdAt' | 'disabledAt'> {
 
 export function createUsers(query: Query, { withDemo }: UsersOptions): Users {
   const columns = sql`
-    id, name, password_hash AS "passwordHash", roles, created_at AS "createdAt", disabled_at AS "disabledAt"`
+    id, name, email, pending_email AS "pendingEmail", password_hash AS "passwordHash", roles,
+    created_at AS "createdAt", disabled_at AS "disabledAt"`
   const isVisible = withDemo ? sql`TRUE` : sql`NOT demo`
   const isEnabled = sql`${isVisible} AND disabled_at IS NULL`
   const read = async (statement: Sql) => (await query<Row>(statement)).map(toUser)
   const find = async (condition: Sql) => (await read(sql`SELECT ${columns} FROM users WHERE ${condition}`))[0] ?? null
 
+  /** The index decides, so that of two users who get one address at the same moment only one has it. */
+  async function unlessTaken(update: Sql): Promise<boolean> {
+    try {
+      return (await query(update)).length === 1
+    } catch (error) {
+      if (isUniqueViolation(error)) return false
+      throw error
+    }
+  }
+
   return {
     byName: async (name) => await find(sql`${isNamed(name)} AND ${isEnabled}`),
     byId: async (id) => await find(sql`id = ${id} AND ${isEnabled}`),
+    byEmail: async (email) => await find(sql`${isEmail(email)} AND ${isEnabled}`),
     find: async (name) => await find(sql`${isNamed(name)} AND ${isVisible}`),
     list: async () =>
       await read(sql`SELECT ${columns} FROM users WHERE ${isVisible} ORDER BY lower(name) LIMIT ${maxListed}`),
 
-    async add({ name, passwordHash, roles = [], demo = false }) {
+    async add({ name, passwordHash, pendingEmail = null, roles = [], demo = false }) {
       const [user = null] = await read(sql`
-        INSERT INTO users (id, name, password_hash, roles, demo, created_at)
-        VALUES (${randomUUID()}, ${name}, ${passwordHash}, ${roles}, ${demo}, ${new Date()})
+        INSERT INTO users (id, name, pending_email, password_hash, roles, demo, created_at)
+        VALUES (${randomUUID()}, ${name}, ${pendingEmail}, ${passwordHash}, ${roles}, ${demo},
+          ${new Date()})
         ON CONFLICT DO NOTHING RETURNING ${columns}`)
       return user
     },
@@ -82,6 +119,19 @@ export function createUsers(query: Query, { withDemo }: UsersOptions): Users {
         UPDATE users SET password_hash = ${to} WHERE id = ${id} AND password_hash = ${from} RETURNING id`)
       return changed.length === 1
     },
+
+    async setPendingEmail(id, email) {
+      await query(sql`UPDATE users SET pending_email = ${email} WHERE id = ${id}`)
+    },
+
+    async verifyEmail(id, email) {
+      return await unlessTaken(sql`
+        UPDATE users SET email = pending_email, pending_email = NULL
+        WHERE id = ${id} AND pending_email = ${email} RETURNING id`)
+    },
+
+    setEmail: async (id, email) =>
+      await unlessTaken(sql`UPDATE users SET email = ${email}, pending_email = NULL WHERE id = ${id} RETURNING id`),
 
     async setDisabled(id, isDisabled) {
       await query(sql`UPDATE users SET disabled_at = ${isDisabled ? new Date() : null} WHERE id = ${id}`)
@@ -97,6 +147,9 @@ export function createUsers(query: Query, { withDemo }: UsersOptions): Users {
 
 /** The condition for a user's name. Names are ASCII, and so is what both databases fold. */
 export const isNamed = (name: string) => sql`lower(name) = ${foldCase(name)}`
+
+/** Addresses are ASCII as well. */
+const isEmail = (email: string) => sql`lower(email) = ${foldCase(email)}`
 
 /** Changes ASCII letters only: `toLowerCase()` would make the Kelvin sign a "k". */
 const foldCase = (name: string) => name.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase())

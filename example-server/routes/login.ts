@@ -46,12 +46,14 @@ export const loginRoutes: FastifyPluginAsyncTypebox<
       // Taken before the hash is read, so that a password change in the meantime refuses this sign-in.
       const authenticatedAt = Date.now()
       const credentials = { username, password, from: networkOf(request) }
+      // Counted by what was typed: a common count would reveal which address belongs to which username.
       const user = await attempt(request, { account: username, check: async () => await identify(credentials) })
       if (user === null) {
-        audit(request, { action: 'sign-in-failed', sub: (await users.find(username))?.id ?? null })
+        const owner = (await users.find(username)) ?? (await users.byEmail(username))
+        audit(request, { action: 'sign-in-failed', sub: owner?.id ?? null })
         throw new AppError('LOGIN_FAILED', { headers: challenge })
       }
-      const start = { ...sessionStart(user, request), authenticatedAt }
+      const start = { ...sessionStart({ user, request, remember }), authenticatedAt }
       const signedIn =
         transport === 'bearer'
           ? await reply.signIn({ ...start, transport })
@@ -70,7 +72,8 @@ export const loginRoutes: FastifyPluginAsyncTypebox<
 
   /** Takes as long for an unknown user as for a wrong password, so that the time does not reveal who exists. */
   async function identify({ username, password, from }: Credentials): Promise<User | null> {
-    const user = await users.byName(username)
+    // Usernames do not contain `@`.
+    const user = await (username.includes('@') ? users.byEmail(username) : users.byName(username))
     const isRight = await passwords.verify(password, { hash: user?.passwordHash ?? null, from })
     if (user === null || !isRight) return null
     if (passwords.isWeak(user.passwordHash)) {

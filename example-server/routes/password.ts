@@ -17,8 +17,8 @@ interface Change {
 }
 
 export const passwordRoutes: FastifyPluginAsyncTypebox<
-  Pick<Services, 'database' | 'passwords' | 'attempt' | 'assertEncrypted'>
-> = async function password(app, { database: { users }, passwords, attempt, assertEncrypted }) {
+  Pick<Services, 'database' | 'passwords' | 'attempt' | 'assertEncrypted' | 'accountMails'>
+> = async function password(app, { database: { users }, passwords, attempt, assertEncrypted, accountMails }) {
   app.post(
     '/auth/password',
     {
@@ -60,12 +60,14 @@ export const passwordRoutes: FastifyPluginAsyncTypebox<
       }
       audit(request, { action: 'password-changed', sub: user.id })
       // After the change, so that a concurrent sign-in with the old password is refused.
-      return await reply.signIn({
-        ...sessionStart(user, request),
-        transport: request.auth.source === 'cookie' ? 'cookie' : 'bearer',
-        authenticatedAt,
-        revokeOthers: true
-      })
+      const { remember } = request.user
+      const start = { ...sessionStart({ user, request, remember }), authenticatedAt, revokeOthers: true }
+      const signedIn =
+        request.auth.source === 'cookie'
+          ? await reply.signIn({ ...start, transport: 'cookie', persistent: remember ?? true })
+          : await reply.signIn({ ...start, transport: 'bearer' })
+      accountMails?.notify(user, 'password-changed')
+      return signedIn
     }
   )
 

@@ -4,11 +4,12 @@ import { createRegistrationLimit } from '../attempts/registration-limit.ts'
 import { networkOf } from '../attempts/client-network.ts'
 import { assertUncommon } from '../passwords/common-passwords.ts'
 import { AppError } from '../errors.ts'
+import { assertMails } from './mail-off.ts'
 import { badBody, limited, Problem, Registration, strictBody, User } from './schemas.ts'
 
 export const registerRoutes: FastifyPluginAsyncTypebox<
-  Pick<Services, 'config' | 'database' | 'passwords' | 'assertEncrypted'>
-> = async function register(app, { config, database: { users }, passwords, assertEncrypted }) {
+  Pick<Services, 'config' | 'database' | 'passwords' | 'assertEncrypted' | 'accountMails' | 'mayMail'>
+> = async function register(app, { config, database: { users }, passwords, assertEncrypted, accountMails, mayMail }) {
   app.post(
     '/auth/register',
     {
@@ -20,7 +21,10 @@ export const registerRoutes: FastifyPluginAsyncTypebox<
         body: Registration,
         response: {
           201: { ...User, description: 'The new user' },
-          403: Problem('Registration is closed. In production: the request came over plain http'),
+          403: Problem(
+            'Registration is closed, or the server sends no mails and an address was given; in production also: the ' +
+              'request came over plain http'
+          ),
           409: Problem('The username is taken'),
           ...badBody,
           400: Problem('The body does not match the schema, or the password is a common one: see the code'),
@@ -29,13 +33,17 @@ export const registerRoutes: FastifyPluginAsyncTypebox<
       }
     },
     async (request, reply) => {
-      const { username, password } = request.body
+      const { username, password, email } = request.body
       if (!config.allowRegistration) throw new AppError('REGISTRATION_CLOSED')
       await assertUncommon(password, { username })
       if ((await users.byName(username)) !== null) throw new AppError('USERNAME_TAKEN')
-      const user = await users.add({ name: username, passwordHash: await passwords.hash(password, networkOf(request)) })
+      if (email !== undefined) assertMails(accountMails)
+      const mayBeSent = email !== undefined && (await mayMail(request, { to: email }))
+      const passwordHash = await passwords.hash(password, networkOf(request))
+      const user = await users.add({ name: username, passwordHash, pendingEmail: email ?? null })
       // Another request has taken the name since the check above.
       if (user === null) throw new AppError('USERNAME_TAKEN')
+      if (mayBeSent) accountMails?.sendVerificationLink(user.id)
       return await reply.code(201).send({ ...user, username: user.name })
     }
   )

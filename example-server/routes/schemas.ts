@@ -10,10 +10,10 @@ import { passwordRule } from '../passwords/password-rule.ts'
  */
 export const strictBody: FastifySchemaCompiler<any> = TypeBoxValidatorCompiler
 
-const closed = { additionalProperties: false }
+export const closed = { additionalProperties: false }
 
 /** PostgreSQL rejects U+0000 in a text. */
-const noNul = '^[^\\u0000]*$'
+export const noNul = '^[^\\u0000]*$'
 
 export const Username = Type.String({
   // ASCII only, so that no two names look alike.
@@ -21,14 +21,33 @@ export const Username = Type.String({
   description: '2 to 32 letters, digits, ".", "_" or "-", beginning with a letter or digit; case-insensitive'
 })
 
-const NewPassword = Type.String({ ...passwordRule, description: '8 to 256 characters, compared without normalization' })
-const GivenPassword = Type.String({ ...passwordRule, minLength: 1 })
+export const NewPassword = Type.String({
+  ...passwordRule,
+  description: '8 to 256 characters, compared without normalization'
+})
+export const GivenPassword = Type.String({ ...passwordRule, minLength: 1 })
 
-export const Registration = Type.Object({ username: Username, password: NewPassword }, closed)
+/** That of HTML's `<input type="email">`. ASCII only: no two addresses look alike, or become equal in upper case. */
+export const Email = Type.String({
+  maxLength: 254,
+  pattern:
+    "^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$",
+  description: 'An e-mail address; case-insensitive'
+})
+
+export const Registration = Type.Object(
+  { username: Username, password: NewPassword, email: Type.Optional(Email) },
+  closed
+)
 
 export const Login = Type.Object(
   {
-    username: Type.String({ minLength: 1, maxLength: 64, pattern: noNul }),
+    username: Type.String({
+      minLength: 1,
+      maxLength: 254,
+      pattern: noNul,
+      description: 'The username, or the verified e-mail address'
+    }),
     password: GivenPassword,
     transport: Type.Optional(
       Type.Union([Type.Literal('bearer'), Type.Literal('cookie')], {
@@ -75,8 +94,17 @@ const CookieSession = Type.Object(
 
 export const SignedIn = Type.Union([Tokens, CookieSession], { description: 'Signed in' })
 
+/** The token of a link that was sent by mail. */
+export const Link = Type.String({ minLength: 1, maxLength: 200 })
+
 /** The application's claims in an access token. */
-export const AppClaims = Type.Object({ name: Type.String(), roles: Type.Array(Type.String()) })
+export const AppClaims = Type.Object({
+  name: Type.String(),
+  roles: Type.Array(Type.String()),
+  remember: Type.Optional(
+    Type.Literal(false, { description: 'The session ends when the browser is closed; absent: it stays' })
+  )
+})
 
 export const Me = Type.Unsafe<Claims>(
   Type.Object(
@@ -96,13 +124,30 @@ export const Me = Type.Unsafe<Claims>(
 )
 
 /** Serialized as in RFC 3339. */
-const Time = Type.Unsafe<Date>(Type.String({ format: 'date-time' }))
+export const Time = Type.Unsafe<Date>(Type.String({ format: 'date-time' }))
 
 export const User = Type.Object({
   id: Type.String(),
   username: Type.String(),
   roles: Type.Array(Type.String()),
   createdAt: Time
+})
+
+/** The caller's own account. */
+export const Account = Type.Object(
+  {
+    ...User.properties,
+    email: Type.Union([Type.String(), Type.Null()], { description: 'The verified address' }),
+    pendingEmail: Type.Union([Type.String(), Type.Null()], { description: 'An address that is not verified yet' })
+  },
+  { description: 'The account' }
+)
+
+export const Passkey = Type.Object({
+  id: Type.String(),
+  name: Type.String(),
+  createdAt: Time,
+  lastUsedAt: Type.Union([Time, Type.Null()])
 })
 
 export const Session = Type.Object({

@@ -5,12 +5,30 @@ import { scopeOf } from '../roles.ts'
 /** In characters: longer names would be refused by `reply.signIn()`. */
 const maxDeviceLength = 200
 
+/** The claims of the user's access tokens. `remember` is there only if it is false, to keep tokens small. */
+export function claimsOf({ name, roles }: User, remember: boolean) {
+  return { name, roles, ...(remember ? {} : { remember: false as const }) }
+}
+
+export interface SessionStart {
+  readonly user: User
+  readonly request: Pick<FastifyRequest, 'headers'>
+  /** Whether the session stays in the browser after it is closed; one that replaces another keeps its choice. */
+  readonly remember?: boolean | undefined
+}
+
 /** The members that every call of `reply.signIn()` for this user has. */
-export function sessionStart(user: User, { headers }: Pick<FastifyRequest, 'headers'>) {
+export function sessionStart({ user, request, remember = true }: SessionStart) {
   return {
     sub: user.id,
-    claims: { name: user.name, roles: user.roles },
+    claims: claimsOf(user, remember),
     scope: scopeOf(user.roles),
-    device: headers['user-agent']?.slice(0, maxDeviceLength)
+    device: request.headers['user-agent']?.slice(0, maxDeviceLength)
   }
 }
+
+/**
+ * What a sign-in by passkey has proved: it is phishing-resistant ("phr" of OpenID Connect EAP ACR Values §2), the user
+ * has a key and has unlocked it (RFC 8176 §2).
+ */
+export const byPasskey = { acr: 'phr', amr: ['pop', 'mfa'] }

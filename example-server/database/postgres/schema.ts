@@ -34,7 +34,28 @@ const schemaSteps: Readonly<Record<string, SchemaStep>> = {
   '003-disabled-users': 'ALTER TABLE users ADD COLUMN disabled_at timestamptz;',
   // Follows from the roles now.
   '004-scope-by-roles': "ALTER TABLE users ALTER COLUMN scope SET DEFAULT 'notes:read notes:write';",
-  '005-no-scope': { aDayAfter: '004-scope-by-roles', statements: 'ALTER TABLE users DROP COLUMN scope;' }
+  '005-no-scope': { aDayAfter: '004-scope-by-roles', statements: 'ALTER TABLE users DROP COLUMN scope;' },
+  '006-email': `
+    ALTER TABLE users ADD COLUMN email text COLLATE "C";
+    ALTER TABLE users ADD COLUMN pending_email text COLLATE "C";
+    CREATE UNIQUE INDEX users_email ON users (lower(email));`,
+  '007-passkeys': `
+    CREATE TABLE passkeys (
+      number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+      id text NOT NULL UNIQUE,
+      user_id text NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+      name text NOT NULL,
+      public_key text NOT NULL,
+      counter bigint NOT NULL,
+      created_at timestamptz NOT NULL,
+      last_used_at timestamptz
+    );
+    CREATE INDEX passkeys_of_user ON passkeys (user_id, number);
+    CREATE TABLE used_challenges (
+      challenge text PRIMARY KEY,
+      expires_at timestamptz NOT NULL
+    );
+    CREATE INDEX used_challenges_by_expiry ON used_challenges (expires_at);`
 }
 
 /** An arbitrary number: the same on all nodes, and different from the one of the session store. */

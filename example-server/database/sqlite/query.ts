@@ -2,8 +2,12 @@ import type { SqliteDatabase } from 'fastify-authenticate/stores/sqlite'
 import { AppError } from '../../errors.ts'
 import { textOf, type Query, type Value } from '../query.ts'
 
-/** Primary result codes of temporary failures: BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN. */
-const temporaryFailures = new Set([5, 6, 8, 10, 13, 14])
+/**
+ * SQLite's messages about temporary failures: BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN. The package for Node 20
+ * leaves the result code out of the errors of `all()`.
+ */
+const temporaryFailure =
+  /is locked|attempt to write a readonly database|disk I\/O error|database or disk is full|unable to open database file/
 
 type Statement = ReturnType<SqliteDatabase['prepare']>
 
@@ -22,9 +26,8 @@ export function createQuery(database: SqliteDatabase): Query {
       const bindings = statement.values.map((value, index) => [index + 1, toColumn(value)])
       return prepare(textOf(statement)).all(Object.fromEntries(bindings)) as Row[]
     } catch (cause) {
-      // A full disk, or a long write elsewhere. The lowest byte of an extended result code is the primary one.
-      const code = Number((cause as { errcode?: number }).errcode) & 0xff
-      if (temporaryFailures.has(code)) throw new AppError('DATABASE_UNAVAILABLE', { cause })
+      // A full disk, or a long write elsewhere.
+      if (temporaryFailure.test((cause as Error).message)) throw new AppError('DATABASE_UNAVAILABLE', { cause })
       throw cause
     }
   }

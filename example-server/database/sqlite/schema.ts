@@ -50,7 +50,28 @@ const schemaSteps: Readonly<Record<string, SchemaStep>> = {
   '006-scope-by-roles': `
     ALTER TABLE users DROP COLUMN scope;
     ALTER TABLE users ADD COLUMN scope TEXT NOT NULL DEFAULT 'notes:read notes:write';`,
-  '007-no-scope': { aDayAfter: '006-scope-by-roles', statements: 'ALTER TABLE users DROP COLUMN scope;' }
+  '007-no-scope': { aDayAfter: '006-scope-by-roles', statements: 'ALTER TABLE users DROP COLUMN scope;' },
+  '008-email': `
+    ALTER TABLE users ADD COLUMN email TEXT;
+    ALTER TABLE users ADD COLUMN pending_email TEXT;
+    CREATE UNIQUE INDEX users_email ON users (lower(email));`,
+  '009-passkeys': `
+    CREATE TABLE passkeys (
+      number INTEGER PRIMARY KEY AUTOINCREMENT,
+      id TEXT NOT NULL UNIQUE,
+      user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+      name TEXT NOT NULL,
+      public_key TEXT NOT NULL,
+      counter INTEGER NOT NULL,
+      created_at INTEGER NOT NULL,
+      last_used_at INTEGER
+    ) STRICT;
+    CREATE INDEX passkeys_of_user ON passkeys (user_id, number);
+    CREATE TABLE used_challenges (
+      challenge TEXT PRIMARY KEY,
+      expires_at INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX used_challenges_by_expiry ON used_challenges (expires_at);`
 }
 
 /** @throws Error if a newer version of the server has used the file: its rows may mean something else */

@@ -41,8 +41,13 @@ t.test('npm run users administers the users of a running server', async (t) => {
   const [phone, laptop] = [(await signIn(first)).json(), (await signIn(first)).json()] as [Tokens, Tokens]
   t.strictSame(await users(['list'], env), ['bob', 'root with the role admin'])
   const shown = await users(['show', 'BOB'], env)
-  t.match(shown, ['bob', /^id [\da-f-]{36}, created .*, scope notes:read notes:write$/, '2 sessions open'])
-  t.match(shown.slice(3), [/^ {2}\S+, last used .*Z, "lightMyRequest"$/, /^ {2}\S+, last used /])
+  t.match(shown, [
+    'bob',
+    'no verified address',
+    /^id [\da-f-]{36}, created .*, scope notes:read notes:write$/,
+    '2 sessions open'
+  ])
+  t.match(shown.slice(4), [/^ {2}\S+, last used .*Z, "lightMyRequest"$/, /^ {2}\S+, last used /])
 
   t.strictSame(await users(['disable', 'bob'], env), ['disabled bob, and ended 2 sessions'])
   await untilRefused(app, phone)
@@ -71,16 +76,26 @@ t.test('npm run users administers the users of a running server', async (t) => {
     payload: { refresh_token: tokens.refresh_token }
   })
   t.equal(refreshed.json().scope, 'notes:read notes:write users:read users:write', 'at the next refresh')
-  t.match(await users(['show', 'bob'], env), ['bob with the role admin', /^id/, '1 session open'])
+  t.match(await users(['show', 'bob'], env), ['bob with the role admin', /address$/, /^id/, '1 session open'])
   t.strictSame(await users(['role', 'bob', 'none'], env), ['removed the role of bob, and ended 1 session'])
   await untilRefused(app, tokens)
+
+  t.strictSame(await users(['email', 'bob', 'bob@example.com'], env), ['bob has the address bob@example.com'])
+  t.equal((await login(app, { username: 'BOB@example.com', given: second })).statusCode, 200)
+  await t.rejects(users(['email', 'root', 'Bob@Example.com'], env), {
+    message: 'the address Bob@Example.com belongs to another user'
+  })
+  t.match(await users(['show', 'bob'], env), ['bob', 'address bob@example.com'])
+  t.strictSame(await users(['email', 'bob', 'none'], env), ['removed the address of bob'])
+  t.match(await users(['show', 'bob'], env), ['bob', 'no verified address'])
+  t.equal((await login(app, { username: 'bob@example.com', given: second })).statusCode, 401)
 
   const last = (await signIn(second)).json() as Tokens
   t.equal(
     (await app.inject({ method: 'POST', url: '/notes', headers: bearer(last), payload: { text: 'a' } })).statusCode,
     201
   )
-  t.strictSame(await users(['delete', 'bob'], env), ['deleted bob, and ended 1 session'])
+  t.strictSame(await users(['delete', 'bob'], env), ['deleted bob, and ended 2 sessions'])
   await untilRefused(app, last)
   t.strictSame(summaryOf(await signIn(second)), failed)
   t.strictSame(await users(['list'], env), ['root with the role admin'])
@@ -101,6 +116,8 @@ t.test('npm run users prints its help, and names what is wrong with the argument
     [['show', 'root', '--role', 'admin'], 'expected: show NAME'],
     [['role', 'root'], 'expected: role NAME admin|none'],
     [['role', 'root', 'king'], 'the role must be one of admin, none: received "king"'],
+    [['email', 'root'], 'expected: email NAME ADDRESS|none'],
+    [['email', 'root', 'root'], 'the address must be an e-mail address or none: received "root"'],
     [['remove', 'root'], 'unknown command remove: see --help'],
     ...['show', 'disable', 'enable', 'reset-password', 'delete'].map((command): [string[], string] => [
       [command, 'nobody'],

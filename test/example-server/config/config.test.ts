@@ -72,6 +72,17 @@ t.test('readConfig() names every wrong variable, one line each, and never shows 
       { ...production, AUTH_ISSUER: 'http://api.example.com' },
       /^AUTH_ISSUER must be an https URL in production: received "http:\/\/api.example.com"$/
     ],
+    ...['smtp.example.com', 'http://hush@mail', 'smtp://', 'smtp://u:hu#sh@mail/path'].map(
+      (url): [Record<string, string>, RegExp] => [
+        { SMTP_URL: url, MAIL_FROM: 'a@example.com' },
+        /^SMTP_URL must be a URL such as smtps:\/\/user:password@host or smtp:\/\/host:587, with its [\w -]+$/
+      ]
+    ),
+    [{ SMTP_URL: 'smtp://mail' }, /^MAIL_FROM is required when SMTP_URL is set$/],
+    ...['example.com', 'a@b, c@d', 'A <a@b', 'A <a@b>\nBcc: c@d'].map((from): [Record<string, string>, RegExp] => [
+      { SMTP_URL: 'smtp://mail', MAIL_FROM: from },
+      /^MAIL_FROM must be an address such as no-reply@example.com, or Example <no-reply@example.com>: received "/
+    ]),
     [{ DEMO_PASSWORD: 'hush' }, /^DEMO_PASSWORD must be 8 to 256 characters$/],
     [{ ALLOW_REGISTRATION: 'yes' }, /^ALLOW_REGISTRATION must be true or false: received "yes"$/],
     [{ TRUSTED_ORIGINS: 'https://a.example, https://b.example/' }, /^TRUSTED_ORIGINS must be/],
@@ -135,6 +146,7 @@ t.test('readConfig() has the documented defaults, in development and in producti
       tls: null,
       trustProxy: false,
       issuer: 'http://localhost:3000',
+      publicUrl: null,
       secrets: null,
       keys: null,
       keysDir: 'data/keys',
@@ -144,6 +156,7 @@ t.test('readConfig() has the documented defaults, in development and in producti
       trustedOrigins: [],
       allowRegistration: true,
       demoPassword: null,
+      smtp: null,
       metrics: true,
       logLevel: 'info',
       probeLogLevel: 'warn',

@@ -1,0 +1,102 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from '@sinclair/typebox'
+import type { FastifyRequest } from 'fastify'
+import type { User } from '../database/users.ts'
+import { AppError } from '../errors.ts'
+import { audit } from '../operations/audit.ts'
+import type { Services } from '../services.ts'
+import { fresh, stale } from './fresh.ts'
+import { Account, Done, Note, Passkey, Problem, Session, Time, unavailable } from './schemas.ts'
+
+const { current: _current, ...ofSession } = Session.properties
+
+const Export = Type.Object(
+  {
+    exportedAt: Time,
+    account: Account,
+    passkeys: Type.Array(Passkey),
+    sessions: Type.Array(Type.Object(ofSession)),
+    notes: Type.Array(Note)
+  },
+  { description: 'Everything that the server stores about the user, except the hash of the password' }
+)
+const gone = { 404: Problem('The user was deleted or disabled a moment ago') }
+
+/** What users see and do with their own account. */
+export const accountRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'database' | 'accountMails'>> =
+  async function account(app, { database: { users, notes, passkeys }, accountMails }) {
+    /** @throws AppError NOT_FOUND if the user is gone: the access token is still valid for a moment */
+    async function userOf({ user: { sub } }: FastifyRequest): Promise<User> {
+      const user = await users.byId(sub)
+      if (user === null) throw new AppError('NOT_FOUND')
+      return user
+    }
+
+    app.get(
+      '/auth/account',
+      {
+        config: { auth: true },
+        schema: {
+          summary: "The caller's account",
+          tags: ['account'],
+          response: { 200: Account, ...gone, ...unavailable }
+        }
+      },
+      async (request) => toAccount(await userOf(request))
+    )
+
+    app.get(
+      '/auth/account/export',
+      {
+        config: fresh,
+        schema: {
+          summary: "A copy of the caller's data",
+          tags: ['account'],
+          response: { 200: Export, ...stale, ...gone, ...unavailable }
+        }
+      },
+      async (request, reply) => {
+        const user = await userOf(request)
+        const [sessions, ownNotes, ownPasskeys] = await Promise.all([
+          app.sessions.list(user.id),
+          notes.list(user.id),
+          passkeys.list(user.id)
+        ])
+        audit(request, { action: 'data-exported', sub: user.id })
+        reply.header('content-disposition', 'attachment; filename="account.json"')
+        return { exportedAt: new Date(), account: toAccount(user), passkeys: ownPasskeys, sessions, notes: ownNotes }
+      }
+    )
+
+    app.delete(
+      '/auth/account',
+      {
+        config: fresh,
+        schema: {
+          summary: "Delete the caller's account",
+          description: 'With the notes and passkeys. All sessions end. After a 503, repeat the request.',
+          tags: ['account'],
+          response: {
+            204: Done('Deleted'),
+            ...stale,
+            403: Problem('By cookie: the request came from another site'),
+            ...unavailable
+          }
+        }
+      },
+      async (request, reply) => {
+        const { sub } = request.user
+        const user = await users.byId(sub)
+        // Before the sessions end: nobody can sign in or refresh in between, and this request can be repeated.
+        await users.remove(sub)
+        await app.sessions.revokeAll(sub)
+        audit(request, { action: 'account-deleted', sub })
+        if (user !== null) accountMails?.notify(user, 'account-deleted')
+        // Clears the cookies.
+        if (request.auth.source === 'cookie') await reply.signOut()
+        return await reply.code(204).send()
+      }
+    )
+  }
+
+const toAccount = (user: User) => ({ ...user, username: user.name })

@@ -1,0 +1,60 @@
+import { Type } from '@sinclair/typebox'
+import type {
+  AuthenticationResponseJSON,
+  PublicKeyCredentialCreationOptionsJSON,
+  PublicKeyCredentialRequestOptionsJSON,
+  RegistrationResponseJSON
+} from '@simplewebauthn/server'
+
+const Base64url = (maxLength: number) => Type.String({ minLength: 1, maxLength, pattern: '^[\\w-]+$' })
+
+// `PublicKeyCredential.toJSON()` adds members in each version of the specification: only those that are read are named.
+
+/** WebAuthn §5.1, `RegistrationResponseJSON`. */
+export const RegistrationResponse = Type.Unsafe<RegistrationResponseJSON>(
+  Type.Object(
+    {
+      id: Base64url(1400),
+      rawId: Base64url(1400),
+      type: Type.Literal('public-key'),
+      response: Type.Object({ clientDataJSON: Base64url(8000), attestationObject: Base64url(16_000) }),
+      clientExtensionResults: Type.Object({})
+    },
+    { description: 'What `PublicKeyCredential.toJSON()` returns after `navigator.credentials.create()`' }
+  )
+)
+
+/** WebAuthn §5.1, `AuthenticationResponseJSON`. */
+export const AuthenticationResponse = Type.Unsafe<AuthenticationResponseJSON>(
+  Type.Object(
+    {
+      id: Base64url(1400),
+      rawId: Base64url(1400),
+      type: Type.Literal('public-key'),
+      response: Type.Object({
+        clientDataJSON: Base64url(8000),
+        authenticatorData: Base64url(8000),
+        signature: Base64url(4000),
+        userHandle: Base64url(100)
+      }),
+      clientExtensionResults: Type.Object({})
+    },
+    { description: 'What `PublicKeyCredential.toJSON()` returns after `navigator.credentials.get()`' }
+  )
+)
+
+/** For `PublicKeyCredential.parseCreationOptionsFromJSON()`. */
+export const CreationOptions = Type.Unsafe<PublicKeyCredentialCreationOptionsJSON>(
+  Type.Object(
+    { challenge: Type.String() },
+    { additionalProperties: true, description: 'The options of `navigator.credentials.create()`, as JSON' }
+  )
+)
+
+/** For `PublicKeyCredential.parseRequestOptionsFromJSON()`. */
+export const RequestOptions = Type.Unsafe<PublicKeyCredentialRequestOptionsJSON>(
+  Type.Object(
+    { challenge: Type.String() },
+    { additionalProperties: true, description: 'The options of `navigator.credentials.get()`, as JSON' }
+  )
+)

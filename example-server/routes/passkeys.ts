@@ -1,0 +1,135 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from '@sinclair/typebox'
+import type { FastifyRequest } from 'fastify'
+import { AppError } from '../errors.ts'
+import { audit } from '../operations/audit.ts'
+import type { Services } from '../services.ts'
+import { fresh, stale } from './fresh.ts'
+import { CreationOptions, RegistrationResponse } from './passkey-schemas.ts'
+import { badBody, badId, closed, Done, noNul, Passkey, Problem, strictBody, unavailable } from './schemas.ts'
+
+const Name = Type.String({ minLength: 1, maxLength: 64, pattern: noNul, description: 'Such as the name of the device' })
+const NewPasskey = Type.Object({ name: Name, passkey: RegistrationResponse }, closed)
+const Rename = Type.Object({ name: Name }, closed)
+/** Credential ids are longer than other ids: up to 1023 bytes (WebAuthn §4). */
+const ByCredentialId = Type.Object({ id: Type.String({ minLength: 1, maxLength: 1400, pattern: '^[\\w-]+$' }) })
+const notFound = { 404: Problem('The caller has no such passkey') }
+
+export const passkeysRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'database' | 'ceremonies' | 'accountMails'>> =
+  async function passkeysPlugin(app, { database: { users, passkeys }, ceremonies, accountMails }) {
+    /** @throws AppError NOT_FOUND if the user was deleted: the token is still valid for a moment */
+    async function registrantOf({ auth }: FastifyRequest) {
+      const user = await users.byId(auth!.user.sub)
+      if (user === null || auth!.sessionId === null) throw new AppError('NOT_FOUND')
+      return { user, sessionId: auth!.sessionId }
+    }
+
+    app.get(
+      '/auth/passkeys',
+      {
+        config: { auth: true },
+        schema: {
+          summary: "The caller's passkeys",
+          tags: ['passkeys'],
+          response: { 200: Type.Array(Passkey, { description: 'Oldest first' }), ...unavailable }
+        }
+      },
+      async (request) => await passkeys.list(request.user.sub)
+    )
+
+    app.post(
+      '/auth/passkeys/options',
+      {
+        config: fresh,
+        schema: {
+          summary: 'Begin to add a passkey',
+          description: 'The options are valid for three minutes, in this session.',
+          tags: ['passkeys'],
+          response: {
+            200: CreationOptions,
+            ...stale,
+            403: Problem('The server has no domain, so it cannot have passkeys'),
+            ...unavailable
+          }
+        }
+      },
+      async (request) => {
+        const options = await ceremonies.registrationOptions(await registrantOf(request))
+        if (options === null) throw new AppError('PASSKEYS_OFF')
+        return options
+      }
+    )
+
+    app.post(
+      '/auth/passkeys',
+      {
+        config: fresh,
+        validatorCompiler: strictBody,
+        schema: {
+          summary: 'Add a passkey',
+          tags: ['passkeys'],
+          body: NewPasskey,
+          response: {
+            201: Done('Added'),
+            ...stale,
+            403: Problem('The passkey does not match the options'),
+            409: Problem('The passkey exists already, or the user has too many'),
+            ...unavailable,
+            ...badBody
+          }
+        }
+      },
+      async (request, reply) => {
+        const { name, passkey: response } = request.body
+        const registrant = await registrantOf(request)
+        const passkey = await ceremonies.verifyRegistration(response, registrant)
+        if (passkey === null) throw new AppError('PASSKEY_INVALID')
+        if (!(await passkeys.add({ ...passkey, name }))) throw new AppError('PASSKEYS_FULL')
+        audit(request, { action: 'passkey-added', sub: registrant.user.id })
+        accountMails?.notify(registrant.user, 'passkey-added')
+        return await reply.code(201).send()
+      }
+    )
+
+    app.patch(
+      '/auth/passkeys/:id',
+      {
+        config: { auth: true },
+        validatorCompiler: strictBody,
+        schema: {
+          summary: 'Rename a passkey',
+          tags: ['passkeys'],
+          params: ByCredentialId,
+          body: Rename,
+          response: { 204: Done('Renamed'), ...notFound, ...unavailable, ...badBody }
+        }
+      },
+      async (request, reply) => {
+        const change = { id: request.params.id, name: request.body.name }
+        if (!(await passkeys.rename(request.user.sub, change))) throw new AppError('NOT_FOUND')
+        return await reply.code(204).send()
+      }
+    )
+
+    app.delete(
+      '/auth/passkeys/:id',
+      {
+        config: fresh,
+        schema: {
+          summary: 'Remove a passkey',
+          description: 'Sessions that it has started stay: sign them out by GET and DELETE /auth/sessions.',
+          tags: ['passkeys'],
+          params: ByCredentialId,
+          response: { 204: Done('Removed'), ...stale, ...notFound, ...badId, ...unavailable }
+        }
+      },
+      async (request, reply) => {
+        const { sub } = request.user
+        if (!(await passkeys.remove(sub, request.params.id))) throw new AppError('NOT_FOUND')
+        audit(request, { action: 'passkey-removed', sub })
+        const user = await users.byId(sub)
+        if (user !== null) accountMails?.notify(user, 'passkey-removed')
+        return await reply.code(204).send()
+      }
+    )
+  }
