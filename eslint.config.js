@@ -27,7 +27,10 @@ export default [
       // A promise is awaited, returned or explicitly ignored. tap runs subtests in order by itself.
       '@typescript-eslint/no-floating-promises': [
         'error',
-        { allowForKnownSafePromises: [{ from: 'package', name: 'PromiseWithSubtest', package: '@tapjs/core' }] }
+        {
+          allowForKnownSafePromises: [{ from: 'package', name: 'PromiseWithSubtest', package: '@tapjs/core' }],
+          allowForKnownSafeCalls: [{ from: 'package', name: 'test', package: 'node:test' }]
+        }
       ],
       '@typescript-eslint/switch-exhaustiveness-check': [
         'error',

@@ -68,8 +68,9 @@ function violations(imports: readonly Import[], rule: (found: Import) => boolean
 const plugin = filesIn('plugin')
 const client = filesIn('client', /\.(ts|js)$/)
 const exampleServer = filesIn('example-server', /\.(ts|js)$/)
+const eject = filesIn('eject').filter((file) => !file.startsWith('eject/template/'))
 const tests = filesIn('test')
-const sources = [...plugin, ...client, ...exampleServer, ...tests]
+const sources = [...plugin, ...client, ...exampleServer, ...eject, ...tests]
 const imports = sources.flatMap((file) => importsOf(file))
 
 for (const [name, rule] of Object.entries(rules)) t.test(name, async (t) => t.strictSame(violations(imports, rule), []))
@@ -240,10 +241,11 @@ t.test('the rule about parameters detects violations', async (t) => {
 })
 
 t.test('no function of ours has more than two positional parameters', async (t) => {
-  const found = [...plugin, ...client, ...exampleServer.filter((file) => file.endsWith('.ts'))].flatMap((file) =>
-    nodesOf(parse(file))
-      .filter(hasManyParameters)
-      .map((node) => `${file} ${ts.isConstructorDeclaration(node) ? 'constructor' : (node.name?.getText() ?? '')}`)
+  const found = [...plugin, ...client, ...exampleServer.filter((file) => file.endsWith('.ts')), ...eject].flatMap(
+    (file) =>
+      nodesOf(parse(file))
+        .filter(hasManyParameters)
+        .map((node) => `${file} ${ts.isConstructorDeclaration(node) ? 'constructor' : (node.name?.getText() ?? '')}`)
   )
   t.strictSame(
     found.filter((name) => !(name in manyParameters)),
@@ -263,7 +265,9 @@ function hasOwnTest(file: string): boolean {
 }
 
 t.test('each source file has a test of its name, or a reason', async (t) => {
-  const untested = [...plugin, ...client, ...exampleServer].filter((file) => hasCode(file) && !hasOwnTest(file))
+  const untested = [...plugin, ...client, ...exampleServer, ...eject].filter(
+    (file) => hasCode(file) && !hasOwnTest(file)
+  )
   const entries = Object.keys(withoutOwnTest)
   const covers = (entry: string, file: string) => (entry.endsWith('/') ? file.startsWith(entry) : file === entry)
   t.strictSame(

@@ -91,6 +91,8 @@ export const withoutOwnTest: Record<string, string> = {
     'test/example-server/app.test.ts: the OpenAPI document; routes/login.test.ts: wrong bodies',
   'example-server/routes/session-start.ts': 'test/example-server/routes/sessions.test.ts',
   'plugin/arguments.ts': 'test/http/protect, test/sessions/session-api and access-token-api: every wrong argument',
+  'eject/':
+    'test/eject/project.test.ts: packages, the lock file, variables; test/rigs/eject.rig.ts installs and runs it',
   'plugin/http/access-cookies.ts': 'test/http/session-cookies.test.ts: requests with several access cookies',
   'plugin/http/auth.ts': 'types: test/types.test.ts compiles their use',
   'plugin/http/cookie-scopes.ts': 'test/http/session-cookies.test.ts: what a cookie jar still holds after a response',

@@ -1,11 +1,12 @@
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import fastifyStatic from '@fastify/static'
 import type { FastifyPluginAsync } from 'fastify'
 
 const pageFolder = join(import.meta.dirname, '../page')
 
 /** The modules of `fastify-authenticate/client`. An application with a bundler imports it by this name instead. */
-const clientFolder = join(import.meta.dirname, '../../client')
+const clientFolder = dirname(fileURLToPath(import.meta.resolve('fastify-authenticate/client')))
 
 /**
  * Policy of the page that plays another site in a lesson. `sandbox` gives it an opaque origin: browsers treat its

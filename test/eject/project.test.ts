@@ -1,0 +1,107 @@
+import { isBuiltin } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import { createProject } from '../../eject/project.ts'
+import { readConfig } from '../../example-server/config/config.ts'
+import { importsOf } from '../fixtures/sources.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const tarball = { path: 'vendor/fastify-authenticate-0.1.0.tgz', content: Buffer.from('x'), integrity: 'sha512-x' }
+const plugin = { spec: `file:${tarball.path}`, tarball, isThisOne: true }
+const project = createProject({ root, name: 'shop', plugin })
+const text = (path: string) => String(project.get(path))
+const manifest = JSON.parse(text('package.json'))
+const sources = [...project.keys()].filter((path) => /\.(ts|js)$/.test(path))
+
+const isOwn = (to: string) => /^(src|test|scripts)\//.test(to)
+
+/** What a file imports: a path of the project, or the name of a package. */
+const importedBy = (path: string) => importsOf(path, text(path)).map(({ to }) => (isOwn(to) ? to : packageOf(to)))
+
+function packageOf(to: string): string {
+  // The test resolves the plugin to its source.
+  if (/^(plugin|client)\//.test(to)) return 'fastify-authenticate'
+  return to.split('/', to.startsWith('@') ? 2 : 1).join('/')
+}
+
+t.test('the project lists every package that it imports, and no other', async (t) => {
+  const { dependencies, devDependencies } = manifest
+  const imported = new Set(sources.flatMap(importedBy).filter((to) => !isOwn(to) && !isBuiltin(to)))
+  t.ok(imported.size > 15)
+  t.strictSame(
+    [...imported].filter((name) => !(name in { ...dependencies, ...devDependencies })),
+    []
+  )
+  // Imported by an expression, on Node 20 only.
+  imported.add('@photostructure/sqlite')
+  const tools = ['@types/node', 'tsx', 'typescript']
+  const isNeeded = (name: string) => imported.has(name.replace('@types/', '')) || tools.includes(name)
+  t.strictSame(
+    Object.keys({ ...dependencies, ...devDependencies }).filter((name) => !isNeeded(name)),
+    []
+  )
+  t.strictSame(
+    Object.keys(dependencies).filter((name) => name.startsWith('@types/') || tools.includes(name)),
+    []
+  )
+})
+
+t.test('the project contains every file of its own that it imports, and no file of this repository', async (t) => {
+  const imports = sources.flatMap((path) => importedBy(path).map((to) => ({ path, to })))
+  t.strictSame(
+    imports.filter(({ to }) => isOwn(to) && !project.has(to)),
+    []
+  )
+  t.ok(imports.some(({ to }) => to === 'src/app.ts'))
+  const naming = [...project].filter(([, content]) => /example-server|customConditions/.test(String(content)))
+  t.strictSame(
+    naming.map(([path]) => path),
+    []
+  )
+})
+
+t.test('package-lock.json locks what package.json lists, for production without the tools', async (t) => {
+  const { packages } = JSON.parse(text('package-lock.json'))
+  const { dependencies, devDependencies } = manifest
+  t.strictSame(packages[''].dependencies, dependencies)
+  t.strictSame(packages[''].devDependencies, devDependencies)
+  for (const name of Object.keys(dependencies)) t.notOk(packages[`node_modules/${name}`].dev, name)
+  for (const name of Object.keys(devDependencies)) t.ok(packages[`node_modules/${name}`].dev, name)
+  t.match(packages['node_modules/fastify-authenticate'], { resolved: plugin.spec, integrity: 'sha512-x' })
+  t.notOk('node_modules/playwright-core' in packages)
+  t.match(packages['node_modules/@esbuild/linux-x64'], { dev: true, optional: true })
+  t.match(packages['node_modules/@node-rs/argon2-linux-x64-gnu'], { dev: undefined, optional: true })
+})
+
+t.test('package-lock.json is left out where the packages of the plugin are not known', async (t) => {
+  const other = createProject({ root, name: 'shop', plugin: { spec: '^1.0.0', tarball: null, isThisOne: false } })
+  t.notOk(other.has('package-lock.json'))
+  t.notMatch(String(other.get('Dockerfile')), /vendor/)
+})
+
+t.test('.env.example has a line for every variable that readConfig() reads', async (t) => {
+  const read = new Set<string>()
+  const env = new Proxy({} as Record<string, string>, {
+    get(_target, name) {
+      read.add(String(name))
+      return undefined
+    }
+  })
+  readConfig(env)
+  const lines = text('.env.example').split('\n')
+  t.ok(read.size > 20)
+  for (const name of read) t.ok(lines.includes(`#${name}=`), name)
+  t.strictSame(
+    lines.filter((line) => line !== '' && !line.startsWith('#')),
+    [],
+    'a copy of it changes nothing'
+  )
+})
+
+t.test('the name of the project is everywhere', async (t) => {
+  t.equal(manifest.name, 'shop')
+  t.strictSame(
+    [...project].filter(([, content]) => String(content).includes('my-app')).map(([path]) => path),
+    []
+  )
+})
