@@ -5,6 +5,7 @@ import { send, Unavailable } from './server.js'
  * @typedef {object} Settings
  * @property {boolean} allowRegistration
  * @property {string[]} demoUsers empty in production
+ * @property {boolean} lessonTokens whether it signs tokens for lessons: outside production
  * @property {number} retrySeconds the plugin's `refreshToken.retrySeconds`
  */
 

@@ -74,8 +74,8 @@ export const lessonTokensRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'confi
 }
 
 /**
- * From a cookie, a script in the page would get a token that it can read, which the cookie prevents. And a token without
- * a session must not get another one: a stolen one could then be renewed for ever, also after a sign-out.
+ * From a cookie, a script in the page would get a token that it can read, which the cookie prevents. And a token
+ * without a session must not get another one: a stolen one could then be renewed for ever, also after a sign-out.
  */
 function isTokenOfProgram({ source, sessionId }: Auth): boolean {
   return source === 'header' && sessionId !== null

@@ -11,6 +11,7 @@ export const pageSettingsRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'confi
   app.get('/page/settings.json', { schema: { hide: true } }, async () => ({
     allowRegistration,
     demoUsers: production ? [] : demoUserNames,
+    lessonTokens: !production,
     retrySeconds
   }))
 }

@@ -23,6 +23,12 @@ interface Excerpt {
 /** The lines that lessons show, by the names that the lessons use. */
 export const excerpts: Readonly<Record<string, Excerpt>> = {
   'check-password': { path: 'example-server/routes/login.ts', from: 'async function identify(' },
+  'new-key': { path: 'example-server/keys/rotation.ts', from: 'function newKey(' },
+  'signed-claims': { path: 'plugin/tokens/local-verifier.ts', from: 'function signedClaims(' },
+  'accepted-audience': { path: 'plugin/tokens/claims.ts', from: 'function isAccepted(' },
+  scopes: { path: 'plugin/tokens/requirement-check.ts', from: 'function hasScopes(' },
+  'refreshed-claims': { path: 'example-server/app.ts', from: 'async claims({ sub }) {' },
+  'has-passed': { path: 'plugin/tokens/claims.ts', from: 'export function hasPassed(' },
   'sign-in': { path: 'example-server/routes/login.ts', from: 'async (request, reply) => {' },
   'check-token': { path: 'plugin/tokens/local-verifier.ts', from: 'check(parsed: ParsedToken' },
   me: { path: 'example-server/routes/me.ts', from: 'app.get(' },

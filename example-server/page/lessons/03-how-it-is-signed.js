@@ -1,7 +1,95 @@
+import { element } from '../element.js'
+import { openMainSession } from './demo.js'
+import { exchange } from './exchange.js'
+import { createGate } from './gate.js'
+import { checkSignature } from './token/check-signature.js'
+import { changeOneLetter } from './token/compare.js'
+import { decodeToken } from './token/decode-token.js'
+import { withTexts } from './token/forge.js'
+import { createHmacBench } from './token/hmac-bench.js'
+
 /** @type {import('./lesson.js').Lesson} */
 export const howItIsSigned = {
   id: 'how-it-is-signed',
   title: 'How it is signed',
-  what: ['A signature is computed from the text and a key. Change one letter of either, and it no longer matches.'],
-  why: ['One key that both signs and checks (HS256) is enough for one server. Two keys (EdDSA) let others check.']
+  what: [
+    'A signature is a number computed from the text and a key. ',
+    'Change one letter of either, and another number results: so the receiver notices.'
+  ],
+  draw,
+  why: [
+    'With HS256, one secret both signs and checks: enough for one server, but every service that checks tokens could ' +
+      'also make them. ',
+    'With EdDSA there are two keys: the private one signs and never leaves this server, and the public one lets ' +
+      'everybody check without being able to sign.'
+  ],
+  code: ['new-key']
+}
+
+/** @param {import('./lesson.js').Stage} stage */
+function draw({ drawAction }) {
+  const controls = /** @type {HTMLFieldSetElement} */ (
+    element(
+      'fieldset',
+      { class: 'controls' },
+      drawAction({
+        label: 'Check my token',
+        about: 'Fetches the public keys of this server, and checks your own token in this browser.',
+        run: checkMine
+      })
+    )
+  )
+  return [
+    createHmacBench(),
+    element('h4', { class: 'subtitle' }, 'And this server?'),
+    createGate('password', controls),
+    controls
+  ]
+}
+
+/** @type {import('./lesson.js').Action['run']} */
+async function* checkMine() {
+  const token = decodeToken((await openMainSession()).access())
+  const published = await exchange({ method: 'GET', path: '/.well-known/jwks.json' })
+  const { alg, kid } = token.header.json
+  if (published.received.status === 404) {
+    yield {
+      ...published,
+      because: 'this server signs with a secret, and a secret is not published',
+      meaning:
+        `Your token says "alg": ${JSON.stringify(alg)}. A server in production does so if it has only AUTH_SECRET. ` +
+        'With AUTH_KEYS or AUTH_KEYS_DIR it signs with EdDSA, as it does in development.'
+    }
+    return
+  }
+  const keys = published.received.body.keys
+  const key = keys.find((/** @type {{ kid: string }} */ { kid: id }) => id === kid) ?? keys[0]
+  const changed = decodeToken(withTexts(token, { payload: changeOneLetter(token.payload.text) }))
+  const [real, forged] = [await checkSignature(token, key), await checkSignature(changed, key)]
+  yield {
+    ...published,
+    because: 'public keys are for everybody',
+    meaning:
+      `Your token says "alg": ${JSON.stringify(alg)} and names the key "kid": ${JSON.stringify(kid)}. ` +
+      'Development and production do not differ in this, as long as the server has keys (AUTH_KEYS or AUTH_KEYS_DIR).',
+    nodes: [
+      element(
+        'dl',
+        { class: 'checks' },
+        ...drawCheck('Your token', real),
+        ...drawCheck('With one letter of the payload changed', forged)
+      )
+    ]
+  }
+}
+
+/**
+ * @param {string} label
+ * @param {import('./token/check-signature.js').Check} check
+ */
+function drawCheck(label, { result, message }) {
+  return [
+    element('dt', {}, label),
+    element('dd', { class: { matches: 'granted', differs: 'refused', unknown: '' }[result] }, message)
+  ]
 }

@@ -93,8 +93,9 @@ export function readTiming(header) {
 }
 
 /**
- * An exchange to show. `because` and `meaning` are sentences without and with a full stop.
- * @typedef {Exchange & { title?: string, because?: string, meaning?: string }} ShownExchange
+ * An exchange to show. `because` and `meaning` are sentences without and with a full stop;
+ * `nodes` are shown before the request.
+ * @typedef {Exchange & { title?: string, because?: string, meaning?: string, nodes?: Node[] }} ShownExchange
  */
 
 /**
@@ -102,13 +103,14 @@ export function readTiming(header) {
  * @param {ShownExchange} shown
  */
 export function drawExchange(shown) {
-  const { title, sent, received, meaning } = shown
+  const { title, sent, received, meaning, nodes = [] } = shown
   const head = title ? [element('h4', {}, title), element('p', { class: 'verdict' }, ...drawVerdict(shown))] : []
   return element(
     'article',
     { class: 'exchange' },
     ...head,
     ...(meaning ? [element('p', { class: 'meaning' }, meaning)] : []),
+    ...nodes,
     element(
       'div',
       { class: 'as-sent' },

@@ -5,16 +5,19 @@ import { createInjected } from '../../fixtures/example-server.ts'
 const cases: Record<string, { env: Record<string, string>; settings: object }> = {
   'outside production': {
     env: {},
-    settings: { allowRegistration: true, demoUsers: ['alice', 'admin'], retrySeconds: 10 }
+    settings: { allowRegistration: true, demoUsers: ['alice', 'admin'], lessonTokens: true, retrySeconds: 10 }
   },
   'outside production, without registration': {
     env: { ALLOW_REGISTRATION: 'false', ACCESS_TOKEN_SECONDS: '4' },
-    settings: { allowRegistration: false, demoUsers: ['alice', 'admin'], retrySeconds: 2 }
+    settings: { allowRegistration: false, demoUsers: ['alice', 'admin'], lessonTokens: true, retrySeconds: 2 }
   },
-  'in production': { env: production, settings: { allowRegistration: false, demoUsers: [], retrySeconds: 10 } },
+  'in production': {
+    env: production,
+    settings: { allowRegistration: false, demoUsers: [], lessonTokens: false, retrySeconds: 10 }
+  },
   'in production, with registration': {
     env: { ...production, ALLOW_REGISTRATION: 'true' },
-    settings: { allowRegistration: true, demoUsers: [], retrySeconds: 10 }
+    settings: { allowRegistration: true, demoUsers: [], lessonTokens: false, retrySeconds: 10 }
   }
 }
 

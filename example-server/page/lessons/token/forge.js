@@ -15,22 +15,12 @@ export function withTexts({ header, payload, signature }, texts) {
 }
 
 /**
- * The token with another payload, and its old signature.
+ * RFC 7519 §6: a token that says that it is not signed.
  * @param {DecodedToken} decoded
  * @param {Record<string, unknown>} claims these replace those of the same name
  */
-export function withClaims(decoded, claims) {
-  return withTexts(decoded, { payload: JSON.stringify({ ...decoded.payload.json, ...claims }) })
-}
-
-/**
- * RFC 7519 §6: a token that says that it is not signed.
- * @param {DecodedToken} decoded
- * @param {{ claims?: Record<string, unknown>, keepsSignature?: boolean }} forgery
- */
-export function withoutAlgorithm({ header, payload, signature }, { claims = {}, keepsSignature = false } = {}) {
-  const parts = [encodeJson({ ...header.json, alg: 'none' }), encodeJson({ ...payload.json, ...claims })]
-  return `${parts.join('.')}.${keepsSignature ? signature.raw : ''}`
+export function withoutAlgorithm({ header, payload }, claims) {
+  return `${encodeJson({ ...header.json, alg: 'none' })}.${encodeJson({ ...payload.json, ...claims })}.`
 }
 
 /**
@@ -54,11 +44,24 @@ export async function byPublicKey({ header, payload }, { claims, publicKey }) {
 }
 
 /**
- * Which members differ in two parts: of each, the names that are new, changed or gone.
+ * Which members differ in two tokens.
+ * @param {DecodedToken} before
+ * @param {DecodedToken} after
+ * @returns {import('./draw-parts.js').Changes}
+ */
+export function changesOf(before, after) {
+  return {
+    header: changedNames(before.header.json, after.header.json),
+    payload: changedNames(before.payload.json, after.payload.json)
+  }
+}
+
+/**
+ * The names that are new, changed or gone.
  * @param {Record<string, unknown>} before
  * @param {Record<string, unknown>} after
  */
-export function changesOf(before, after) {
+function changedNames(before, after) {
   const names = new Set([...Object.keys(before), ...Object.keys(after)])
   return [...names].filter((name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]))
 }
