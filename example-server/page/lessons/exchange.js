@@ -135,7 +135,7 @@ function drawMessage(title, content) {
   return element(
     'div',
     { class: 'message-text' },
-    element('h5', {}, title),
+    element('p', { class: 'message-title' }, title),
     element('pre', { tabindex: '0' }, ...content)
   )
 }
