@@ -32,8 +32,8 @@ function drawStorage({ drawAction, onUserChange }) {
   addEventListener('pagehide', removeDemoToken)
   return [
     drawAction({
-      label: 'Put a demo token into local storage',
-      about: 'As many tutorials do. It is good for nothing, and is removed afterwards.',
+      label: 'Store a demo token',
+      about: 'In local storage, as many tutorials do. It is good for nothing, and is removed afterwards.',
       run: putDemoToken
     }),
     drawAction({

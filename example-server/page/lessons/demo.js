@@ -50,7 +50,11 @@ export const mainSession = () => main
  */
 export async function openMainSession() {
   if (main && main.validMs() < marginMs) await main.refresh()
-  if (!main?.isOpen()) main = (await openSession('Lessons')).session
+  if (!main?.isOpen()) {
+    main = (await openSession('Lessons')).session
+    // Only now is it the main session.
+    announce()
+  }
   return main
 }
 

@@ -30,10 +30,10 @@ export function createOutcome() {
     { class: 'part outcome', 'aria-label': 'What happened', hidden: true },
     element('h3', {}, 'What happened'),
     verdict,
-    sequence.element,
-    exchanges,
     note,
     left,
+    sequence.element,
+    exchanges,
     spoken
   )
   /** The run whose steps are shown. */
@@ -54,7 +54,7 @@ export function createOutcome() {
     if (note.textContent !== text) note.textContent = text
     left.textContent = 'note' in step && step.left ? `${step.left} s` : ''
     sequence.element.hidden = 'finding' in step
-    if ('note' in step) return
+    if ('note' in step) return reveal(note)
     if ('finding' in step) return showFinding(step)
     const { word, because } = verdictOf(step)
     spoken.textContent = `${step.title ? `${step.title}: ` : ''}${word} ${because}`
@@ -62,7 +62,8 @@ export function createOutcome() {
     sequence.add([...(step.messages ?? []), ...(step.picture ?? messagesOf(step))])
     const article = drawExchange(step)
     exchanges.append(article)
-    if (exchanges.childElementCount === 1) section.scrollIntoView({ block: 'nearest' })
+    if (exchanges.childElementCount === 1) reveal(section)
+    reveal(verdict)
   }
 
   /** @param {Finding} finding */
@@ -70,7 +71,8 @@ export function createOutcome() {
     spoken.textContent = `${finding} ${because}`
     verdict.replaceChildren(element('strong', { class: isGood ? 'granted' : 'refused' }, finding), ` ${because}`)
     exchanges.replaceChildren(...proof)
-    section.scrollIntoView({ block: 'nearest' })
+    reveal(section)
+    reveal(verdict)
   }
 
   return {
@@ -100,6 +102,14 @@ export function createOutcome() {
       }
     }
   }
+}
+
+/**
+ * Nothing moves if it is in the window already. What is larger than the window may cover it without its beginning.
+ * @param {HTMLElement} part
+ */
+function reveal(part) {
+  part.scrollIntoView({ block: 'nearest' })
 }
 
 /** @param {unknown} error */
