@@ -1,10 +1,8 @@
-import { createExpiry } from './expiry.js'
-import { createIdentify } from './identify.js'
+import { createKeeper } from './keeper.js'
 import { readOptions } from './options.js'
-import { createRefresh } from './refresh.js'
 import { createRequest } from './request.js'
-import { maxPauseMs, outcomeOf, retryAfterMs } from './response.js'
-import { createSessions } from './session.js'
+import { outcomeOf, retryAfterMs } from './response.js'
+import { abort, createState } from './state.js'
 import { connectTabs } from './tabs.js'
 import { createTokenStore, issuedOf } from './tokens.js'
 import { AuthUnavailable } from './unavailable.js'
@@ -41,57 +39,21 @@ export function createAuth(options) {
   const closing = ending.signal
   /** @type {any} */
   const auth = new EventTarget()
-  /** @type {Promise<unknown>} the tokens of the storage are known */
-  let ready
-  const sessions = createSessions({
+  const state = createState(settings, (type, detail) =>
     // After the message to the other tabs: a listener may open a dialog.
-    emit: (type, detail) => queueMicrotask(() => auth.dispatchEvent(new CustomEvent(type, { detail }))),
-    onToken() {
-      refresh.pause(0)
-      refresh.arm()
-    },
-    onSignIn: () => identify()
-  })
-  const store = isBearer ? createTokenStore(name, storage) : undefined
+    queueMicrotask(() => auth.dispatchEvent(new CustomEvent(type, { detail })))
+  )
+  const store = isBearer ? createTokenStore(state, { key: name, storage }) : undefined
   /** Tokens in memory are this client's own. */
-  const tabs =
-    isBearer && !storage
-      ? undefined
-      : connectTabs(name, {
-          onMessage,
-          onClaim: () => refresh.pause(1500),
-          isFree: () => refresh.isFree(),
-          signal: closing
-        })
-  const refresh = createRefresh(settings, {
-    sessions,
-    store,
-    tabs,
-    sync,
-    end,
-    onRefresh: () => post('refreshed'),
-    closing
-  })
-  const identify = createIdentify(settings, { sessions, refresh, request: () => request, closing })
-
-  /** Another tab may have stored other tokens. Resolves to those that are stored. */
-  async function sync() {
-    const { now } = sessions
-    const { sid, token } = now
-    const stored = await store?.load()
-    // What has been read may be older than what has arrived meanwhile.
-    const isOld = now !== sessions.now || now.token !== token
-    if (!store || isOld || (sid !== undefined && stored?.access === token)) return stored
-    if (stored) sessions.acceptIssued(stored)
-    else sessions.start(null, sid ? 'sign-out' : undefined)
-    return stored
-  }
+  const tabs = isBearer && !storage ? undefined : connectTabs(name, { onMessage, state })
+  const keeper = createKeeper(settings, { state, store, tabs, end, post, closing })
+  const request = createRequest(settings, { state, keeper, ready: () => ready })
 
   /** @param {'sign-out' | 'ended'} reason */
   function end(reason) {
     post('out', reason)
     store?.save(null)
-    sessions.start(null, reason)
+    state.start(null, reason)
   }
 
   /**
@@ -99,8 +61,8 @@ export function createAuth(options) {
    * @param {string} [reason]
    */
   function post(type, reason) {
-    const { sid, expiry } = sessions.now
-    tabs?.post({ type, sid, left: expiry.left(), ms: expiry.ms, reason })
+    const { sid, token } = state.session
+    tabs?.post({ type, sid, left: token.left(), ms: token.ms, pause: state.pauseLeft(), reason })
   }
 
   /**
@@ -114,40 +76,26 @@ export function createAuth(options) {
    * | `pause`     | the server is unavailable | the server is unavailable  | the server is unavailable            |
    * @param {import('./tabs.js').Message} message
    */
-  function onMessage({ type, sid, left, ms, reason }) {
-    const { now } = sessions
-    const isSame = sid === now.sid
-    const isOurs = isSame || now.sid === undefined
-    if (type === 'pause') {
-      sessions.setAvailable(false)
-      refresh.pause(Math.min(Number(left) || 0, maxPauseMs))
-    } else if (type === 'out') {
-      if (isOurs) sessions.start(null, reason)
+  function onMessage({ type, sid, left, ms, pause, reason }) {
+    const { session } = state
+    const isSame = sid === session.sid
+    const isOurs = isSame || session.sid === undefined
+    if (type === 'pause') state.fail(pause)
+    else if (type === 'out') {
+      if (isOurs) state.start(null, reason)
       // That tab did not know whose session it has ended.
-      else if (!sid) check()
+      else if (!sid) state.check()
     } else if (!sid || !/^(in|refreshed)$/.test(type)) {
       // Of another version of this module, or of another script.
-    } else if (store) sync()
-    else if (type === 'in' && !isSame) signIn({ sid: `${sid}` }, createExpiry(left, ms))
-    else if (isOurs) sessions.accept({ sid: `${sid}` }, createExpiry(left, ms))
-    else identify()
+    } else if (store) store.sync()
+    else if (isOurs || type === 'in') state.accept({ sid: `${sid}`, left, ms }, type === 'in' && !isSame)
+    else state.identify()
   }
 
-  /**
-   * What is not known yet, or nobody's, must not be taken for the session that begins.
-   * @param {Pick<import('./tokens.js').Issued, 'sid' | 'access'>} issued
-   * @param {import('./expiry.js').Expiry} expiry
-   */
-  function signIn({ sid, access }, expiry) {
-    sessions.start(sid)
-    Object.assign(sessions.now, { token: access, expiry })
-    refresh.arm()
-    return identify()
-  }
-
-  function start() {
-    ready = sync()
-    ready.then(identify)
+  function open() {
+    tabs?.open()
+    ready = Promise.resolve(store?.sync())
+    ready.then(() => state.identify())
   }
 
   /** @param {any} event The page may have slept, been offline, or been in the back/forward cache. */
@@ -155,26 +103,24 @@ export function createAuth(options) {
     if (type === 'pagehide' && persisted) {
       tabs?.close()
       // The browser may show the page to another person, with the responses that have arrived meanwhile.
-      sessions.start(undefined, 'hidden')
+      state.start(undefined, 'hidden')
       return
     }
-    if (type === 'online') refresh.wake()
-    if (persisted) {
-      tabs?.open()
-      start()
-    } else sync()
-    refresh.check()
+    if (type === 'online') state.pause(0)
+    if (persisted) open()
+    else store?.sync()
+    state.change()
   }
 
   for (const type of ['visibilitychange', 'online', 'storage', 'pagehide', 'pageshow']) {
     globalThis.addEventListener?.(type, onWake, { signal: closing })
   }
-  start()
-  /** Whether the session is over: the refresh route knows it as well as `me`. */
-  const check = settings.me ? identify : refresh.attempt
-  const request = createRequest(settings, { sessions, refresh, check, ready: () => ready })
+  /** @type {Promise<unknown>} the tokens of the storage are known */
+  let ready
+  open()
+  keeper.run()
 
-  Object.defineProperty(auth, 'user', { get: () => sessions.now.user })
+  Object.defineProperty(auth, 'user', { get: () => state.session.user })
   return Object.assign(auth, {
     fetch: request,
 
@@ -185,27 +131,29 @@ export function createAuth(options) {
       if (!issued) {
         throw new TypeError(`signedIn() requires a response of reply.signIn(): received ${Object.keys(body ?? {})}`)
       }
-      const known = signIn(issued, createExpiry(issued.ms))
+      state.accept(issued, true)
+      const { session } = state
       await store?.save(issued)
       post('in')
-      await known
+      while (!session.user && !session.end.signal.aborted) await state.wait(1e9)
     },
 
     async signOut() {
-      const mine = sessions.now
+      const mine = state.session
       if (!settings.signOut) throw new TypeError('signOut() requires the option "signOut"')
       const { response, code } = await outcomeOf(request(settings.signOut, { method: 'POST', redirect: 'error' }))
-      if (mine !== sessions.now) return
+      if (mine !== state.session) return
       if (response?.ok || code) return end('sign-out')
       // The server may have signed out although the response was lost.
-      check()
+      state.check()
       throw new AuthUnavailable(retryAfterMs(response, 3))
     },
 
     close() {
       ending.abort()
       tabs?.close()
-      sessions.now.end.abort(new DOMException('close() was called', 'AbortError'))
+      abort(state.session)
+      state.change()
     }
   })
 }

@@ -12,23 +12,13 @@
  * @property {(url: string, init?: any) => Promise<Response>} send
  */
 
-/** @typedef {(value: any) => false | string} Check what was expected instead, if the value is wrong */
-
-/** @type {Check} */
-const urlCheck = (value) => !/./.test(value ?? '') && 'a URL'
-
-/** @type {Record<string, Check>} */
-const checks = {
-  // No member of `Object` is an option.
-  __proto__: /** @type {any} */ (null),
-  refresh: urlCheck,
-  signOut: urlCheck,
-  me: urlCheck,
-  baseUrl: urlCheck,
-  transport: (value) => !/^(cookie|bearer)$/.test(value) && 'cookie or bearer',
-  storage: (value) => !value?.getItem && 'a Storage',
-  fetch: (value) => !value?.call && 'a function',
-  leadSeconds: (value) => !(value >= 0) && 'at least 0'
+/** @param {[url: any, base: any]} parts */
+function parseUrl(...parts) {
+  try {
+    return new URL(...parts)
+  } catch {
+    return undefined
+  }
 }
 
 /**
@@ -36,42 +26,44 @@ const checks = {
  * @returns {Settings}
  */
 export function readOptions(options) {
-  const { href, origin } = globalThis.location ?? {}
+  const { location, document } = globalThis
   /** @type {any} */
-  const given = { baseUrl: href, refresh: '', .../** @type {object} */ (options) }
-  for (const name in given) expect(name, given[name], checks[name]?.(given[name]) ?? 'absent')
-  const { baseUrl, transport, storage } = given
-  const base = new URL(baseUrl, href)
-  // `null` is not an origin: all `app:` and `data:` URLs have it.
-  expect('baseUrl', base, base.origin === 'null' && 'an http(s) URL')
-  const isBearer = transport === 'bearer'
-  expect('transport', transport, storage && !isBearer && 'bearer')
+  const given = { baseUrl: location?.href, refresh: '', .../** @type {object} */ (options) }
+  const isBearer = given.transport === 'bearer'
+  const base = /** @type {URL} */ (parseUrl(given.baseUrl, location?.href))
+  // Credentials go to one origin only.
+  const urlCheck = (/** @type {any} */ url) =>
+    (!url || parseUrl(url, base)?.origin !== base.origin) && `a URL at ${base.origin}`
+  const absolute = (/** @type {any} */ url) => url && new URL(url, base).href
 
-  for (const name of ['refresh', 'me', 'signOut']) {
-    if (!given[name]) continue
-    const url = new URL(given[name], base)
-    // Credentials go to one origin only.
-    expect(name, url, url.origin !== base.origin && `at ${base.origin}`)
-    given[name] = url.href
+  /** @type {Record<string, (value: any) => false | string>} what was expected instead, if the value is wrong */
+  const checks = {
+    // No member of `Object` is an option.
+    __proto__: /** @type {any} */ (null),
+    baseUrl: () => !/^http/.test(base?.protocol) && 'an http(s) URL',
+    refresh: urlCheck,
+    signOut: urlCheck,
+    me: urlCheck,
+    transport: (value) => !/^(cookie|bearer)$/.test(value) && 'cookie or bearer',
+    storage: (value) => !(isBearer && value?.getItem) && 'a Storage, with the transport bearer',
+    fetch: (value) => !value?.call && 'a function',
+    leadSeconds: (value) => !(value >= 0) && 'at least 0'
+  }
+  for (const name in given) {
+    const expected = checks[name]?.(given[name]) ?? 'absent'
+    if (expected) throw new TypeError(`createAuth(): "${name}" must be ${expected}: received ${given[name]}`)
   }
 
   return {
     ...given,
     base,
-    // The address of the page changes.
-    resolve: (/** @type {string | URL} */ url) =>
-      new URL(url, (!options.baseUrl && globalThis.document?.baseURI) || base),
     isBearer,
-    credentials: !isBearer && base.origin !== origin && { credentials: 'include' },
+    refresh: absolute(given.refresh),
+    me: absolute(given.me),
+    signOut: absolute(given.signOut),
+    // The address of the page changes.
+    resolve: (/** @type {string | URL} */ url) => new URL(url, (!options.baseUrl && document?.baseURI) || base),
+    credentials: !isBearer && base.origin !== location?.origin && { credentials: 'include' },
     send: async (/** @type {string} */ url, /** @type {any} */ init) => await (given.fetch ?? fetch)(url, init)
   }
-}
-
-/**
- * @param {string} name
- * @param {unknown} value
- * @param {string | false} expected if the value is wrong
- */
-function expect(name, value, expected) {
-  if (expected) throw new TypeError(`createAuth(): "${name}" must be ${expected}: received ${value}`)
 }

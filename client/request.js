@@ -1,90 +1,65 @@
-import { orAbort } from './abort.js'
 import { outcomeOf } from './response.js'
 
 /** Each one follows a refusal, and needs another token than the one before. */
 const maxRepetitions = 3
 
-/** What `fetch` takes, also from a prototype, as of a `Request`; but for the body and the headers. */
-const members = [
-  'method',
-  'signal',
-  'credentials',
-  'mode',
-  'cache',
-  'redirect',
-  'referrer',
-  'referrerPolicy',
-  'integrity',
-  'keepalive',
-  'duplex'
-]
-
 /**
  * `fetch` with the credentials of the session.
  * @param {import('./options.js').Settings} settings
  * @param {object} parts
- * @param {import('./session.js').Sessions} parts.sessions
- * @param {import('./refresh.js').Refresh} parts.refresh
- * @param {() => unknown} parts.check whether the session is over
- * @param {() => Promise<unknown>} parts.ready
+ * @param {import('./state.js').State} parts.state
+ * @param {import('./keeper.js').Keeper} parts.keeper
+ * @param {() => Promise<unknown> | undefined} parts.ready
  * @returns {typeof globalThis.fetch}
  */
-export function createRequest({ base, resolve, send, credentials }, { sessions, refresh, check, ready }) {
+export function createRequest({ base, resolve, send, credentials }, { state, keeper, ready }) {
   return async (/** @type {any} */ input, /** @type {any} */ given) => {
-    const before = sessions.now
+    // What one user began is not sent as the next one.
+    const mine = state.session
     const request = input.url ? input : undefined
     const url = resolve(request ? input.url : input)
-    const init = { ...given }
-    const headers = new Headers(given?.headers ?? request?.headers)
-    const isOmitted = (given?.credentials ?? request?.credentials) === 'omit'
-    if (url.origin !== base.origin || headers.has('authorization') || isOmitted) {
+    /** @type {any} */
+    const init = {}
+    // The members of a Request, and of a prototype, are enumerable too.
+    for (const source of [given, request]) for (const name in source) init[name] ??= source[name]
+    const headers = (init.headers = new Headers(init.headers))
+    if (url.origin !== base.origin || headers.has('authorization') || init.credentials === 'omit') {
       return await send(request ?? url.href, given)
     }
-    // A Request is taken apart: its body may be needed twice, and another implementation of fetch may not know it.
-    for (const name of members) init[name] ??= given?.[name] ?? request?.[name]
-    init.body ??= given?.body
-    // Not every browser knows `Request.body`.
-    if (request && !/^(get|head)$/i.test(init.method)) {
-      init.body ??= await (init.signal ? orAbort(request.blob(), init.signal) : request.blob())
-    }
-    init.headers = headers
+    // Its body may be needed twice.
+    if (request && !/^(get|head)$/i.test(init.method)) init.body = given?.body ?? (await request.blob())
     await ready()
-    // What one user began is not sent as the next one.
-    before.end.signal.throwIfAborted()
-    const mine = sessions.now
     const signal = AbortSignal.any([mine.end.signal, init.signal ?? mine.end.signal])
     signal.throwIfAborted()
     Object.assign(init, credentials, { signal })
     const isStream = init.body?.getReader || init.body?.[Symbol.asyncIterator]
 
     for (let repetitions = 0; ; repetitions++) {
-      const left = mine.expiry.left()
+      const left = mine.token.left()
       // A body that cannot be sent again must not meet an expired token.
-      if (left <= (isStream ? refresh.leadMs() : 0) || (isStream && left === Infinity)) {
-        await refresh.renewed(mine.expiry, signal)
+      if (left <= (isStream ? keeper.leadMs() : 0) || (isStream && left === Infinity)) {
+        await keeper.renewed(mine.token, signal)
       }
-      if (mine.token) headers.set('authorization', `Bearer ${mine.token}`)
-      const { expiry } = mine
+      const { token } = mine
+      if (token.access) headers.set('authorization', `Bearer ${token.access}`)
       const response = await send(url.href, init)
       signal.throwIfAborted()
       if (response.status !== 401 || new URL(response.url || url).origin !== base.origin) return response
-      const outcome = await outcomeOf(response.clone())
       // A response to HEAD has no body.
-      const isExpiredHead =
-        /^head$/i.test(init.method) && /invalid_token/.test(`${response.headers.get('www-authenticate')}`)
-      const code = isExpiredHead ? 'AUTH_EXPIRED_TOKEN' : outcome.code
+      const isHead = /^head$/i.test(init.method)
+      const { code } = isHead ? { code: 'AUTH_EXPIRED_TOKEN' } : await outcomeOf(response.clone())
       signal.throwIfAborted()
       if (code !== 'AUTH_EXPIRED_TOKEN') {
-        if (code && code !== 'AUTH_STALE_AUTHENTICATION' && mine.sid) check()
+        if (code && mine.sid) state.check()
         return response
       }
       const isExecuted = response.redirected && !/^get$/i.test(init.method ?? 'get')
       if (isStream || isExecuted || repetitions >= maxRepetitions) {
-        if (mine.expiry === expiry) refresh.attempt()
+        state.refuse(token)
         return response
       }
-      await refresh.renewed(expiry, signal)
-      if (mine !== sessions.now) return response
+      await keeper.renewed(token, signal)
+      if (mine !== state.session) return response
     }
   }
 }

@@ -7,26 +7,19 @@
 
 /**
  * Reads a response. Never rejects.
- * @param {Response | Promise<Response>} [sent]
+ * @param {any} sent a response, or a promise of it
  * @returns {Promise<Outcome>}
  */
 export async function outcomeOf(sent) {
   /** @type {Outcome} */
   const outcome = {}
   try {
-    const response = await sent
-    if (!response) return outcome
-    outcome.response = response
-    if (/json/.test(`${response.headers.get('content-type')}`)) {
-      const body = (outcome.body = await response.json())
-      outcome.code = response.status === 401 && /^AUTH_/.test(body?.code) && body.code
-    }
+    const response = (outcome.response = await sent)
+    const body = (outcome.body = await response.json())
+    outcome.code = response.status === 401 && /^AUTH_/.test(body.code) && body.code
   } catch {}
   return outcome
 }
-
-/** No server asks for more: a longer pause would be a mistake. */
-export const maxPauseMs = 3e5
 
 /**
  * How long to wait before the next attempt: what the server asks for (RFC 9110 §10.2.3), else longer each time.
@@ -37,5 +30,5 @@ export function retryAfterMs(response, failures) {
   const asked = response?.headers.get('retry-after') ?? ''
   const askedMs = +asked * 1000 || Date.parse(asked) - Date.now()
   // The browsers of many users do not come back in the same moment.
-  return (askedMs > 0 ? Math.min(askedMs, maxPauseMs) : Math.min(200 * 2 ** failures, 3e4)) * (1 + Math.random() / 4)
+  return (askedMs > 0 ? askedMs : Math.min(200 * 2 ** failures, 3e4)) * (1 + Math.random() / 4)
 }

@@ -1,4 +1,4 @@
-import { sleep } from './abort.js'
+import { sleep } from './time.js'
 
 /** Longer than a refresh takes, and shorter than a request waits for a token. */
 const patienceMs = 9000
@@ -11,6 +11,7 @@ const patienceMs = 9000
  * @property {string | null | undefined} [sid]
  * @property {number} [left]
  * @property {number} [ms]
+ * @property {any} [pause]
  * @property {string | undefined} [reason]
  * @property {number} [id]
  */
@@ -21,11 +22,9 @@ const patienceMs = 9000
  * @param {string} name
  * @param {object} parts
  * @param {(message: Message) => void} parts.onMessage
- * @param {() => void} parts.onClaim another tab works, or is about to
- * @param {() => boolean} parts.isFree
- * @param {AbortSignal} parts.signal
+ * @param {import('./state.js').State} parts.state
  */
-export function connectTabs(name, { onMessage, onClaim, isFree, signal }) {
+export function connectTabs(name, { onMessage, state }) {
   /** @type {any} */
   let channel
   /** The lowest one has the turn. 0: works; up to 1: claims the turn; `Infinity`: idle */
@@ -34,21 +33,20 @@ export function connectTabs(name, { onMessage, onClaim, isFree, signal }) {
   const post = (message) => channel?.postMessage(message)
   const claim = () => post({ type: 'claim', id })
 
-  function open() {
-    channel ??= new BroadcastChannel(name)
-    channel.onmessage = (/** @type {MessageEvent} */ { data }) => {
-      if (data?.type !== 'claim') onMessage(data ?? {})
-      else if (id < data.id) claim()
-      else onClaim()
-    }
-    // Node would not end.
-    channel.unref?.()
-  }
-
-  open()
   return {
     post,
-    open,
+
+    open() {
+      channel ??= new BroadcastChannel(name)
+      channel.onmessage = (/** @type {MessageEvent} */ { data }) => {
+        if (data?.type !== 'claim') onMessage(data ?? {})
+        else if (id < data.id) claim()
+        // Another tab works, or is about to.
+        else state.pause(1500)
+      }
+      // Node would not end.
+      channel.unref?.()
+    },
 
     /** A page with an open channel leaves the back/forward cache at the next message. */
     close() {
@@ -64,17 +62,17 @@ export function connectTabs(name, { onMessage, onClaim, isFree, signal }) {
     async inTurn(work) {
       const { locks } = globalThis.navigator ?? {}
       if (locks) {
-        /** @type {(options: LockOptions) => Promise<unknown>} */
-        const turn = (options) => locks.request(name, options, work)
-        const patience = AbortSignal.any([signal, AbortSignal.timeout(patienceMs)])
+        const { signal: over } = state.session.end
+        const signal = AbortSignal.any([over, AbortSignal.timeout(patienceMs)])
         // A tab that stands still, such as behind a dialog, must not stop the others.
-        await turn({ signal: patience }).catch(async () => signal.aborted || (await turn({ steal: true })))
+        const steal = async () => over.aborted || (await locks.request(name, { steal: true }, work))
+        await locks.request(name, { signal }, work).catch(steal)
         return
       }
       id = Math.random()
       claim()
-      await sleep(100, signal)
-      if (isFree()) {
+      await sleep(100)
+      if (state.pauseLeft() <= 0) {
         id = 0
         const timer = setInterval(claim, 500)
         await work()

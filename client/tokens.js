@@ -1,12 +1,4 @@
-/**
- * What a sign-in or a refresh has issued, as it is stored. Only `bearer` has tokens: cookies are out of reach.
- * @typedef {object} Issued
- * @property {string} sid
- * @property {number} ms how long the access token is valid
- * @property {number} at when it arrived, in milliseconds since the epoch
- * @property {string} [access]
- * @property {string} [refresh]
- */
+/** @typedef {import('./state.js').Issued} Issued */
 
 /**
  * @param {any} body of a sign-in or refresh route
@@ -33,32 +25,45 @@ function sidOf(token) {
  * The tokens of `bearer`, in memory, and in a storage that may be asynchronous, shared with other tabs, full, or
  * blocked. If it fails, memory has to do.
  * @typedef {ReturnType<typeof createTokenStore>} TokenStore
- * @param {string} key
- * @param {import('./auth.ts').AuthStorage | undefined} storage
+ * @param {import('./state.js').State} state
+ * @param {{ key: string, storage: import('./auth.ts').AuthStorage | undefined }} place
  */
-export function createTokenStore(key, storage) {
+export function createTokenStore(state, { key, storage }) {
   /** @type {Issued | null} */
   let last = null
   /** @type {Promise<unknown>} */
   let queue = Promise.resolve()
 
+  /** @returns {Promise<Issued | null>} */
+  async function load() {
+    await queue
+    try {
+      const tokens = JSON.parse(`${await /** @type {any} */ (storage).getItem(key)}`)
+      return tokens?.sid && tokens.refresh ? tokens : null
+    } catch {
+      return last
+    }
+  }
+
   return {
-    /** @returns {Promise<Issued | null>} */
-    async load() {
-      await queue
-      try {
-        const tokens = JSON.parse(`${await /** @type {any} */ (storage).getItem(key)}`)
-        return tokens?.sid && tokens.refresh ? tokens : null
-      } catch {
-        return last
-      }
+    /** Another tab may have stored other tokens. Resolves to those that are stored. */
+    async sync() {
+      const { session } = state
+      const { sid, token } = session
+      const stored = await load()
+      // What has been read may be older than what has arrived meanwhile.
+      const isOld = session !== state.session || token !== session.token
+      if (isOld || (sid !== undefined && stored?.access === token.access)) return stored
+      if (stored) state.accept(stored)
+      else state.start(null, sid ? 'sign-out' : undefined)
+      return stored
     },
 
-    /** @param {Issued | null} tokens */
-    save(tokens) {
-      last = tokens
+    /** @param {Issued | null} issued */
+    save(issued) {
+      last = issued
       queue = queue
-        .then(() => (tokens ? storage?.setItem(key, JSON.stringify(tokens)) : storage?.removeItem(key)))
+        .then(() => (issued ? storage?.setItem(key, JSON.stringify(issued)) : storage?.removeItem(key)))
         .catch(() => {
           storage = undefined
         })

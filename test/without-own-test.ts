@@ -1,16 +1,14 @@
 /** Source files that no test of their name checks, with the test that reaches them. A folder ends with `/`. */
 export const withoutOwnTest: Record<string, string> = {
-  'client/abort.js': 'test/client/responses.test.ts: a caller who aborts',
-  'client/expiry.js':
-    'test/client/responses.test.ts: an expiry that makes no sense; index.test.ts: one that has passed',
-  'client/identify.js': 'test/client/index.test.ts: tabs share one session',
+  'client/keeper.js': 'test/client/responses.test.ts: what the refresh route and `me` may respond',
   'client/options.js': 'test/client/index.test.ts: every wrong option',
-  'client/refresh.js': 'test/client/responses.test.ts: what the refresh route may respond',
   'client/request.js': 'test/client/responses.test.ts: where a request goes; index.test.ts: its body',
   'client/response.js': 'test/client/responses.test.ts: only the server itself signs anybody out',
-  'client/session.js': 'test/client/index.test.ts: another user signs in',
+  'client/state.js':
+    'test/client/index.test.ts: another user signs in; responses.test.ts: an expiry that makes no sense',
   'client/tabs.js': 'test/client/index.test.ts: tabs share one session',
   'client/tokens.js': 'test/client/responses.test.ts: a storage may throw',
+  'client/time.js': 'test/client/responses.test.ts: a caller who aborts; index.test.ts: a lifetime that has passed',
   'client/unavailable.js': 'test/client/responses.test.ts: Retry-After is too long to wait',
   'plugin/tokens/algorithms.ts': 'a table: test/tokens/key.test.ts signs and verifies with every entry',
   'plugin/tokens/asymmetric-key.ts': 'a step of readKey(): test/tokens/key.test.ts',

@@ -127,7 +127,7 @@ t.test('another version of the module may say anything', async (t) => {
     }
     for (const left of [NaN, undefined, {}, 'soon', -Infinity]) {
       await heard({ type: 'refreshed', sid: 'one', left, ms: left })
-      await heard({ type: 'pause', left })
+      await heard({ type: 'pause', pause: left })
     }
     await heard({ type: 'refreshed', sid: 'one', left: 600_000, ms: NaN })
     await new Promise((resolve) => setTimeout(resolve, 100))

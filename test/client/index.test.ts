@@ -5,17 +5,24 @@ import { clientApp, until } from '../fixtures/client-app.ts'
 t.test('createAuth() names a wrong option, what was expected, and what was received', async (t) => {
   const baseUrl = 'https://api.example.com'
   const required = { baseUrl, refresh: '/refresh' }
+  const memory = { getItem() {}, toString: () => 'memory' }
   const other = 'https://other.example.com/me'
   const rows: [problem: string, options: object][] = [
-    ['"baseUrl" must be a URL: received undefined', { refresh: '/refresh' }],
-    ['"refresh" must be a URL: received ', { baseUrl }],
-    [`"refresh" must be at ${baseUrl}: received ${other}`, { baseUrl, refresh: other }],
-    [`"me" must be at ${baseUrl}: received ${other}`, { ...required, me: '//other.example.com/me' }],
-    ['"me" must be a URL: received undefined', { ...required, me: undefined }],
-    ['"signOut" must be a URL: received ', { ...required, signOut: '' }],
+    ['"baseUrl" must be an http(s) URL: received undefined', { refresh: '/refresh' }],
+    [`"refresh" must be a URL at ${baseUrl}: received `, { baseUrl }],
+    [`"refresh" must be a URL at ${baseUrl}: received ${other}`, { baseUrl, refresh: other }],
+    [
+      `"me" must be a URL at ${baseUrl}: received //other.example.com/me`,
+      { ...required, me: '//other.example.com/me' }
+    ],
+    [`"me" must be a URL at ${baseUrl}: received undefined`, { ...required, me: undefined }],
+    [`"signOut" must be a URL at ${baseUrl}: received `, { ...required, signOut: '' }],
     ['"transport" must be cookie or bearer: received header', { ...required, transport: 'header' }],
-    ['"transport" must be bearer: received undefined', { ...required, storage: { getItem() {} } }],
-    ['"storage" must be a Storage: received local', { ...required, transport: 'bearer', storage: 'local' }],
+    ['"storage" must be a Storage, with the transport bearer: received memory', { ...required, storage: memory }],
+    [
+      '"storage" must be a Storage, with the transport bearer: received local',
+      { ...required, transport: 'bearer', storage: 'local' }
+    ],
     ['"fetch" must be a function: received [object Object]', { ...required, fetch: {} }],
     ['"leadSeconds" must be at least 0: received -1', { ...required, leadSeconds: -1 }],
     ['"leadSeconds" must be at least 0: received NaN', { ...required, leadSeconds: NaN }],
@@ -123,7 +130,7 @@ for (const transport of ['cookie', 'bearer'] as const) {
       const now = Date.now
       advance(601)
       const skewed = Date.now
-      Date.now = () => (new Error().stack!.includes('/client/expiry.js') ? now() - 601_000 : skewed())
+      Date.now = () => (new Error().stack!.includes('/client/time.js') ? now() - 601_000 : skewed())
       const response = await one.auth.fetch(input, init)
       Date.now = now
       t.equal(response.status, 200, name)
