@@ -2,8 +2,8 @@ import { mkdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 /**
- * Creates a folder that only its owner can use, and the folders above it. Node's own `recursive` option never returns where a
- * folder exists and nothing can be created in it, such as `/proc`.
+ * Creates a folder that only its owner can use, and the folders above it. Node's own `recursive` option never returns
+ * where a folder exists and nothing can be created in it, such as `/proc`.
  * @throws Error that names the folder
  */
 export function makeFolder(path: string): void {

@@ -22,8 +22,8 @@ export type Tls = ReturnType<typeof createTls>
 
 /**
  * The certificate that the server presents. New connections get a renewed one without a restart, and open connections
- * stay. The files are compared by their content, so it does not matter how they are replaced: written in place, renamed,
- * or through symbolic links, as certbot and Kubernetes do.
+ * stay. The files are compared by their content, so it does not matter how they are replaced: written in place,
+ * renamed, or through symbolic links, as certbot and Kubernetes do.
  */
 export function createTls({ certFile, keyFile, ...initial }: TlsConfig) {
   let pair: Pair = initial
