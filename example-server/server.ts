@@ -38,6 +38,7 @@ async function start(): Promise<void> {
   const { port } = app.server.address() as AddressInfo
   const host = config.host.includes(':') ? `[${config.host}]` : config.host
   const url = `${config.tls ? 'https' : 'http'}://${host}:${port}`
+  if (!config.production) console.log(`Open this address in a browser: ${url}`)
   console.log(`listening on ${url}${demoPassword ? `\n${describeDemo(url, demoPassword)}` : ''}`)
   if (unavailable === null) return
 

@@ -36,6 +36,8 @@ t.test('servers that start together with one new DATA_DIR share its keys, secret
       .sort(),
     ['demo-password', 'development-secret', 'keys']
   )
+  const printed = server.output.text.split('\n').filter((line) => !line.startsWith('{'))
+  t.equal(printed[0], `Open this address in a browser: ${url}`)
   t.match(server.output.text, new RegExp(`curl .*${url}/auth/login`), 'prints lines to paste')
 
   const signedIn = await post(`${url}/auth/login`, { body: { username: 'alice', password } })
