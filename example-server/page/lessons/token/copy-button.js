@@ -5,12 +5,16 @@ const shownMs = 2000
 
 /**
  * A button that copies a text, and says whether it did.
- * @param {string} label
+ * @param {string} what
  * @param {() => string} read
  */
-export function createCopyButton(label, read) {
+export function createCopyButton(what, read) {
   const message = element('span', { class: 'copy-message', role: 'status' })
-  const button = element('button', { type: 'button', class: 'small', click: () => whileBusy(button, copy) }, label)
+  const button = element(
+    'button',
+    { type: 'button', class: 'small', 'aria-label': `Copy the ${what}`, click: () => whileBusy(button, copy) },
+    'Copy'
+  )
   let timer = 0
 
   async function copy() {

@@ -36,7 +36,7 @@ export function createDebugger({ onChange }) {
         'div',
         { class: 'debugger-head' },
         element('h4', {}, 'Token'),
-        createCopyButton('Copy', () => shown.token)
+        createCopyButton('token', () => shown.token)
       ),
       text
     ),
@@ -105,7 +105,7 @@ function createPlace(name, { read, edit }) {
   const title = name === 'header' ? 'Header' : 'Payload'
   const editor = createPartEditor(name, { onChange: (text) => edit({ [name]: text }) })
   const content = element('div')
-  const toggle = element('button', { type: 'button', class: 'small', 'aria-expanded': 'false', click: change }, 'Edit')
+  const toggle = element('button', { type: 'button', class: 'small', click: change })
   let isOpen = false
 
   function change() {
@@ -118,8 +118,7 @@ function createPlace(name, { read, edit }) {
 
   function open() {
     isOpen = true
-    toggle.textContent = 'Done'
-    toggle.ariaExpanded = 'true'
+    label('Done', `Done with the ${name}`)
     content.replaceChildren(editor.element)
     editor.fill(read()[name].json)
     editor.focus()
@@ -127,9 +126,17 @@ function createPlace(name, { read, edit }) {
 
   function close() {
     isOpen = false
-    toggle.textContent = 'Edit'
-    toggle.ariaExpanded = 'false'
+    label('Edit', `Edit the ${name}`)
     editor.fill({})
+  }
+
+  /**
+   * @param {string} shown
+   * @param {string} spoken
+   */
+  function label(shown, spoken) {
+    toggle.textContent = shown
+    toggle.ariaLabel = spoken
   }
 
   /** @type {string[]} */
@@ -148,7 +155,7 @@ function createPlace(name, { read, edit }) {
         'div',
         { class: 'debugger-head' },
         element('h4', { class: `jwt-${name}` }, title),
-        createCopyButton('Copy', () => read()[name].text),
+        createCopyButton(name, () => read()[name].text),
         toggle
       ),
       content
