@@ -1,6 +1,7 @@
 /** The refusals of this server itself. The codes of the plugin begin with `AUTH_`. */
 const appErrors = {
   PASSWORD_COMMON: { status: 400, message: 'This password is too common' },
+  CURSOR_INVALID: { status: 400, message: 'This is not a cursor of this list' },
   LINK_INVALID: { status: 400, message: 'This link has expired, was used before, or is not for this account' },
   LOGIN_FAILED: { status: 401, message: 'The username or the password is wrong' },
   PASSKEY_LOGIN_FAILED: { status: 401, message: 'The passkey is not known here, or it took too long: try again' },

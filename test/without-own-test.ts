@@ -87,6 +87,7 @@ export const withoutOwnTest: Record<string, string> = {
   'example-server/routes/refresh.ts': 'test/example-server/routes/sessions.test.ts',
   'example-server/routes/schemas.ts':
     'test/example-server/app.test.ts: the OpenAPI document; routes/login.test.ts: wrong bodies',
+  'example-server/routes/snake-case.ts': 'test/example-server/routes/: the bodies of lists',
   'example-server/routes/session-start.ts': 'test/example-server/routes/sessions.test.ts',
   'plugin/arguments.ts': 'test/http/protect, test/sessions/session-api and access-token-api: every wrong argument',
   'eject/':

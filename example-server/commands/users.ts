@@ -4,7 +4,7 @@ import { createAccounts, randomPassword } from '../accounts.ts'
 import { readSessionsConfig } from '../config/config.ts'
 import type { Environment } from '../config/readers.ts'
 import { openDatabase } from '../database/database.ts'
-import { maxListed, type User } from '../database/users.ts'
+import type { User } from '../database/users.ts'
 import { createPasswords } from '../passwords/passwords.ts'
 import { roles, scopeOf, type Role } from '../roles.ts'
 import { Email, Username } from '../routes/schemas.ts'
@@ -60,7 +60,7 @@ interface Opened {
 }
 
 async function run({ command, name, role, email }: Arguments, { database: { users }, app }: Opened): Promise<string[]> {
-  if (command === 'list') return describeAll(await users.list())
+  if (command === 'list') return describeAll(await users.list({ limit: maxListed + 1 }))
   const passwords = await createPasswords()
   if (command === 'add') {
     const password = randomPassword()
@@ -126,9 +126,12 @@ function describeEmail({ email, pendingEmail }: User): string {
 
 const count = (sessions: number) => `${sessions} ${sessions === 1 ? 'session' : 'sessions'}`
 
+/** How many users `list` prints. */
+const maxListed = 1000
+
 function describeAll(users: readonly User[]): string[] {
-  const lines = users.map(describe)
-  return users.length < maxListed ? lines : [...lines, `only the first ${maxListed} are shown`]
+  const lines = users.slice(0, maxListed).map(describe)
+  return users.length <= maxListed ? lines : [...lines, `only the first ${maxListed} are shown`]
 }
 
 function describe({ name, roles, disabledAt }: User): string {

@@ -5,6 +5,15 @@ export interface Note {
   readonly id: string
   readonly text: string
   readonly createdAt: Date
+  /** Orders the notes: a later one has a higher number. */
+  readonly number: number
+}
+
+export interface NotesPage {
+  /** Only older notes than the one with this number; `null`: from the newest. Default: `null`. */
+  readonly before?: number | null
+  /** How many notes at most. Default: all. */
+  readonly limit?: number
 }
 
 /** Notes of one user; concurrent requests may exceed it by a few. */
@@ -14,8 +23,8 @@ const maxNotesLength = 1_000_000
 
 /** The notes. Every query names the owner, so that nobody reaches another user's notes. */
 export interface Notes {
-  /** Oldest first. */
-  list(userId: string): Promise<Note[]>
+  /** Newest first. */
+  list(userId: string, page?: NotesPage): Promise<Note[]>
   /** Resolves to `null` if the user has too many notes or was deleted. */
   add(userId: string, text: string): Promise<Note | null>
   /** Resolves to false if the user has no such note. */
@@ -26,15 +35,24 @@ interface Row {
   readonly id: string
   readonly text: string
   readonly createdAt: StoredTime
+  /** PostgreSQL returns a bigint as text. */
+  readonly number: number | string
 }
 
 export function createNotes(query: Query): Notes {
-  const columns = sql`id, text, created_at AS "createdAt"`
+  const columns = sql`id, text, created_at AS "createdAt", number`
   const read = async (statement: Parameters<Query>[0]) =>
-    (await query<Row>(statement)).map((row) => ({ ...row, createdAt: readTime(row.createdAt) }))
+    (await query<Row>(statement)).map((row) => ({
+      ...row,
+      createdAt: readTime(row.createdAt),
+      number: Number(row.number)
+    }))
 
   return {
-    list: async (userId) => await read(sql`SELECT ${columns} FROM notes WHERE user_id = ${userId} ORDER BY number`),
+    list: async (userId, { before = null, limit = Number.MAX_SAFE_INTEGER } = {}) =>
+      await read(sql`
+        SELECT ${columns} FROM notes WHERE user_id = ${userId} AND number < ${before ?? Number.MAX_SAFE_INTEGER}
+        ORDER BY number DESC LIMIT ${limit}`),
 
     async add(userId, text) {
       const [note = null] = await read(sql`

@@ -35,8 +35,13 @@ export interface NewUser {
   readonly demo?: boolean
 }
 
-/** How many users `list()` returns. */
-export const maxListed = 1000
+export interface UsersPage {
+  /** The beginning of the name, without regard to case. Default: any. */
+  readonly prefix?: string
+  /** Only names after this one, without regard to case; `null`: from the first. Default: `null`. */
+  readonly after?: string | null
+  readonly limit: number
+}
 
 export interface UsersOptions {
   /** Whether the demo users exist. In production they must not, even if the database contains them. */
@@ -52,8 +57,8 @@ export interface Users {
   byEmail(email: string): Promise<User | null>
   /** Finds a user by name, disabled or not. */
   find(name: string): Promise<User | null>
-  /** The first 1000 users by name, disabled or not. */
-  list(): Promise<User[]>
+  /** Users by name, disabled or not. */
+  list(page: UsersPage): Promise<User[]>
   /** Resolves to `null` if the name is taken. */
   add(user: NewUser): Promise<User | null>
   /** Compare and set: resolves to false if the stored hash is not `from`, because another request has replaced it. */
@@ -102,8 +107,13 @@ export function createUsers(query: Query, { withDemo }: UsersOptions): Users {
     byId: async (id) => await find(sql`id = ${id} AND ${isEnabled}`),
     byEmail: async (email) => await find(sql`${isEmail(email)} AND ${isEnabled}`),
     find: async (name) => await find(sql`${isNamed(name)} AND ${isVisible}`),
-    list: async () =>
-      await read(sql`SELECT ${columns} FROM users WHERE ${isVisible} ORDER BY lower(name) LIMIT ${maxListed}`),
+    // A range instead of LIKE: the index serves it, and no character of the prefix has a meaning of its own.
+    list: async ({ prefix = '', after = null, limit }) =>
+      await read(sql`
+        SELECT ${columns} FROM users
+        WHERE ${isVisible} AND lower(name) >= ${foldCase(prefix)} AND lower(name) < ${foldCase(prefix) + afterNames}
+        AND lower(name) > ${foldCase(after ?? '')}
+        ORDER BY lower(name) LIMIT ${limit}`),
 
     async add({ name, passwordHash, pendingEmail = null, roles = [], demo = false }) {
       const [user = null] = await read(sql`
@@ -150,6 +160,9 @@ export const isNamed = (name: string) => sql`lower(name) = ${foldCase(name)}`
 
 /** Addresses are ASCII as well. */
 const isEmail = (email: string) => sql`lower(email) = ${foldCase(email)}`
+
+/** Sorts after every character of a name. */
+const afterNames = '\u007F'
 
 /** Changes ASCII letters only: `toLowerCase()` would make the Kelvin sign a "k". */
 const foldCase = (name: string) => name.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase())

@@ -3,6 +3,7 @@ import type { FastifyCorsOptions } from '@fastify/cors'
 /** What scripts of these origins can read besides the body. `date` is how a client learns the server's time. */
 const exposedHeaders = [
   'date',
+  'link',
   'retry-after',
   'www-authenticate',
   'x-request-id',

@@ -34,8 +34,8 @@ const systems = [
  * @typedef {object} Device
  * @property {string} id
  * @property {string | null} device the `User-Agent` of its sign-in
- * @property {string} createdAt
- * @property {string} lastUsedAt rounded down to the hour
+ * @property {string} created_at
+ * @property {string} last_used_at rounded down to the hour
  * @property {boolean} current whether it is this page's session
  */
 
@@ -57,7 +57,7 @@ export function showDevices() {
   }
 
   /** @param {Device} device */
-  function drawDevice({ id, device, createdAt, lastUsedAt, current }) {
+  function drawDevice({ id, device, created_at: createdAt, last_used_at: lastUsedAt, current }) {
     const badge = current ? 'This device' : (sessionLabels().get(id) ?? null)
     return element(
       'li',

@@ -44,9 +44,9 @@ export function createGrowingList({ list, more, first, drawRow, isPinned = () =>
 }
 
 /**
- * @param {{ createdAt: string }} one
- * @param {{ createdAt: string }} other
+ * @param {{ created_at: string }} one
+ * @param {{ created_at: string }} other
  */
 export function newestFirst(one, other) {
-  return Date.parse(other.createdAt) - Date.parse(one.createdAt)
+  return Date.parse(other.created_at) - Date.parse(one.created_at)
 }

@@ -9,7 +9,7 @@ const form = byId('note-form', HTMLFormElement)
 const text = byId('note-text', HTMLInputElement)
 const none = byId('note-none', HTMLElement)
 
-/** @typedef {{ id: string, text: string, createdAt: string }} Note */
+/** @typedef {{ id: string, text: string, created_at: string }} Note */
 
 export function showNotes() {
   const notes = createUserList({ section: byId('notes', HTMLElement), path: '/notes', draw })

@@ -16,6 +16,7 @@ const timeoutMs = 10_000
  * @property {number} status
  * @property {unknown} body `null` for 204
  * @property {string | null} retryAfter
+ * @property {string | null} next the path of the next page of a list (RFC 8288)
  */
 
 /**
@@ -50,7 +51,12 @@ export async function send({ method, path, body, by = auth.fetch }) {
   const content = parse(text)
   if (status >= 500 || (content === null && status !== 204)) throw new Unavailable(content?.message)
   announce({ sent: { method, path, body }, response, content })
-  return { status, body: content, retryAfter: headers.get('retry-after') }
+  return {
+    status,
+    body: content,
+    retryAfter: headers.get('retry-after'),
+    next: /<([^>]+)>; rel="next"/.exec(headers.get('link') ?? '')?.[1] ?? null
+  }
 }
 
 /**

@@ -30,10 +30,21 @@ export function createUserList({ section, path, draw }) {
 
   async function reload() {
     if (!auth.user) return
-    const mine = (latest = {})
-    await attempt({ method: 'GET', path }, (response) => {
-      if (response.status !== 200) return false
-      if (mine === latest) redraw(/** @type {Row[]} */ (response.body))
+    await loadFrom(path, { mine: (latest = {}), before: [] })
+  }
+
+  /**
+   * Draws the list when its last page has arrived, unless it has been loaded again meanwhile.
+   * @param {string} page path of a page
+   * @param {{ mine: object, before: Row[] }} state the call of `reload()`, and the rows of the pages before
+   */
+  async function loadFrom(page, { mine, before }) {
+    await attempt({ method: 'GET', path: page }, async ({ status, body, next }) => {
+      if (status !== 200) return false
+      if (mine !== latest) return true
+      const rows = [...before, .../** @type {Row[]} */ (body)]
+      if (next === null) redraw(rows)
+      else await loadFrom(next, { mine, before: rows })
       return true
     })
   }

@@ -6,13 +6,14 @@ import { AppError } from '../errors.ts'
 import { audit } from '../operations/audit.ts'
 import type { Services } from '../services.ts'
 import { fresh, stale } from './fresh.ts'
+import { snakeCased } from './snake-case.ts'
 import { Account, Done, Note, Passkey, Problem, Session, Time, unavailable } from './schemas.ts'
 
 const { current: _current, ...ofSession } = Session.properties
 
 const Export = Type.Object(
   {
-    exportedAt: Time,
+    exported_at: Time,
     account: Account,
     passkeys: Type.Array(Passkey),
     sessions: Type.Array(Type.Object(ofSession)),
@@ -64,7 +65,13 @@ export const accountRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'database' 
         ])
         audit(request, { action: 'data-exported', sub: user.id })
         reply.header('content-disposition', 'attachment; filename="account.json"')
-        return { exportedAt: new Date(), account: toAccount(user), passkeys: ownPasskeys, sessions, notes: ownNotes }
+        return {
+          exported_at: new Date(),
+          account: toAccount(user),
+          passkeys: ownPasskeys.map(snakeCased),
+          sessions: sessions.map(snakeCased),
+          notes: ownNotes.map(snakeCased)
+        }
       }
     )
 
@@ -99,4 +106,4 @@ export const accountRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'database' 
     )
   }
 
-const toAccount = (user: User) => ({ ...user, username: user.name })
+const toAccount = (user: User) => ({ ...snakeCased(user), username: user.name })

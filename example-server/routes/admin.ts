@@ -1,19 +1,30 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
+import { createListPage, listQuery } from './list-page.ts'
+import { snakeCased } from './snake-case.ts'
 import type { Services } from '../services.ts'
 import { AppError } from '../errors.ts'
 import { audit } from '../operations/audit.ts'
-import { badId, ById, Done, Problem, unavailable, User } from './schemas.ts'
+import { badId, badPage, ById, Done, noNul, Problem, unavailable, User } from './schemas.ts'
 
 const ListedUser = Type.Object({
   ...User.properties,
   disabled: Type.Boolean({ description: 'Whether the user cannot sign in' })
 })
 
+const Search = Type.Object({
+  search: Type.Optional(
+    Type.String({ minLength: 1, maxLength: 32, pattern: noNul, description: 'Beginning of the username, in any case' })
+  ),
+  ...listQuery
+})
+
 export const adminRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'database'>> = async function admin(
   app,
   { database: { users } }
 ) {
+  const pages = createListPage('users', Type.String())
+
   app.get(
     '/admin/users',
     {
@@ -21,11 +32,17 @@ export const adminRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'database'>> 
       schema: {
         summary: 'List the users',
         tags: ['admin'],
-        response: { 200: Type.Array(ListedUser, { description: 'The first 1000 by name' }), ...unavailable }
+        querystring: Search,
+        response: { 200: Type.Array(ListedUser, { description: 'By username' }), ...badPage, ...unavailable }
       }
     },
-    async () =>
-      (await users.list()).map((user) => ({ ...user, username: user.name, disabled: user.disabledAt !== null }))
+    async (request, reply) => {
+      const { search = '', cursor, limit } = request.query
+      const rows = await users.list({ prefix: search, after: pages.read(cursor), limit: limit + 1 })
+      return pages
+        .send(request, { reply, rows, keyOf: ({ name }) => name })
+        .map((user) => ({ ...snakeCased(user), username: user.name, disabled: user.disabledAt !== null }))
+    }
   )
 
   app.post(

@@ -63,7 +63,7 @@ export const liveRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'events' | 'li
       try {
         // A second check, now that `endSession()` would find this socket: the session may have ended since the first.
         await request.authenticate()
-        socket.send(JSON.stringify({ type: 'signed-in', sessionId, expiresAt }))
+        socket.send(JSON.stringify({ type: 'signed-in', session_id: sessionId, expires_at: expiresAt }))
         request.log.info({ req: request, sub, sessionId }, 'socket opened')
       } catch (error) {
         const ending = endings[(error as { code?: string }).code ?? '']

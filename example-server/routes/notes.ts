@@ -1,13 +1,17 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
+import { createListPage, listQuery } from './list-page.ts'
+import { snakeCased } from './snake-case.ts'
 import type { Services } from '../services.ts'
 import { AppError } from '../errors.ts'
-import { badBody, badId, ById, Done, NewNote, Note, Problem, strictBody, unavailable } from './schemas.ts'
+import { badBody, badId, badPage, ById, Done, NewNote, Note, Problem, strictBody, unavailable } from './schemas.ts'
 
 export const notesRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'database'>> = async function notesPlugin(
   app,
   { database: { notes } }
 ) {
+  const pages = createListPage('notes', Type.Integer())
+
   app.get(
     '/notes',
     {
@@ -15,10 +19,15 @@ export const notesRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'database'>> 
       schema: {
         summary: "The caller's notes",
         tags: ['notes'],
-        response: { 200: Type.Array(Note, { description: 'Oldest first' }), ...unavailable }
+        querystring: Type.Object(listQuery),
+        response: { 200: Type.Array(Note, { description: 'Newest first' }), ...badPage, ...unavailable }
       }
     },
-    async (request) => await notes.list(request.user.sub)
+    async (request, reply) => {
+      const { cursor, limit } = request.query
+      const rows = await notes.list(request.user.sub, { before: pages.read(cursor), limit: limit + 1 })
+      return pages.send(request, { reply, rows, keyOf: ({ number }) => number }).map(snakeCased)
+    }
   )
 
   app.post(
@@ -36,7 +45,7 @@ export const notesRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'database'>> 
     async (request, reply) => {
       const note = await notes.add(request.user.sub, request.body.text)
       if (note === null) throw new AppError('NOTES_FULL')
-      return await reply.code(201).send(note)
+      return await reply.code(201).send(snakeCased(note))
     }
   )
 

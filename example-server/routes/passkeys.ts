@@ -5,6 +5,7 @@ import { AppError } from '../errors.ts'
 import { audit } from '../operations/audit.ts'
 import type { Services } from '../services.ts'
 import { fresh, stale } from './fresh.ts'
+import { snakeCased } from './snake-case.ts'
 import { CreationOptions, RegistrationResponse } from './passkey-schemas.ts'
 import { badBody, badId, closed, Done, noNul, Passkey, Problem, strictBody, unavailable } from './schemas.ts'
 
@@ -34,7 +35,7 @@ export const passkeysRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'database'
           response: { 200: Type.Array(Passkey, { description: 'Oldest first' }), ...unavailable }
         }
       },
-      async (request) => await passkeys.list(request.user.sub)
+      async (request) => (await passkeys.list(request.user.sub)).map(snakeCased)
     )
 
     app.post(

@@ -5,6 +5,7 @@ import { networkOf } from '../attempts/client-network.ts'
 import { assertUncommon } from '../passwords/common-passwords.ts'
 import { AppError } from '../errors.ts'
 import { assertMails } from './mail-off.ts'
+import { snakeCased } from './snake-case.ts'
 import { badBody, limited, Problem, Registration, strictBody, User } from './schemas.ts'
 
 export const registerRoutes: FastifyPluginAsyncTypebox<
@@ -44,7 +45,7 @@ export const registerRoutes: FastifyPluginAsyncTypebox<
       // Another request has taken the name since the check above.
       if (user === null) throw new AppError('USERNAME_TAKEN')
       if (mayBeSent) accountMails?.sendVerificationLink(user.id)
-      return await reply.code(201).send({ ...user, username: user.name })
+      return await reply.code(201).send({ ...snakeCased(user), username: user.name })
     }
   )
 }

@@ -130,7 +130,7 @@ export const User = Type.Object({
   id: Type.String(),
   username: Type.String(),
   roles: Type.Array(Type.String()),
-  createdAt: Time
+  created_at: Time
 })
 
 /** The caller's own account. */
@@ -138,7 +138,7 @@ export const Account = Type.Object(
   {
     ...User.properties,
     email: Type.Union([Type.String(), Type.Null()], { description: 'The verified address' }),
-    pendingEmail: Type.Union([Type.String(), Type.Null()], { description: 'An address that is not verified yet' })
+    pending_email: Type.Union([Type.String(), Type.Null()], { description: 'An address that is not verified yet' })
   },
   { description: 'The account' }
 )
@@ -146,22 +146,22 @@ export const Account = Type.Object(
 export const Passkey = Type.Object({
   id: Type.String(),
   name: Type.String(),
-  createdAt: Time,
-  lastUsedAt: Type.Union([Time, Type.Null()])
+  created_at: Time,
+  last_used_at: Type.Union([Time, Type.Null()])
 })
 
 export const Session = Type.Object({
   id: Type.String(),
   device: Type.Union([Type.String(), Type.Null()]),
-  createdAt: Time,
-  lastUsedAt: Time,
-  expiresAt: Time,
+  created_at: Time,
+  last_used_at: Time,
+  expires_at: Time,
   current: Type.Boolean({ description: 'Whether this request belongs to the session' })
 })
 
 export const NewNote = Type.Object({ text: Type.String({ minLength: 1, maxLength: 10_000, pattern: noNul }) }, closed)
 export const Note = Type.Object(
-  { id: Type.String(), text: Type.String(), createdAt: Time },
+  { id: Type.String(), text: Type.String(), created_at: Time },
   { description: 'The note' }
 )
 
@@ -191,6 +191,9 @@ export const badBody = {
 
 /** The response of every route with an id in its path. */
 export const badId = { 400: Problem('The id, or the Authorization header, is malformed') }
+
+/** The response of every list that is read page by page. */
+export const badPage = { 400: Problem('The query, or the Authorization header, is malformed') }
 
 /** The response of every route that needs the database. */
 export const unavailable = { 503: Problem('The database does not respond: see Retry-After') }

@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
+import { snakeCased } from './snake-case.ts'
 import { AppError } from '../errors.ts'
 import { audit } from '../operations/audit.ts'
 import { badId, ById, Done, Problem, Session, unavailable } from './schemas.ts'
@@ -18,7 +19,7 @@ export const sessionsRoutes: FastifyPluginAsyncTypebox = async function sessions
     async (request) => {
       const { user, auth } = request
       return (await app.sessions.list(user.sub)).map((session) => ({
-        ...session,
+        ...snakeCased(session),
         current: session.id === auth.sessionId
       }))
     }

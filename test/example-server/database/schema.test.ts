@@ -103,7 +103,7 @@ for (const name of ['sqlite', 'postgres'] as const) {
       t.match(await first.users.byName('bob'), { id: 'u2', roles: [] }, 'a new node reads what the old one has written')
       t.match(
         (await first.notes.list('u1')).map(({ text }) => text),
-        ['first', 'second', 'third']
+        ['third', 'second', 'first']
       )
 
       await (await open()).close()

@@ -15,7 +15,7 @@ const readable = {
   'access-control-allow-origin': origin,
   'access-control-allow-credentials': 'true',
   'access-control-expose-headers':
-    'date, retry-after, www-authenticate, x-request-id, x-ratelimit-limit, x-ratelimit-remaining, ' +
+    'date, link, retry-after, www-authenticate, x-request-id, x-ratelimit-limit, x-ratelimit-remaining, ' +
     'x-ratelimit-reset, content-disposition'
 }
 

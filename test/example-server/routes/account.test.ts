@@ -18,9 +18,9 @@ t.test('the export contains what is stored about the user, and no secret', async
   t.equal(response.statusCode, 200)
   t.equal(response.headers['content-disposition'], 'attachment; filename="account.json"')
   t.match(response.json(), {
-    exportedAt: String,
-    account: { id: bob.sub, username: 'bob', email: 'bob@example.com', pendingEmail: null, roles: [] },
-    passkeys: [{ id: 'key', name: 'laptop', lastUsedAt: null }],
+    exported_at: String,
+    account: { id: bob.sub, username: 'bob', email: 'bob@example.com', pending_email: null, roles: [] },
+    passkeys: [{ id: 'key', name: 'laptop', last_used_at: null }],
     sessions: [{ id: bob.sessionId }],
     notes: [{ text: 'remember' }]
   })

@@ -20,10 +20,10 @@ t.test('an address that was given at sign-up has no effect until its link is ope
 
   const headers = { authorization: `Bearer ${(await login(app, { username: 'bob' })).json().access_token}` }
   const account = async () => (await app.inject({ url: '/auth/account', headers })).json()
-  t.match(await account(), { username: 'bob', email: null, pendingEmail: 'Bob@Example.com' })
+  t.match(await account(), { username: 'bob', email: null, pending_email: 'Bob@Example.com' })
   t.equal((await post(app, '/auth/email/verify', { payload: { token } })).statusCode, 401, 'not signed in')
   t.equal((await post(app, '/auth/email/verify', { headers, payload: { token } })).statusCode, 204)
-  t.match(await account(), { email: 'Bob@Example.com', pendingEmail: null })
+  t.match(await account(), { email: 'Bob@Example.com', pending_email: null })
   t.strictSame(summaryOf(await post(app, '/auth/email/verify', { headers, payload: { token } })), [400, 'LINK_INVALID'])
   t.equal((await login(app, { username: 'BOB@EXAMPLE.COM' })).statusCode, 200)
 })

@@ -60,8 +60,8 @@ t.test('/live sends session and expiry, by header and by cookie, and closes when
   for (const headers of [await byHeader(), { ...(await byCookie()), origin: `http://${host}` }]) {
     const { first, closed } = open(t, host, headers)
     const signedIn = await first()
-    t.match(signedIn, { type: 'signed-in', sessionId: /^[\w-]{20,}$/ })
-    t.ok(signedIn.expiresAt >= earliest && signedIn.expiresAt <= Date.now() + 600_000)
+    t.match(signedIn, { type: 'signed-in', session_id: /^[\w-]{20,}$/ })
+    t.ok(signedIn.expires_at >= earliest && signedIn.expires_at <= Date.now() + 600_000)
     t.equal((await signOut(headers)).status, 204)
     t.strictSame(await closed, [signedIn, { type: 'session-ended' }, [4401, 'session-ended']])
     t.match(await refusedUpgrade(host, headers), [401, /error="invalid_token"/, 'AUTH_REVOKED_TOKEN'])
@@ -83,7 +83,7 @@ t.test('/live closes when the access token expires, even if it has no session', 
   const { app, host } = await startNode(t)
   const token = await app.accessTokens.sign({ sub: 'job', claims: { name: 'job', roles: [] }, lifetimeSeconds: 1 })
   const { closed } = open(t, host, { authorization: `Bearer ${token}` })
-  t.match(await closed, [{ type: 'signed-in', sessionId: null }, { type: 'token-expired' }, [4401, 'token-expired']])
+  t.match(await closed, [{ type: 'signed-in', session_id: null }, { type: 'token-expired' }, [4401, 'token-expired']])
 })
 
 t.test('/live closes if the session ends between the check of the upgrade and add()', async (t) => {

@@ -49,7 +49,7 @@ t.test('a passkey is added, signs in without a username, and says so in the toke
   t.match(JSON.parse(Buffer.from(payload, 'base64url').toString()), { sub, acr: 'phr', amr: ['pop', 'mfa'] })
   t.equal((await app.inject({ url: '/auth/account/export', headers })).statusCode, 200, 'it is fresh')
   const list = await app.inject({ url: '/auth/passkeys', headers })
-  t.match(list.json(), [{ id: key.id, name: 'laptop', createdAt: String, lastUsedAt: String }])
+  t.match(list.json(), [{ id: key.id, name: 'laptop', created_at: String, last_used_at: String }])
   t.notMatch(list.body, /publicKey|counter/)
 
   const byCookie = await login(key.get(await beginLogin()), { transport: 'cookie', remember: false })

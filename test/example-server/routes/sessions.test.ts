@@ -26,8 +26,8 @@ t.test("users list and end their own sessions, and nobody else's", async (t) => 
     [false, true, false]
   )
   t.equal(bobs[0].device, device.slice(0, 200))
-  t.strictSame(Object.keys(bobs[0]).sort(), ['createdAt', 'current', 'device', 'expiresAt', 'id', 'lastUsedAt'])
-  const createdAt = Date.parse(bobs[0].createdAt)
+  t.strictSame(Object.keys(bobs[0]).sort(), ['created_at', 'current', 'device', 'expires_at', 'id', 'last_used_at'])
+  const createdAt = Date.parse(bobs[0].created_at)
   t.ok(createdAt >= earliest && createdAt <= Date.now())
 
   for (const id of [(await list(carol))[0].id, 'none', 'x'.repeat(64)]) {
