@@ -90,7 +90,7 @@ t.test('the narrow column', skipWithoutBrowser, async (t) => {
     const page = await openTab()
     await signUp(page, 'doro')
     await page.getByLabel('New note').fill('Half a thought')
-    await page.getByRole('link', { name: 'The API' }).click()
+    await page.getByRole('link', { name: 'The API', exact: true }).click()
     await page.getByRole('heading', { name: 'fastify-authenticate' }).waitFor()
     await page.goBack()
     await signedInAs(page, 'doro').waitFor()
@@ -133,6 +133,39 @@ t.test('the narrow column', skipWithoutBrowser, async (t) => {
     }
   })
 
+  testCase('keeps its bar and its messages visible with forced colours, and prints dark on white', async (t) => {
+    const { openTab } = await createVisitor(t, { browser, url })
+    const page = await openTab()
+    await signUp(page, 'flora')
+    await page.emulateMedia({ forcedColors: 'active' })
+    await addNote(page, 'Seen by everybody')
+    await page.getByRole('status').filter({ hasText: 'Note added.' }).waitFor()
+    for (const id of ['account-bar', 'status']) {
+      const { width, colour } = await borderOf(page, id)
+      t.ok(width > 0 && colour !== 'rgba(0, 0, 0, 0)', `#${id} has a border: ${width} px, ${colour}`)
+    }
+    await page.emulateMedia({ forcedColors: 'none', media: 'print', colorScheme: 'dark' })
+    const ink = await page.evaluate<string>("getComputedStyle(document.querySelector('h1')).color")
+    t.ok(Math.max(...ink.match(/\d+/g)!.map(Number)) < 64, `paper is white, and the text is ${ink}`)
+    t.notOk(await page.locator('#notes').isVisible(), 'nobody prints the account')
+  })
+
+  testCase('shows the lessons while the server takes its time to say who is signed in', async (t) => {
+    const { context, openTab } = await createVisitor(t, { browser, url })
+    let letGo = () => {}
+    const held = new Promise<void>((resolve) => (letGo = resolve))
+    await context.route('**/me', async (route) => {
+      await held
+      await route.continue()
+    })
+    const page = await openTab()
+    await page.getByText('Asking the server who is signed in').waitFor()
+    t.ok(await page.getByRole('heading', { name: 'Learn JWT authentication by breaking it.' }).isVisible())
+    t.equal(await page.locator('details.lesson').count(), 10)
+    letGo()
+    await signInForm(page).waitFor()
+  })
+
   testCase('says that the server does not respond, and offers sign-up when it does again', async (t) => {
     const { context, openTab } = await createVisitor(t, { browser, url, serverStops: true })
     await context.route('**/page/settings.json', (route) => route.abort())
@@ -171,6 +204,13 @@ async function visibleFields(page: Page): Promise<string[]> {
   return await page
     .locator('#sign-in input:visible')
     .evaluateAll((fields) => fields.map((field) => (field as unknown as { autocomplete: string }).autocomplete))
+}
+
+async function borderOf(page: Page, id: string): Promise<{ width: number; colour: string }> {
+  return await page.locator(`#${id}`).evaluate((element) => {
+    const { borderTopWidth, borderTopColor } = element.ownerDocument.defaultView!.getComputedStyle(element)
+    return { width: parseFloat(borderTopWidth), colour: borderTopColor }
+  })
 }
 
 const notes = async (page: Page) => await page.locator('#note-list .row-text').allTextContents()

@@ -18,10 +18,9 @@ export const refreshAndTheft = {
   ],
   draw: drawTheft,
   why: [
-    'The server cannot distinguish the thief from you: both sent a token that it had signed. So it ends the session ' +
-      'for both, and only you can sign in again. Rotation does not notice a thief who always refreshes before you, ' +
-      'while you do not return, or within the seconds in which a second tab is the better explanation: against that ' +
-      'help short sessions, and cookies that a script cannot read.'
+    'The server cannot distinguish the thief from you, because both sent a token that it had signed: it ends the ' +
+      'session for both, and only you can sign in again. ',
+    'Rotation does not detect a thief who is as fast as a second tab, or who refreshes while you never return.'
   ],
   code: ['refresh-verdict']
 }

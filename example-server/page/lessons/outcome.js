@@ -53,7 +53,7 @@ export function createOutcome() {
     const text = 'note' in step ? step.note : ''
     if (note.textContent !== text) note.textContent = text
     left.textContent = 'note' in step && step.left ? `${step.left} s` : ''
-    sequence.element.hidden = 'finding' in step
+    sequence.element.hidden = 'finding' in step || ('note' in step && exchanges.childElementCount === 0)
     if ('note' in step) return reveal(note)
     if ('finding' in step) return showFinding(step)
     const { word, because } = verdictOf(step)
