@@ -51,7 +51,8 @@ export function createKeeper(settings, { state, store, tabs, end, post, closing 
     // The target of a redirect must not get the refresh token.
     const sent = send(url, { redirect: 'error', signal, ...credentials, ...init })
     // The option `fetch` may not know signals.
-    return outcomeOf(Promise.race([sent, sleep(timeoutMs, { signal, isIdle: true })]))
+    const over = new Promise((resolve) => signal.addEventListener('abort', () => resolve(undefined)))
+    return outcomeOf(Promise.race([sent, over]))
   }
 
   /** @param {import('./state.js').Token} token the one to replace */
