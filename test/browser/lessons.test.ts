@@ -114,4 +114,71 @@ t.test('the lessons', skipWithoutBrowser, async (t) => {
     await button(page, 'Send it in a header').click()
     await gate.getByText('200, accepted').first().waitFor()
   })
+
+  testCase('on a phone, the account folds into a bar, which the keyboard can open and close', async (t) => {
+    const { openTab } = await createVisitor(t, { browser, url })
+    const page = await openTab()
+    await page.setViewportSize({ width: 390, height: 844 })
+    const bar = page.locator('#product-bar')
+    await bar.filter({ hasText: 'Not signed in' }).waitFor()
+    t.notOk(await page.locator('#sign-in').isVisible(), 'the lesson comes first')
+    await button(page, 'Use my own name').press('Enter')
+    t.equal(await bar.getAttribute('aria-expanded'), 'true')
+    t.equal(await page.evaluate('document.activeElement.name'), 'username')
+    await page.keyboard.press('Escape')
+    t.equal(await page.evaluate('document.activeElement.id'), 'product-bar')
+    t.notOk(await page.locator('#sign-in').isVisible())
+    await page.keyboard.press('Enter')
+    await signUp(page, 'hilde').catch(() => {})
+    await bar.filter({ hasText: 'hilde' }).waitFor()
+    t.equal(await bar.getAttribute('aria-expanded'), 'false', 'it folds after the sign-in')
+    t.equal(await page.evaluate('document.activeElement.id'), 'product-bar')
+    await page.keyboard.press('Enter')
+    await signedInAs(page, 'hilde').waitFor()
+    t.ok(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'))
+  })
+
+  testCase('prints all lessons, dark on white also from dark mode, and closes them again', async (t) => {
+    const { openTab } = await createVisitor(t, { browser, url })
+    const page = await openTab()
+    await page.emulateMedia({ colorScheme: 'dark', media: 'print' })
+    await page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    t.equal(await page.locator('details.lesson[open]').count(), 10)
+    t.strictSame(
+      await page.evaluate(
+        '(({ color, backgroundColor }) => [color, backgroundColor])(getComputedStyle(document.body))'
+      ),
+      ['rgb(27, 30, 39)', 'rgb(245, 245, 247)']
+    )
+    for (const hidden of ['.top', '.progress', '#product']) t.notOk(await page.locator(hidden).isVisible(), hidden)
+    await page.evaluate("dispatchEvent(new Event('afterprint'))")
+    t.equal(await page.locator('details.lesson[open]').count(), 1)
+  })
+
+  testCase('says at the pressed button that the browser is offline, and continues afterwards', async (t) => {
+    const { context, openTab } = await createVisitor(t, { browser, url, serverStops: true })
+    const page = await openTab()
+    await signUp(page, 'ilse')
+    await openLesson(page, 'use-it')
+    await context.setOffline(true)
+    await button(page, 'Send it in a header').click()
+    await page.locator('#use-it').getByText('This browser is offline').waitFor()
+    t.notOk(await page.locator('#use-it.done').count(), 'the lesson is not done')
+    await context.setOffline(false)
+    await button(page, 'Send it in a header').click()
+    await page.locator('#use-it').getByText('200, accepted').first().waitFor()
+  })
+
+  testCase('reads from right to left if the page does, and code stays as it is', async (t) => {
+    const { openTab } = await createVisitor(t, { browser, url })
+    const page = await openTab()
+    await page.evaluate("document.documentElement.dir = 'rtl'")
+    const left = async (selector: string) => (await page.locator(selector).first().boundingBox())!.x
+    t.ok((await left('#product')) < (await left('#lessons')), 'the account is on the left')
+    t.equal(await page.evaluate("getComputedStyle(document.querySelector('#end pre')).direction"), 'ltr')
+    for (const width of [320, 640, 2560]) {
+      await page.setViewportSize({ width, height: 800 })
+      t.ok(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), `${width} px`)
+    }
+  })
 })

@@ -41,6 +41,23 @@ export function rememberPassword(typed) {
   announce()
 }
 
+/**
+ * Opens the session of most lessons with a password that the user has typed again.
+ * @param {string} typed
+ * @throws {Refused} if it is wrong
+ */
+export async function enterPassword(typed) {
+  // Announced by the sign-in, whose outcome is not known yet.
+  password = typed
+  try {
+    await openMainSession()
+  } catch (error) {
+    password = null
+    throw error
+  }
+  announce()
+}
+
 /** The session of most lessons, if there is one. */
 export const mainSession = () => main
 

@@ -2,7 +2,7 @@ import { whileBusy } from '../busy.js'
 import { element } from '../element.js'
 import { openSignIn } from '../product-bar.js'
 import { auth, onUserChange } from '../session.js'
-import { demo, knowsPassword, openMainSession, rememberPassword } from './demo.js'
+import { demo, enterPassword, knowsPassword } from './demo.js'
 import { Refused } from './outcome.js'
 
 /**
@@ -76,8 +76,7 @@ function passwordForm() {
     whileBusy(form, async () => {
       message.textContent = ''
       try {
-        rememberPassword(field.value)
-        await openMainSession()
+        await enterPassword(field.value)
       } catch (error) {
         message.textContent = error instanceof Refused ? `${error.message}.` : 'The server does not respond.'
       }
