@@ -57,8 +57,9 @@ function readArguments(args: readonly string[]): { folder: string; spec: string 
       `expected one folder: npm run eject -- ../my-app: received ${args.length === 0 ? 'none' : args.join(' ')}`
     )
   }
-  if (values.plugin?.trim() === '')
+  if (values.plugin?.trim() === '') {
     throw new Error(`--plugin must be a version, a URL or a tarball: received "${values.plugin}"`)
+  }
   return { folder, spec: values.plugin }
 }
 

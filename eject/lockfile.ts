@@ -61,10 +61,17 @@ export function createLockfile(
 
   const chosen: Record<string, Locked> = { '': { name, version, dependencies, devDependencies, engines } }
   for (const path of [...all].sort((a, b) => a.localeCompare(b, 'en'))) {
-    const { dev, optional, devOptional, peer, ...entry } = packages[path]!
-    chosen[path] = { ...entry, ...flags(path), ...(!withoutPeers.has(path) && { peer: true }) }
+    chosen[path] = marked(packages[path]!, { ...flags(path), ...(!withoutPeers.has(path) && { peer: true }) })
   }
   return { name, version, lockfileVersion: lock.lockfileVersion, requires: true, packages: chosen }
+}
+
+const flagNames = ['dev', 'optional', 'devOptional', 'peer']
+
+/** The entry with these flags instead of its own, where they were: npm keeps the order. */
+function marked(entry: Locked, flags: Readonly<Record<string, unknown>>): Locked {
+  const kept = Object.entries(entry).filter(([name]) => !flagNames.includes(name) || name in flags)
+  return { ...Object.fromEntries(kept), ...flags }
 }
 
 /** The paths of the packages that `root` needs, directly or through others. */

@@ -5,7 +5,7 @@ import { exampleEnvironment } from './environment.ts'
 import { createLockfile, type Lockfile } from './lockfile.ts'
 import { createManifest, type Manifest } from './manifest.ts'
 import type { PluginPackage } from './plugin-package.ts'
-import { operatorGuide } from './guide.ts'
+import { operatorGuide, roomsOf } from './guide.ts'
 
 /** The content of each file, by its path in the project. */
 export type Project = ReadonlyMap<string, string | Buffer>
@@ -21,18 +21,18 @@ const left = /^[^/]*$(?<!\.ts$)/
 
 /** Builds all files of the project: the server's from `example-server/`, the others from `eject/template/`. */
 export function createProject({ root, name, plugin }: Settings): Project {
+  const readme = readFileSync(join(root, 'example-server/README.md'), 'utf8')
   const files = new Map<string, string | Buffer>()
   for (const path of filesIn(join(root, 'example-server'))) {
     if (!left.test(path)) files.set(`src/${path}`, moved(readFileSync(join(root, 'example-server', path), 'utf8')))
   }
   for (const path of filesIn(join(root, 'eject/template'))) {
     const text = readFileSync(join(root, 'eject/template', path), 'utf8')
-    files.set(path.replace(/^dot-/, '.'), fill(moved(text), { name, plugin }))
+    files.set(path.replace(/^dot-/, '.'), fill(moved(text), { name, plugin, rooms: roomsOf(readme) }))
   }
   for (const path of ['tsconfig.json', 'src/page/tsconfig.json'] as const) {
     files.set(path, compilerOptions(root, path))
   }
-  const readme = readFileSync(join(root, 'example-server/README.md'), 'utf8')
   files.set('.env.example', exampleEnvironment(readme))
   files.set('docs/server.md', operatorGuide(readme))
   if (plugin.tarball !== null) files.set(plugin.tarball.path, plugin.tarball.content)
@@ -70,10 +70,14 @@ function moved(text: string): string {
     .replaceAll("'plugin/", "'node_modules/fastify-authenticate/plugin/")
 }
 
-/** Fills in the name, and leaves out lines about a tarball that is not there. */
-function fill(text: string, { name, plugin }: Pick<Settings, 'name' | 'plugin'>): string {
+interface Blanks extends Pick<Settings, 'name' | 'plugin'> {
+  readonly rooms: string
+}
+
+/** Fills in what a template leaves open, and leaves out lines about a tarball that is not there. */
+function fill(text: string, { name, plugin, rooms }: Blanks): string {
   const lines = plugin.tarball === null ? text.split('\n').filter((line) => !/\bvendor\b/.test(line)) : [text]
-  return lines.join('\n').replaceAll('my-app', name)
+  return lines.join('\n').replaceAll('my-app', name).replace('<!-- rooms -->', rooms)
 }
 
 /** Options that only this repository needs. */

@@ -41,10 +41,7 @@ export async function openDatabase(config: DatabaseConfig): Promise<Database> {
   })
   const sessions = cache?.sessions ?? tables.openSessions()
   return {
-    users: tables.users,
-    notes: tables.notes,
-    knownAddresses: tables.knownAddresses,
-    passkeys: tables.passkeys,
+    ...tables,
     sessions,
     redis: cache?.redis ?? null,
     countSessions: cache === null ? tables.countSessions : null,

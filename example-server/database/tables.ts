@@ -1,10 +1,10 @@
 import type { SessionStore } from 'fastify-authenticate'
-import { createKnownAddresses, type KnownAddresses } from './known-addresses.ts'
-import { createNotes, type Notes } from './notes.ts'
-import { createPasskeys, type Passkeys } from './passkeys.ts'
+import { createKnownAddresses } from './known-addresses.ts'
+import { createNotes } from './notes.ts'
+import { createPasskeys } from './passkeys.ts'
 import type { Query } from './query.ts'
-import { createSessionCount, type CountSessions } from './session-count.ts'
-import { createUsers, type Users, type UsersOptions } from './users.ts'
+import { createSessionCount } from './session-count.ts'
+import { createUsers, type UsersOptions } from './users.ts'
 
 export type TablesOptions = UsersOptions
 
@@ -15,18 +15,13 @@ export function createTables(query: Query, options: TablesOptions) {
     notes: createNotes(query),
     knownAddresses: createKnownAddresses(query),
     passkeys: createPasskeys(query),
+    /** Counts the sessions of the store that `openSessions()` returns. */
     countSessions: createSessionCount(query)
-  } satisfies Partial<Tables>
+  }
 }
 
 /** One database with the application's tables: `sqlite/` and `postgres/` each open one. */
-export interface Tables {
-  readonly users: Users
-  readonly notes: Notes
-  readonly knownAddresses: KnownAddresses
-  readonly passkeys: Passkeys
-  /** Counts the sessions of the store that {@link openSessions} returns. */
-  readonly countSessions: CountSessions
+export interface Tables extends ReturnType<typeof createTables> {
   /** Resolves after the database has run a query. */
   ping(): Promise<void>
   /** A session store over the same connection; creates its own tables if they do not exist. */
