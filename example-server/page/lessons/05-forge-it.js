@@ -8,7 +8,7 @@ import { decodeToken } from './token/decode-token.js'
 import { drawForged } from './token/draw-forged.js'
 import { byAnotherKey, byPublicKey, changesOf, withoutAlgorithm, withTexts } from './token/forge.js'
 import { createPartEditor } from './token/part-editor.js'
-import { loadServerKeys } from './token/server-keys.js'
+import { loadServerKey } from './token/server-keys.js'
 
 /** @typedef {import('./token/decode-token.js').DecodedToken} DecodedToken */
 /** @typedef {import('./token/draw-parts.js').Changes} Changes */
@@ -131,11 +131,8 @@ const actions = [
     async *run() {
       assertCrypto()
       const original = await readMine()
-      const keys = await loadServerKeys()
-      const publicKey = keys.find(({ kid }) => kid === original.header.json.kid) ?? keys[0]
-      if (publicKey === undefined) {
-        throw new Refused('This server signs with a secret, so it has no public key to misuse')
-      }
+      const publicKey = await loadServerKey(original)
+      if (publicKey === null) throw new Refused('This server signs with a secret, so it has no public key to misuse')
       yield await forged(await byPublicKey(original, { claims: admin, publicKey }), {
         changed: { header: ['alg'], payload: ['roles'] },
         signature: 'HMAC, with the text of the server’s public key as the secret.',

@@ -19,14 +19,14 @@ export function drawForged(token, { changed, signature }) {
       return element(
         'section',
         { class: `debugger-part part-${name}`, 'aria-label': `${name} that was sent` },
-        element('h5', { class: `jwt-${name}` }, name === 'header' ? 'Header' : 'Payload'),
+        element('p', { class: `part-title jwt-${name}` }, name === 'header' ? 'Header' : 'Payload'),
         drawJson(name, content)
       )
     }),
     element(
       'section',
       { class: 'debugger-part part-signature', 'aria-label': 'signature that was sent' },
-      element('h5', { class: 'jwt-signature' }, 'Signature'),
+      element('p', { class: 'part-title jwt-signature' }, 'Signature'),
       element('p', { class: 'signature-size' }, signature)
     )
   )

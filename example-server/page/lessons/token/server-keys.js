@@ -4,12 +4,30 @@
  */
 
 /**
- * The public keys of this server; empty if it signs with a secret.
- * @returns {Promise<PublishedKey[]>}
+ * The public key of this server that a token names, or another one. `null` if the server signs with a secret.
+ * @param {import('./decode-token.js').DecodedToken} token one of this server
+ * @returns {Promise<PublishedKey | null>}
  */
-export async function loadServerKeys() {
+export async function loadServerKey({ header }) {
+  if (isBySecret(header.json)) return null
   const response = await fetch('/.well-known/jwks.json', { credentials: 'omit' })
-  if (response.status === 404) return []
   if (!response.ok) throw new Error(`the keys have status ${response.status}`)
-  return (await response.json()).keys
+  return keyOf(header.json, (await response.json()).keys)
+}
+
+/**
+ * Whether the same secret signs and checks.
+ * @param {Record<string, unknown>} header
+ */
+export function isBySecret({ alg }) {
+  return /^HS\d/.test(String(alg))
+}
+
+/**
+ * @param {Record<string, unknown>} header
+ * @param {PublishedKey[]} keys
+ * @returns {PublishedKey | null}
+ */
+export function keyOf({ kid }, keys) {
+  return keys.find((key) => key.kid === kid) ?? keys[0] ?? null
 }

@@ -1,7 +1,7 @@
 import { whileBusy } from '../../busy.js'
 import { element } from '../../element.js'
 import { checkSignature } from './check-signature.js'
-import { loadServerKeys } from './server-keys.js'
+import { loadServerKey } from './server-keys.js'
 
 /**
  * A field for a secret or a public key, and whether the signature of the shown token matches it.
@@ -42,11 +42,8 @@ export function createSignatureCheck({ read }) {
   async function useServerKey() {
     latest = {}
     try {
-      const keys = await loadServerKeys()
-      const key = keys.find(({ kid }) => kid === read().header.json.kid) ?? keys[0]
-      if (key === undefined) {
-        return say('unknown', 'This server signs with a secret, and publishes no key: only it can check its tokens.')
-      }
+      const key = await loadServerKey(read())
+      if (key === null) return say('unknown', 'A token with HS256 is checked with its secret: there is no public key.')
       field.value = JSON.stringify(key)
     } catch {
       return say('unknown', 'The server does not respond: try again in a moment.')
