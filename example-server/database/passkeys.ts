@@ -24,8 +24,8 @@ export interface Passkeys {
   /** Oldest first. */
   list(userId: string): Promise<Passkey[]>
   find(id: string): Promise<Passkey | null>
-  /** Resolves to false if the user has too many, or was deleted, or the id is known already: of any user. */
-  add(passkey: NewPasskey): Promise<boolean>
+  /** Resolves to `null` if the user has too many, or was deleted, or the id is known already: of any user. */
+  add(passkey: NewPasskey): Promise<Passkey | null>
   /**
    * Compare and set: records a use. Resolves to false if the stored counter is not `from`, because another sign-in has
    * changed it, or the passkey was removed.
@@ -50,20 +50,20 @@ export function createPasskeys(query: Query): Passkeys {
   const columns = sql`
     id, user_id AS "userId", name, public_key AS "publicKey", counter, created_at AS "createdAt",
     last_used_at AS "lastUsedAt"`
-  const read = async (condition: Sql) =>
-    (await query<Row>(sql`SELECT ${columns} FROM passkeys WHERE ${condition} ORDER BY number`)).map(toPasskey)
+  const read = async (statement: Sql) => (await query<Row>(statement)).map(toPasskey)
+  const select = sql`SELECT ${columns} FROM passkeys`
 
   return {
-    list: async (userId) => await read(sql`user_id = ${userId}`),
-    find: async (id) => (await read(sql`id = ${id}`))[0] ?? null,
+    list: async (userId) => await read(sql`${select} WHERE user_id = ${userId} ORDER BY number`),
+    find: async (id) => (await read(sql`${select} WHERE id = ${id}`))[0] ?? null,
 
     async add({ id, userId, name, publicKey, counter }) {
-      const added = await query(sql`
+      const [passkey = null] = await read(sql`
         INSERT INTO passkeys (id, user_id, name, public_key, counter, created_at)
         SELECT ${id}, id, ${name}, ${publicKey}, ${counter}, ${new Date()} FROM users
         WHERE id = ${userId} AND (SELECT count(*) FROM passkeys WHERE user_id = ${userId}) < ${maxPasskeys}
-        ON CONFLICT DO NOTHING RETURNING id`)
-      return added.length === 1
+        ON CONFLICT DO NOTHING RETURNING ${columns}`)
+      return passkey
     },
 
     async use(id, { from, to }) {

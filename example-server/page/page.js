@@ -1,3 +1,6 @@
+import { followLinks } from './account/links.js'
+import { showOtherWays } from './account/passkey-sign-in.js'
+import { showAccountSettings } from './account/settings.js'
 import { showAccount } from './account.js'
 import { ignoreDoubleClicks } from './busy.js'
 import { showDevices } from './devices.js'
@@ -9,6 +12,17 @@ import { showUnavailable } from './unavailable.js'
 import { showLessons } from './lessons/lessons.js'
 
 ignoreDoubleClicks()
-const parts = [showUnavailable, showSignIn, showAccount, showNotes, showDevices, showProductBar, showLessons]
+followLinks()
+const parts = [
+  showUnavailable,
+  showSignIn,
+  showOtherWays,
+  showAccount,
+  showAccountSettings,
+  showNotes,
+  showDevices,
+  showProductBar,
+  showLessons
+]
 for (const show of parts) show()
 keepLive()

@@ -5,7 +5,7 @@ const timeoutMs = 10_000
 
 /**
  * @typedef {object} ApiRequest
- * @property {'GET' | 'POST' | 'DELETE'} method
+ * @property {'GET' | 'POST' | 'PATCH' | 'DELETE'} method
  * @property {string} path
  * @property {object} [body]
  * @property {typeof fetch} [by] what sends it. Default: `auth.fetch`, which sends it in the session of the user
@@ -49,7 +49,7 @@ export async function send({ method, path, body, by = auth.fetch }) {
   })
   const { status, headers } = response
   const content = parse(text)
-  if (status >= 500 || (content === null && status !== 204)) throw new Unavailable(content?.message)
+  if (status >= 500 || (content === null && status !== 204 && status !== 202)) throw new Unavailable(content?.message)
   announce({ sent: { method, path, body }, response, content })
   return {
     status,

@@ -7,6 +7,8 @@ import { send, Unavailable } from './server.js'
  * @property {string[]} demoUsers empty in production
  * @property {boolean} lessonTokens whether it signs tokens for lessons: outside production
  * @property {number} retrySeconds the plugin's `refreshToken.retrySeconds`
+ * @property {boolean} mails whether the server sends mails
+ * @property {string | null} passkeyDomain the domain that passkeys belong to
  */
 
 /** @type {Promise<Settings> | null} */

@@ -1,3 +1,4 @@
+import { offerOtherWays } from './account/passkey-sign-in.js'
 import { byId } from './element.js'
 import { rememberPassword } from './lessons/demo.js'
 import { errorOf, send, Unavailable } from './server.js'
@@ -22,7 +23,7 @@ const sentences = {
 }
 
 /** @typedef {import('./server.js').ApiResponse} ApiResponse */
-/** @typedef {{ username: string, password: string }} Given */
+/** @typedef {{ username: string, password: string, email?: string }} Given */
 
 export function showSignIn() {
   let wasSignedIn = false
@@ -111,7 +112,10 @@ export function showSignIn() {
 /** Shows what this server offers: production may have no sign-up, and has no demo users. */
 async function showOffers() {
   try {
-    const { allowRegistration, demoUsers } = await loadSettings()
+    const settings = await loadSettings()
+    const { allowRegistration, demoUsers, mails } = settings
+    await offerOtherWays(settings)
+    byId('email-offer', HTMLElement).hidden = !mails
     offer.hidden = !allowRegistration
     demo.hidden = demoUsers.length === 0
     byId('demo-names', HTMLElement).textContent = demoUsers.join(' or ')
@@ -126,15 +130,17 @@ function fieldsOf(form) {
   const field = (name) => /** @type {HTMLInputElement} */ (form.elements.namedItem(name))
   const message = /** @type {HTMLElement} */ (form.querySelector('.message'))
   const [username, password] = [field('username'), field('password')]
-  return { message, username, password, given: { username: username.value, password: password.value } }
+  const email = /** @type {HTMLInputElement | null} */ (form.elements.namedItem('email'))?.value
+  const given = { username: username.value, password: password.value, ...(email && { email }) }
+  return { message, username, password, given }
 }
 
 /** @param {Given} given */
-async function signIn(given) {
-  const response = await post('/auth/login', { ...given, transport: 'cookie', remember: remember.checked })
+async function signIn({ username, password }) {
+  const response = await post('/auth/login', { username, password, transport: 'cookie', remember: remember.checked })
   if (response.status === 200) {
     await auth.signedIn(/** @type {object} */ (response.body))
-    rememberPassword(given.password)
+    rememberPassword(password)
   }
   return response
 }

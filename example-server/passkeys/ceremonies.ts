@@ -63,8 +63,8 @@ export function createCeremonies({ table, linkTokens, relyingParty }: Ceremonies
   const spend = async (challenge: string) => await table.spendChallenge(challenge, linkTokens.expiryOf(challenge))
 
   return {
-    /** Whether the server has a domain that passkeys can belong to. */
-    arePossible: (): boolean => relyingParty() !== null,
+    /** The domain that passkeys belong to; `null` for an IP address. */
+    domain: (): string | null => relyingParty()?.id ?? null,
 
     async registrationOptions(registrant: Registrant): Promise<PublicKeyCredentialCreationOptionsJSON | null> {
       const party = relyingParty()

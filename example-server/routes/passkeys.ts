@@ -71,7 +71,7 @@ export const passkeysRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'database'
           tags: ['passkeys'],
           body: NewPasskey,
           response: {
-            201: Done('Added'),
+            201: { ...Passkey, description: 'The new passkey' },
             ...stale,
             403: Problem('The passkey does not match the options'),
             409: Problem('The passkey exists already, or the user has too many'),
@@ -83,12 +83,13 @@ export const passkeysRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'database'
       async (request, reply) => {
         const { name, passkey: response } = request.body
         const registrant = await registrantOf(request)
-        const passkey = await ceremonies.verifyRegistration(response, registrant)
-        if (passkey === null) throw new AppError('PASSKEY_INVALID')
-        if (!(await passkeys.add({ ...passkey, name }))) throw new AppError('PASSKEYS_FULL')
+        const verified = await ceremonies.verifyRegistration(response, registrant)
+        if (verified === null) throw new AppError('PASSKEY_INVALID')
+        const passkey = await passkeys.add({ ...verified, name })
+        if (passkey === null) throw new AppError('PASSKEYS_FULL')
         audit(request, { action: 'passkey-added', sub: registrant.user.id })
         accountMails?.notify(registrant.user, 'passkey-added')
-        return await reply.code(201).send()
+        return await reply.code(201).send(snakeCased(passkey))
       }
     )
 
