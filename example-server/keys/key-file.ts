@@ -1,4 +1,4 @@
-import { closeSync, openSync, unlinkSync, watch } from 'node:fs'
+import { closeSync, existsSync, openSync, unlinkSync, watch } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { KeyOption } from 'fastify-authenticate'
@@ -43,11 +43,14 @@ export function followKeys(folder: string, reload: () => unknown): () => void {
 }
 
 /**
- * Takes the step that is due (see `rotate()`). Returns what was done, a line each.
+ * Takes the step that is due (see `rotate()`), or creates the keys. Returns what was done, a line each.
  * @throws Error while another rotation is running
  */
 export async function rotateKeys(folder: string, now = Date.now()): Promise<string[]> {
-  createKeys(folder, now)
+  if (!existsSync(keysFileIn(folder))) {
+    createKeys(folder, now)
+    return [`created ${keysFileIn(folder)} with an active key, which signs, and a next key`]
+  }
   const unlock = lock(join(folder, 'keys.lock'))
   try {
     const { keys, done } = rotate(await readKeys(folder), now)

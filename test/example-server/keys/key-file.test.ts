@@ -49,6 +49,18 @@ t.test('keysIn() keeps key files private to their owner, and serves the last key
   }
 })
 
+t.test('rotateKeys() creates the keys if there are none, and says so', async (t) => {
+  const folder = join(t.testdir(), 'keys')
+  t.strictSame(await rotateKeys(folder), [
+    `created ${join(folder, 'keys.json')} with an active key, which signs, and a next key`
+  ])
+  t.strictSame(
+    (await readKeys(folder)).map(({ state }) => state),
+    ['active', 'next']
+  )
+  t.match(await rotateKeys(folder), [/^the next key becomes usable at /])
+})
+
 t.test('followKeys() reloads when the file is replaced, and on SIGHUP', async (t) => {
   const folder = t.testdir()
   keysIn(folder)
