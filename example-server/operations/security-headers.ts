@@ -31,7 +31,7 @@ export function securityHeaders({ production }: Pick<Config, 'production'>): Fas
   }
 }
 
-/** The style that Swagger UI adds to its page by script. If an update changes it, the browser's console shows its hash. */
+/** The style that Swagger UI adds by script. If an update changes it, the browser's console shows the new hash. */
 const docsStyle = "'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='"
 
 /** The policy of `/docs`: the same, and this one inline style. */

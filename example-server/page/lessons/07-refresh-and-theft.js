@@ -86,14 +86,15 @@ function drawTheft({ drawAction, onUserChange }) {
    */
   function addRefresh(current, { sent, response, tabs }) {
     if (response === undefined || !current.sawRotation(response)) return
-    const got = nameOf(response.received.body.refresh_token)
+    const [old, got] = [nameOf(sent), nameOf(response.received.body.refresh_token)]
     const from = tabs === 2 ? 'Both of your tabs send' : 'You send'
+    const { retrySeconds: bandSeconds } = current
     timeline.add({
       who: ['you'],
       chip: tabs === 2 ? `${got} ${got}` : got,
       tone: 'good',
-      text: `${from} ${nameOf(sent)}, and get ${got}. For ${current.retrySeconds} seconds, ${nameOf(sent)} still returns ${got}.`,
-      bandSeconds: current.retrySeconds
+      text: `${from} ${old}, and get ${got}. For ${bandSeconds} seconds, ${old} still returns ${got}.`,
+      bandSeconds
     })
   }
 
@@ -129,22 +130,29 @@ function drawTheft({ drawAction, onUserChange }) {
     while (response.received.body.code === 'AUTH_REFRESH_SUPERSEDED') {
       yield* waitForBand(
         current,
-        `For ${current.retrySeconds} seconds after a refresh, a slow tab of yours may have sent R0. Waiting until only ` +
-          'a copy can be the explanation …'
+        `For ${current.retrySeconds} seconds after a refresh, a slow tab of yours may have sent R0. Waiting until ` +
+          'only a copy can be the explanation …'
       )
       response = await session.refresh(stolen)
     }
+    // The server has not decided about the token: the session may still be open.
+    if (response.received.status !== 401) return yield response
     session.end()
+    const isReused = response.received.body.code === 'AUTH_REFRESH_REUSED'
     timeline.add({
       who: ['you', 'thief'],
       chip: 'ended',
       tone: 'bad',
-      text: 'The thief sends R0 again. The session ends for both: it is gone from your devices.'
+      text: isReused
+        ? 'The thief sends R0 again. The session ends for both: it is gone from your devices.'
+        : 'The thief sends R0, but the session had already ended.'
     })
     yield {
       title: 'R0, later',
       ...response,
-      meaning: 'The session has ended for both. It is gone from the list of devices.'
+      meaning: isReused
+        ? 'The session has ended for both. It is gone from the list of devices.'
+        : 'There is nothing left to steal.'
     }
     yield {
       title: 'Your newest access token, which was valid until now',

@@ -27,8 +27,8 @@ export const anotherSite = {
   why: [
     'SameSite=Lax keeps your cookies out of forms that another site posts, but a sign-in needs no cookie, and a page ' +
       'on another port or subdomain counts as the same site. So the server also reads Origin and Sec-Fetch-Site, ' +
-      'which the browser sets and no script can change. (A token in a header needs no such check: no browser attaches ' +
-      'it by itself.)'
+      'which the browser sets and no script can change. (A token in a header needs no such check: no browser ' +
+      'attaches it by itself.)'
   ],
   code: ['other-site', 'own-site']
 }
@@ -51,8 +51,8 @@ async function* signInAsMallory() {
     ...shown,
     picture: pictureOf(shown, 'another site posts a form'),
     meaning:
-      `${describe(seen)} This request needs no cookie, so SameSite does not help. Without this check you would now be ` +
-      'signed in as mallory.'
+      `${describe(seen)} This request needs no cookie, so SameSite does not help. Without this check you would now ` +
+      'be signed in as mallory.'
   }
 }
 

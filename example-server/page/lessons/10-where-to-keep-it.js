@@ -2,12 +2,13 @@ import { element } from '../element.js'
 import { drawChecklist } from './checklist.js'
 
 const key = 'demo_token'
-/** Looks like a token, and is good for nothing. */
+/** Looks like a token; the server refuses it. */
 const demoToken = 'eyJhbGciOiJub25lIn0.eyJkZW1vIjp0cnVlfQ.c2lnbmVkLWJ5LW5vYm9keQ'
 const timeoutMs = 10_000
 
 /** @typedef {AsyncGenerator<import('./outcome.js').Step, void>} Steps */
-/** @typedef {{ localStorage: Record<string, string>, sessionStorage: Record<string, string>, 'document.cookie': string }} Found */
+/** @typedef {Record<string, string>} Stored */
+/** @typedef {{ localStorage: Stored, sessionStorage: Stored, 'document.cookie': string }} Found */
 
 /** @type {import('./lesson.js').Lesson} */
 export const whereToKeepIt = {
@@ -19,9 +20,9 @@ export const whereToKeepIt = {
   ],
   draw: drawStorage,
   why: [
-    'A script that reads a token can send it away, and use it anywhere until it expires. From a cookie that no script ' +
-      'can read there is nothing to send away. It does not cure everything: a hostile script can still send requests ' +
-      'from your page while the page is open.'
+    'A script that reads a token can send it away, and use it anywhere until it expires. From a cookie that no ' +
+      'script can read there is nothing to send away. It does not cure everything: a hostile script can still ' +
+      'send requests from your page while the page is open.'
   ],
   code: ['dependency']
 }
@@ -33,7 +34,7 @@ function drawStorage({ drawAction, onUserChange }) {
   return [
     drawAction({
       label: 'Store a demo token',
-      about: 'In local storage, as many tutorials do. It is good for nothing, and is removed afterwards.',
+      about: 'In local storage, as many tutorials do. The server would refuse it, and it is removed afterwards.',
       run: putDemoToken
     }),
     drawAction({
@@ -71,7 +72,7 @@ async function* loadDependency() {
   ]
   const onCookies = cookies === '' ? 'It finds nothing of your cookies: they are httpOnly.' : 'It also reads cookies.'
   yield token === undefined
-    ? { finding: 'No token found.', because: `Local storage has none. ${onCookies}`, isGood: true, proof }
+    ? { finding: 'No token found.', because: `Local storage does not contain one. ${onCookies}`, isGood: true, proof }
     : { finding: 'Token found.', because: `It was in local storage. ${onCookies}`, isGood: false, proof }
 }
 
@@ -93,7 +94,11 @@ async function runDependency() {
 }
 
 function removeDemoToken() {
-  localStorage.removeItem(key)
+  try {
+    localStorage.removeItem(key)
+  } catch {
+    // The browser forbids storage: there is none.
+  }
 }
 
 /** @param {Record<string, string>} lines what was read, by the name under which a script reads it */

@@ -13,7 +13,8 @@ import { Refused } from './outcome.js'
  * @property {string} stolen what the thief has: R0
  * @property {number} retrySeconds
  * @property {() => number} bandMs for how much longer the newest token is returned instead of exchanged
- * @property {(refreshed: Exchange) => boolean} sawRotation remembers when the server has exchanged a token; `false` if it has not
+ * @property {(refreshed: Exchange) => boolean} sawRotation remembers when the server has exchanged a token; returns
+ * `false` if it has not
  */
 
 const pollMs = 250
