@@ -20,6 +20,7 @@ const longest = [
   'test/histories/histories.test.ts',
   'test/stores/contract.test.ts',
   'test/browser/page.test.ts',
+  'test/browser/lessons.test.ts',
   'test/flows/faults.test.ts',
   'test/example-server/cluster.test.ts',
   'test/stores/postgres/contract.test.ts',

@@ -20,7 +20,8 @@ import { drawSources } from './source-code.js'
  * @property {(action: Action) => HTMLElement} drawAction a row with a button that runs the action; the outcome appears
  * below the row
  * @property {() => void} finish marks the lesson as done, for one without actions
- * @property {(listener: (event: Event) => void) => void} onUserChange calls back when nothing of the former user may stay
+ * @property {(listener: (event: Event) => void) => void} onUserChange calls back when nothing of the former user may
+ * stay
  */
 
 /**
