@@ -25,8 +25,8 @@ const help = [
   'Writes a project of your own into FOLDER, which must be new or empty: the server, its page, tests, Dockerfile and',
   'compose file, CI and README.',
   '',
-  '  --plugin SPEC   where npm gets fastify-authenticate: a version such as ^1.0.0, a URL, or a tarball, which is copied',
-  '                  into the project. Default: a tarball of this repository.'
+  '  --plugin SPEC   where npm gets fastify-authenticate: a version such as ^1.0.0, a URL, or a tarball, which is',
+  '                  copied into the project. Default: a tarball of this repository.'
 ]
 
 /** Writes the project, and resolves to the lines to print. Paths are relative to `cwd`. */

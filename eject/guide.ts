@@ -1,24 +1,30 @@
 /** Sections of the README of the example server that a project keeps. */
-const kept = ['Configure it', 'Limits', 'Operate it']
+const kept = ['Configure it', 'Limits', 'Accounts', 'Operate it']
 /** The README of a project has a section of its own about it. */
 const replaced = ['Docker']
 
-/** `docs/server.md` of a project: how the server is configured and operated. */
-export function operatorGuide(readme: string): string {
-  const sections = kept.map((heading) => sectionOf(readme, `## ${heading}`))
-  const withoutReplaced = replaced.reduce(
-    (text, heading) => text.replace(sectionOf(text, `### ${heading}`), ''),
-    sections.join('')
+/** `docs/server.md` of a project: how the server is configured, and what it does. */
+export function serverGuide(readme: string): string {
+  const sections = kept.map((heading) => sectionOf(readme, `## ${heading}`)).join('')
+  const shorter = replaced.reduce((text, heading) => text.replace(sectionOf(text, `### ${heading}`), ''), sections)
+  return `# The server\n\n${withoutLinks(shorter).trimEnd()}\n`
+}
+
+/** `docs/production.md` of a project, which compiles the server. */
+export function productionGuide(text: string): string {
+  return withoutLinks(
+    text
+      .replaceAll('../example-server/README.md', 'server.md')
+      .replace(/node (\S+ )*example-server\/(\S+)\.ts/g, 'node dist/$2.js')
+      .replace(/^( *)(sudo -u \w+ )npm ci$/gm, '$1$2npm ci\n$1$2npm run build')
+      .replaceAll('example-server/', 'src/')
   )
-  return `# The server\n\n${withoutLinks(withoutReplaced).trimEnd()}\n`
 }
 
 /** The table of the folders of `src/`. */
 export function roomsOf(readme: string): string {
-  return withoutLinks(sectionOf(readme, '## Where things are'))
-    .split('\n')
-    .filter((line) => line.startsWith('|'))
-    .join('\n')
+  const lines = withoutLinks(sectionOf(readme, '## Where things are')).split('\n')
+  return lines.filter((line) => line.startsWith('|')).join('\n')
 }
 
 /** From a heading to the next one of its level, or of a higher one. */
@@ -30,7 +36,10 @@ function sectionOf(text: string, heading: string): string {
   return text.slice(start, end === null ? undefined : start + heading.length + end.index)
 }
 
-/** Links to files of this repository, and to sections that are left out, become plain text. */
+/** Links to files that a project does not have, and to sections that are left out, become plain text. */
 function withoutLinks(text: string): string {
-  return text.replace(/\[([^\]]*)\]\((\.\.\/[^)]*|#docker)\)/g, '$1')
+  return text
+    .replaceAll('](../docs/production.md', '](production.md')
+    .replace(/\[([^\]]*)\]\((?!(?:server|production)\.md|#|https?:)[^)]*\)/g, '$1')
+    .replace(/\[([^\]]*)\]\(#docker\)/g, '$1')
 }

@@ -5,7 +5,7 @@ import { exampleEnvironment } from './environment.ts'
 import { createLockfile, type Lockfile } from './lockfile.ts'
 import { createManifest, type Manifest } from './manifest.ts'
 import type { PluginPackage } from './plugin-package.ts'
-import { operatorGuide, roomsOf } from './guide.ts'
+import { productionGuide, roomsOf, serverGuide } from './guide.ts'
 
 /** The content of each file, by its path in the project. */
 export type Project = ReadonlyMap<string, string | Buffer>
@@ -34,7 +34,8 @@ export function createProject({ root, name, plugin }: Settings): Project {
     files.set(path, compilerOptions(root, path))
   }
   files.set('.env.example', exampleEnvironment(readme))
-  files.set('docs/server.md', operatorGuide(readme))
+  files.set('docs/server.md', serverGuide(readme))
+  files.set('docs/production.md', productionGuide(readFileSync(join(root, 'docs/production.md'), 'utf8')))
   if (plugin.tarball !== null) files.set(plugin.tarball.path, plugin.tarball.content)
 
   const ours = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest
