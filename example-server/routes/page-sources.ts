@@ -27,7 +27,7 @@ export const excerpts: Readonly<Record<string, Excerpt>> = {
   'signed-claims': { path: 'plugin/tokens/local-verifier.ts', from: 'function signedClaims(' },
   'accepted-audience': { path: 'plugin/tokens/claims.ts', from: 'function isAccepted(' },
   scopes: { path: 'plugin/tokens/requirement-check.ts', from: 'function hasScopes(' },
-  'refreshed-claims': { path: 'example-server/app.ts', from: 'async claims({ sub }) {' },
+  'refreshed-claims': { path: 'example-server/app.ts', from: 'async claims({ sub' },
   'has-passed': { path: 'plugin/tokens/claims.ts', from: 'export function hasPassed(' },
   'sign-in': { path: 'example-server/routes/login.ts', from: 'const signedIn =', lines: 4 },
   'check-token': { path: 'plugin/tokens/local-verifier.ts', from: 'check(parsed: ParsedToken' },

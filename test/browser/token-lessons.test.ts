@@ -176,6 +176,7 @@ async function readToken({ t, page, visit, lesson, press, type, verdict }: Reade
   await press('Edit the payload')
   await type('payload as JSON', '{"sub":"somebody","roles":["admin"]}')
   await lesson.getByText('The signature is still the old one').waitFor()
+  await lesson.locator('.jwt .changed').first().waitFor()
   await press('Send it')
   t.match(await verdict('401, refused'), /because the signature does not match the changed text/)
   await type('payload as JSON', '{"sub":')

@@ -19,6 +19,7 @@ const longest = [
   'test/types.test.ts',
   'test/histories/histories.test.ts',
   'test/stores/contract.test.ts',
+  'test/browser/token-lessons.test.ts',
   'test/browser/page.test.ts',
   'test/browser/lessons.test.ts',
   'test/flows/faults.test.ts',

@@ -81,7 +81,7 @@ function describeEncryption(header) {
  * @param {string} raw
  * @returns {JsonPart}
  */
-export function decodeJson(name, raw) {
+function decodeJson(name, raw) {
   if (raw === '') throw new NotAToken(`The ${name} is empty.`)
   const text = decodeUtf8(name, decodePart(name, raw))
   return { raw, text, json: parseObject(name, text) }

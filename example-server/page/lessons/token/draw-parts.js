@@ -10,14 +10,12 @@ import { segmentsOf } from './segments.js'
 /** Which members a change concerns, by their names. */
 /** @typedef {{ header: string[], payload: string[] }} Changes */
 
-export const noChanges = Object.freeze({ header: [], payload: [] })
-
 /**
  * Draws the text of a token in three colours. Each stretch is linked to the member that it encodes.
  * @param {DecodedToken} token
  * @param {Changes} changes
  */
-export function drawTokenText({ header, payload, signature }, changes = noChanges) {
+export function drawTokenText({ header, payload, signature }, changes) {
   return [
     drawTextPart('header', drawSegments('header', { part: header, changed: changes.header })),
     '.',

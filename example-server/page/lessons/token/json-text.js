@@ -21,7 +21,7 @@ const token = /\s*(?:([{}[\],:])|("(?:[^"\\]|\\.)*")|(-?\d[\d.eE+-]*)|([a-z]+))/
  * Splits a text that `JSON.parse()` accepts.
  * @param {string} text
  */
-export function splitJson(text) {
+function splitJson(text) {
   /** @type {JsonToken[]} */
   const tokens = []
   token.lastIndex = 0
