@@ -3,12 +3,11 @@ import { setTimeout } from 'node:timers/promises'
 import fastifyCors from '@fastify/cors'
 import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
-import swagger from '@fastify/swagger'
-import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyInstance, type FastifyReply, type RawServerBase } from 'fastify'
 import authenticate from 'fastify-authenticate'
 import { createAccountServices } from './account-services.ts'
+import { registerApiDocument } from './api-document.ts'
 import { createAttempts } from './attempts/attempts.ts'
 import type { Config } from './config/config.ts'
 import type { Database } from './database/database.ts'
@@ -25,7 +24,7 @@ import { cors } from './operations/cors.ts'
 import { refuseUnderPressure } from './operations/pressure.ts'
 import { addRequestLog, readRequestId, RequestLog } from './operations/request-log.ts'
 import { createServerTiming } from './operations/server-timing.ts'
-import { allowDocsStyle, securityHeaders } from './operations/security-headers.ts'
+import { securityHeaders } from './operations/security-headers.ts'
 import { addSeenOrigin } from './operations/seen-origin.ts'
 import { createTls, type Tls } from './operations/tls.ts'
 import { createAssertEncrypted, warnOfPlainHttp, warnOfTrustedClients } from './operations/transport-security.ts'
@@ -230,16 +229,4 @@ async function registerAuthentication(
   if (config.keysDir === null) return
   const stopFollowing = followKeys(config.keysDir, app.keys.reload)
   app.addHook('onClose', async () => stopFollowing())
-}
-
-/** After the plugin, because the document contains its security schemes, and before the routes, which it collects. */
-async function registerApiDocument(app: FastifyInstance): Promise<void> {
-  await app.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: { title: 'fastify-authenticate, the example server', version: '1' },
-      components: { securitySchemes: app.securitySchemes }
-    }
-  })
-  await app.register(swaggerUi, { routePrefix: '/docs', transformStaticCSP: allowDocsStyle })
 }

@@ -55,6 +55,7 @@ export const withoutOwnTest: Record<string, string> = {
   'example-server/database/redis.ts': 'test/example-server/database/database.test.ts',
   'example-server/database/sqlite/': 'SQL: test/example-server/routes/ runs all of it on SQLite',
   'example-server/database/tables.ts': 'a message: test/example-server/database/sqlite.test.ts and database.test.ts',
+  'example-server/api-document.ts': 'test/example-server/app.test.ts, and test/rigs/openapi.rig.ts',
   'example-server/errors.ts': 'a table; test/example-server/routes/ asserts the code of each refusal',
   'example-server/keys/secret.ts': 'test/example-server/config/config.test.ts starts with and without a secret',
   'example-server/mail/account-mails.ts': 'test/example-server/routes/password-reset.test.ts and email.test.ts',

@@ -7,7 +7,7 @@ import { audit } from '../operations/audit.ts'
 import type { Services } from '../services.ts'
 import { fresh, stale } from './fresh.ts'
 import { snakeCased } from './snake-case.ts'
-import { Account, Done, Note, Passkey, Problem, Session, Time, unavailable } from './schemas.ts'
+import { Account, Done, Note, Passkey, Problem, Session, Time, unavailable, notFound } from './schemas.ts'
 
 const { current: _current, ...ofSession } = Session.properties
 
@@ -19,9 +19,12 @@ const Export = Type.Object(
     sessions: Type.Array(Type.Object(ofSession)),
     notes: Type.Array(Note)
   },
-  { description: 'Everything that the server stores about the user, except the hash of the password' }
+  {
+    title: 'AccountExport',
+    description: 'Everything that the server stores about the user, except the hash of the password'
+  }
 )
-const gone = { 404: Problem('The user was deleted or disabled a moment ago') }
+const gone = notFound('The user was deleted or disabled a moment ago')
 
 /** What users see and do with their own account. */
 export const accountRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'database' | 'accountMails'>> =
@@ -38,6 +41,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'database' 
       {
         config: { auth: true },
         schema: {
+          operationId: 'getAccount',
           summary: "The caller's account",
           tags: ['account'],
           response: { 200: Account, ...gone, ...unavailable }
@@ -51,6 +55,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'database' 
       {
         config: fresh,
         schema: {
+          operationId: 'exportAccount',
           summary: "A copy of the caller's data",
           tags: ['account'],
           response: { 200: Export, ...stale, ...gone, ...unavailable }
@@ -80,13 +85,14 @@ export const accountRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'database' 
       {
         config: fresh,
         schema: {
+          operationId: 'deleteAccount',
           summary: "Delete the caller's account",
           description: 'With the notes and passkeys. All sessions end. After a 503, repeat the request.',
           tags: ['account'],
           response: {
             204: Done('Deleted'),
             ...stale,
-            403: Problem('By cookie: the request came from another site'),
+            403: Problem('By cookie: the request came from another site', ['AUTH_CROSS_SITE']),
             ...unavailable
           }
         }

@@ -1,16 +1,19 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
-import { createListPage, listQuery } from './list-page.ts'
+import { createListPage, linkHeader, listQuery } from './list-page.ts'
 import { snakeCased } from './snake-case.ts'
 import type { Services } from '../services.ts'
 import { AppError } from '../errors.ts'
 import { audit } from '../operations/audit.ts'
-import { badId, badPage, ById, Done, noNul, Problem, unavailable, User } from './schemas.ts'
+import { badId, badPage, ById, Done, noNul, unavailable, User, notFound } from './schemas.ts'
 
-const ListedUser = Type.Object({
-  ...User.properties,
-  disabled: Type.Boolean({ description: 'Whether the user cannot sign in' })
-})
+const ListedUser = Type.Object(
+  {
+    ...User.properties,
+    disabled: Type.Boolean({ description: 'Whether the user cannot sign in' })
+  },
+  { title: 'ListedUser' }
+)
 
 const Search = Type.Object({
   search: Type.Optional(
@@ -30,10 +33,15 @@ export const adminRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'database'>> 
     {
       config: { auth: { roles: ['admin'] } },
       schema: {
+        operationId: 'listUsers',
         summary: 'List the users',
         tags: ['admin'],
         querystring: Search,
-        response: { 200: Type.Array(ListedUser, { description: 'By username' }), ...badPage, ...unavailable }
+        response: {
+          200: { ...Type.Array(ListedUser, { description: 'By username' }), headers: linkHeader },
+          ...badPage,
+          ...unavailable
+        }
       }
     },
     async (request, reply) => {
@@ -50,12 +58,13 @@ export const adminRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'database'>> 
     {
       config: { auth: { roles: ['admin'] } },
       schema: {
+        operationId: 'signOutUser',
         summary: 'Sign a user out everywhere',
         tags: ['admin'],
         params: ById,
         response: {
           204: Done('All sessions of the user have ended'),
-          404: Problem('There is no such user'),
+          ...notFound('There is no such user'),
           ...badId,
           ...unavailable
         }

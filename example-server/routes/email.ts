@@ -6,7 +6,7 @@ import { audit } from '../operations/audit.ts'
 import type { Services } from '../services.ts'
 import { fresh, stale } from './fresh.ts'
 import { assertMails, mailOff } from './mail-off.ts'
-import { badBody, closed, Done, Email, limited, Link, Problem, strictBody } from './schemas.ts'
+import { badBody, closed, Done, Email, limited, Link, Problem, strictBody, unsafe, badBodyCodes } from './schemas.ts'
 
 const EmailChange = Type.Object({ email: Email }, closed)
 const Verification = Type.Object({ token: Link }, closed)
@@ -22,6 +22,7 @@ export const emailRoutes: FastifyPluginAsyncTypebox<
       onRequest: assertEncrypted,
       validatorCompiler: strictBody,
       schema: {
+        operationId: 'changeEmail',
         summary: 'Set or change the e-mail address',
         description:
           'Sends a link to the new address. Until it is opened, a former address stays valid. Also sends the link ' +
@@ -51,6 +52,7 @@ export const emailRoutes: FastifyPluginAsyncTypebox<
       onRequest: assertEncrypted,
       validatorCompiler: strictBody,
       schema: {
+        operationId: 'verifyEmail',
         summary: 'Confirm the e-mail address, by the token of a link',
         description:
           'In a session of the account that has named the address. If it replaces another address, that one is ' +
@@ -59,10 +61,13 @@ export const emailRoutes: FastifyPluginAsyncTypebox<
         body: Verification,
         response: {
           204: Done('Confirmed: the address can be used to sign in and to choose a new password'),
-          403: Problem('The request came from another site. In production: it came over plain http'),
-          409: Problem('The address belongs to another account'),
+          403: Problem('The request came from another site. In production: it came over plain http', unsafe),
+          409: Problem('The address belongs to another account', ['EMAIL_TAKEN']),
           ...badBody,
-          400: Problem('The link has expired, was used before, or is for another account'),
+          400: Problem('The link has expired, was used before, or is for another account', [
+            'LINK_INVALID',
+            ...badBodyCodes
+          ]),
           ...limited
         }
       }

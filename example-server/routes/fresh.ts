@@ -6,4 +6,12 @@ import { Problem } from './schemas.ts'
  */
 export const fresh = { auth: { maxAgeSeconds: 300 } } as const
 
-export const stale = { 401: Problem('The sign-in is too old (AUTH_STALE_AUTHENTICATION): sign in again') }
+export const stale = {
+  401: Problem('The sign-in is too old (AUTH_STALE_AUTHENTICATION): sign in again', [
+    'AUTH_STALE_AUTHENTICATION',
+    'AUTH_NO_CREDENTIALS',
+    'AUTH_INVALID_TOKEN',
+    'AUTH_EXPIRED_TOKEN',
+    'AUTH_REVOKED_TOKEN'
+  ])
+}

@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Services } from '../services.ts'
 import { servesUnderPressure } from '../operations/pressure.ts'
 import { AppError } from '../errors.ts'
-import { Healthy, Problem } from './schemas.ts'
+import { badHeaders, Healthy, Problem } from './schemas.ts'
 
 /** Shorter than the timeout of a usual probe, so that the probe reads this response. */
 const pingTimeoutMs = 1000
@@ -18,7 +18,12 @@ export const healthRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'config' | '
       {
         config: servesUnderPressure,
         logLevel,
-        schema: { summary: 'Whether the process responds', tags: ['health'], response: { 200: Healthy } }
+        schema: {
+          operationId: 'isAlive',
+          summary: 'Whether the process responds',
+          tags: ['health'],
+          response: { 200: Healthy, ...badHeaders }
+        }
       },
       async () => healthy
     )
@@ -28,9 +33,18 @@ export const healthRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'config' | '
       {
         logLevel,
         schema: {
+          operationId: 'isReady',
           summary: 'Whether the server may receive requests: it is not stopping, and the database responds',
           tags: ['health'],
-          response: { 200: Healthy, 503: Problem('The server is stopping, or the database does not respond') }
+          response: {
+            200: Healthy,
+            ...badHeaders,
+            503: Problem('The server is stopping, or the database does not respond', [
+              'STOPPING',
+              'NOT_READY',
+              'OVERLOADED'
+            ])
+          }
         }
       },
       async (request) => {

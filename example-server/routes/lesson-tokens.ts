@@ -51,7 +51,10 @@ export const lessonTokensRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'confi
         body: LessonToken,
         response: {
           201: SignedToken,
-          403: Problem('The access token is in a cookie, or does not belong to a session'),
+          403: Problem('The access token is in a cookie, or does not belong to a session', [
+            'SESSION_TOKEN_REQUIRED',
+            'AUTH_CROSS_SITE'
+          ]),
           ...badBody
         }
       }

@@ -13,7 +13,7 @@ export const listQuery = {
 
 /** The header of a response that is not the last page (RFC 8288). */
 export const linkHeader = {
-  link: Type.Optional(Type.String({ description: '`<…>; rel="next"`: the next page. Not on the last page' }))
+  link: { type: 'string', description: '`<…>; rel="next"`: where the next page is. Not on the last page' }
 }
 
 interface Page<Row, Key> {

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Services } from '../services.ts'
 import { networkOf, type Network } from '../attempts/client-network.ts'
 import { AppError } from '../errors.ts'
-import { badBody, limited, Login, Problem, SignedIn, strictBody } from './schemas.ts'
+import { badBody, limited, Login, Problem, SignedIn, strictBody, unsafe } from './schemas.ts'
 import { audit } from '../operations/audit.ts'
 import { sessionStart } from './session-start.ts'
 import type { User } from '../database/users.ts'
@@ -27,13 +27,14 @@ export const loginRoutes: FastifyPluginAsyncTypebox<
       onError: async (_request, _reply, { code }) => metrics.countRefusedSignIn(code),
       validatorCompiler: strictBody,
       schema: {
+        operationId: 'signIn',
         summary: 'Sign in',
         tags: ['auth'],
         body: Login,
         response: {
           200: SignedIn,
-          401: Problem('The username or the password is wrong'),
-          403: Problem('By cookie: the request came from another site. In production: it came over plain http'),
+          401: Problem('The username or the password is wrong', ['LOGIN_FAILED']),
+          403: Problem('By cookie: the request came from another site. In production: it came over plain http', unsafe),
           ...badBody,
           ...limited
         }

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Services } from '../services.ts'
 import { audit } from '../operations/audit.ts'
-import { badBody, Done, OptionalRefreshToken, Problem, strictBody, unavailable } from './schemas.ts'
+import { badBody, Done, OptionalRefreshToken, Problem, strictBody, unavailable, unsafe } from './schemas.ts'
 
 export const logoutRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'assertEncrypted'>> = async function logout(
   app,
@@ -13,6 +13,7 @@ export const logoutRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'assertEncry
       onRequest: assertEncrypted,
       validatorCompiler: strictBody,
       schema: {
+        operationId: 'signOut',
         summary: 'Sign out',
         description:
           'Ends the session of the refresh token in the body, else of the Authorization header, else of the cookies. ' +
@@ -21,8 +22,8 @@ export const logoutRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'assertEncry
         body: OptionalRefreshToken,
         response: {
           204: Done('Signed out: the access tokens of the session are refused from now on'),
-          401: Problem('The Authorization header is invalid: no session was ended'),
-          403: Problem('By cookie: the request came from another site. In production: it came over plain http'),
+          401: Problem('The Authorization header is invalid: no session was ended', ['AUTH_INVALID_TOKEN']),
+          403: Problem('By cookie: the request came from another site. In production: it came over plain http', unsafe),
           ...unavailable,
           ...badBody
         }

@@ -1,6 +1,6 @@
 import { AppError } from '../errors.ts'
 import type { AccountMails } from '../mail/account-mails.ts'
-import { Problem } from './schemas.ts'
+import { Problem, unsafe } from './schemas.ts'
 
 /** @throws AppError MAIL_OFF if the server sends no mails: a mail that nobody receives must not be promised */
 export function assertMails(accountMails: AccountMails | null): asserts accountMails is AccountMails {
@@ -9,6 +9,7 @@ export function assertMails(accountMails: AccountMails | null): asserts accountM
 
 export const mailOff = {
   403: Problem(
-    'The server sends no mails (MAIL_OFF), or the request came from another site or, in production, over plain http'
+    'The server sends no mails (MAIL_OFF), or the request came from another site or, in production, over plain http',
+    ['MAIL_OFF', ...unsafe]
   )
 }

@@ -1,10 +1,22 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
-import { createListPage, listQuery } from './list-page.ts'
+import { createListPage, linkHeader, listQuery } from './list-page.ts'
 import { snakeCased } from './snake-case.ts'
 import type { Services } from '../services.ts'
 import { AppError } from '../errors.ts'
-import { badBody, badId, badPage, ById, Done, NewNote, Note, Problem, strictBody, unavailable } from './schemas.ts'
+import {
+  badBody,
+  badId,
+  badPage,
+  ById,
+  Done,
+  NewNote,
+  Note,
+  Problem,
+  strictBody,
+  unavailable,
+  notFound
+} from './schemas.ts'
 
 export const notesRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'database'>> = async function notesPlugin(
   app,
@@ -17,10 +29,15 @@ export const notesRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'database'>> 
     {
       config: { auth: { scopes: ['notes:read'] } },
       schema: {
+        operationId: 'listNotes',
         summary: "The caller's notes",
         tags: ['notes'],
         querystring: Type.Object(listQuery),
-        response: { 200: Type.Array(Note, { description: 'Newest first' }), ...badPage, ...unavailable }
+        response: {
+          200: { ...Type.Array(Note, { description: 'Newest first' }), headers: linkHeader },
+          ...badPage,
+          ...unavailable
+        }
       }
     },
     async (request, reply) => {
@@ -36,10 +53,11 @@ export const notesRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'database'>> 
       config: { auth: { scopes: ['notes:write'] } },
       validatorCompiler: strictBody,
       schema: {
+        operationId: 'addNote',
         summary: 'Save a note',
         tags: ['notes'],
         body: NewNote,
-        response: { 201: Note, 409: Problem('The user has too many notes'), ...unavailable, ...badBody }
+        response: { 201: Note, 409: Problem('The user has too many notes', ['NOTES_FULL']), ...unavailable, ...badBody }
       }
     },
     async (request, reply) => {
@@ -54,10 +72,11 @@ export const notesRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'database'>> 
     {
       config: { auth: { scopes: ['notes:write'] } },
       schema: {
+        operationId: 'deleteNote',
         summary: 'Delete a note',
         tags: ['notes'],
         params: ById,
-        response: { 204: Done('Deleted'), 404: Problem('The caller has no such note'), ...badId, ...unavailable }
+        response: { 204: Done('Deleted'), ...notFound('The caller has no such note'), ...badId, ...unavailable }
       }
     },
     async (request, reply) => {

@@ -4,7 +4,7 @@ import { AppError } from '../errors.ts'
 import { audit } from '../operations/audit.ts'
 import type { Services } from '../services.ts'
 import { AuthenticationResponse, RequestOptions } from './passkey-schemas.ts'
-import { badBody, closed, limited, Login, Problem, SignedIn, strictBody, unavailable } from './schemas.ts'
+import { badBody, closed, limited, Login, Problem, SignedIn, strictBody, unavailable, unsafe } from './schemas.ts'
 import { byPasskey, sessionStart } from './session-start.ts'
 
 const { transport, remember } = Login.properties
@@ -21,10 +21,14 @@ export const passkeyLoginRoutes: FastifyPluginAsyncTypebox<
     '/auth/login/passkey/options',
     {
       schema: {
+        operationId: 'beginPasskeySignIn',
         summary: 'Begin a sign-in by passkey',
         description: 'The options are valid for three minutes, and for one sign-in. Also for POST /auth/sign-in-again.',
         tags: ['passkeys'],
-        response: { 200: RequestOptions, 403: Problem('The server has no domain, so it cannot have passkeys') }
+        response: {
+          200: RequestOptions,
+          403: Problem('The server has no domain, so it cannot have passkeys', ['PASSKEYS_OFF', 'AUTH_CROSS_SITE'])
+        }
       }
     },
     async () => {
@@ -40,13 +44,14 @@ export const passkeyLoginRoutes: FastifyPluginAsyncTypebox<
       onRequest: assertEncrypted,
       validatorCompiler: strictBody,
       schema: {
+        operationId: 'signInByPasskey',
         summary: 'Sign in by passkey',
         tags: ['passkeys'],
         body: PasskeyLogin,
         response: {
           200: SignedIn,
-          401: Problem('The passkey is unknown, or does not match the options'),
-          403: Problem('By cookie: the request came from another site. In production: it came over plain http'),
+          401: Problem('The passkey is unknown, or does not match the options', ['PASSKEY_LOGIN_FAILED']),
+          403: Problem('By cookie: the request came from another site. In production: it came over plain http', unsafe),
           ...badBody,
           ...limited,
           ...unavailable

@@ -18,7 +18,7 @@ export const RegistrationResponse = Type.Unsafe<RegistrationResponseJSON>(
       rawId: Base64url(1400),
       type: Type.Literal('public-key'),
       response: Type.Object({ clientDataJSON: Base64url(8000), attestationObject: Base64url(16_000) }),
-      clientExtensionResults: Type.Object({})
+      clientExtensionResults: Type.Object({}, { additionalProperties: true })
     },
     { description: 'What `PublicKeyCredential.toJSON()` returns after `navigator.credentials.create()`' }
   )
@@ -37,7 +37,7 @@ export const AuthenticationResponse = Type.Unsafe<AuthenticationResponseJSON>(
         signature: Base64url(4000),
         userHandle: Base64url(100)
       }),
-      clientExtensionResults: Type.Object({})
+      clientExtensionResults: Type.Object({}, { additionalProperties: true })
     },
     { description: 'What `PublicKeyCredential.toJSON()` returns after `navigator.credentials.get()`' }
   )

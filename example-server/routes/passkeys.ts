@@ -7,14 +7,14 @@ import type { Services } from '../services.ts'
 import { fresh, stale } from './fresh.ts'
 import { snakeCased } from './snake-case.ts'
 import { CreationOptions, RegistrationResponse } from './passkey-schemas.ts'
-import { badBody, badId, closed, Done, noNul, Passkey, Problem, strictBody, unavailable } from './schemas.ts'
+import { badBody, badId, closed, Done, noNul, Passkey, Problem, strictBody, unavailable, notFound } from './schemas.ts'
 
 const Name = Type.String({ minLength: 1, maxLength: 64, pattern: noNul, description: 'Such as the name of the device' })
 const NewPasskey = Type.Object({ name: Name, passkey: RegistrationResponse }, closed)
 const Rename = Type.Object({ name: Name }, closed)
 /** Credential ids are longer than other ids: up to 1023 bytes (WebAuthn §4). */
 const ByCredentialId = Type.Object({ id: Type.String({ minLength: 1, maxLength: 1400, pattern: '^[\\w-]+$' }) })
-const notFound = { 404: Problem('The caller has no such passkey') }
+const missing = notFound('The caller has no such passkey')
 
 export const passkeysRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'database' | 'ceremonies' | 'accountMails'>> =
   async function passkeysPlugin(app, { database: { users, passkeys }, ceremonies, accountMails }) {
@@ -30,6 +30,7 @@ export const passkeysRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'database'
       {
         config: { auth: true },
         schema: {
+          operationId: 'listPasskeys',
           summary: "The caller's passkeys",
           tags: ['passkeys'],
           response: { 200: Type.Array(Passkey, { description: 'Oldest first' }), ...unavailable }
@@ -43,13 +44,14 @@ export const passkeysRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'database'
       {
         config: fresh,
         schema: {
+          operationId: 'beginPasskey',
           summary: 'Begin to add a passkey',
           description: 'The options are valid for three minutes, in this session.',
           tags: ['passkeys'],
           response: {
             200: CreationOptions,
             ...stale,
-            403: Problem('The server has no domain, so it cannot have passkeys'),
+            403: Problem('The server has no domain, so it cannot have passkeys', ['PASSKEYS_OFF', 'AUTH_CROSS_SITE']),
             ...unavailable
           }
         }
@@ -67,14 +69,15 @@ export const passkeysRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'database'
         config: fresh,
         validatorCompiler: strictBody,
         schema: {
+          operationId: 'addPasskey',
           summary: 'Add a passkey',
           tags: ['passkeys'],
           body: NewPasskey,
           response: {
             201: { ...Passkey, description: 'The new passkey' },
             ...stale,
-            403: Problem('The passkey does not match the options'),
-            409: Problem('The passkey exists already, or the user has too many'),
+            403: Problem('The passkey does not match the options', ['PASSKEY_INVALID', 'AUTH_CROSS_SITE']),
+            409: Problem('The passkey exists already, or the user has too many', ['PASSKEYS_FULL']),
             ...unavailable,
             ...badBody
           }
@@ -99,11 +102,12 @@ export const passkeysRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'database'
         config: { auth: true },
         validatorCompiler: strictBody,
         schema: {
+          operationId: 'renamePasskey',
           summary: 'Rename a passkey',
           tags: ['passkeys'],
           params: ByCredentialId,
           body: Rename,
-          response: { 204: Done('Renamed'), ...notFound, ...unavailable, ...badBody }
+          response: { 204: Done('Renamed'), ...missing, ...unavailable, ...badBody }
         }
       },
       async (request, reply) => {
@@ -118,11 +122,12 @@ export const passkeysRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'database'
       {
         config: fresh,
         schema: {
+          operationId: 'removePasskey',
           summary: 'Remove a passkey',
           description: 'Sessions that it has started stay: sign them out by GET and DELETE /auth/sessions.',
           tags: ['passkeys'],
           params: ByCredentialId,
-          response: { 204: Done('Removed'), ...stale, ...notFound, ...badId, ...unavailable }
+          response: { 204: Done('Removed'), ...stale, ...missing, ...badId, ...unavailable }
         }
       },
       async (request, reply) => {

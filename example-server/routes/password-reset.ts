@@ -7,7 +7,18 @@ import { audit } from '../operations/audit.ts'
 import { assertUncommon } from '../passwords/common-passwords.ts'
 import type { Services } from '../services.ts'
 import { assertMails, mailOff } from './mail-off.ts'
-import { badBody, closed, Done, Email, limited, Link, NewPassword, Problem, strictBody } from './schemas.ts'
+import {
+  badBody,
+  closed,
+  Done,
+  Email,
+  limited,
+  Link,
+  NewPassword,
+  Problem,
+  strictBody,
+  badBodyCodes
+} from './schemas.ts'
 
 const Forgotten = Type.Object({ email: Email }, closed)
 const Reset = Type.Object({ token: Link, new_password: NewPassword }, closed)
@@ -25,6 +36,7 @@ export const passwordResetRoutes: FastifyPluginAsyncTypebox<
       onRequest: assertEncrypted,
       validatorCompiler: strictBody,
       schema: {
+        operationId: 'forgotPassword',
         summary: 'Send a link to choose a new password',
         description: 'If an account has this verified address. The response is the same if there is none.',
         tags: ['account'],
@@ -52,15 +64,20 @@ export const passwordResetRoutes: FastifyPluginAsyncTypebox<
       onRequest: assertEncrypted,
       validatorCompiler: strictBody,
       schema: {
+        operationId: 'resetPassword',
         summary: 'Choose a new password, by the token of a link',
         description: 'Ends all sessions of the user. Nobody is signed in: sign in with the new password.',
         tags: ['account'],
         body: Reset,
         response: {
           204: Done('Changed: all sessions have ended'),
-          403: Problem('In production: the request came over plain http'),
+          403: Problem('In production: the request came over plain http', ['HTTPS_REQUIRED']),
           ...badBody,
-          400: Problem('The link has expired or was used before, or the password is a common one: see the code'),
+          400: Problem('The link has expired or was used before, or the password is a common one: see the code', [
+            'LINK_INVALID',
+            'PASSWORD_COMMON',
+            ...badBodyCodes
+          ]),
           ...limited
         }
       }

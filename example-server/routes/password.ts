@@ -4,7 +4,7 @@ import type { Services } from '../services.ts'
 import { networkOf } from '../attempts/client-network.ts'
 import { assertUncommon } from '../passwords/common-passwords.ts'
 import { AppError } from '../errors.ts'
-import { badBody, limited, PasswordChange, Problem, SignedIn, strictBody } from './schemas.ts'
+import { badBody, limited, PasswordChange, Problem, SignedIn, strictBody, unsafe, badBodyCodes } from './schemas.ts'
 import { audit } from '../operations/audit.ts'
 import { sessionStart } from './session-start.ts'
 import type { User } from '../database/users.ts'
@@ -26,6 +26,7 @@ export const passwordRoutes: FastifyPluginAsyncTypebox<
       onRequest: assertEncrypted,
       validatorCompiler: strictBody,
       schema: {
+        operationId: 'changePassword',
         summary: 'Change the password, and end every session but a new one',
         description:
           'Starts a new session for the caller and ends all other sessions, so that a stolen token stops working. ' +
@@ -40,10 +41,14 @@ export const passwordRoutes: FastifyPluginAsyncTypebox<
           },
           403: Problem(
             'The current password is wrong, or the request came from another site or, in production, over plain ' +
-              'http: see the code'
+              'http: see the code',
+            ['PASSWORD_WRONG', ...unsafe]
           ),
           ...badBody,
-          400: Problem('The body does not match the schema, or the new password is a common one: see the code'),
+          400: Problem('The body does not match the schema, or the new password is a common one: see the code', [
+            'PASSWORD_COMMON',
+            ...badBodyCodes
+          ]),
           ...limited
         }
       }

@@ -6,7 +6,7 @@ import { assertUncommon } from '../passwords/common-passwords.ts'
 import { AppError } from '../errors.ts'
 import { assertMails } from './mail-off.ts'
 import { snakeCased } from './snake-case.ts'
-import { badBody, limited, Problem, Registration, strictBody, User } from './schemas.ts'
+import { badBody, limited, Problem, Registration, strictBody, User, badBodyCodes } from './schemas.ts'
 
 export const registerRoutes: FastifyPluginAsyncTypebox<
   Pick<Services, 'config' | 'database' | 'passwords' | 'assertEncrypted' | 'accountMails' | 'mayMail'>
@@ -17,6 +17,7 @@ export const registerRoutes: FastifyPluginAsyncTypebox<
       onRequest: [assertEncrypted, createRegistrationLimit(app)],
       validatorCompiler: strictBody,
       schema: {
+        operationId: 'register',
         summary: 'Create a user',
         tags: ['auth'],
         body: Registration,
@@ -24,11 +25,15 @@ export const registerRoutes: FastifyPluginAsyncTypebox<
           201: { ...User, description: 'The new user' },
           403: Problem(
             'Registration is closed, or the server sends no mails and an address was given; in production also: the ' +
-              'request came over plain http'
+              'request came over plain http',
+            ['REGISTRATION_CLOSED', 'MAIL_OFF', 'HTTPS_REQUIRED']
           ),
-          409: Problem('The username is taken'),
+          409: Problem('The username is taken', ['USERNAME_TAKEN']),
           ...badBody,
-          400: Problem('The body does not match the schema, or the password is a common one: see the code'),
+          400: Problem('The body does not match the schema, or the password is a common one: see the code', [
+            'PASSWORD_COMMON',
+            ...badBodyCodes
+          ]),
           ...limited
         }
       }

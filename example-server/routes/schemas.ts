@@ -1,7 +1,8 @@
 import { Type, type Static } from '@sinclair/typebox'
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import type { FastifySchemaCompiler } from 'fastify'
-import type { User as Claims } from 'fastify-authenticate'
+import type { RefusalCode, User as Claims } from 'fastify-authenticate'
+import type { AppErrorCode } from '../errors.ts'
 import { passwordRule } from '../passwords/password-rule.ts'
 
 /**
@@ -9,6 +10,9 @@ import { passwordRule } from '../passwords/password-rule.ts'
  * password.
  */
 export const strictBody: FastifySchemaCompiler<any> = TypeBoxValidatorCompiler
+
+/** The document makes a component of it: see `api-document.ts`. */
+const named = <Schema extends object>(title: string, schema: Schema) => ({ ...schema, title })
 
 export const closed = { additionalProperties: false }
 
@@ -35,37 +39,43 @@ export const Email = Type.String({
   description: 'An e-mail address; case-insensitive'
 })
 
-export const Registration = Type.Object(
-  { username: Username, password: NewPassword, email: Type.Optional(Email) },
-  closed
+export const Registration = named(
+  'Registration',
+  Type.Object({ username: Username, password: NewPassword, email: Type.Optional(Email) }, closed)
 )
 
-export const Login = Type.Object(
-  {
-    username: Type.String({
-      minLength: 1,
-      maxLength: 254,
-      pattern: noNul,
-      description: 'The username, or the verified e-mail address'
-    }),
-    password: GivenPassword,
-    transport: Type.Optional(
-      Type.Union([Type.Literal('bearer'), Type.Literal('cookie')], {
-        description: '`bearer` (default): the tokens are in the response. `cookie`: they are in httpOnly cookies'
-      })
-    ),
-    remember: Type.Optional(
-      Type.Boolean({
-        description:
-          'With `cookie`: `false` ends the session in this browser when it is closed. Default: `true`. With `bearer` ' +
-          'it has no effect: the client decides by itself how long it keeps its tokens'
-      })
-    )
-  },
-  closed
+export const Login = named(
+  'Login',
+  Type.Object(
+    {
+      username: Type.String({
+        minLength: 1,
+        maxLength: 254,
+        pattern: noNul,
+        description: 'The username, or the verified e-mail address'
+      }),
+      password: GivenPassword,
+      transport: Type.Optional(
+        Type.Union([Type.Literal('bearer'), Type.Literal('cookie')], {
+          description: '`bearer` (default): the tokens are in the response. `cookie`: they are in httpOnly cookies'
+        })
+      ),
+      remember: Type.Optional(
+        Type.Boolean({
+          description:
+            'With `cookie`: `false` ends the session in this browser when it is closed. Default: `true`. With `bearer` ' +
+            'it has no effect: the client decides by itself how long it keeps its tokens'
+        })
+      )
+    },
+    closed
+  )
 )
 
-export const PasswordChange = Type.Object({ current_password: GivenPassword, new_password: NewPassword }, closed)
+export const PasswordChange = named(
+  'PasswordChange',
+  Type.Object({ current_password: GivenPassword, new_password: NewPassword }, closed)
+)
 
 /** Clients with cookies send no body. */
 export const OptionalRefreshToken = Type.Union([
@@ -73,26 +83,32 @@ export const OptionalRefreshToken = Type.Union([
   Type.Null()
 ])
 
-const Tokens = Type.Object(
-  {
-    access_token: Type.String(),
-    token_type: Type.Literal('Bearer'),
-    expires_in: Type.Integer({ description: 'Seconds' }),
-    refresh_token: Type.String(),
-    scope: Type.Optional(Type.String())
-  },
-  { description: 'With `bearer`: the response of RFC 6749 §5.1' }
+const Tokens = named(
+  'Tokens',
+  Type.Object(
+    {
+      access_token: Type.String(),
+      token_type: Type.Literal('Bearer'),
+      expires_in: Type.Integer({ description: 'Seconds' }),
+      refresh_token: Type.String(),
+      scope: Type.Optional(Type.String())
+    },
+    { description: 'With `bearer`: the response of RFC 6749 §5.1' }
+  )
 )
 
-const CookieSession = Type.Object(
-  {
-    session_id: Type.String(),
-    expires_in: Type.Integer({ description: 'Seconds until the access cookie must be refreshed' })
-  },
-  { description: 'With `cookie`: the tokens are in cookies that scripts cannot read' }
+const CookieSession = named(
+  'CookieSession',
+  Type.Object(
+    {
+      session_id: Type.String(),
+      expires_in: Type.Integer({ description: 'Seconds until the access cookie must be refreshed' })
+    },
+    { description: 'With `cookie`: the tokens are in cookies that scripts cannot read' }
+  )
 )
 
-export const SignedIn = Type.Union([Tokens, CookieSession], { description: 'Signed in' })
+export const SignedIn = named('SignedIn', Type.Union([Tokens, CookieSession], { description: 'Signed in' }))
 
 /** The token of a link that was sent by mail. */
 export const Link = Type.String({ minLength: 1, maxLength: 200 })
@@ -119,90 +135,160 @@ export const Me = Type.Unsafe<Claims>(
       scope: Type.Optional(Type.String()),
       ...AppClaims.properties
     },
-    { description: 'The claims of the access token' }
+    { title: 'Claims', description: 'The claims of the access token' }
   )
 )
 
 /** Serialized as in RFC 3339. */
 export const Time = Type.Unsafe<Date>(Type.String({ format: 'date-time' }))
 
-export const User = Type.Object({
-  id: Type.String(),
-  username: Type.String(),
-  roles: Type.Array(Type.String()),
-  created_at: Time
-})
-
-/** The caller's own account. */
-export const Account = Type.Object(
-  {
-    ...User.properties,
-    email: Type.Union([Type.String(), Type.Null()], { description: 'The verified address' }),
-    pending_email: Type.Union([Type.String(), Type.Null()], { description: 'An address that is not verified yet' })
-  },
-  { description: 'The account' }
+export const User = named(
+  'User',
+  Type.Object({
+    id: Type.String(),
+    username: Type.String(),
+    roles: Type.Array(Type.String()),
+    created_at: Time
+  })
 )
 
-export const Passkey = Type.Object({
-  id: Type.String(),
-  name: Type.String(),
-  created_at: Time,
-  last_used_at: Type.Union([Time, Type.Null()])
-})
+/** The caller's own account. */
+export const Account = named(
+  'Account',
+  Type.Object(
+    {
+      ...User.properties,
+      email: Type.Union([Type.String(), Type.Null()], { description: 'The verified address' }),
+      pending_email: Type.Union([Type.String(), Type.Null()], { description: 'An address that is not verified yet' })
+    },
+    { description: 'The account' }
+  )
+)
 
-export const Session = Type.Object({
-  id: Type.String(),
-  device: Type.Union([Type.String(), Type.Null()]),
-  created_at: Time,
-  last_used_at: Time,
-  expires_at: Time,
-  current: Type.Boolean({ description: 'Whether this request belongs to the session' })
-})
+export const Passkey = named(
+  'Passkey',
+  Type.Object({
+    id: Type.String(),
+    name: Type.String(),
+    created_at: Time,
+    last_used_at: Type.Union([Time, Type.Null()])
+  })
+)
 
-export const NewNote = Type.Object({ text: Type.String({ minLength: 1, maxLength: 10_000, pattern: noNul }) }, closed)
-export const Note = Type.Object(
-  { id: Type.String(), text: Type.String(), created_at: Time },
-  { description: 'The note' }
+export const Session = named(
+  'Session',
+  Type.Object({
+    id: Type.String(),
+    device: Type.Union([Type.String(), Type.Null()]),
+    created_at: Time,
+    last_used_at: Time,
+    expires_at: Time,
+    current: Type.Boolean({ description: 'Whether this request belongs to the session' })
+  })
+)
+
+export const NewNote = named(
+  'NewNote',
+  Type.Object({ text: Type.String({ minLength: 1, maxLength: 10_000, pattern: noNul }) }, closed)
+)
+export const Note = named(
+  'Note',
+  Type.Object({ id: Type.String(), text: Type.String(), created_at: Time }, { description: 'The note' })
 )
 
 export const ById = Type.Object({ id: Type.String({ minLength: 1, maxLength: 64, pattern: noNul }) })
 
 /** A response without a body. */
 export const Done = (description: string) => Type.Unsafe<unknown>(Type.Null({ description }))
-export const Healthy = Type.Object({ status: Type.Literal('ok') }, { description: 'Healthy' })
+export const Healthy = named('Health', Type.Object({ status: Type.Literal('ok') }, { description: 'Healthy' }))
 
-export const Problem = (description: string) =>
+type ProblemCode = AppErrorCode | RefusalCode | `FST_${string}`
+
+/** The body of an error response, with the codes that it can have. Without codes: Node responds. */
+export const Problem = (description: string, codes: readonly ProblemCode[]) =>
   Type.Object(
     {
       statusCode: Type.Integer(),
-      code: Type.Optional(Type.String({ description: 'Stable, for programs' })),
+      ...(codes.length > 0 && { code: Type.Optional(Type.Unsafe<string>({ type: 'string', enum: codes })) }),
       error: Type.String(),
       message: Type.String()
     },
     { description }
   )
 
+const badHeader = ['AUTH_MALFORMED_CREDENTIALS'] as const
+export const badBodyCodes = [
+  'FST_ERR_VALIDATION',
+  'FST_ERR_CTP_EMPTY_JSON_BODY',
+  'FST_ERR_CTP_INVALID_JSON_BODY',
+  'FST_ERR_CTP_INVALID_CONTENT_LENGTH',
+  ...badHeader
+] as const
+
 /** Responses of every route with a body. */
 export const badBody = {
-  400: Problem('The body does not match the schema'),
-  413: Problem('The body is too large'),
-  415: Problem('The body is not JSON')
+  400: named('BadBody', Problem('The body does not match the schema', badBodyCodes)),
+  413: named('BodyTooLarge', Problem('The body is too large', ['FST_ERR_CTP_BODY_TOO_LARGE'])),
+  415: named('NotJson', Problem('The body is not JSON', ['FST_ERR_CTP_INVALID_MEDIA_TYPE']))
 }
 
 /** The response of every route with an id in its path. */
-export const badId = { 400: Problem('The id, or the Authorization header, is malformed') }
+export const badId = {
+  400: named(
+    'BadId',
+    Problem('The id, or the Authorization header, is malformed', ['FST_ERR_VALIDATION', ...badHeader])
+  )
+}
+
+/** The response of every protected route that reads nothing but its header. */
+export const badCredentials = {
+  400: named('BadCredentials', Problem('The Authorization header is malformed', badHeader))
+}
+
+/** Before Fastify reads a request, Node refuses headers of more than 16 KB. */
+export const badHeaders = { 431: Problem('The headers are too large', []) }
 
 /** The response of every list that is read page by page. */
-export const badPage = { 400: Problem('The query, or the Authorization header, is malformed') }
+export const badPage = {
+  400: named(
+    'BadPage',
+    Problem('The query, or the Authorization header, is malformed', [
+      'FST_ERR_VALIDATION',
+      'CURSOR_INVALID',
+      ...badHeader
+    ])
+  )
+}
+
+/** The response of every route with an id in its path, for an id that the caller does not have. */
+export const notFound = (description: string) => ({ 404: named('NotFound', Problem(description, ['NOT_FOUND'])) })
+
+const unavailableCodes = [
+  'DATABASE_UNAVAILABLE',
+  'OVERLOADED',
+  'AUTH_STORE_UNAVAILABLE',
+  'AUTH_KEYS_UNAVAILABLE'
+] as const
 
 /** The response of every route that needs the database. */
-export const unavailable = { 503: Problem('The database does not respond: see Retry-After') }
+export const unavailable = {
+  503: named('Unavailable', Problem('The database does not respond: see Retry-After', unavailableCodes))
+}
 
 /** Responses of every route that hashes a password. */
 export const limited = {
-  429: Problem('Too many attempts: see Retry-After'),
-  503: Problem('Too many people are signing in, or the database does not respond: see Retry-After')
+  429: named('TooManyAttempts', Problem('Too many attempts: see Retry-After', ['TOO_MANY_ATTEMPTS'])),
+  503: named(
+    'BusyOrUnavailable',
+    Problem('Too many people are signing in, or the database does not respond: see Retry-After', [
+      'BUSY',
+      ...unavailableCodes
+    ])
+  )
 }
+
+/** By cookie, or in production: the response of routes that receive a password or a token. */
+export const unsafe = ['AUTH_CROSS_SITE', 'HTTPS_REQUIRED'] as const
 
 declare module 'fastify-authenticate' {
   interface AuthTypes {

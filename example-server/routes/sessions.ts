@@ -3,7 +3,7 @@ import { Type } from '@sinclair/typebox'
 import { snakeCased } from './snake-case.ts'
 import { AppError } from '../errors.ts'
 import { audit } from '../operations/audit.ts'
-import { badId, ById, Done, Problem, Session, unavailable } from './schemas.ts'
+import { badId, ById, Done, Session, unavailable, notFound } from './schemas.ts'
 
 export const sessionsRoutes: FastifyPluginAsyncTypebox = async function sessions(app) {
   app.get(
@@ -11,6 +11,7 @@ export const sessionsRoutes: FastifyPluginAsyncTypebox = async function sessions
     {
       config: { auth: true },
       schema: {
+        operationId: 'listSessions',
         summary: 'List the signed-in devices',
         tags: ['sessions'],
         response: { 200: Type.Array(Session, { description: 'Oldest first' }), ...unavailable }
@@ -30,10 +31,11 @@ export const sessionsRoutes: FastifyPluginAsyncTypebox = async function sessions
     {
       config: { auth: true },
       schema: {
+        operationId: 'signOutSession',
         summary: 'Sign a device out',
         tags: ['sessions'],
         params: ById,
-        response: { 204: Done('Signed out'), 404: Problem('The caller has no such session'), ...badId, ...unavailable }
+        response: { 204: Done('Signed out'), ...notFound('The caller has no such session'), ...badId, ...unavailable }
       }
     },
     async (request, reply) => {
@@ -48,6 +50,7 @@ export const sessionsRoutes: FastifyPluginAsyncTypebox = async function sessions
     {
       config: { auth: true },
       schema: {
+        operationId: 'signOutOthers',
         summary: 'Sign out everywhere else',
         tags: ['sessions'],
         response: { 204: Done('Every other device is signed out'), ...unavailable }

@@ -7,7 +7,7 @@ import { AppError } from '../errors.ts'
 import { audit } from '../operations/audit.ts'
 import type { Services } from '../services.ts'
 import { AuthenticationResponse } from './passkey-schemas.ts'
-import { badBody, closed, GivenPassword, limited, Problem, SignedIn, strictBody } from './schemas.ts'
+import { badBody, closed, GivenPassword, limited, Problem, SignedIn, strictBody, unsafe } from './schemas.ts'
 import { byPasskey, sessionStart } from './session-start.ts'
 
 const Again = Type.Union([
@@ -26,6 +26,7 @@ export const signInAgainRoutes: FastifyPluginAsyncTypebox<
       onRequest: assertEncrypted,
       validatorCompiler: strictBody,
       schema: {
+        operationId: 'signInAgain',
         summary: 'Sign in again as the same user',
         description:
           'Needed before what responds with AUTH_STALE_AUTHENTICATION. Starts a new session by password or passkey, ' +
@@ -39,7 +40,8 @@ export const signInAgainRoutes: FastifyPluginAsyncTypebox<
           },
           403: Problem(
             'The password or the passkey is wrong, or the request came from another site or, in production, over ' +
-              'plain http: see the code'
+              'plain http: see the code',
+            ['PASSWORD_WRONG', 'PASSKEY_INVALID', ...unsafe]
           ),
           ...badBody,
           ...limited
