@@ -5,15 +5,15 @@ import { sendFresh } from './fresh.js'
 import { createPart } from './part.js'
 
 /** @param {import('./settings.js').Part} part */
-export function drawEmail({ account: { email, pending_email }, mails, reload }) {
-  const state = email ?? (pending_email === null ? 'none' : 'not confirmed')
+export function drawEmail({ account: { email, pending_email: pendingEmail }, mails, reload }) {
+  const state = email ?? (pendingEmail === null ? 'none' : 'not confirmed')
   const heading = { id: 'email', title: 'E-mail', state }
   if (!mails) return createPart(heading, hint('This server sends no mails, so that it cannot verify an address.'))
   return createPart(
     heading,
-    ...(pending_email === null
+    ...(pendingEmail === null
       ? []
-      : [hint(`A link was sent to ${pending_email}. Open it in this browser to confirm the address.`)]),
+      : [hint(`A link was sent to ${pendingEmail}. Open it in this browser to confirm the address.`)]),
     hint('A confirmed address can sign in, and can be sent a link if you forget the password.'),
     createForm({
       fields: [
@@ -22,7 +22,7 @@ export function drawEmail({ account: { email, pending_email }, mails, reload }) 
           type: 'email',
           autocomplete: 'email',
           maxlength: '254',
-          value: pending_email ?? ''
+          value: pendingEmail ?? ''
         })
       ],
       action: 'Send a link',

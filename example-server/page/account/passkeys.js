@@ -33,11 +33,11 @@ export async function drawPasskeys() {
 }
 
 /** @param {Passkey} passkey */
-function drawPasskey({ id, name, created_at, last_used_at }) {
+function drawPasskey({ id, name, created_at: createdAt, last_used_at: lastUsedAt }) {
   const input = /** @type {HTMLInputElement} */ (
     element('input', { value: name, maxlength: '64', 'aria-label': 'Name of the passkey', change: rename })
   )
-  const used = last_used_at === null ? 'never used' : `last used on ${dateOf(last_used_at)}`
+  const used = lastUsedAt === null ? 'never used' : `last used on ${dateOf(lastUsedAt)}`
   const button = element('button', { type: 'button', class: 'small', click: remove }, 'Remove')
 
   async function rename() {
@@ -58,7 +58,7 @@ function drawPasskey({ id, name, created_at, last_used_at }) {
       'div',
       { class: 'row-text' },
       input,
-      element('p', { class: 'hint' }, `Added on ${dateOf(created_at)}, ${used}`)
+      element('p', { class: 'hint' }, `Added on ${dateOf(createdAt)}, ${used}`)
     ),
     button
   )
