@@ -25,7 +25,7 @@ t.test('the narrow column', skipWithoutBrowser, async (t) => {
     await page.locator('#sign-in-form').getByLabel('Username').fill('anna')
     await page.keyboard.press('Tab')
     await button(page, 'Create an account').press('Enter')
-    t.strictSame(await visibleFields(page), ['username', 'new-password'])
+    t.strictSame(await visibleFields(page), ['username', 'new-password', 'email'])
     t.equal(await page.locator('#sign-up-form').getByLabel('Username').inputValue(), 'anna', 'the name is kept')
     t.equal(await page.evaluate('document.activeElement.autocomplete'), 'new-password')
     await page.keyboard.type(password)
