@@ -1,4 +1,5 @@
 import { isBuiltin } from 'node:module'
+import { posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { createProject } from '../../eject/project.ts'
@@ -106,4 +107,33 @@ t.test('the name of the project is everywhere', async (t) => {
       .map(([path]) => path),
     []
   )
+})
+
+t.test('the links of its pages lead to files and headings that it has, and its scripts exist', async (t) => {
+  const pages = ['README.md', 'docs/server.md', 'docs/production.md']
+  const anchors = (page: string) =>
+    [...text(page).matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
+      heading!
+        .toLowerCase()
+        .replace(/[^\w\- ]/g, '')
+        .replaceAll(' ', '-')
+    )
+  for (const page of pages) {
+    const links = [...text(page).matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)]
+    const broken = links.filter(([, path, anchor]) => {
+      const target = path === '' ? page : posix.join(posix.dirname(page), path!)
+      return !project.has(target) || (anchor !== undefined && !anchors(target).includes(anchor))
+    })
+    t.strictSame(
+      broken.map(([link]) => link),
+      [],
+      page
+    )
+    const named = [...text(page).matchAll(/\bnpm run ([\w:-]+)/g)].map(([, name]) => name!)
+    t.strictSame(
+      named.filter((name) => !(name in manifest.scripts) && name !== 'test:rigs'),
+      [],
+      page
+    )
+  }
 })
