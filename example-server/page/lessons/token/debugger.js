@@ -77,6 +77,8 @@ export function createDebugger({ onChange }) {
     element: root,
     token: () => shown,
     isEdited: () => shown.token !== original.token,
+    /** Whether the payload alone was edited. */
+    hasOldHeader: () => shown.header.raw === original.header.raw,
     /** Whether each open editor contains JSON. */
     isValid: () => names.every((name) => places[name].isValid()),
     /** @param {DecodedToken} token */
