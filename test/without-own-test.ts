@@ -60,7 +60,6 @@ export const withoutOwnTest: Record<string, string> = {
   'example-server/keys/secret.ts': 'test/example-server/config/config.test.ts starts with and without a secret',
   'example-server/mail/account-mails.ts': 'test/example-server/routes/password-reset.test.ts and email.test.ts',
   'example-server/mail/console-mailer.ts': 'test/example-server/mail/outbox.test.ts',
-  'example-server/mail/mailer.ts': 'an interface: test/example-server/mail/outbox.test.ts',
   'example-server/mail/messages.ts': 'test/example-server/routes/password-reset.test.ts and email.test.ts',
   'example-server/mail/open-mailer.ts': 'test/example-server/mail/outbox.test.ts',
   'example-server/mail/smtp-mailer.ts': 'test/rigs/smtp.rig.ts sends to an SMTP server',

@@ -31,11 +31,13 @@ export const NewPassword = Type.String({
 })
 export const GivenPassword = Type.String({ ...passwordRule, minLength: 1 })
 
+/** One part of a domain name. */
+const label = '[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?'
+
 /** That of HTML's `<input type="email">`. ASCII only: no two addresses look alike, or become equal in upper case. */
 export const Email = Type.String({
   maxLength: 254,
-  pattern:
-    "^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$",
+  pattern: `^[A-Za-z0-9.!#$%&'*+/=?^_\`{|}~-]{1,64}@${label}(\\.${label})*$`,
   description: 'An e-mail address; case-insensitive'
 })
 
