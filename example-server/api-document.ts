@@ -10,7 +10,7 @@ const tags = [
   { name: 'passkeys', description: 'Sign-in without a password (WebAuthn)' },
   { name: 'sessions', description: 'The devices on which the caller is signed in' },
   { name: 'notes', description: 'What the tokens protect here' },
-  { name: 'admin', description: 'Other users, for the role `admin`' },
+  { name: 'admin', description: 'Other users. Needs the role `admin`' },
   { name: 'health', description: 'For load balancers and orchestrators' },
   { name: 'lessons', description: 'For the lessons of the page, outside production' }
 ]

@@ -30,9 +30,9 @@ export interface Tables extends ReturnType<typeof createTables> {
 }
 
 /**
- * The statements of a migration. Never change a published one; append new ones. A server of the version before may still
- * run beside this one while servers are replaced one by one, so a step removes nothing that it uses; a second step does,
- * at the first start that is a day later.
+ * The statements of a migration. Never change a published one; append new ones. A server of the version before may
+ * still run beside this one while servers are replaced one by one, so a step removes nothing that it uses. A second
+ * step does, at the first start that is a day later.
  */
 export type SchemaStep = string | { readonly aDayAfter: string; readonly statements: string }
 

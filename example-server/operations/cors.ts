@@ -29,7 +29,7 @@ const maxAge = 600
 export function cors(trustedOrigins: readonly string[]): FastifyCorsOptions {
   const trusted = new Set(trustedOrigins)
   return {
-    // Not the list itself: then untrusted origins would be told what trusted ones may do.
+    // Not the list itself: then responses would say to untrusted origins what trusted ones may do.
     origin(origin, decide) {
       decide(null, origin !== undefined && trusted.has(origin) && origin)
     },

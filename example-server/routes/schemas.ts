@@ -65,8 +65,8 @@ export const Login = named(
       remember: Type.Optional(
         Type.Boolean({
           description:
-            'With `cookie`: `false` ends the session in this browser when it is closed. Default: `true`. With `bearer` ' +
-            'it has no effect: the client decides by itself how long it keeps its tokens'
+            'With `cookie`: `false` ends the session in this browser when it is closed. Default: `true`. With ' +
+            '`bearer` it has no effect: the client decides by itself how long it keeps its tokens'
         })
       )
     },
@@ -262,7 +262,7 @@ export const badPage = {
   )
 }
 
-/** The response of every route with an id in its path, for an id that the caller does not have. */
+/** The response of every route with an id in its path, if the caller does not have it. */
 export const notFound = (description: string) => ({ 404: named('NotFound', Problem(description, ['NOT_FOUND'])) })
 
 const unavailableCodes = [

@@ -49,7 +49,7 @@ interface CurrentScope {
   readonly mayWidenScope: boolean
 }
 
-/** A refresh can narrow the scope of the sign-in, and does not widen it unless the application says so (RFC 6749 §6). */
+/** A refresh can narrow the scope of the sign-in. It widens it only if the application says so (RFC 6749 §6). */
 function refreshedScope(granted: string | null, { current, mayWidenScope }: CurrentScope): string | null {
   if (current === undefined) return granted
   const allowed = new Set(scopesOf(granted))

@@ -8,7 +8,7 @@ import { DatabaseSync } from '../../fixtures/sqlite.ts'
 
 t.setTimeout(120_000)
 
-/** A database of the version that stored a scope in each row: a connection of an old node, and the variables for a new one. */
+/** Databases of the version that stored a scope in each row, each with a connection of an old node. */
 const oldDatabases = {
   async sqlite(dataDir: string) {
     const file = new DatabaseSync(join(dataDir, 'example.db'))
