@@ -3,7 +3,7 @@ import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { FastifyPluginAsync } from 'fastify'
 
-const serverFolder = join(import.meta.dirname, '..')
+const serverFolder = join(import.meta.dirname, '..').replace(/([\\/])dist$/, '$1src')
 
 /** The plugin's sources are in the repository and in the published package. */
 const pluginFolder = fileURLToPath(new URL('../plugin', import.meta.resolve('fastify-authenticate')))
