@@ -86,7 +86,7 @@ export const signIn = {
 }
 
 /**
- * The password is shown to nobody.
+ * The password is never shown.
  * @param {import('./exchange.js').Exchange} exchange
  * @returns {import('./outcome.js').ShownStep}
  */

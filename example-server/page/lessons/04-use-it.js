@@ -19,7 +19,7 @@ export const useIt = {
     'The signature proves that this server wrote the payload, so nothing has to be looked up: any number of servers ',
     'can check a token without sharing a database. ',
     'A browser sends cookies whether you want it or not, even if another site starts the request. So a request with a ',
-    'cookie needs a second check, of the site that it comes from. A header is sent by nobody but your own code.'
+    'cookie needs a second check, of the site that it comes from. Only your own code sends a header.'
   ],
   code: ['me', 'check-token']
 }

@@ -19,7 +19,7 @@ export const signOut = {
   ],
   why: [
     'Each server keeps the ids of the sessions that have ended, until their last access token has expired: a short ',
-    'list, in memory. The database tells the other servers about each new id, within moments. ',
+    'list, in memory. The other servers read each new id from the database, within moments. ',
     'That is the price of "no look-up", and how this plugin pays it: a look-up in memory, and no query.'
   ],
   code: ['sign-out', 'check-revoked']

@@ -99,7 +99,7 @@ export async function openSession(label) {
   }
   sessions.add(session)
   announce()
-  // The password is shown to nobody.
+  // The password is never shown.
   return { session, shown: { ...shown, sent: { ...shown.sent, body: { ...body, password: '•••' } } } }
 }
 

@@ -11,7 +11,7 @@ import { Refused } from './outcome.js'
  */
 
 /**
- * Stands above the buttons of a lesson while something is missing, and disables them.
+ * Appears above the buttons of a lesson while something is missing, and disables them.
  * @param {Need} need
  * @param {HTMLFieldSetElement} controls
  */

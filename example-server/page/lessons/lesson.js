@@ -32,7 +32,7 @@ import { drawSources } from './source-code.js'
  * @property {(string | Node)[]} what two sentences
  * @property {import('./gate.js').Need} [needs] default: nothing
  * @property {Action[]} [actions] its buttons
- * @property {(stage: Stage) => Node[]} [draw] what stands above the buttons, such as fields
+ * @property {(stage: Stage) => Node[]} [draw] what appears above the buttons, such as fields
  * @property {(string | Node)[]} why two sentences
  * @property {string[]} [code] names of server code, see `routes/page-sources.ts`
  */

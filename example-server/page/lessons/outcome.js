@@ -78,7 +78,7 @@ export function createOutcome() {
   return {
     element: section,
     clear,
-    /** Shows one step at once, for lessons that do not run an action. */
+    /** Shows one step, for lessons that do not run an action. */
     show,
 
     /**
@@ -118,5 +118,5 @@ function describe(error) {
   return error instanceof Refused ? `${error.message}.` : 'The server does not respond: try again in a moment.'
 }
 
-/** An action cannot go on; its message is shown. */
+/** An action cannot continue; its message is shown. */
 export class Refused extends Error {}

@@ -65,7 +65,7 @@ export async function* waitForBand({ bandMs }, note) {
 }
 
 /**
- * The session, if the story goes on.
+ * The session, if the story continues.
  * @param {Story | null} story
  * @returns {Story}
  * @throws {Refused}

@@ -63,7 +63,7 @@ function drawMessage({ from, to, text, tone }) {
 }
 
 /**
- * The messages of an exchange. The database has an arrow only if the server says that it was asked.
+ * The messages of an exchange. The database has an arrow only if the server says that it was queried.
  * @param {import('./exchange.js').Exchange} exchange
  * @returns {Message[]}
  */
