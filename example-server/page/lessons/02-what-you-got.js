@@ -84,7 +84,9 @@ function draw({ outcome, drawAction, onUserChange }) {
     const isRefused = sent.received.status === 401
     yield {
       ...sent,
-      ...(isEdited && isRefused && tokens.hasOldHeader() && { because: 'the signature does not match the changed text' }),
+      ...(isEdited &&
+        isRefused &&
+        tokens.hasOldHeader() && { because: 'the signature does not match the changed text' }),
       meaning: isEdited
         ? 'More ways to forge a token are in lesson 5.'
         : 'The response has the claims of the payload: the server has read them from the token, and looked nothing up.'
