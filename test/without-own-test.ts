@@ -62,7 +62,7 @@ export const withoutOwnTest: Record<string, string> = {
   'example-server/mail/console-mailer.ts': 'test/example-server/mail/outbox.test.ts',
   'example-server/mail/messages.ts': 'test/example-server/routes/password-reset.test.ts and email.test.ts',
   'example-server/mail/open-mailer.ts': 'test/example-server/mail/outbox.test.ts',
-  'example-server/mail/smtp-mailer.ts': 'test/rigs/smtp.rig.ts sends to an SMTP server',
+  'example-server/mail/smtp-mailer.ts': 'test/rigs/example-server/smtp.rig.ts sends to an SMTP server',
   'example-server/operations/audit.ts': 'test/example-server/operations/request-log.test.ts: each action of a story',
   'example-server/operations/connections.ts': 'test/example-server/routes/live.test.ts and server.test.ts',
   'example-server/operations/error-handlers.ts': 'test/example-server/app.test.ts and operations/logging.test.ts',

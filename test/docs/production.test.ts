@@ -1,4 +1,4 @@
-// docs/production.md: test/rigs/production.rig.ts runs its proxies.
+// docs/production.md: test/rigs/example-server/production.rig.ts runs its proxies.
 import { generateKeyPairSync } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -33,6 +33,7 @@ if (!existsSync(join(folder, 'node_modules'))) run('npm ci --prefix test/rigs --
 writeBlocks()
 run('npx tsc -p test/rigs')
 run('npx tsc -p test/rigs/client/page')
+run('npx tsc -p test/rigs/example-server')
 
 const files = rigs(process.argv.slice(2))
 let failed = files.length === 0

@@ -7,10 +7,10 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'ws'
-import { runProgram, startServer } from '../fixtures/example-server.ts'
-import { namedBlock } from '../fixtures/named-block.ts'
-import { certify } from '../fixtures/openssl.ts'
-import { folderIn, proxies, proxyNames, skipWithout, type Ports } from '../fixtures/proxies.ts'
+import { runProgram, startServer } from '../../fixtures/example-server.ts'
+import { namedBlock } from '../../fixtures/named-block.ts'
+import { certify } from '../../fixtures/openssl.ts'
+import { folderIn, proxies, proxyNames, skipWithout, type Ports } from '../../fixtures/proxies.ts'
 
 t.setTimeout(180_000)
 

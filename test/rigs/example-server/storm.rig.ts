@@ -1,14 +1,14 @@
 // Three nodes of the example server, as `npm run cluster` starts them, under a storm of refreshes. None may be refused
-// with 503: the storm is large, but the server can serve it. PostgreSQL needs twice the processor time, so that a machine
-// that is busy with other things may be too slow for it: then clients do what `Retry-After` says, and nobody is lost.
+// with 503: the storm is large, but the server can serve it. PostgreSQL needs twice the processor time. A machine that is busy with
+// other work may be too slow for it: clients then wait as `Retry-After` says, and no session is lost.
 import { once } from 'node:events'
 import { Agent, request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { setTimeout } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { password } from '../fixtures/example-client.ts'
-import { databaseNames, databases, skips } from '../fixtures/example-databases.ts'
-import { createInjected, startCluster } from '../fixtures/example-server.ts'
+import { password } from '../../fixtures/example-client.ts'
+import { databaseNames, databases, skips } from '../../fixtures/example-databases.ts'
+import { createInjected, startCluster } from '../../fixtures/example-server.ts'
 
 t.setTimeout(300_000)
 
