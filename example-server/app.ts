@@ -46,6 +46,7 @@ import { pageSourcesRoutes } from './routes/page-sources.ts'
 import { pageRoutes } from './routes/page.ts'
 import { pageSettingsRoutes } from './routes/page-settings.ts'
 import { passkeyLoginRoutes } from './routes/passkey-login.ts'
+import { maxCredentialIdLength } from './routes/passkey-schemas.ts'
 import { passkeysRoutes } from './routes/passkeys.ts'
 import { passwordResetRoutes } from './routes/password-reset.ts'
 import { passwordRoutes } from './routes/password.ts'
@@ -188,6 +189,8 @@ function createServer(config: Config, { tls, logStream }: ServerOptions): Fastif
     trustProxy: config.trustProxy,
     // More than the longest note needs; a password is much shorter.
     bodyLimit: 64 * 1024,
+    // Fastify's default is shorter than the ids of some passkeys.
+    routerOptions: { maxParamLength: maxCredentialIdLength },
     requestTimeout: 30_000,
     // While it closes, the server still serves what arrives on open connections: see `endKeepAliveOnClose()`.
     return503OnClosing: false,

@@ -26,7 +26,7 @@ export const adminRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'database'>> 
   app,
   { database: { users } }
 ) {
-  const pages = createListPage('users', Type.String())
+  const pages = createListPage('users', Type.String({ pattern: noNul }))
 
   app.get(
     '/admin/users',

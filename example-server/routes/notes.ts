@@ -18,11 +18,14 @@ import {
   notFound
 } from './schemas.ts'
 
+/** Larger ones are not exact, and no integer of PostgreSQL. */
+const NoteNumber = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
+
 export const notesRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'database'>> = async function notesPlugin(
   app,
   { database: { notes } }
 ) {
-  const pages = createListPage('notes', Type.Integer())
+  const pages = createListPage('notes', NoteNumber)
 
   app.get(
     '/notes',

@@ -6,7 +6,12 @@ import type {
   RegistrationResponseJSON
 } from '@simplewebauthn/server'
 
+/** Of a credential id in base64url: it has up to 1023 bytes (WebAuthn §4). */
+export const maxCredentialIdLength = 1364
+
 const Base64url = (maxLength: number) => Type.String({ minLength: 1, maxLength, pattern: '^[\\w-]+$' })
+
+export const CredentialId = Base64url(maxCredentialIdLength)
 
 // `PublicKeyCredential.toJSON()` adds members in each version of the specification: only those that are read are named.
 
@@ -14,8 +19,8 @@ const Base64url = (maxLength: number) => Type.String({ minLength: 1, maxLength, 
 export const RegistrationResponse = Type.Unsafe<RegistrationResponseJSON>(
   Type.Object(
     {
-      id: Base64url(1400),
-      rawId: Base64url(1400),
+      id: CredentialId,
+      rawId: CredentialId,
       type: Type.Literal('public-key'),
       response: Type.Object({ clientDataJSON: Base64url(8000), attestationObject: Base64url(16_000) }),
       clientExtensionResults: Type.Object({}, { additionalProperties: true })
@@ -28,8 +33,8 @@ export const RegistrationResponse = Type.Unsafe<RegistrationResponseJSON>(
 export const AuthenticationResponse = Type.Unsafe<AuthenticationResponseJSON>(
   Type.Object(
     {
-      id: Base64url(1400),
-      rawId: Base64url(1400),
+      id: CredentialId,
+      rawId: CredentialId,
       type: Type.Literal('public-key'),
       response: Type.Object({
         clientDataJSON: Base64url(8000),

@@ -6,14 +6,13 @@ import { audit } from '../operations/audit.ts'
 import type { Services } from '../services.ts'
 import { fresh, stale } from './fresh.ts'
 import { snakeCased } from './snake-case.ts'
-import { CreationOptions, RegistrationResponse } from './passkey-schemas.ts'
+import { CreationOptions, CredentialId, RegistrationResponse } from './passkey-schemas.ts'
 import { badBody, badId, closed, Done, noNul, Passkey, Problem, strictBody, unavailable, notFound } from './schemas.ts'
 
 const Name = Type.String({ minLength: 1, maxLength: 64, pattern: noNul, description: 'Such as the name of the device' })
 const NewPasskey = Type.Object({ name: Name, passkey: RegistrationResponse }, closed)
 const Rename = Type.Object({ name: Name }, closed)
-/** Credential ids are longer than other ids: up to 1023 bytes (WebAuthn §4). */
-const ByCredentialId = Type.Object({ id: Type.String({ minLength: 1, maxLength: 1400, pattern: '^[\\w-]+$' }) })
+const ByCredentialId = Type.Object({ id: CredentialId })
 const missing = notFound('The caller has no such passkey')
 
 export const passkeysRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'database' | 'ceremonies' | 'accountMails'>> =

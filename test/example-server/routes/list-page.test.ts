@@ -138,6 +138,9 @@ t.test('a wrong cursor, limit or search is a 400 with a code', async (t) => {
     cursor(['notes', '1']),
     cursor(['notes', 1.5]),
     cursor(['notes', 1, 2]),
+    cursor(['notes', -1]),
+    cursor(['notes', 1e20]),
+    cursor(['notes', 1e30]),
     cursor(['notes']),
     cursor(['users', 'a']),
     cursor({ 0: 'notes', 1: 1 }),
@@ -149,7 +152,10 @@ t.test('a wrong cursor, limit or search is a 400 with a code', async (t) => {
     const response = await app.inject({ url: `/notes?cursor=${encodeURIComponent(given)}`, headers })
     t.strictSame(summaryOf(response), [400, 'CURSOR_INVALID'], given)
   }
-  t.strictSame(summaryOf(await app.inject({ url: `/admin/users?cursor=${ours}`, headers })), [400, 'CURSOR_INVALID'])
+  for (const given of [ours, cursor(['users', 1]), cursor(['users', 'bob\u0000'])]) {
+    const response = await app.inject({ url: `/admin/users?cursor=${given}`, headers })
+    t.strictSame(summaryOf(response), [400, 'CURSOR_INVALID'], given)
+  }
   const queries = ['limit=0', 'limit=101', 'limit=-1', 'limit=1.5', 'limit=all', 'cursor=', `cursor=${'a'.repeat(201)}`]
   for (const query of queries) {
     t.strictSame(summaryOf(await app.inject({ url: `/notes?${query}`, headers })), [400, 'FST_ERR_VALIDATION'], query)

@@ -224,6 +224,16 @@ t.test('a passkey is renamed and removed by its user only, and does not sign in 
   t.equal(mailbox.mails.length, 0, 'without a verified address nobody is notified')
 })
 
+t.test('an id may be as long as WebAuthn allows', async (t) => {
+  const { app, signIn } = await createServer(t)
+  const { headers } = await signIn('bob')
+  const remove = async (length: number) =>
+    summaryOf(await app.inject({ method: 'DELETE', url: `/auth/passkeys/${'A'.repeat(length)}`, headers }))
+  t.strictSame(await remove(101), [404, 'NOT_FOUND'])
+  t.strictSame(await remove(1364), [404, 'NOT_FOUND'], '1023 bytes')
+  t.strictSame(await remove(1365), [414, 'FST_ERR_MAX_PARAM_LENGTH'])
+})
+
 t.test('a server without a domain says that it cannot have passkeys', async (t) => {
   for (const AUTH_ISSUER of ['http://127.0.0.1:3000', 'http://[::1]:3000']) {
     const { app, signIn } = await createInjected(t, { env: { AUTH_ISSUER } })
