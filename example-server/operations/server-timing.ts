@@ -34,9 +34,9 @@ export function createServerTiming() {
   }
 
   /** The same database; calls of these parts are counted. */
-  function count<Database, Name extends keyof Database>(database: Database, names: readonly Name[]): Database {
-    const parts = names.map((name) => [name, counted(database[name] as object)])
-    return { ...database, ...(Object.fromEntries(parts) as Pick<Database, Name>) }
+  function count<Database extends object>(database: Database, names: readonly (keyof Database)[]): Database {
+    const parts = new Map<PropertyKey, unknown>(names.map((name) => [name, counted(database[name] as object)]))
+    return new Proxy(database, { get: (target, name) => parts.get(name) ?? Reflect.get(target, name, target) })
   }
 
   return {
