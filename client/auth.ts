@@ -4,7 +4,10 @@ export interface AuthOptions {
   readonly refresh: string | URL
   /** The route that calls `reply.signOut()`, with method POST. Without it, `signOut()` throws a `TypeError`. */
   readonly signOut?: string | URL
-  /** A route that responds with the user, best with all claims (`request.user`). Default: `user` is `{ sid }`. */
+  /**
+   * A route that responds with the user, best with all claims (`request.user`). `null` means the same as the 401
+   * `AUTH_NO_CREDENTIALS`: nobody is signed in. Default: `user` is `{ sid }`.
+   */
   readonly me?: string | URL
   /**
    * What relative URLs are resolved against. Credentials are sent to its origin only. Default: the address of the page.

@@ -94,11 +94,13 @@ export function createKeeper(settings, { state, store, tabs, end, post, closing 
   async function identify() {
     const { session } = state
     const { token, sid: known } = session
-    const { response, body, code } = await ask(`${me}`, {
+    let { response, body, code } = await ask(`${me}`, {
       cache: 'no-store',
       ...(token.access && { headers: { authorization: `Bearer ${token.access}` } })
     })
     if (session !== state.session) return
+    // Nobody, without a 401, which browsers log.
+    if (response?.ok && body === null) code = 'AUTH_NO_CREDENTIALS'
     const user = response?.ok && body?.constructor === Object && body
     const sid = user && (user.sid ?? known)
     if (sid) {
@@ -108,7 +110,10 @@ export function createKeeper(settings, { state, store, tabs, end, post, closing 
       const ms = (user.exp - user.iat) * 1000
       const left = user.exp * 1000 - Date.parse(`${response?.headers.get('date')}`) - 1000
       const now = state.session.token
-      if (now.ms === Infinity && left < ms) Object.assign(now, { ms, left: countdown(left) })
+      if (now.ms === Infinity && left < ms) {
+        now.left = countdown(left)
+        now.ms = ms
+      }
       state.setUser(user)
     } else if (code && !known && (known === null || code === 'AUTH_NO_CREDENTIALS')) {
       session.isUnclear = false

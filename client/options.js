@@ -12,13 +12,14 @@
  * @property {(url: string, init?: any) => Promise<Response>} send
  */
 
-/** @param {[url: any, base: any]} parts */
+/**
+ * @param {[url: any, base: any]} parts
+ * @returns {any} the URL, if it is one
+ */
 function parseUrl(...parts) {
   try {
     return new URL(...parts)
-  } catch {
-    return undefined
-  }
+  } catch {}
 }
 
 /**

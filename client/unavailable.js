@@ -8,7 +8,7 @@ export class AuthUnavailable extends Error {
 
   /** @param {number} retryAfterMs how long to wait before the next attempt, in milliseconds */
   constructor(retryAfterMs) {
-    super('The server cannot refresh the session at the moment')
+    super('The server cannot refresh the session now')
     /** How long to wait before the next attempt, in milliseconds. */
     this.retryAfterMs = retryAfterMs
   }

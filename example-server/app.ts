@@ -45,6 +45,7 @@ import { notesRoutes } from './routes/notes.ts'
 import { pageSourcesRoutes } from './routes/page-sources.ts'
 import { pageRoutes } from './routes/page.ts'
 import { pageSettingsRoutes } from './routes/page-settings.ts'
+import { pageUserRoutes } from './routes/page-user.ts'
 import { passkeyLoginRoutes } from './routes/passkey-login.ts'
 import { maxCredentialIdLength } from './routes/passkey-schemas.ts'
 import { passkeysRoutes } from './routes/passkeys.ts'
@@ -99,6 +100,7 @@ const routes: readonly FastifyPluginAsyncTypebox<Services>[] = [
   liveRoutes,
   metricsRoutes,
   pageSettingsRoutes,
+  pageUserRoutes,
   pageRoutes,
   pageSourcesRoutes
 ]

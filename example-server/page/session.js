@@ -14,7 +14,7 @@ import { createAuth } from '../../client/index.js'
  * The session of this browser, by cookie. It refreshes the access token, and keeps all tabs signed in and out together.
  * @type {import('../../client/index.js').Auth<User>}
  */
-export const auth = createAuth({ refresh: '/auth/refresh', signOut: '/auth/logout', me: '/me', fetch: observe })
+export const auth = createAuth({ refresh: '/auth/refresh', signOut: '/auth/logout', me: '/page/me', fetch: observe })
 
 /** The access token's expiry by this machine's clock, and its lifetime, in ms. Scripts cannot read the token itself. */
 let access = { until: 0, lifetimeMs: 0 }
@@ -23,8 +23,8 @@ export const accessToken = () => access
 /** @type {typeof fetch} */
 async function observe(input, init) {
   const response = await fetch(input, init)
-  if (response.ok && new URL(response.url).pathname === '/me') {
-    const { iat, exp } = await response.clone().json()
+  if (response.ok && new URL(response.url).pathname === '/page/me') {
+    const { iat, exp } = (await response.clone().json()) ?? {}
     const serverMs = Date.parse(response.headers.get('date') ?? '') || Date.now()
     access = { until: Date.now() + exp * 1000 - serverMs, lifetimeMs: (exp - iat) * 1000 }
   }

@@ -34,9 +34,12 @@ t.test('the page', skipWithoutBrowser, async (t) => {
 
   testCase('signs up, signs out, signs in by cookie, and stays signed in after a reload', async (t) => {
     const { context, openTab } = await createVisitor(t, { browser, url })
+    const messages: string[] = []
+    context.on('console', (message) => messages.push(message.text()))
     const page = await openTab()
     await signInForm(page).waitFor()
     await look(t, page, 'signed-out')
+    t.strictSame(messages, [], 'nothing in the console, also of a refusal')
     await submit(page, { action: 'Sign up', username: '-bob' })
     await page.getByText('A username has 2 to 32 letters, digits').waitFor()
     await signUp(page, 'bob')
@@ -282,7 +285,7 @@ t.test('the page', skipWithoutBrowser, async (t) => {
     tab.on('websocket', () => sent.push('/live'))
     await Promise.all([tab.waitForRequest(`${url}/auth/refresh`), tab.waitForEvent('websocket')])
     t.strictSame(
-      sent.filter((path) => ['/me', '/auth/refresh', '/live'].includes(path)),
+      sent.filter((path) => ['/page/me', '/auth/refresh', '/live'].includes(path)),
       ['/auth/refresh', '/live']
     )
     t.match(await left.textContent(), /^(10|\d) min \d+ s$/, 'the bar is full again')

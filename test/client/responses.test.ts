@@ -12,7 +12,7 @@ interface Sent {
   readonly init: RequestInit
 }
 
-const json = (status: number, body: object, headers?: Record<string, string>) =>
+const json = (status: number, body: object | null, headers?: Record<string, string>) =>
   Response.json(body, { status, ...(headers && { headers }) })
 const refusal = (code: string) => json(401, { code })
 const issued = (sid = 'one', expiresIn: unknown = 600) => json(200, { session_id: sid, expires_in: expiresIn })
@@ -279,4 +279,29 @@ t.test('sign-in waits for `me`, and asks again while the server is unavailable',
   await until(() => events.includes('signed-in'))
   t.strictSame(events, ['signed-out', 'unavailable', 'available', 'signed-in'])
   t.equal(requestsTo('/me').length, 3)
+})
+
+t.test('`me` may respond 200 and `null` instead of the 401 AUTH_NO_CREDENTIALS', async (t) => {
+  const me = [() => json(200, null), () => json(200, { sid: 'one' }), () => json(200, null)]
+  const { auth, events, requestsTo } = client(
+    t,
+    { '/me': me, '/notes': [() => refusal('AUTH_NO_CREDENTIALS')], '/refresh': [() => refusal('AUTH_NO_CREDENTIALS')] },
+    { me: '/me' }
+  )
+  await until(() => auth.user === null)
+  t.equal(requestsTo('/refresh').length, 0)
+  await auth.signedIn(issued())
+  await auth.fetch('/notes')
+  await until(() => auth.user === null)
+  t.equal(requestsTo('/refresh').length, 1, 'the refresh route knows whether a session that was known is over')
+  t.strictSame(events, ['signed-out', 'signed-in', 'signed-out'])
+})
+
+t.test('`null` with another status than 2xx, or of another route, signs nobody out', async (t) => {
+  const me = [() => json(503, null, { 'retry-after': '0.1' }), () => json(200, { sid: 'one' })]
+  const { auth, events } = client(t, { '/me': me, '/notes': [() => json(200, null)] }, { me: '/me' })
+  await until(() => events.includes('signed-in'))
+  await auth.fetch('/notes')
+  t.strictSame(auth.user, { sid: 'one' })
+  t.strictSame(events, ['unavailable', 'available', 'signed-in'])
 })
