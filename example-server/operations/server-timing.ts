@@ -10,8 +10,8 @@ interface Cost {
 }
 
 /**
- * Measures each request: how long it took to know the caller, and how many queries the database had. The response
- * says so in `Server-Timing`: the page draws an arrow to the database only if there was a query. Not for production, where
+ * Measures each request: how long it took to know the caller, and how many queries the database had. The response says
+ * so in `Server-Timing`: the page draws an arrow to the database only if there was a query. Not for production, where
  * an attacker could learn from it, for example whether a username exists.
  */
 export function createServerTiming() {

@@ -7,7 +7,7 @@ import { createVisitor } from '../fixtures/visitor.ts'
 
 t.setTimeout(60_000)
 
-t.test('the page contains the words that lesson-questions.md lists', skipWithoutBrowser, async (t) => {
+t.test('the page contains each fact that a learner needs', skipWithoutBrowser, async (t) => {
   const questions = readFileSync('test/browser/lesson-questions.md', 'utf8')
     .split(/^\d+\. /m)
     .slice(1)

@@ -1,6 +1,6 @@
 // Three nodes of the example server, as `npm run cluster` starts them, under a storm of refreshes. None may be refused
-// with 503: the storm is large, but the server can serve it. PostgreSQL needs twice the processor time. A machine that is busy with
-// other work may be too slow for it: clients then wait as `Retry-After` says, and no session is lost.
+// with 503: the storm is large, but the server can serve it. PostgreSQL needs twice the processor time. A machine that
+// is busy with other work may be too slow for it: clients then wait as `Retry-After` says, and no session is lost.
 import { once } from 'node:events'
 import { Agent, request } from 'node:http'
 import { text } from 'node:stream/consumers'
