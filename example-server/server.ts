@@ -38,8 +38,13 @@ async function start(): Promise<void> {
   const { port } = app.server.address() as AddressInfo
   const host = config.host.includes(':') ? `[${config.host}]` : config.host
   const url = `${config.tls ? 'https' : 'http'}://${host}:${port}`
-  if (!config.production) console.log(`Open this address in a browser: ${url}`)
-  console.log(`listening on ${url}${demoPassword ? `\n${describeDemo(url, demoPassword)}` : ''}`)
+  if (config.production) {
+    // One JSON object a line, at every LOG_LEVEL.
+    app.log.child({}, { level: 'info' }).info(`listening on ${url}`)
+  } else {
+    console.log(`Open this address in a browser: ${url}`)
+    console.log(`listening on ${url}${demoPassword ? `\n${describeDemo(url, demoPassword)}` : ''}`)
+  }
   if (unavailable === null) return
 
   app.log.warn(unavailable, 'the database is unavailable: the server runs without it until it is back')

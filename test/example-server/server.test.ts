@@ -121,6 +121,8 @@ t.test(
   'a production server warns that nobody can sign in over plain http, and sends no stack and no version',
   async (t) => {
     const { url, output, stop } = await startServer(t, { ...production, TRUST_PROXY: '', DATA_DIR: t.testdir() })
+    t.match(JSON.parse(output.text.trim().split('\n').at(-1)!), { level: 30, msg: `listening on ${url}` })
+    for (const line of output.text.trim().split('\n')) t.match(line, /^\{"level":.*\}$/, 'JSON, for log collectors')
     t.match(
       output.text,
       'set TLS_CERT_FILE and TLS_KEY_FILE, or set TRUST_PROXY to the address of a proxy that sends X-Forwarded-Proto'
