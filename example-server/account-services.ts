@@ -41,7 +41,8 @@ export async function createAccountServices(
   else {
     const outbox = createOutbox({ mailer, log: app.log })
     app.addHook('onClose', outbox.close)
-    accountMails = createAccountMails({ outbox, users: database.users, linkTokens, publicUrl })
+    const { users, passkeys } = database
+    accountMails = createAccountMails({ outbox, users, passkeys, linkTokens, publicUrl })
   }
   return {
     linkTokens,

@@ -39,6 +39,14 @@ export function createAccounts({ users, passwords, sessions }: AccountsParts) {
       return allRoles.every((role) => roles.includes(role)) ? 0 : await endSessions(id)
     },
 
+    /**
+     * Sets the address, as verified, or removes it. Ends the sessions: somebody may have signed in by the former one.
+     * Resolves to `null` if the address belongs to another user.
+     */
+    async setEmail({ id }: User, email: string | null): Promise<number | null> {
+      return (await users.setEmail(id, email)) ? await endSessions(id) : null
+    },
+
     /** @throws Error if the user has changed the password at the same time */
     async resetPassword({ id, passwordHash: from }: User, password: string): Promise<number> {
       const to = await passwords.hash(password)

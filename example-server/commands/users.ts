@@ -20,7 +20,7 @@ export const help = [
   '  disable NAME               refuses sign-ins, and ends all sessions',
   '  enable NAME                allows sign-ins again',
   '  role NAME admin|none       sets the role; without it, ends all sessions',
-  '  email NAME ADDRESS|none    sets the address, as verified, or removes it',
+  '  email NAME ADDRESS|none    sets the address, as verified, or removes it, and ends all sessions',
   '  reset-password NAME        prints a new random password, and ends all sessions',
   '  delete NAME                deletes the user and the notes, and ends all sessions',
   '',
@@ -91,11 +91,11 @@ async function run({ command, name, role, email }: Arguments, { database: { user
         role === 'none' ? 'removed the role of' : `gave the role ${role} to`,
         await accounts.setRoles(user, role === 'none' ? [] : [role as Role])
       )
-    case 'email':
-      if (await users.setEmail(user.id, email === 'none' ? null : email!)) {
-        return [email === 'none' ? `removed the address of ${user.name}` : `${user.name} has the address ${email}`]
-      }
-      throw new Error(`the address ${email} belongs to another user`)
+    case 'email': {
+      const ended = await accounts.setEmail(user, email === 'none' ? null : email!)
+      if (ended === null) throw new Error(`the address ${email} belongs to another user`)
+      return done(email === 'none' ? 'removed the address of' : `gave the address ${email} to`, ended)
+    }
     case 'reset-password': {
       const password = randomPassword()
       return [...done('reset the password of', await accounts.resetPassword(user, password)), `password ${password}`]

@@ -159,7 +159,7 @@ export function createUsers(query: Query, { withDemo }: UsersOptions): Users {
 export const isNamed = (name: string) => sql`lower(name) = ${foldCase(name)}`
 
 /** Addresses are ASCII as well. */
-const isEmail = (email: string) => sql`lower(email) = ${foldCase(email)}`
+export const isEmail = (email: string) => sql`lower(email) = ${foldCase(email)}`
 
 /** Sorts after every character of a name. */
 const afterNames = '\u007F'

@@ -1,3 +1,4 @@
+import type { Passkey } from '../database/passkeys.ts'
 import type { Message } from './mailer.ts'
 
 /** How long the link in a mail is valid. */
@@ -69,7 +70,7 @@ const changes = {
   'password-changed': 'has a new password. All other devices are signed out',
   'email-changed': 'has another e-mail address now: this one is no longer used. All other devices are signed out',
   'passkey-added': 'has a new passkey, which can be used to sign in',
-  'passkey-removed': 'has one passkey less',
+  'passkey-removed': 'has one passkey less. All other devices are signed out',
   'account-deleted': 'is deleted, with all notes'
 } as const
 
@@ -80,13 +81,30 @@ export function noticeMessage({
   to,
   name,
   site,
-  change
-}: Addressee & { site: string; change: AccountChange }): Message {
+  change,
+  passkeys = []
+}: Addressee & {
+  site: string
+  change: AccountChange
+  /** Which can sign in after the change. */
+  passkeys?: readonly Pick<Passkey, 'createdAt'>[]
+}): Message {
   return {
     to,
     subject: `Your account "${name}"`,
-    text: `The account "${name}" at ${site} ${changes[change]}.
+    text: `The account "${name}" at ${site} ${changes[change]}.${describePasskeys(passkeys)}
 
 If this was not you, reply to the people who run ${site}.`
   }
+}
+
+/** Without their names: somebody else may have added one, and chosen a name that misleads the reader. */
+function describePasskeys(passkeys: readonly Pick<Passkey, 'createdAt'>[]): string {
+  if (passkeys.length === 0) return ''
+  const dates = passkeys.map(({ createdAt }) => `- added on ${createdAt.toISOString().slice(0, 10)}`)
+  return `
+
+These passkeys can still sign in, without the password. Sign in, and remove each that is not yours:
+
+${dates.join('\n')}`
 }

@@ -17,7 +17,14 @@ const Export = Type.Object(
     account: Account,
     passkeys: Type.Array(Passkey),
     sessions: Type.Array(Type.Object(ofSession)),
-    notes: Type.Array(Note)
+    notes: Type.Array(Note),
+    known_addresses: Type.Array(
+      Type.Object({
+        address: Type.String({ description: 'An IPv4 address, or an IPv6 network (/64)' }),
+        seen_at: Time
+      }),
+      { description: 'From where the user has signed in within 30 days, the latest first' }
+    )
   },
   {
     title: 'AccountExport',
@@ -28,7 +35,7 @@ const gone = notFound('The user was deleted or disabled a moment ago')
 
 /** What users see and do with their own account. */
 export const accountRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'database' | 'accountMails'>> =
-  async function account(app, { database: { users, notes, passkeys }, accountMails }) {
+  async function account(app, { database: { users, notes, passkeys, knownAddresses }, accountMails }) {
     /** @throws AppError NOT_FOUND if the user is gone: the access token is still valid for a moment */
     async function userOf({ user: { sub } }: FastifyRequest): Promise<User> {
       const user = await users.byId(sub)
@@ -63,10 +70,11 @@ export const accountRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'database' 
       },
       async (request, reply) => {
         const user = await userOf(request)
-        const [sessions, ownNotes, ownPasskeys] = await Promise.all([
+        const [sessions, ownNotes, ownPasskeys, addresses] = await Promise.all([
           app.sessions.list(user.id),
           notes.list(user.id),
-          passkeys.list(user.id)
+          passkeys.list(user.id),
+          knownAddresses.list(user.id)
         ])
         audit(request, { action: 'data-exported', sub: user.id })
         reply.header('content-disposition', 'attachment; filename="account.json"')
@@ -75,7 +83,8 @@ export const accountRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'database' 
           account: toAccount(user),
           passkeys: ownPasskeys.map(snakeCased),
           sessions: sessions.map(snakeCased),
-          notes: ownNotes.map(snakeCased)
+          notes: ownNotes.map(snakeCased),
+          known_addresses: addresses.map(snakeCased)
         }
       }
     )
@@ -102,9 +111,9 @@ export const accountRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'database' 
         const user = await users.byId(sub)
         // Before the sessions end: nobody can sign in or refresh in between, and this request can be repeated.
         await users.remove(sub)
+        if (user !== null) accountMails?.notify(user, 'account-deleted')
         await app.sessions.revokeAll(sub)
         audit(request, { action: 'account-deleted', sub })
-        if (user !== null) accountMails?.notify(user, 'account-deleted')
         // Clears the cookies.
         if (request.auth.source === 'cookie') await reply.signOut()
         return await reply.code(204).send()

@@ -36,10 +36,10 @@ export const emailRoutes: FastifyPluginAsyncTypebox<
       assertMails(accountMails)
       const { email } = request.body
       const { sub } = request.user
-      const mayBeSent = await mayMail(request, { to: email })
+      const mayBeSent = await mayMail(request, { purpose: 'email-verification', to: email })
       await users.setPendingEmail(sub, email)
       audit(request, { action: 'email-change-requested', sub })
-      if (mayBeSent) accountMails.sendVerificationLink(sub)
+      if (mayBeSent) accountMails.sendVerificationLink(sub, email)
       return await reply.code(202).send()
     }
   )
@@ -78,11 +78,16 @@ export const emailRoutes: FastifyPluginAsyncTypebox<
       const user = await users.byId(sub)
       const isValid = user?.pendingEmail != null && linkTokens.matches(token, verificationLink(user))
       if (!isValid || linkTokens.subjectOf(token) !== sub) throw new AppError('LINK_INVALID')
+      const replaces = user.email !== null && user.email.toLowerCase() !== user.pendingEmail.toLowerCase()
+      const endOthers = async () => await app.sessions.revokeAll(sub, { except: request.auth.sessionId })
+      // Before the change, because the link still works if this fails, and after it, because somebody may have signed
+      // in with the former address in between.
+      if (replaces) await endOthers()
       if (!(await users.verifyEmail(sub, user.pendingEmail))) throw new AppError('EMAIL_TAKEN')
       audit(request, { action: 'email-verified', sub })
-      if (user.email !== null && user.email.toLowerCase() !== user.pendingEmail.toLowerCase()) {
+      if (replaces) {
         accountMails?.notify(user, 'email-changed')
-        await app.sessions.revokeAll(sub, { except: request.auth.sessionId })
+        await endOthers()
       }
       return await reply.code(204).send()
     }

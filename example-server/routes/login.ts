@@ -50,7 +50,8 @@ export const loginRoutes: FastifyPluginAsyncTypebox<
       // Counted by what was typed: a common count would reveal which address belongs to which username.
       const user = await attempt(request, { account: username, check: async () => await identify(credentials) })
       if (user === null) {
-        const owner = (await users.find(username)) ?? (await users.byEmail(username))
+        // One query for every name, so that the time does not reveal who exists.
+        const owner = await (isAddress(username) ? users.byEmail(username) : users.find(username))
         audit(request, { action: 'sign-in-failed', sub: owner?.id ?? null })
         throw new AppError('LOGIN_FAILED', { headers: challenge })
       }
@@ -73,8 +74,7 @@ export const loginRoutes: FastifyPluginAsyncTypebox<
 
   /** Takes as long for an unknown user as for a wrong password, so that the time does not reveal who exists. */
   async function identify({ username, password, from }: Credentials): Promise<User | null> {
-    // Usernames do not contain `@`.
-    const user = await (username.includes('@') ? users.byEmail(username) : users.byName(username))
+    const user = await (isAddress(username) ? users.byEmail(username) : users.byName(username))
     const isRight = await passwords.verify(password, { hash: user?.passwordHash ?? null, from })
     if (user === null || !isRight) return null
     if (passwords.isWeak(user.passwordHash)) {
@@ -83,3 +83,6 @@ export const loginRoutes: FastifyPluginAsyncTypebox<
     return user
   }
 }
+
+/** Usernames do not contain `@`. */
+const isAddress = (username: string) => username.includes('@')

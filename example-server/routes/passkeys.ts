@@ -122,8 +122,9 @@ export const passkeysRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'database'
         config: fresh,
         schema: {
           operationId: 'removePasskey',
-          summary: 'Remove a passkey',
-          description: 'Sessions that it has started stay: sign them out by GET and DELETE /auth/sessions.',
+          summary: 'Remove a passkey, and end all other sessions',
+          description:
+            'Ends every session but the one of this request, because any of them may have begun with the passkey.',
           tags: ['passkeys'],
           params: ByCredentialId,
           response: { 204: Done('Removed'), ...stale, ...missing, ...badId, ...unavailable }
@@ -131,10 +132,17 @@ export const passkeysRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'database'
       },
       async (request, reply) => {
         const { sub } = request.user
-        if (!(await passkeys.remove(sub, request.params.id))) throw new AppError('NOT_FOUND')
+        const { id } = request.params
+        const endOthers = async () => await app.sessions.revokeAll(sub, { except: request.auth.sessionId })
+        const isOwn = (await passkeys.find(id))?.userId === sub
+        // Before the removal, which can be repeated if this fails, and after it, because somebody may have signed in
+        // by the passkey in between.
+        if (isOwn) await endOthers()
+        if (!isOwn || !(await passkeys.remove(sub, id))) throw new AppError('NOT_FOUND')
         audit(request, { action: 'passkey-removed', sub })
         const user = await users.byId(sub)
         if (user !== null) accountMails?.notify(user, 'passkey-removed')
+        await endOthers()
         return await reply.code(204).send()
       }
     )

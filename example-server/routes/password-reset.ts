@@ -53,7 +53,9 @@ export const passwordResetRoutes: FastifyPluginAsyncTypebox<
       assertMails(accountMails)
       const { email } = request.body
       // Whether there is an account is looked up after the response: see `createOutbox()`.
-      if (await mayMail(request, { to: email })) accountMails.sendResetLink(email)
+      if (await mayMail(request, { purpose: 'password-reset', to: email })) {
+        accountMails.sendResetLink(email, (sub) => audit(request, { action: 'password-reset-requested', sub }))
+      }
       return await reply.code(202).send()
     }
   )
@@ -96,8 +98,8 @@ export const passwordResetRoutes: FastifyPluginAsyncTypebox<
         throw new AppError('LINK_INVALID')
       }
       audit(request, { action: 'password-reset', sub: user.id })
-      await app.sessions.revokeAll(user.id)
       accountMails?.notify(user, 'password-reset')
+      await app.sessions.revokeAll(user.id)
       return await reply.code(204).send()
     }
   )

@@ -44,12 +44,12 @@ export const registerRoutes: FastifyPluginAsyncTypebox<
       await assertUncommon(password, { username })
       if ((await users.byName(username)) !== null) throw new AppError('USERNAME_TAKEN')
       if (email !== undefined) assertMails(accountMails)
-      const mayBeSent = email !== undefined && (await mayMail(request, { to: email }))
+      const mayBeSent = email !== undefined && (await mayMail(request, { purpose: 'email-verification', to: email }))
       const passwordHash = await passwords.hash(password, networkOf(request))
       const user = await users.add({ name: username, passwordHash, pendingEmail: email ?? null })
       // Another request has taken the name since the check above.
       if (user === null) throw new AppError('USERNAME_TAKEN')
-      if (mayBeSent) accountMails?.sendVerificationLink(user.id)
+      if (mayBeSent) accountMails?.sendVerificationLink(user.id, email)
       return await reply.code(201).send({ ...snakeCased(user), username: user.name })
     }
   )

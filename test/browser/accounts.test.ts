@@ -131,6 +131,7 @@ t.test('accounts on the page', skipWithoutBrowser, async (t) => {
     await openPart(page, 'Passkeys')
     t.equal(await name.inputValue(), 'Old laptop')
     await button(page, 'Remove').click()
+    await page.getByText('The passkey is removed, and all other devices are signed out.').waitFor()
     await page.locator('#account-passkeys > summary', { hasText: 'none' }).waitFor()
     await button(page, 'Sign out').first().click()
     await signInForm(page).waitFor()

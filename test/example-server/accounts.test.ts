@@ -18,6 +18,7 @@ t.test('createAccounts(): each change can be repeated after the session store wa
   const changes: [string, () => Promise<number>][] = [
     ['role', async () => await accounts.setRoles(await find(), [])],
     ['reset-password', async () => await accounts.resetPassword(await find(), 'a new and long password')],
+    ['email', async () => (await accounts.setEmail(await find(), 'alice@example.com'))!],
     ['disable', async () => await accounts.disable(await find())],
     ['delete', async () => await accounts.remove(await find())]
   ]

@@ -48,7 +48,11 @@ function drawPasskey({ id, name, created_at: createdAt, last_used_at: lastUsedAt
   }
 
   async function remove() {
-    await act(button, async () => await sendFresh({ method: 'DELETE', path: `/auth/passkeys/${id}` }))
+    await act(
+      button,
+      async () => await sendFresh({ method: 'DELETE', path: `/auth/passkeys/${id}` }),
+      'The passkey is removed, and all other devices are signed out.'
+    )
   }
 
   return element(
@@ -83,14 +87,14 @@ async function add(name) {
  * @param {HTMLElement} source
  * @param {() => Promise<import('../server.js').ApiResponse | null>} request
  */
-async function act(source, request) {
+async function act(source, request, done = 'The passkeys are saved.') {
   await whileBusy(source, async () => {
     const problem = await problemOf(async () => {
       const response = await request()
       if (response === null || response.status === 204) return ''
       return `${errorOf(response).message}.`
     })
-    showStatus(problem === '' ? 'The passkeys are saved.' : problem)
+    showStatus(problem === '' ? done : problem)
     changed()
   })
 }

@@ -80,13 +80,17 @@ t.test('npm run users administers the users of a running server', async (t) => {
   t.strictSame(await users(['role', 'bob', 'none'], env), ['removed the role of bob, and ended 1 session'])
   await untilRefused(app, tokens)
 
-  t.strictSame(await users(['email', 'bob', 'bob@example.com'], env), ['bob has the address bob@example.com'])
+  const beforeAddress = (await signIn(second)).json() as Tokens
+  t.strictSame(await users(['email', 'bob', 'bob@example.com'], env), [
+    'gave the address bob@example.com to bob, and ended 1 session'
+  ])
+  await untilRefused(app, beforeAddress)
   t.equal((await login(app, { username: 'BOB@example.com', given: second })).statusCode, 200)
   await t.rejects(users(['email', 'root', 'Bob@Example.com'], env), {
     message: 'the address Bob@Example.com belongs to another user'
   })
   t.match(await users(['show', 'bob'], env), ['bob', 'address bob@example.com'])
-  t.strictSame(await users(['email', 'bob', 'none'], env), ['removed the address of bob'])
+  t.strictSame(await users(['email', 'bob', 'none'], env), ['removed the address of bob, and ended 1 session'])
   t.match(await users(['show', 'bob'], env), ['bob', 'no verified address'])
   t.equal((await login(app, { username: 'bob@example.com', given: second })).statusCode, 401)
 
@@ -95,7 +99,7 @@ t.test('npm run users administers the users of a running server', async (t) => {
     (await app.inject({ method: 'POST', url: '/notes', headers: bearer(last), payload: { text: 'a' } })).statusCode,
     201
   )
-  t.strictSame(await users(['delete', 'bob'], env), ['deleted bob, and ended 2 sessions'])
+  t.strictSame(await users(['delete', 'bob'], env), ['deleted bob, and ended 1 session'])
   await untilRefused(app, last)
   t.strictSame(summaryOf(await signIn(second)), failed)
   t.strictSame(await users(['list'], env), ['root with the role admin'])

@@ -13,6 +13,8 @@ t.test('the export contains what is stored about the user, and no secret', async
   await database.notes.add(bob.sub, 'remember')
   await database.notes.add(alice.sub, 'not his')
   await database.passkeys.add({ id: 'key', userId: bob.sub, name: 'laptop', publicKey: 'pQECAyYg', counter: 0 })
+  await login(app, { username: 'bob@example.com', from: '192.0.2.7' })
+  await login(app, { username: 'alice', from: '192.0.2.8' })
 
   const response = await app.inject({ url: '/auth/account/export', headers: bob.headers })
   t.equal(response.statusCode, 200)
@@ -21,9 +23,11 @@ t.test('the export contains what is stored about the user, and no secret', async
     exported_at: String,
     account: { id: bob.sub, username: 'bob', email: 'bob@example.com', pending_email: null, roles: [] },
     passkeys: [{ id: 'key', name: 'laptop', last_used_at: null }],
-    sessions: [{ id: bob.sessionId }],
-    notes: [{ text: 'remember' }]
+    sessions: [{ id: bob.sessionId }, {}],
+    notes: [{ text: 'remember' }],
+    known_addresses: [{ address: '192.0.2.7', seen_at: String }]
   })
+  t.equal(response.json().known_addresses.length, 1)
   t.equal(response.json().notes.length, 1)
   t.notMatch(response.body, /argon2|passwordHash|pQECAyYg/)
 })

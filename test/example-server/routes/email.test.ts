@@ -105,6 +105,58 @@ t.test('a change of the address needs a fresh sign-in and the new mailbox; the o
   )
 })
 
+t.test('a change of the address can be repeated after the session store was unavailable', async (t) => {
+  let isAway = false
+  const server = await createInjected(t, {
+    wrapStore: (store) => ({
+      ...store,
+      async revokeAll(...call) {
+        if (isAway) throw new Error('away')
+        return await store.revokeAll(...call)
+      }
+    })
+  })
+  const { app, mailbox, signIn } = server
+  const [here, elsewhere] = [await signIn('bob'), await signIn('bob')]
+  await verifyEmail(server, { headers: here.headers, email: 'old@example.com' })
+  await post(app, '/auth/email', { headers: here.headers, payload: { email: 'new@example.com' } })
+  const { token } = linkIn(await mailbox.next())
+  const verify = async () => await post(app, '/auth/email/verify', { headers: here.headers, payload: { token } })
+  isAway = true
+  t.strictSame(summaryOf(await verify()), [503, 'AUTH_STORE_UNAVAILABLE'])
+  isAway = false
+  t.equal((await verify()).statusCode, 204)
+  t.equal((await app.inject({ url: '/me', headers: elsewhere.headers })).statusCode, 401)
+})
+
+t.test('an attacker who was signed in cannot leave an address behind, to be confirmed later', async (t) => {
+  const server = await createInjected(t)
+  const { app, database, mailbox, passwords, signIn } = server
+  const thief = await signIn('bob')
+  await post(app, '/auth/email', { headers: thief.headers, payload: { email: 'thief@example.com' } })
+  const { token } = linkIn(await mailbox.next())
+  const { id, passwordHash: from } = (await database.users.byName('bob'))!
+  await database.users.replacePasswordHash(id, { from, to: await passwords.hash('chosen by the owner') })
+  const { headers } = await signIn('bob')
+  const opened = await post(app, '/auth/email/verify', { headers, payload: { token } })
+  t.strictSame(summaryOf(opened), [400, 'LINK_INVALID'], 'the owner is made to open the link')
+})
+
+t.test('a mailbox whose limit is reached gets no mail in place of another address', async (t) => {
+  const { app, mailbox, signIn } = await createInjected(t)
+  const flooder = await signIn('flooder')
+  for (let request = 0; request < 5; request++) {
+    await post(app, '/auth/email', { headers: flooder.headers, payload: { email } })
+  }
+  const { headers } = await signIn('mallory')
+  // The second is stored before the mail of the first is written.
+  await Promise.all(
+    ['own@example.com', email].map((address) => post(app, '/auth/email', { headers, payload: { email: address } }))
+  )
+  await app.close()
+  t.equal(mailbox.mails.filter(({ to }) => to === email).length, 5)
+})
+
 t.test('a link that was overtaken by another address, or has expired, is refused', async (t) => {
   let now = Date.now()
   const { app, mailbox, signIn } = await createInjected(t, { clock: () => now })

@@ -144,8 +144,47 @@ t.test('a mailbox receives five mails in 30 minutes, and nobody is refused becau
   for (let request = 0; request < 32; request++) flood.push(await ask('198.51.100.1', `user${request}@example.com`))
   t.strictSame([flood.indexOf(429), flood.filter((status) => status === 429).length], [30, 2], '30 from one address')
   await app.close()
-  // The link that verified the address was the first.
-  t.equal(mailbox.mails.length - before, 4)
+  t.equal(mailbox.mails.length - before, 5)
+})
+
+t.test('mails that an attacker causes do not use up the links of the owner', async (t) => {
+  const { app, mailbox, signIn } = await createBob(t)
+  const mallory = await signIn('mallory')
+  for (let request = 0; request < 8; request++) {
+    const named = await post(app, '/auth/email', { headers: mallory.headers, payload: { email } })
+    t.equal(named.statusCode, 202)
+  }
+  // The mail that verified the address was the first of five.
+  for (let notice = 0; notice < 4; notice++) t.match((await mailbox.next()).text, /belongs to your account "bob"/)
+  await post(app, '/auth/password/forgot', { payload: { email }, from: '198.51.100.1' })
+  t.equal(linkIn(await mailbox.next()).purpose, 'reset')
+})
+
+t.test('the notice says which passkeys can still sign in, without a word of who has added them', async (t) => {
+  const server = await createBob(t)
+  const { bob, database, mailbox, reset } = server
+  const name = 'Your account is locked:\nhttps://evil.example'
+  await database.passkeys.add({ id: 'key', userId: bob.sub, name, publicKey: 'key', counter: 0 })
+  t.equal((await reset(await askForReset(server, email))).statusCode, 204)
+  const { text } = await mailbox.next()
+  t.match(text, /These passkeys can still sign in, without the password\..*\n\n- added on \d{4}-\d\d-\d\d\n\n/)
+  t.notMatch(text, /evil/)
+})
+
+t.test('who asks for a link is logged for an investigation, and no link, token or address', async (t) => {
+  const lines: string[] = []
+  const server = await createBob(t, { env: { LOG_LEVEL: 'trace' }, logStream: { write: (line) => lines.push(line) } })
+  const token = await askForReset(server, email)
+  await post(server.app, '/auth/password/forgot', { payload: { email: 'nobody@example.com' } })
+  t.equal((await server.reset(token)).statusCode, 204)
+  await server.app.close()
+  const requested = lines.map((line) => JSON.parse(line)).filter(({ audit }) => audit === 'password-reset-requested')
+  t.strictSame(
+    requested.map(({ sub }) => sub),
+    [server.bob.sub, null]
+  )
+  t.ok(requested.every(({ remoteAddress }) => remoteAddress === '127.0.0.1'))
+  t.notMatch(lines.join(''), new RegExp(`${token}|#reset|${email}`))
 })
 
 t.test('a common password is refused, and the link still works', async (t) => {
