@@ -108,7 +108,7 @@ t.test('the lessons', skipWithoutBrowser, async (t) => {
     const gate = page.locator('#use-it')
     await gate.getByLabel('Your password, again').fill('a wrong password')
     await gate.getByRole('button', { name: 'Continue' }).click()
-    await gate.getByText('The username or the password is wrong.').waitFor()
+    await gate.getByText('The password is wrong.').waitFor()
     await gate.getByLabel('Your password, again').fill(password)
     await gate.getByRole('button', { name: 'Continue' }).click()
     await button(page, 'Send it in a header').click()

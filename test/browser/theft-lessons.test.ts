@@ -27,7 +27,7 @@ t.test('lessons about theft', skipWithoutBrowser, async (t) => {
         await press('Refresh')
         await verdict('200, accepted, because R0 was not used before.')
         await press('Refresh in two tabs')
-        await verdict('200, accepted, because R1 was exchanged for R2 only now.')
+        await verdict('200, accepted, because both tabs sent R1 at the same time.')
         await press('Be the thief: use R0')
         await verdict('401, refused, because the session of this token has ended.')
       },
@@ -64,12 +64,12 @@ t.test('lessons about theft', skipWithoutBrowser, async (t) => {
     await badge(page).waitFor()
 
     await button(page, 'Refresh').click()
-    const why = lesson.getByText('R0 is younger than 5 seconds: until then the server returns it instead of exchanging')
+    const why = lesson.getByText('R0 is younger than 5 seconds. The server does not exchange such a new one')
     await why.waitFor()
     t.match(await lesson.locator('.note').last().textContent(), /^[1-5] s$/, 'it counts down')
     await verdict(page, '200, accepted, because R0 was not used before.')
-    await press(page, 'Refresh in two tabs', '200, accepted, because R1 was exchanged for R2 only now.')
-    t.match(await lesson.locator('.outcome').innerText(), /Tab 1[^]*Tab 2[^]*Both tabs have R2\./)
+    await press(page, 'Refresh in two tabs', '200, accepted, because both tabs sent R1 at the same time.')
+    t.match(await lesson.locator('.outcome').innerText(), /Tab 1[^]*Tab 2[^]*Both have R2\./)
 
     await button(page, 'Be the thief: use R0').click()
     await verdict(page, '401, refused, because a newer refresh token was issued a moment ago.')
@@ -99,7 +99,7 @@ t.test('lessons about theft', skipWithoutBrowser, async (t) => {
     await lesson.getByText('First sign in on another device: the first button.').waitFor()
     await press(page, 'Sign in on another device', '200, accepted')
     await thief.click()
-    await lesson.getByText('who comes first gets R1, and rotation notices nothing').waitFor()
+    await lesson.getByText('who comes first gets R1, and the server notices nothing').waitFor()
     await press(page, 'Refresh', '200, accepted, because R0 was not used before.')
     await press(page, 'Be the thief: use R0', '200, accepted, because R0 was exchanged less than 5 seconds ago.')
     t.match(await lesson.locator('.moments').innerText(), /The thief sends R0, and gets R1\./)
@@ -160,7 +160,7 @@ t.test('lessons about theft', skipWithoutBrowser, async (t) => {
     await press(page, 'Load a dependency', 'Token found.')
     const found = await lesson.locator('.outcome').innerText()
     t.match(found, /"demo_token": "eyJ[^]*document\.cookie: ""/)
-    t.match(found, 'It finds nothing of your cookies: they are httpOnly.')
+    t.match(found, 'The script finds no cookies: yours are httpOnly.')
     t.equal(await stored(), null)
 
     await press(page, 'Store a demo token', 'Stored.')

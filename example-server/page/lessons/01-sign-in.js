@@ -79,7 +79,7 @@ export const signIn = {
   },
   why: [
     'A password check is slow on purpose, and a password should travel rarely. ',
-    'So the server checks it once, and afterwards a signed token that it can check quickly. ',
+    'So the server checks it once, and afterwards the access token: it is signed, and quick to check. ',
     'Scripts cannot read the two cookies: they are HttpOnly.'
   ],
   code: ['check-password', 'sign-in']

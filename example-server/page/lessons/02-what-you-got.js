@@ -82,14 +82,16 @@ function draw({ outcome, drawAction, onUserChange }) {
     const isEdited = tokens.isEdited()
     const sent = await exchange({ method: 'GET', path: '/me', token: tokens.token().token })
     const isRefused = sent.received.status === 401
+    const isAccepted = sent.received.status === 200
     yield {
       ...sent,
       ...(isEdited &&
         isRefused &&
         tokens.hasOldHeader() && { because: 'the signature does not match the changed text' }),
-      meaning: isEdited
-        ? 'More ways to forge a token are in lesson 5.'
-        : 'The response has the claims of the payload: the server has read them from the token, and looked nothing up.'
+      ...(isAccepted && { because: 'the signature matches and the token has not expired' }),
+      ...(isEdited && { meaning: 'More ways to forge a token are in lesson 5.' }),
+      ...(isAccepted &&
+        !isEdited && { meaning: 'The server has read these claims from the payload: it looked nothing up.' })
     }
   }
 
@@ -122,6 +124,6 @@ function draw({ outcome, drawAction, onUserChange }) {
 /** @type {Record<Origin, string>} */
 const descriptions = {
   example: `An example, signed with the secret “${exampleSecret}”.`,
-  own: 'Your own access token. It exists only in the memory of this page, and is gone when you reload it.',
+  own: 'Your own access token, from a second sign-in: this page cannot read your cookies. A reload forgets it.',
   pasted: 'The token that you pasted. It is not sent anywhere.'
 }

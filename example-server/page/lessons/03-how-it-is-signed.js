@@ -72,7 +72,7 @@ async function* checkMine() {
     because: 'public keys are for everybody',
     meaning:
       `Your token says "alg": ${JSON.stringify(alg)} and names the key "kid": ${JSON.stringify(kid)}. ` +
-      'Development and production do not differ in this, as long as the server has keys (AUTH_KEYS or AUTH_KEYS_DIR).',
+      'The page has found this key in the list below.',
     nodes: [
       element(
         'dl',

@@ -20,7 +20,7 @@ export const refreshAndTheft = {
   why: [
     'The server cannot distinguish the thief from you, because both sent a token that it had signed: it ends the ' +
       'session for both, and only you can sign in again. ',
-    'Rotation does not detect a thief who is as fast as a second tab, or who refreshes while you never return.'
+    'This does not detect a thief who is as fast as a second tab, or who refreshes while you never return.'
   ],
   code: ['refresh-verdict']
 }
@@ -65,8 +65,8 @@ function drawTheft({ drawAction, onUserChange }) {
     const sent = current.session.refreshTokens().at(-1) ?? ''
     yield* waitForBand(
       current,
-      `${nameOf(sent)} is younger than ${current.retrySeconds} seconds: until then the server returns it instead of ` +
-        'exchanging it, so that tabs that refresh at the same time stay signed in. Waiting for this …'
+      `${nameOf(sent)} is younger than ${current.retrySeconds} seconds. The server does not exchange such a new one ` +
+        'yet: tabs that refresh at the same time stay signed in. Waiting …'
     )
     const responses = await Promise.all(Array.from({ length: tabs }, () => current.session.refresh(sent)))
     addRefresh(current, { sent, response: responses[0], tabs })
@@ -104,7 +104,7 @@ function drawTheft({ drawAction, onUserChange }) {
     const { session, stolen } = current
     if (generationOf(session.refreshTokens().at(-1) ?? '') === generationOf(stolen)) {
       throw new Refused(
-        'R0 was not exchanged yet, so it is still good: who comes first gets R1, and rotation notices nothing. ' +
+        'R0 was not exchanged yet, so it is still good: who comes first gets R1, and the server notices nothing. ' +
           'First press “Refresh” twice'
       )
     }
@@ -198,8 +198,8 @@ function inTwoTabs({ received }, { sent, isLast }) {
   if (received.status !== 200) return {}
   const [old, got] = [nameOf(sent), nameOf(received.body.refresh_token)]
   return {
-    because: `${old} was exchanged for ${got} only now`,
-    ...(isLast && { meaning: `Both tabs have ${got}. Otherwise the slower tab would look like a thief.` })
+    because: `both tabs sent ${old} at the same time`,
+    ...(isLast && { meaning: `Both have ${got}. Otherwise the slower tab would look like a thief.` })
   }
 }
 

@@ -19,7 +19,7 @@ export const anotherSite = {
     },
     {
       label: 'Let it sign you in',
-      about: 'It signs you in as mallory, so that you work in an account that somebody else can read.',
+      about: 'As mallory: then you would work in an account that somebody else can read.',
       run: signInAsMallory
     },
     { label: 'Write a note from this page', about: 'For comparison.', run: writeFromHere }
@@ -51,7 +51,7 @@ async function* signInAsMallory() {
     ...shown,
     picture: pictureOf(shown, 'another site posts a form'),
     meaning:
-      `${describe(seen)} This request needs no cookie, so SameSite does not help. Without this check you would now ` +
+      `${describe(seen)} This request needs no cookie, so SameSite does not help. Without this check you could now ` +
       'be signed in as mallory.'
   }
 }
@@ -61,8 +61,10 @@ async function* writeFromHere() {
   document.dispatchEvent(new Event('lists-changed'))
   yield {
     ...shown,
-    ...(shown.received.status === 201 && { because: 'it comes from this page, with your cookies' }),
-    meaning: `${describe(seen)} The note is in your list.`
+    ...(shown.received.status === 201 && {
+      because: 'it comes from this page, with your cookies',
+      meaning: `${describe(seen)} The note is in your list.`
+    })
   }
 }
 

@@ -34,7 +34,7 @@ function drawStorage({ drawAction, onUserChange }) {
   return [
     drawAction({
       label: 'Store a demo token',
-      about: 'In local storage, as many tutorials do. The server would refuse it, and it is removed afterwards.',
+      about: 'In local storage, as many tutorials do. The server would refuse it, and the next button removes it.',
       run: putDemoToken
     }),
     drawAction({
@@ -70,7 +70,8 @@ async function* loadDependency() {
       'document.cookie': JSON.stringify(cookies)
     })
   ]
-  const onCookies = cookies === '' ? 'It finds nothing of your cookies: they are httpOnly.' : 'It also reads cookies.'
+  const onCookies =
+    cookies === '' ? 'The script finds no cookies: yours are httpOnly.' : 'The script also reads cookies.'
   yield token === undefined
     ? { finding: 'No token found.', because: `Local storage does not contain one. ${onCookies}`, isGood: true, proof }
     : { finding: 'Token found.', because: `It was in local storage. ${onCookies}`, isGood: false, proof }

@@ -90,7 +90,7 @@ export async function openSession(label) {
     password = null
     announce()
   }
-  if (status !== 200) throw new Refused(received.message)
+  if (status !== 200) throw new Refused(status === 401 ? 'The password is wrong' : received.message)
   const session = createSession(label, received)
   // The user has signed out meanwhile: nobody could end the session later.
   if (user?.sub !== auth.user?.sub) {

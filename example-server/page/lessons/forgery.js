@@ -33,6 +33,8 @@ const forms = {
  * @returns {Promise<Forged>}
  */
 export async function forge(form) {
+  // A frame does not report it.
+  if (!navigator.onLine) throw new Error('offline')
   const frame = document.createElement('iframe')
   frame.hidden = true
   frame.title = 'Another site'

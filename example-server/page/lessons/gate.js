@@ -67,8 +67,8 @@ function passwordForm() {
     element(
       'p',
       { class: 'hint' },
-      'This page has no token to show: yours are in cookies that it cannot read. It signs in a second time, and ' +
-        'keeps these tokens in its memory until you close it.'
+      'This page cannot read your cookies: it signs in a second time, and keeps these tokens in its memory. Without ' +
+        'the password, sign out and start again with lesson 1.'
     )
   )
   form.addEventListener('submit', (event) => {
