@@ -1,4 +1,4 @@
-import type { AccountServices } from './account-services.ts'
+import type { AccountServices } from './accounts/account-services.ts'
 import type { Attempts } from './attempts/attempts.ts'
 import type { Config } from './config/config.ts'
 import type { Database } from './database/database.ts'

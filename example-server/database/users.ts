@@ -9,7 +9,7 @@ import {
   type StoredList,
   type StoredTime
 } from './query.ts'
-import type { Role } from '../roles.ts'
+import type { Role } from '../accounts/roles.ts'
 
 export interface User {
   readonly id: string

@@ -2,8 +2,8 @@ import { closeSync, existsSync, openSync, unlinkSync, watch } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { KeyOption } from 'fastify-authenticate'
-import { keepFile, replaceFile } from '../atomic-file.ts'
-import { makeFolder } from '../folder.ts'
+import { keepFile, replaceFile } from '../files/atomic-file.ts'
+import { makeFolder } from '../files/folder.ts'
 import { firstKeys, isKeyState, rotate, type KeptKey } from './rotation.ts'
 
 // One file for all keys, so that a rotation changes all their states in one step.

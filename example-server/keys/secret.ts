@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { keepFile } from '../atomic-file.ts'
+import { keepFile } from '../files/atomic-file.ts'
 import type { Config } from '../config/config.ts'
 
 /**

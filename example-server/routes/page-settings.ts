@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { demoUserNames } from '../demo-users.ts'
+import { demoUserNames } from '../accounts/demo-users.ts'
 import type { Services } from '../services.ts'
 
 /** What the page must know of this server to show only what it offers. Public, like the page itself. */

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { User } from '../database/users.ts'
-import { scopeOf } from '../roles.ts'
+import { scopeOf } from '../accounts/roles.ts'
 
 /** In characters: longer names would be refused by `reply.signIn()`. */
 const maxDeviceLength = 200

@@ -7,7 +7,7 @@ import { createApp } from '../../../example-server/app.ts'
 import { readConfig } from '../../../example-server/config/config.ts'
 import { openDatabase } from '../../../example-server/database/database.ts'
 import { createPasswords } from '../../../example-server/passwords/passwords.ts'
-import { scopeOf, type Role } from '../../../example-server/roles.ts'
+import { scopeOf, type Role } from '../../../example-server/accounts/roles.ts'
 
 /** The password of each user. */
 export const password = 'correct horse battery staple'

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
-import type { User, Users } from './database/users.ts'
-import type { Passwords } from './passwords/passwords.ts'
+import type { User, Users } from '../database/users.ts'
+import type { Passwords } from '../passwords/passwords.ts'
 import { roles as allRoles, type Role } from './roles.ts'
 
 export interface AccountsParts {

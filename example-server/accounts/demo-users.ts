@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import type { Config } from './config/config.ts'
-import type { Passwords } from './passwords/passwords.ts'
-import { keepFile, replaceFile } from './atomic-file.ts'
-import type { Users } from './database/users.ts'
+import type { Config } from '../config/config.ts'
+import type { Passwords } from '../passwords/passwords.ts'
+import { keepFile, replaceFile } from '../files/atomic-file.ts'
+import type { Users } from '../database/users.ts'
 import type { Role } from './roles.ts'
 
 const demoUsers: readonly { name: string; roles: readonly Role[] }[] = [

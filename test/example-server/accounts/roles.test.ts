@@ -1,5 +1,5 @@
 import t from 'tap'
-import { scopeOf } from '../../example-server/roles.ts'
+import { scopeOf } from '../../../example-server/accounts/roles.ts'
 
 t.test('scopeOf() adds the scopes of each role once, and none for a role that is not in the table', (t) => {
   const user = 'notes:read notes:write'

@@ -1,7 +1,7 @@
 import t from 'tap'
-import { seedDemoUsers } from '../../example-server/demo-users.ts'
-import { password, production, overTls, summaryOf, login } from '../fixtures/example-client.ts'
-import { createDemo, createInjected } from '../fixtures/example-server.ts'
+import { seedDemoUsers } from '../../../example-server/accounts/demo-users.ts'
+import { password, production, overTls, summaryOf, login } from '../../fixtures/example-client.ts'
+import { createDemo, createInjected } from '../../fixtures/example-server.ts'
 
 t.test(
   'in production there are no demo users, even if the database contains them, and registration is closed',

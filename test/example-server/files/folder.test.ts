@@ -1,8 +1,8 @@
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { makeFolder } from '../../example-server/folder.ts'
-import { runProgram } from '../fixtures/example-server.ts'
+import { makeFolder } from '../../../example-server/files/folder.ts'
+import { runProgram } from '../../fixtures/example-server.ts'
 
 // Processes that start from TypeScript are slow on a busy machine.
 t.setTimeout(120_000)

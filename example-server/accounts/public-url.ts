@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
-import type { Config } from './config/config.ts'
+import type { Config } from '../config/config.ts'
 
 /**
  * Where browsers reach the server, for links in mails and for passkeys: `AUTH_ISSUER`. It is never taken from a

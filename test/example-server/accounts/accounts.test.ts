@@ -1,7 +1,7 @@
 import t from 'tap'
-import { createAccounts } from '../../example-server/accounts.ts'
-import { summaryOf } from '../fixtures/example-client.ts'
-import { createInjected } from '../fixtures/example-server.ts'
+import { createAccounts } from '../../../example-server/accounts/accounts.ts'
+import { summaryOf } from '../../fixtures/example-client.ts'
+import { createInjected } from '../../fixtures/example-server.ts'
 
 t.test('createAccounts(): each change can be repeated after the session store was unavailable', async (t) => {
   const { app, database, passwords, signIn } = await createInjected(t)
