@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import { login, register, summaryOf } from '../fixtures/example-client.ts'
 import { createInjected } from '../fixtures/example-server.ts'
@@ -122,4 +123,15 @@ t.test('an unexpected error causes a 500 without its message, and a response nev
   const missing = await app.inject('/nowhere?access_token=secret')
   t.strictSame(summaryOf(missing), [404, 'NOT_FOUND'])
   t.notMatch(missing.body, /secret/)
+})
+
+t.test('what only mails and passkeys need is not loaded at the start', (t) => {
+  const isEager = /^import (?!type ).* from '(?:nodemailer|@simplewebauthn)/m
+  const files = readdirSync('example-server', { recursive: true, encoding: 'utf8' }).filter((file) =>
+    /\.ts$/.test(file)
+  )
+  t.ok(files.length > 50)
+  const eager = files.filter((file) => isEager.test(readFileSync(`example-server/${file}`, 'utf8')))
+  t.strictSame(eager, [])
+  t.end()
 })

@@ -3,6 +3,9 @@ import { join } from 'node:path'
 import t from 'tap'
 import { readConfig } from '../../../example-server/config/config.ts'
 import { openDatabase } from '../../../example-server/database/database.ts'
+import { sql } from '../../../example-server/database/query.ts'
+import { openFile } from '../../../example-server/database/sqlite/file.ts'
+import { createQuery } from '../../../example-server/database/sqlite/query.ts'
 import { DatabaseSync } from '../../fixtures/sqlite.ts'
 
 const open = (dataDir: string) => openDatabase(readConfig({ DATA_DIR: dataDir }))
@@ -109,4 +112,24 @@ t.test('openDatabase() upgrades the file of the first version, and keeps its dat
   t.match(await upgraded.notes.list('1'), [{ text: 'from the first version' }])
   await upgraded.knownAddresses.add({ username: 'alice', address: '192.0.2.1' }, 1)
   t.equal(await upgraded.knownAddresses.has({ username: 'alice', address: '192.0.2.1' }, 2), true)
+})
+
+t.test('a temporary failure of SQLite is DATABASE_UNAVAILABLE, and our own mistake is not', async (t) => {
+  const path = join(t.testdir(), 'a.db')
+  const [database, other] = [await openFile(path), await openFile(path)]
+  database.exec('CREATE TABLE a (text TEXT NOT NULL UNIQUE); PRAGMA busy_timeout = 0')
+  const reading = await openFile(path, { readOnly: true })
+  t.teardown(() => [reading, other, database].forEach((file) => file.close()))
+  const add = async (file: typeof database, text: string) =>
+    await createQuery(file)(sql`INSERT INTO a (text) VALUES (${text}) RETURNING text`)
+  const unavailable = { code: 'DATABASE_UNAVAILABLE', statusCode: 503 }
+
+  t.equal((await add(database, 'x')).length, 1)
+  other.exec('BEGIN IMMEDIATE')
+  await t.rejects(add(database, 'y'), unavailable, 'locked by another process')
+  other.exec('COMMIT')
+  await t.rejects(add(reading, 'y'), unavailable, 'read-only')
+  database.exec('PRAGMA max_page_count = 3')
+  await t.rejects(add(database, 'y'.repeat(100_000)), unavailable, 'a full disk')
+  await t.rejects(add(database, 'x'), { message: /UNIQUE constraint failed/ })
 })
