@@ -2,7 +2,7 @@ import type { FastifyPluginAsync } from 'fastify'
 import { AuthError } from 'fastify-authenticate'
 
 /**
- * Who is signed in, for the page: as `GET /me`, but `null` for a browser without credentials, because browsers log each
+ * Whom the page shows as signed in: as `GET /me`, but `null` for a browser without credentials, because browsers log each
  * 401 in their console. An expired token is refused as everywhere: the page then refreshes it.
  */
 export const pageUserRoutes: FastifyPluginAsync = async function pageUser(app) {
