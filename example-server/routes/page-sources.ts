@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { FastifyPluginAsync } from 'fastify'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { Services } from '../services.ts'
 
 const serverFolder = join(import.meta.dirname, '..').replace(/([\\/])dist$/, '$1src')
 
@@ -51,6 +52,8 @@ export const excerpts: Readonly<Record<string, Excerpt>> = {
 
 export interface Lines {
   readonly path: string
+  /** Where the whole file is served. `null`: nowhere. */
+  readonly href: string | null
   /** Number of the first line. */
   readonly line: number
   readonly text: string
@@ -60,7 +63,7 @@ export interface Lines {
  * @returns the lines as they are in the file, without their common indentation
  * @throws Error if no line, or more than one, starts like this
  */
-export function linesOf({ path, from, lines: count }: Excerpt, source: string): Omit<Lines, 'path'> {
+export function linesOf({ path, from, lines: count }: Excerpt, source: string): Pick<Lines, 'line' | 'text'> {
   const lines = source.split('\n')
   const starts = lines.flatMap((line, index) => (line.trimStart().startsWith(from) ? [index] : []))
   const [start] = starts
@@ -81,8 +84,9 @@ function isContinued(line: string): boolean {
 
 /** The lines, and the whole file. */
 interface Found {
-  readonly lines: Lines
+  readonly lines: Omit<Lines, 'href'>
   readonly source: string
+  readonly isPlugins: boolean
 }
 
 /**
@@ -96,26 +100,35 @@ function find(excerpt: Excerpt): Found | null {
   try {
     const source = readFileSync(join(isPlugins ? pluginFolder : serverFolder, file), 'utf8')
     const path = `${isPlugins ? folder : basename(serverFolder)}/${file}`
-    return { lines: { path, ...linesOf(excerpt, source) }, source }
+    return { lines: { path, ...linesOf(excerpt, source) }, source, isPlugins }
   } catch {
     return null
   }
 }
 
-/** The lines of server code that the lessons show, and the files that they link to, and no other file. */
-export const pageSourcesRoutes: FastifyPluginAsync = async function pageSources(app) {
-  const found = Object.entries(excerpts).flatMap(([name, excerpt]) => {
-    const one = find(excerpt)
-    return one === null ? [] : [[name, one] as const]
-  })
-  const lines = Object.fromEntries(found.map(([name, { lines }]) => [name, lines]))
-  const sources = new Map(found.map(([, { lines, source }]) => [lines.path, source]))
+/**
+ * The lines of server code that the lessons show, and the files that they link to, and no other file. In production
+ * only the plugin's files are served as a whole: this server may have become a product whose code is not public.
+ */
+export const pageSourcesRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'config'>> = async function pageSources(
+  app,
+  { config }
+) {
+  const sources = new Map<string, string>()
+  const lines: Record<string, Lines> = {}
+  for (const [name, excerpt] of Object.entries(excerpts)) {
+    const found = find(excerpt)
+    if (found === null) continue
+    const href = found.isPlugins || !config.production ? `/page/source/${found.lines.path}` : null
+    lines[name] = { ...found.lines, href }
+    if (href !== null) sources.set(href, found.source)
+  }
 
   app.get('/page/sources.json', { schema: { hide: true } }, async (_request, reply) => {
     return await reply.header('cache-control', 'no-cache').send(lines)
   })
-  for (const [path, source] of sources) {
-    app.get(`/page/source/${path}`, { schema: { hide: true } }, async (_request, reply) => {
+  for (const [href, source] of sources) {
+    app.get(href, { schema: { hide: true } }, async (_request, reply) => {
       return await reply.type('text/plain; charset=utf-8').header('cache-control', 'no-cache').send(source)
     })
   }

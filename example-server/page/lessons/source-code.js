@@ -4,6 +4,7 @@ import { element } from '../element.js'
  * Lines of the server's source, as they are on its disk.
  * @typedef {object} SourceLines
  * @property {string} path
+ * @property {string | null} href where the whole file is
  * @property {number} line of the first one
  * @property {string} text
  */
@@ -37,11 +38,11 @@ export function drawSources(names) {
 }
 
 /** @param {SourceLines} lines */
-function drawLines({ path, line, text }) {
+function drawLines({ path, href, line, text }) {
   return element(
     'figure',
     { class: 'source' },
-    element('figcaption', {}, element('a', { href: `/page/source/${path}` }, path), ` from line ${line}`),
+    element('figcaption', {}, href === null ? path : element('a', { href }, path), ` from line ${line}`),
     element('pre', { tabindex: '0' }, element('code', {}, text))
   )
 }

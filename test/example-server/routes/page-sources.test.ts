@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import { excerpts, linesOf, type Lines } from '../../../example-server/routes/page-sources.ts'
+import { production } from '../../fixtures/example-client.ts'
 import { createInjected } from '../../fixtures/example-server.ts'
 
 t.test('linesOf() takes a block to the line with the same indentation, and removes the indentation', async (t) => {
@@ -53,6 +54,16 @@ t.test(
     }
   }
 )
+
+t.test("in production /page/source/ has the plugin's files only", async (t) => {
+  const { app } = await createInjected(t, { env: production })
+  const sources = Object.values((await app.inject('/page/sources.json')).json<Record<string, Lines>>())
+  for (const { path, href } of sources) {
+    const isPublic = path.startsWith('plugin/')
+    t.equal(href, isPublic ? `/page/source/${path}` : null, path)
+    t.equal((await app.inject(`/page/source/${path}`)).statusCode, isPublic ? 200 : 404, path)
+  }
+})
 
 t.test('each excerpt is shown by a lesson, and each lesson names excerpts that exist', async (t) => {
   const folder = 'example-server/page/lessons'
