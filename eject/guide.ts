@@ -11,10 +11,17 @@ export function serverGuide(readme: string): string {
 }
 
 /** `docs/production.md` of a project, which compiles the server. */
-export function productionGuide(text: string): string {
+export function productionGuide(text: string, name: string): string {
   return withoutLinks(
     text
+      .replaceAll('[example-server/README.md](../example-server/README.md', '[docs/server.md](server.md')
       .replaceAll('../example-server/README.md', 'server.md')
+      .replace('sets up the example server', 'sets up the server')
+      .replaceAll('example/fastify-authenticate.git', `example/${name}.git`)
+      .replace(
+        'The packages that the server needs are development dependencies: do not use `--omit=dev`.',
+        'The build needs the development packages: do not use `--omit=dev`.'
+      )
       .replace(/node (\S+ )*example-server\/(\S+)\.ts/g, 'node dist/$2.js')
       .replace(/^( *)(sudo -u \w+ )npm ci$/gm, '$1$2npm ci\n$1$2npm run build')
       .replaceAll('example-server/', 'src/')

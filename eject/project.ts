@@ -24,7 +24,9 @@ export function createProject({ root, name, plugin }: Settings): Project {
   const readme = readFileSync(join(root, 'example-server/README.md'), 'utf8')
   const files = new Map<string, string | Buffer>()
   for (const path of filesIn(join(root, 'example-server'))) {
-    if (!left.test(path)) files.set(`src/${path}`, moved(readFileSync(join(root, 'example-server', path), 'utf8')))
+    if (!left.test(path)) {
+      files.set(`src/${path}`, named(moved(readFileSync(join(root, 'example-server', path), 'utf8')), name))
+    }
   }
   for (const path of filesIn(join(root, 'eject/template'))) {
     const text = readFileSync(join(root, 'eject/template', path), 'utf8')
@@ -35,7 +37,7 @@ export function createProject({ root, name, plugin }: Settings): Project {
   }
   files.set('.env.example', exampleEnvironment(readme))
   files.set('docs/server.md', serverGuide(readme))
-  files.set('docs/production.md', productionGuide(readFileSync(join(root, 'docs/production.md'), 'utf8')))
+  files.set('docs/production.md', productionGuide(readFileSync(join(root, 'docs/production.md'), 'utf8'), name))
   if (plugin.tarball !== null) files.set(plugin.tarball.path, plugin.tarball.content)
 
   const ours = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest
@@ -68,7 +70,13 @@ function moved(text: string): string {
     .replaceAll('example-server/README.md', 'docs/server.md')
     .replace(/'(\.\.\/)+example-server\//g, "'../src/")
     .replace(/(?<![\w-])example-server\//g, 'src/')
-    .replaceAll("'plugin/", "'node_modules/fastify-authenticate/plugin/")
+}
+
+/** The title of the API is the name of the project, whose license is not ours. */
+function named(text: string, name: string): string {
+  return text
+    .replace("'fastify-authenticate, the example server'", () => `'${name}'`)
+    .replace(/,\n *license: \{ name: 'MIT'.*$/m, '')
 }
 
 interface Blanks extends Pick<Settings, 'name' | 'plugin'> {

@@ -36,7 +36,7 @@ export function createLinkTokens({
   clock: () => number
 }) {
   const derive = (secret: string, purpose: Purpose) =>
-    Buffer.from(hkdfSync('sha256', secret, '', `fastify-authenticate example-server ${purpose}`, 32))
+    Buffer.from(hkdfSync('sha256', secret, '', `link-token ${purpose}`, 32))
 
   function mac(secret: string, { purpose, subject, binding, expiry }: LinkToken & { expiry: string }): Buffer {
     return createHmac('sha256', derive(secret, purpose)).update(`${subject}.${expiry}.${binding}`).digest()

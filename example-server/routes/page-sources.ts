@@ -10,7 +10,7 @@ const serverFolder = join(import.meta.dirname, '..').replace(/([\\/])dist$/, '$1
 const pluginFolder = fileURLToPath(new URL('../plugin', import.meta.resolve('fastify-authenticate')))
 
 interface Excerpt {
-  /** In this repository. */
+  /** From the root of the project; `plugin/` is the one of the package. */
   readonly path: string
   /**
    * How its first line starts, without indentation. It ends at the next line with the same indentation that does not

@@ -54,7 +54,9 @@ t.test('the project contains every file of its own that it imports, and no file 
     []
   )
   t.ok(imports.some(({ to }) => to === 'src/app.ts'))
-  const naming = [...project].filter(([, content]) => /example-server\/|customConditions/.test(String(content)))
+  const naming = [...project].filter(([, content]) =>
+    /example-server|the example server|fastify-authenticate\.git|customConditions/.test(String(content))
+  )
   t.strictSame(
     naming.map(([path]) => path),
     []
@@ -98,6 +100,28 @@ t.test('.env.example has a line for every variable that readConfig() reads', asy
     'a copy of it changes nothing'
   )
 })
+
+t.test('docker compose passes the settings of .env on, and no password of the superuser', async (t) => {
+  const [, server = ''] = /^ {2}server:\n([^]*?)^ {2}postgres:/m.exec(text('compose.yaml')) ?? []
+  const given = new Set([...server.matchAll(/^ {6}([A-Z_]+): /gm)].map(([, name]) => name!))
+  const described = [...text('.env.example').matchAll(/^#([A-Z_]+)=$/gm)].map(([, name]) => name!)
+  // What the image or the compose file decides, and what makes no sense in a container behind a proxy.
+  const decided = /^(NODE_ENV|HOST|PORT|DATA_DIR|AUTH_KEYS_DIR|COOKIE_SECURE|DRAIN_SECONDS|DEMO_PASSWORD|TLS_\w+)$/
+  t.strictSame(
+    described.filter((name) => !given.has(name) && !decided.test(name) && !/_FILE$|_PASSWORD$/.test(name)),
+    []
+  )
+  t.notMatch(server, /\$\{POSTGRES_PASSWORD/)
+})
+
+t.test(
+  'lessons name lines of the plugin as its package has them, and the API has the name of the project',
+  async (t) => {
+    t.match(text('src/routes/page-sources.ts'), /path: 'plugin\/http\/cross-site\.ts'/)
+    t.match(text('src/api-document.ts'), /title: 'shop',\n {8}version: '1'\n/)
+    t.match(text('docs/production.md'), /git clone https:\/\/github\.com\/example\/shop\.git/)
+  }
+)
 
 t.test('the name of the project is everywhere', async (t) => {
   t.equal(manifest.name, 'shop')

@@ -39,6 +39,7 @@ t.test('npm start serves the page, and a user signs in', async (t) => {
   for (const path of ['/', '/page/page.js', '/client/index.js']) t.equal((await fetch(url + path)).status, 200, path)
   const sources = JSON.stringify(await (await fetch(`${url}/page/sources.json`)).json())
   t.match(sources, /src\/routes\/login\.ts/, 'lessons show the lines of the project')
+  t.match(sources, /"plugin\/http\/cross-site\.ts"/, 'and those of the plugin')
 
   t.equal((await fetch(`${url}/notes`)).status, 401)
   const body = JSON.stringify({ username: 'alice', password: 'tried with a rig' })
