@@ -7,7 +7,7 @@ import { passwordRule } from '../passwords/password-rule.ts'
 
 /**
  * For routes with a body: validates without coercion. Fastify's own compiler would accept `["secret"]` or `1` as a
- * password.
+ * password. A `format` must be added to TypeBox's `FormatRegistry`; until then every value is refused.
  */
 export const strictBody: FastifySchemaCompiler<any> = TypeBoxValidatorCompiler
 
