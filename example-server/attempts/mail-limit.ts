@@ -17,10 +17,10 @@ export interface Mailing {
 export type MailLimit = ReturnType<typeof createMailLimit>
 
 /**
- * Bounds how many mails a network or a user can cause, and how many of each purpose one mailbox receives. What is counted does not
- * depend on which accounts exist. Resolves to false if the mailbox has received enough: the response must then be the
- * same, because a refusal would let strangers refuse the owner. The owner has the links of the earlier mails, one of
- * which is still valid.
+ * Bounds how many mails a network or a user can cause, and how many of each purpose one mailbox receives. What is
+ * counted does not depend on which accounts exist. Resolves to false if the mailbox has received enough: the response
+ * must then be the same, because a refusal would let strangers refuse the owner. The owner has the links of the
+ * earlier mails, one of which is still valid.
  * @throws AppError TOO_MANY_ATTEMPTS
  */
 export function createMailLimit(app: FastifyInstance) {
