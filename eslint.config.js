@@ -15,7 +15,8 @@ export default [
           './example-server/tsconfig.json',
           './client/tsconfig.json',
           './test/rigs/tsconfig.json',
-          './test/rigs/client/page/tsconfig.json'
+          './test/rigs/client/page/tsconfig.json',
+          './test/rigs/example-server/tsconfig.json'
         ],
         tsconfigRootDir: import.meta.dirname
       }
