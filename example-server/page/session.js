@@ -24,9 +24,10 @@ export const accessToken = () => access
 async function observe(input, init) {
   const response = await fetch(input, init)
   if (response.ok && new URL(response.url).pathname === '/page/me') {
-    const { iat, exp } = (await response.clone().json()) ?? {}
+    const user = await response.clone().json()
+    if (user === null) return response
     const serverMs = Date.parse(response.headers.get('date') ?? '') || Date.now()
-    access = { until: Date.now() + exp * 1000 - serverMs, lifetimeMs: (exp - iat) * 1000 }
+    access = { until: Date.now() + user.exp * 1000 - serverMs, lifetimeMs: (user.exp - user.iat) * 1000 }
   }
   return response
 }

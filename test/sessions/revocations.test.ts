@@ -169,7 +169,7 @@ for (const whenStale of ['accept', 'refuse'] as const) {
     revocations.record(session('b', clock() + 1000))
     t.equal(await accepts({ sid: 'b' }), 'AUTH_REVOKED_TOKEN', 'known revocations are refused in any case')
     await poll()
-    const reported = [revokedEvent('b'), { type: 'revocation-log-stale', silentMs: 30_001 }]
+    const reported = [revokedEvent('b', { here: true }), { type: 'revocation-log-stale', silentMs: 30_001 }]
     t.strictSame(events(), whenStale === 'refuse' ? reported.reverse() : reported, 'emitted by the first check')
     await poll()
     t.strictSame(events(), [], 'emitted once')
