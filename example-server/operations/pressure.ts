@@ -28,7 +28,8 @@ export async function refuseUnderPressure(app: FastifyInstance, options: Pressur
 
 /** Decides which pressure refuses a request. */
 export function createPressureHandler({ clock = () => performance.now() }: PressureOptions = {}) {
-  let startedAt = clock()
+  // Until then, the only load is that of the start.
+  let startedAt = Infinity
   return {
     listening(): void {
       startedAt = clock()

@@ -38,6 +38,7 @@ t.test("createPressureHandler() ignores the delay that the server's own start ha
   const overloaded = { code: 'OVERLOADED', statusCode: 503 }
   // Whatever the start takes: a sample that it has spoilt counts for two intervals after it.
   now = 30_000
+  t.doesNotThrow(() => refuse(delay), 'it does not listen yet')
   listening()
   now += 1999
   t.doesNotThrow(() => refuse(delay))
