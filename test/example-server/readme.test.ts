@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import { readConfig } from '../../example-server/config/config.ts'
+import { readVariables } from '../fixtures/read-variables.ts'
 import { createAuthEvents } from '../../example-server/operations/auth-events.ts'
 import { createMetrics } from '../../example-server/operations/metrics.ts'
 
@@ -18,14 +19,7 @@ function table(heading: string): string[][] {
 const unquote = (cell: string) => /^`([^`]*)`/.exec(cell)?.[1]
 
 t.test('the README has a row for every variable that readConfig() reads, and no other', async (t) => {
-  const read = new Set<string>()
-  const env = new Proxy({} as Record<string, string>, {
-    get(_target, name) {
-      read.add(String(name))
-      return undefined
-    }
-  })
-  readConfig(env)
+  const read = readVariables()
   const rows = table('variable').flatMap(([names = '']) => [...names.matchAll(/`(\w+)`/g)].map(([, name]) => name))
   t.strictSame(rows.sort(), [...read].sort())
 })
