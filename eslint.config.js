@@ -15,6 +15,7 @@ export default [
           './example-server/tsconfig.json',
           './client/tsconfig.json',
           './test/rigs/tsconfig.json',
+          './test/ecosystem/tsconfig.json',
           './test/rigs/client/page/tsconfig.json',
           './test/rigs/example-server/tsconfig.json'
         ],

@@ -1,0 +1,55 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { filesIn } from '../fixtures/files.ts'
+import { print, red } from './print.ts'
+import { endAll, runFile } from './test-process.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const timeoutMs = 300_000
+
+export interface Rigs {
+  /** A folder with a `package.json` of its own, such as `test/rigs`. */
+  readonly folder: string
+  /** The TypeScript projects to check. */
+  readonly projects: readonly string[]
+  /** Runs after the packages are installed, and before the projects are checked. */
+  readonly prepare?: () => void
+}
+
+/** Runs a command in the folder of the project, and stops with its exit code if it fails. */
+function run(command: string): void {
+  // A shell, because Windows starts npm by a script.
+  const { status } = spawnSync(command, { stdio: 'inherit', shell: true, cwd: root })
+  if (status !== 0) process.exit(status ?? 1)
+}
+
+/** Installs the folder's packages if they are missing, and makes sure that no process stays behind. */
+function prepareRigs({ folder, projects, prepare = () => {} }: Rigs): void {
+  process.on('exit', endAll)
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1))
+  if (!existsSync(join(root, folder, 'node_modules'))) run(`npm ci --prefix ${folder} --no-audit --no-fund`)
+  prepare()
+  for (const project of projects) run(`npx tsc -p ${project}`)
+}
+
+/**
+ * Runs each `*.rig.ts` of the folder whose path contains one of the names, or all, one process per file. The process
+ * exits with 1 if one fails.
+ */
+export async function runRigs(rigs: Rigs, names: readonly string[]): Promise<void> {
+  prepareRigs(rigs)
+  const files = filesIn(rigs.folder, /\.rig\.ts$/).filter(
+    (file) => names.length === 0 || names.some((name) => file.includes(name))
+  )
+  let failed = files.length === 0
+  if (failed) console.log(red('no rig has this name'))
+  for (const file of files) {
+    const result = await runFile(file, { timeoutMs })
+    print(result)
+    // The gate must not pass because something is missing.
+    if (result.failures.length > 0 || (process.env.CI && result.skips.length > 0)) failed = true
+  }
+  if (failed) process.exitCode = 1
+}
