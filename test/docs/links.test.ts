@@ -1,7 +1,7 @@
 // What the Markdown pages name must exist: files, headings, npm scripts.
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import t from 'tap'
 
 const pages = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.md'], {
@@ -73,10 +73,11 @@ t.test('every npm script that a Markdown page names exists', async (t) => {
   }
 })
 
-t.test('every page of docs/ is linked from README.md', async (t) => {
-  const readme = readFileSync('README.md', 'utf8')
-  t.strictSame(
-    pages.filter((page) => page.startsWith('docs/') && !readme.includes(`](${page}`)),
-    []
-  )
+t.test('every page of docs/ is linked from README.md, and every recipe from the index of recipes', async (t) => {
+  const isRecipe = (page: string) => /^docs\/recipes\/(?!README)/.test(page)
+  const linked = (from: string, page: string) => readFileSync(from, 'utf8').includes(`](${page}`)
+  const missing = pages
+    .filter((page) => page.startsWith('docs/'))
+    .filter((page) => (isRecipe(page) ? !linked('docs/recipes/README.md', basename(page)) : !linked('README.md', page)))
+  t.strictSame(missing, [])
 })
