@@ -146,7 +146,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   })
   // Before anything that can refuse a request, so that a trusted page can read why.
   if (config.trustedOrigins.length > 0) await app.register(fastifyCors, cors(config.trustedOrigins))
-  await refuseUnderPressure(app)
+  await refuseUnderPressure(app, config)
   await app.register(helmet, securityHeaders(config))
   await app.register(rateLimit, {
     global: false,

@@ -85,6 +85,7 @@ export function readConfig(env: Environment = process.env) {
     /** `null`: in production the server sends no mails; otherwise it writes them to its log. */
     smtp: readSmtp(variables),
     metrics: read('METRICS', flag) ?? true,
+    maxEventLoopDelayMs: read('MAX_EVENT_LOOP_DELAY_MS', whole(0, 60_000)) ?? 1000,
     logLevel,
     // Probes come every few seconds: only failed ones are worth a line.
     probeLogLevel: logLevel === 'trace' || logLevel === 'debug' || logLevel === 'info' ? ('warn' as const) : logLevel,

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { getHeapStatistics } from 'node:v8'
 import underPressure from '@fastify/under-pressure'
 import type { FastifyInstance } from 'fastify'
@@ -7,41 +8,56 @@ import { AppError } from '../errors.ts'
 const sampleMs = 1000
 
 export interface PressureOptions {
-  /** In ms; must never go back. Default: `performance.now()`. */
-  readonly clock?: () => number
+  /** The average delay of the event loop, over a second, from which on requests are refused; 0: they are not. */
+  readonly maxEventLoopDelayMs: number
 }
 
 /**
- * Requests are refused with 503 while the event loop is late by a second on average over a second, or the heap is 90 %
- * full. Hashing passwords does not count: it runs on other threads and has its own queue.
+ * Requests are refused with 503 while the event loop is late on average, or the heap is 90 % full. Hashing passwords
+ * does not count: it runs on other threads and has its own queue.
  */
-export async function refuseUnderPressure(app: FastifyInstance, options: PressureOptions = {}): Promise<void> {
-  const handler = createPressureHandler(options)
-  app.addHook('onListen', async () => handler.listening())
+export async function refuseUnderPressure(app: FastifyInstance, { maxEventLoopDelayMs }: PressureOptions) {
+  const handler = createPressureHandler()
+  // Not awaited: the server listens already.
+  app.addHook('onListen', (done) => {
+    handler.listening().catch((error: unknown) => app.log.error(error))
+    done()
+  })
   await app.register(underPressure, {
     sampleInterval: sampleMs,
-    maxEventLoopDelay: 1000,
+    maxEventLoopDelay: maxEventLoopDelayMs,
     maxHeapUsedBytes: 0.9 * getHeapStatistics().heap_size_limit,
     pressureHandler: async (_request, _reply, type) => handler.refuse(type)
   })
 }
 
+/** Does not keep the process alive. */
+const waitByTimer = (ms: number): Promise<void> => setTimeout(ms, undefined, { ref: false })
+
+interface HandlerOptions {
+  /** Default: by a timer. */
+  readonly wait?: (ms: number) => Promise<void>
+}
+
 /** Decides which pressure refuses a request. */
-export function createPressureHandler({ clock = () => performance.now() }: PressureOptions = {}) {
+export function createPressureHandler({ wait = waitByTimer }: HandlerOptions = {}) {
   // Until then, the only load is that of the start.
-  let startedAt = Infinity
+  let isStartOver = false
   return {
-    listening(): void {
-      startedAt = clock()
+    /**
+     * Call it when the server begins to listen: the sample that is running then contains the work of the start. It ends
+     * within one interval, and counts until the next one ends. Two timers in a row are late together with the sampler's
+     * timers, so they end after these, however busy the machine is.
+     */
+    async listening(): Promise<void> {
+      await wait(sampleMs)
+      await wait(sampleMs)
+      isStartOver = true
     },
 
-    /**
-     * The sample that is running when the server begins to listen contains the work of its start. It ends within one
-     * interval, and counts until the next one ends.
-     * @throws AppError OVERLOADED
-     */
+    /** @throws AppError OVERLOADED */
     refuse(type: string): void {
-      if (type === underPressure.TYPE_EVENT_LOOP_DELAY && clock() - startedAt < 2 * sampleMs) return
+      if (type === underPressure.TYPE_EVENT_LOOP_DELAY && !isStartOver) return
       throw new AppError('OVERLOADED')
     }
   }

@@ -157,6 +157,7 @@ t.test('readConfig() has the documented defaults, in development and in producti
       allowRegistration: true,
       demoPassword: null,
       smtp: null,
+      maxEventLoopDelayMs: 1000,
       metrics: true,
       logLevel: 'info',
       probeLogLevel: 'warn',

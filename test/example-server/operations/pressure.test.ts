@@ -1,11 +1,12 @@
 import { setImmediate } from 'node:timers/promises'
 import underPressure from '@fastify/under-pressure'
 import Fastify from 'fastify'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import {
   createPressureHandler,
   refuseUnderPressure,
-  servesUnderPressure
+  servesUnderPressure,
+  type PressureOptions
 } from '../../../example-server/operations/pressure.ts'
 
 t.test(
@@ -32,29 +33,49 @@ t.test(
 )
 
 t.test("createPressureHandler() ignores the delay that the server's own start has caused", async (t) => {
-  let now = 0
-  const { listening, refuse } = createPressureHandler({ clock: () => now })
+  const timers: { ms: number; end: () => void }[] = []
+  const wait = (ms: number) => new Promise<void>((resolve) => timers.push({ ms, end: resolve }))
+  const { listening, refuse } = createPressureHandler({ wait })
   const delay = underPressure.TYPE_EVENT_LOOP_DELAY
   const overloaded = { code: 'OVERLOADED', statusCode: 503 }
-  // Whatever the start takes: a sample that it has spoilt counts for two intervals after it.
-  now = 30_000
   t.doesNotThrow(() => refuse(delay), 'it does not listen yet')
-  listening()
-  now += 1999
-  t.doesNotThrow(() => refuse(delay))
+  const started = listening()
+  t.doesNotThrow(() => refuse(delay), 'the sample of the start has not ended')
+  timers[0]!.end()
+  await setImmediate()
+  t.doesNotThrow(() => refuse(delay), 'it has ended, and counts until the next one ends')
   t.throws(() => refuse(underPressure.TYPE_HEAP_USED_BYTES), overloaded, 'a full heap does not wait')
-  now += 1
+  timers[1]!.end()
+  await started
   t.throws(() => refuse(delay), overloaded)
+  t.strictSame(
+    timers.map(({ ms }) => ms),
+    [1000, 1000]
+  )
 })
 
-t.test('refuseUnderPressure() serves the first requests after a start that has blocked the process', async (t) => {
+/** Blocks the event loop. */
+const block = (ms: number) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+
+async function startApplication(t: Test, { maxEventLoopDelayMs }: PressureOptions) {
   const app = Fastify()
   t.teardown(() => app.close())
-  await refuseUnderPressure(app)
+  await refuseUnderPressure(app, { maxEventLoopDelayMs })
   app.get('/work', async () => 'done')
   // The start's own work: long enough for the average of the first sample to exceed the limit.
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2500)
+  block(2500)
   await app.listen({ port: 0, host: '127.0.0.1' })
+  return { app, status: async () => (await app.inject('/work')).statusCode }
+}
+
+t.test('refuseUnderPressure() serves the first requests after a start that has blocked the process', async (t) => {
+  const { app, status } = await startApplication(t, { maxEventLoopDelayMs: 1000 })
   while (!app.isUnderPressure()) await setImmediate()
-  t.equal((await app.inject('/work')).statusCode, 200)
+  t.equal(await status(), 200)
+})
+
+t.test('refuseUnderPressure() does not look at the event loop if the limit is 0', async (t) => {
+  const { app, status } = await startApplication(t, { maxEventLoopDelayMs: 0 })
+  t.equal(app.isUnderPressure(), false)
+  t.equal(await status(), 200)
 })
