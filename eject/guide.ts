@@ -16,6 +16,7 @@ export function productionGuide(text: string, name: string): string {
     text
       .replaceAll('[example-server/README.md](../example-server/README.md', '[docs/server.md](server.md')
       .replaceAll('../example-server/README.md', 'server.md')
+      .replace(/^ *<!-- .* -->\n/gm, '')
       .replace('sets up the example server', 'sets up the server')
       .replaceAll('example/fastify-authenticate.git', `example/${name}.git`)
       .replace(

@@ -4,7 +4,10 @@ import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import ts from 'typescript'
-import { docsBlocks } from './fixtures/docs-blocks.ts'
+import { compile, snippetOptions } from './fixtures/compile.ts'
+import { placeInPage, snippetPrograms } from './fixtures/compiled-snippets.ts'
+import { namedBlock } from './fixtures/named-block.ts'
+import { providerFunctions, providerRows } from './fixtures/providers.ts'
 import { importsOf } from './fixtures/sources.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -92,9 +95,23 @@ const exampleContext = `
 /** `@types/node` of the oldest supported version does not have it. */
 const sqliteTypes = "declare module 'node:sqlite' { export const DatabaseSync: new (file: string) => never }"
 
+/** The table of providers in docs/trusted-issuers.md. */
+function providers(): string {
+  const rows = providerRows().map(({ option }) => `  ${option}`)
+  return `
+import type { AuthenticateOptions } from 'fastify-authenticate'
+
+type TrustedIssuer = Extract<AuthenticateOptions['trustedIssuers'], readonly unknown[]>[number]
+
+${providerFunctions()}
+export const rows: TrustedIssuer[] = [
+${rows.join(',\n')}
+]
+`
+}
+
 t.test('the published package contains all types; examples in doc comments and docs compile', async (t) => {
-  const docs = docsBlocks()
-  t.ok(Object.keys(docs).length > 15)
+  const docs = { 'app.ts': namedBlock('README.md', 'application'), 'providers.ts': providers() }
   const application = readFileSync(join(root, 'test/types/application.ts'), 'utf8')
   const compilerOptions = {
     target: 'es2023',
@@ -236,7 +253,17 @@ t.test('the published package contains all types; examples in doc comments and d
   t.strictSame(await tsc(root, '-p', 'client', '--outDir', join(installed, 'dist/client')), [], 'and the client')
   t.notMatch(application, /fastify-authenticate'/, 'the sources are not what is tested here')
 
-  const errors = (await Promise.all([tsc(folder, '-p', 'tsconfig.application.json'), tsc(folder)])).flat()
+  const compiling = Promise.all([tsc(folder, '-p', 'tsconfig.application.json'), tsc(folder)])
+  const programs = snippetPrograms('project')
+  t.ok(Object.keys(programs[0]!.files).length > 40)
+  t.strictSame(
+    programs
+      .flatMap((program) => compile(folder, program.files, snippetOptions(program)))
+      .map(({ file, line, message }) => `${placeInPage(file, line)}: ${message}`),
+    [],
+    'the blocks of the pages'
+  )
+  const errors = (await compiling).flat()
   const ours = errors.filter((line) =>
     /^(application|claims|claims-of-tests|examples|wrong)\.ts|fastify-authenticate/.test(line)
   )

@@ -6,23 +6,16 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { createApp } from '../fixtures/app.ts'
+import { namedBlock } from '../fixtures/named-block.ts'
 import { skipWithoutOpenssl } from '../fixtures/openssl.ts'
 import { python, skipWithoutPyJwt } from '../fixtures/pyjwt.ts'
 
 t.setTimeout(60_000)
 
 const run = promisify(execFile)
-const page = readFileSync('docs/keys.md', 'utf8')
 const address = 'https://api.example.com/.well-known/jwks.json'
 
-/** The only block in this language that contains this word. */
-function block(language: string, word: string): string {
-  const blocks = [...page.matchAll(new RegExp(`\`\`\`${language}\\n([^]*?)\`\`\``, 'g'))]
-    .map(([, code]) => code!)
-    .filter((code) => code.includes(word))
-  if (blocks.length !== 1) throw new Error(`docs/keys.md has ${blocks.length} blocks in ${language} with ${word}`)
-  return blocks[0]!
-}
+const block = (name: string) => namedBlock('docs/keys.md', name)
 
 /** Starts an application that publishes its keys, and signs a token with its EdDSA key. */
 async function serve(t: Test) {
@@ -37,7 +30,7 @@ async function serve(t: Test) {
 
 t.test('each openssl command of docs/keys.md makes a key that signs', skipWithoutOpenssl, async (t) => {
   const folder = t.testdir()
-  const commands = block('sh', 'openssl').trim().split('\n')
+  const commands = block('openssl').trim().split('\n')
   const protect = commands.pop()!
   t.equal(protect, 'chmod 600 key.pem')
   t.equal(commands.length, 3)
@@ -52,7 +45,7 @@ t.test('the service in TypeScript of docs/keys.md verifies a token of ours', asy
   const { withUrl, token } = await serve(t)
   const file = join(t.testdir(), 'service.ts')
   const verify = async (token: string) => {
-    writeFileSync(file, `const token = '${token}'\n${withUrl(block('ts', 'createRemoteJWKSet'))}`)
+    writeFileSync(file, `const token = '${token}'\n${withUrl(block('service'))}`)
     await run(process.execPath, [...process.execArgv, file])
   }
   await t.resolves(verify(token))
@@ -62,7 +55,7 @@ t.test('the service in TypeScript of docs/keys.md verifies a token of ours', asy
 t.test('the service in Python of docs/keys.md verifies a token of ours', skipWithoutPyJwt, async (t) => {
   const { withUrl, token } = await serve(t)
   const verify = (token: string) =>
-    run(python!, ['-c', `token = "${token}"\n${withUrl(block('python', 'PyJWKClient'))}\nprint(claims["sub"])`])
+    run(python!, ['-c', `token = "${token}"\n${withUrl(block('python service'))}\nprint(claims["sub"])`])
   t.equal((await verify(token)).stdout, 'machine\n')
   await t.rejects(verify(token.replace(/.{9}$/, 'AAAAAAAAA')), { message: /InvalidSignatureError/ })
 })

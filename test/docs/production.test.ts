@@ -6,17 +6,17 @@ import t from 'tap'
 import { readConfig } from '../../example-server/config/config.ts'
 import { namedBlock } from '../fixtures/named-block.ts'
 
-const block = (name: string) => namedBlock('docs/production.md', `production ${name}`)
+const block = (name: string) => namedBlock('docs/production.md', name)
 
 t.test('the settings of docs/production.md are those of a production server without warnings', async (t) => {
   const key = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' })
   const folder = t.testdir({
     secret: 'Zm9yIGEgdGVzdCBvbmx5LCBub3QgYSBzZWNyZXQhISE=\n',
-    'redis-url': /echo (redis:\S+) >/.exec(block('secrets'))![1]!,
+    'redis-url': /echo (redis:\S+) >/.exec(block('production secrets'))![1]!,
     keys: { 'keys.json': JSON.stringify([{ state: 'active', since: '2026-01-01T00:00:00Z', key }]) }
   })
   const env = Object.fromEntries(
-    [...block('settings').matchAll(/^(\w+)=(.*)$/gm)].map(([, name, value]) => [
+    [...block('production settings').matchAll(/^(\w+)=(.*)$/gm)].map(([, name, value]) => [
       name!,
       value!.replace('/etc/auth', folder)
     ])
@@ -33,5 +33,5 @@ t.test('the settings of docs/production.md are those of a production server with
 
 t.test('the systemd unit of docs/production.md starts the server as npm start does', async (t) => {
   const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: { start: string } }
-  t.match(block('systemd'), `ExecStart=/usr/bin/${scripts.start}\n`)
+  t.match(block('production systemd'), `ExecStart=/usr/bin/${scripts.start}\n`)
 })

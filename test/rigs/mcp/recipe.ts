@@ -4,7 +4,8 @@ import { once } from 'node:events'
 import { rmSync } from 'node:fs'
 import type { Test } from 'tap'
 import { freePort } from '../../fixtures/free-port.ts'
-import { blocks, writeLocally } from './page-blocks.ts'
+import { namedBlock } from '../../fixtures/named-block.ts'
+import { writeLocally } from './page-blocks.ts'
 
 export interface Recipe {
   readonly origin: string
@@ -16,7 +17,7 @@ export interface Recipe {
 export async function startRecipe(t: Test, { login, more = '' }: { login: string; more?: string }): Promise<Recipe> {
   const port = await freePort()
   const origin = `http://127.0.0.1:${port}`
-  let code = blocks[0]!
+  let code = namedBlock('docs/mcp.md', 'mcp')
   const replacements: [string, string][] = [
     ['https://api.example.com/mcp', `${origin}/mcp`],
     ["issuer: 'https://api.example.com'", `issuer: '${origin}'`],
