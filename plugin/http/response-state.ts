@@ -1,5 +1,6 @@
 import type { OutgoingHttpHeader } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { keepPrivate } from './private-response.ts'
 
 /** The headers that a response needs, collected while the request is handled and written once, before it is sent. */
 interface ResponseState {
@@ -26,6 +27,7 @@ export function addResponseHook(app: FastifyInstance): void {
     if (state !== undefined) {
       for (const [name, value] of take(state)) reply.header(name, value)
     }
+    if (request.auth) keepPrivate(reply)
     done()
   })
 }

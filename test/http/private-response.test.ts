@@ -1,0 +1,75 @@
+import t from 'tap'
+import { createApp } from '../fixtures/app.ts'
+
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
+
+t.test('keepPrivate() keeps the response to a user out of shared caches, and changes no other response', async (t) => {
+  const rows: [given: string | undefined, sent: string][] = [
+    [undefined, 'private'],
+    ['', 'private'],
+    ['public', 'private'],
+    ['Public, max-age=300', 'private, max-age=300'],
+    ['max-age=300,s-maxage = 600', 'private, max-age=300'],
+    ['public, s-maxage=600, must-revalidate', 'private, must-revalidate'],
+    ['max-age=0', 'private, max-age=0'],
+    ['no-cache', 'private, no-cache'],
+    ['private', 'private'],
+    ['max-age=60, Private', 'max-age=60, Private'],
+    ['no-store', 'no-store'],
+    ['no-store, max-age=0, private', 'no-store, max-age=0, private'],
+    ['private="x-user", max-age=60', 'private, private="x-user", max-age=60']
+  ]
+  const server = await createApp({
+    after(app) {
+      for (const [index, [given]] of rows.entries()) {
+        const set = (reply: { header: (name: string, value: string) => unknown }) =>
+          given === undefined ? undefined : reply.header('cache-control', given)
+        app.get(`/declared/${index}`, { config: { auth: { optional: true } } }, async (_request, reply) => {
+          set(reply)
+          return 'x'
+        })
+        app.get(`/explicit/${index}`, async (request, reply) => {
+          await request.authenticate({ optional: true })
+          set(reply)
+          return 'x'
+        })
+      }
+    }
+  })
+  const { access } = await server.signIn('bearer')
+  for (const [index, [given, sent]] of rows.entries()) {
+    for (const form of ['declared', 'explicit']) {
+      const url = `/${form}/${index}`
+      const user = await server.app.inject({ url, headers: bearer(access) })
+      t.equal(user.headers['cache-control'], sent, `${form}: ${given}`)
+      const nobody = await server.app.inject(url)
+      t.equal(nobody.headers['cache-control'], given, `${form}, nobody: ${given}`)
+    }
+  }
+})
+
+t.test('keepPrivate() covers errors, later hooks of the application, and headers of reply.raw', async (t) => {
+  const server = await createApp({
+    after(app) {
+      app.get('/error', { config: { auth: true } }, async (_request, reply) => {
+        reply.header('cache-control', 'public')
+        throw new Error('broken')
+      })
+      app.get('/raw', { config: { auth: true } }, async (_request, reply) => {
+        reply.raw.setHeader('cache-control', 'public, max-age=60')
+        return 'raw'
+      })
+      app.get('/array', { config: { auth: true } }, async (_request, reply) =>
+        reply.header('cache-control', ['public', 'max-age=60']).send('array')
+      )
+    }
+  })
+  const { access } = await server.signIn('bearer')
+  for (const [url, sent] of Object.entries({
+    '/error': 'private',
+    '/raw': 'private, max-age=60',
+    '/array': 'private, max-age=60'
+  })) {
+    t.equal((await server.app.inject({ url, headers: bearer(access) })).headers['cache-control'], sent, url)
+  }
+})
