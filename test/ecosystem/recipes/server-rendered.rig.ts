@@ -1,4 +1,3 @@
-// docs/recipes/server-rendered.md
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import t, { type Test } from 'tap'
@@ -11,7 +10,7 @@ import { importBlock } from './recipe.ts'
 process.env.ALICE_PASSWORD = 'wonderland'
 const { createApp } = await importBlock<{
   createApp: (options: Partial<AuthenticateOptions>) => Promise<FastifyInstance>
-}>('server-rendered', 'pages')
+}>('docs/recipes/server-rendered.md', 'pages')
 
 const host = 'notes.example.com'
 const own = { host, 'sec-fetch-site': 'same-origin', 'sec-fetch-mode': 'navigate' }
