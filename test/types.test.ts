@@ -236,20 +236,7 @@ t.test('the published package contains all types; examples in doc comments and d
   })
   const installed = join(folder, 'node_modules/fastify-authenticate')
   cpSync(join(root, 'package.json'), join(installed, 'package.json'))
-  t.strictSame(
-    await tsc(
-      root,
-      '-p',
-      'plugin',
-      '--outDir',
-      join(installed, 'dist'),
-      '--emitDeclarationOnly',
-      '--sourceMap',
-      'false'
-    ),
-    [],
-    'the package builds'
-  )
+  t.strictSame(await tsc(root, '-p', 'plugin', '--outDir', join(installed, 'dist')), [], 'the package builds')
   t.strictSame(await tsc(root, '-p', 'client', '--outDir', join(installed, 'dist/client')), [], 'and the client')
   t.notMatch(application, /fastify-authenticate'/, 'the sources are not what is tested here')
 

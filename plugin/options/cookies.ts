@@ -1,7 +1,6 @@
-import { Type } from '@sinclair/typebox'
 import { withDefaults } from './with-defaults.ts'
 import { optionError } from './option-error.ts'
-import { falseOr, flag, object, oneOf, text } from './shape.ts'
+import { falseOr, flag, objectOf, oneOf, text } from './shape.ts'
 import { resolveTrustedOrigins, trustedOriginsShape, type TrustedOriginsOptions } from './trusted-origins.ts'
 
 export const sameSiteValues = ['lax', 'strict', 'none'] as const
@@ -55,21 +54,18 @@ export const cookieDefaults = Object.freeze({
   renew: false
 })
 
-const cookieShape = Type.Object(
-  {
-    access: Type.Optional(text),
-    refresh: Type.Optional(text),
-    sameSite: Type.Optional(oneOf(sameSiteValues)),
-    domain: Type.Optional(text),
-    partitioned: Type.Optional(flag),
-    secure: Type.Optional(flag),
-    renew: Type.Optional(flag)
-  },
-  object
-)
+const cookieShape = objectOf({
+  access: text,
+  refresh: text,
+  sameSite: oneOf(sameSiteValues),
+  domain: text,
+  partitioned: flag,
+  secure: flag,
+  renew: flag
+})
 
 export const cookiesShape = {
-  cookies: Type.Optional(falseOr(cookieShape)),
+  cookies: falseOr(cookieShape),
   ...trustedOriginsShape
 }
 

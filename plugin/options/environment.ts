@@ -1,4 +1,3 @@
-import { Type } from '@sinclair/typebox'
 import type { AuthEvent } from '../events.ts'
 import { fn } from './shape.ts'
 
@@ -13,7 +12,7 @@ export interface EnvironmentOptions {
   readonly clock?: (() => number) | undefined
 }
 
-export const environmentShape = { onEvent: Type.Optional(fn), clock: Type.Optional(fn) }
+export const environmentShape = { onEvent: fn, clock: fn }
 
 export function resolveEnvironment({ onEvent = () => {}, clock = Date.now }: EnvironmentOptions) {
   return { onEvent, clock }

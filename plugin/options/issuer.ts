@@ -1,4 +1,3 @@
-import { Type } from '@sinclair/typebox'
 import { optionError } from './option-error.ts'
 import { oneOrMoreTexts, text } from './shape.ts'
 
@@ -28,8 +27,8 @@ export interface IssuerOptions {
 
 export const issuerShape = {
   issuer: oneOrMoreTexts,
-  audience: Type.Optional(oneOrMoreTexts),
-  realm: Type.Optional(text)
+  audience: oneOrMoreTexts,
+  realm: text
 }
 
 /** In the need `issuers`: every trusted issuer. So no issuer can have this name. */

@@ -1,7 +1,7 @@
 import type { KeyObject, webcrypto } from 'node:crypto'
-import { Type } from '@sinclair/typebox'
 import type { JsonWebKey } from './json-web-key.ts'
-import { checkShape, fn, object, oneOf, text, whole } from './shape.ts'
+import { checkShape } from './check-shape.ts'
+import { anything, fn, listOf, objectOf, oneOf, text, textOf, unionOf, whole } from './shape.ts'
 
 const keyStates = ['next', 'active', 'previous'] as const
 /** A key's stage: `next` verifies and is published, `active` signs, `previous` only verifies. */
@@ -44,23 +44,26 @@ export interface KeysOptions {
 export const keysDefaults = Object.freeze({ keysReloadSeconds: 300 })
 
 const must = 'be a non-empty list of { key, kid?, alg?, state? }'
-const kid = Type.String({ minLength: 1, maxLength: 256, must: 'be a string of 1 to 256 characters' })
-const keyListShape = Type.Array(
-  Type.Object(
+const kid = textOf({
+  must: 'be a string of 1 to 256 characters',
+  matches: ({ length }) => length >= 1 && length <= 256
+})
+const keyListShape = listOf(
+  objectOf(
     {
-      key: Type.Any(),
-      kid: Type.Optional(kid),
-      alg: Type.Optional(text),
-      state: Type.Optional(oneOf(keyStates))
+      key: anything,
+      kid,
+      alg: text,
+      state: oneOf(keyStates)
     },
-    object
+    { required: ['key'] }
   ),
   { minItems: 1, must }
 )
 
 export const keysShape = {
-  keys: Type.Optional(Type.Union([fn, keyListShape], { must: `${must}, or a function that returns one` })),
-  keysReloadSeconds: Type.Optional(whole(1, 86_400))
+  keys: unionOf([fn, keyListShape], { must: `${must}, or a function that returns one` }),
+  keysReloadSeconds: whole(1, 86_400)
 }
 
 export function resolveKeys({ keysReloadSeconds = keysDefaults.keysReloadSeconds }: KeysOptions) {
@@ -73,6 +76,6 @@ export function resolveKeys({ keysReloadSeconds = keysDefaults.keysReloadSeconds
  * @throws TypeError that names the option
  */
 export function checkKeyList(keys: unknown): readonly KeyOption[] {
-  checkShape(Type.Object({ keys: keyListShape }), { keys })
+  checkShape(objectOf({ keys: keyListShape }, { required: ['keys'] }), { keys })
   return keys as readonly KeyOption[]
 }

@@ -1,7 +1,7 @@
-import { Type } from '@sinclair/typebox'
 import { optionError } from './option-error.ts'
 import { isHttpUrl, routablePath } from './safe-url.ts'
-import { falseOr, flag, object, show } from './shape.ts'
+import { falseOr, flag, objectOf } from './shape.ts'
+import { show } from './show.ts'
 import { withDefaults } from './with-defaults.ts'
 
 /** The document that describes this application as an issuer of tokens. */
@@ -19,7 +19,7 @@ export interface MetadataOptions {
 export const metadataDefaults = Object.freeze({ openidConfiguration: false })
 
 export const metadataShape = {
-  metadata: Type.Optional(falseOr(Type.Object({ openidConfiguration: Type.Optional(flag) }, object)))
+  metadata: falseOr(objectOf({ openidConfiguration: flag }))
 }
 
 /** @throws TypeError that names the option */

@@ -1,4 +1,3 @@
-import { Type } from '@sinclair/typebox'
 import { undefinedProblem } from '../arguments.ts'
 import { accessTokenDefaults, accessTokenShape, resolveAccessToken, type AccessTokenOptions } from './access-token.ts'
 import { cookieDefaults, cookiesShape, resolveCookies, type CookiesOptions } from './cookies.ts'
@@ -17,7 +16,8 @@ import { resolveResources, resourcesShape, type ResourcesOptions } from './resou
 import { resolveRevocation, revocationDefaults, revocationShape, type RevocationOptions } from './revocation.ts'
 import { jwksDefaults, protectDefault, resolveRoutes, routesShape, type RoutesOptions } from './routes.ts'
 import { secretShape, type SecretOptions } from './secret.ts'
-import { checkShape, object } from './shape.ts'
+import { checkShape } from './check-shape.ts'
+import { objectOf } from './shape.ts'
 import { resolveTrustedIssuers, trustedIssuersShape, type TrustedIssuersOptions } from './trusted-issuers.ts'
 
 /** Every option of the plugin but `store`. Each group is documented, checked and resolved in a file of its own. */
@@ -40,22 +40,22 @@ export interface Options
   readonly revocation?: RevocationOptions | undefined
 }
 
-export const optionsShape = Type.Object(
+export const optionsShape = objectOf(
   {
     ...issuerShape,
     ...secretShape,
     ...keysShape,
     ...trustedIssuersShape,
-    accessToken: Type.Optional(accessTokenShape),
-    refreshToken: Type.Optional(refreshTokenShape),
+    accessToken: accessTokenShape,
+    refreshToken: refreshTokenShape,
     ...cookiesShape,
-    revocation: Type.Optional(revocationShape),
+    revocation: revocationShape,
     ...routesShape,
     ...metadataShape,
     ...resourcesShape,
     ...environmentShape
   },
-  object
+  { required: ['issuer'] }
 )
 
 /** Every default that is a plain value. */

@@ -1,7 +1,6 @@
-import { Type } from '@sinclair/typebox'
 import { withDefaults } from './with-defaults.ts'
 import { optionError } from './option-error.ts'
-import { flag, fn, object, whole } from './shape.ts'
+import { flag, fn, objectOf, whole } from './shape.ts'
 
 const day = 86_400
 
@@ -78,18 +77,15 @@ export const refreshTokenDefaults = Object.freeze({
   mayWidenScope: false
 })
 
-export const refreshTokenShape = Type.Object(
-  {
-    idleSeconds: Type.Optional(whole(1)),
-    absoluteSeconds: Type.Optional(whole(1)),
-    maxSessions: Type.Optional(whole(1, 10_000)),
-    retrySeconds: Type.Optional(whole(0, 60)),
-    lateRetries: Type.Optional(whole(0, 100)),
-    claims: Type.Optional(fn),
-    mayWidenScope: Type.Optional(flag)
-  },
-  object
-)
+export const refreshTokenShape = objectOf({
+  idleSeconds: whole(1),
+  absoluteSeconds: whole(1),
+  maxSessions: whole(1, 10_000),
+  retrySeconds: whole(0, 60),
+  lateRetries: whole(0, 100),
+  claims: fn,
+  mayWidenScope: flag
+})
 
 /** @param access the access tokens' settings, with which these must agree */
 export function resolveRefreshToken(given: RefreshTokenOptions = {}, access: { readonly lifetimeSeconds: number }) {

@@ -1,7 +1,7 @@
-import { Type } from '@sinclair/typebox'
 import { optionError } from './option-error.ts'
 import { isIssuerUrl, isSafeUrl, normalizePath, routablePath } from './safe-url.ts'
-import { object, scopeToken, show, text } from './shape.ts'
+import { listOf, objectOf, scopeToken, text, textOf } from './shape.ts'
+import { show } from './show.ts'
 
 /** A resource of this application that clients of authorization servers call: an API, or an MCP server. */
 export interface ResourceOption {
@@ -32,21 +32,21 @@ export interface ResourcesOptions {
   readonly resources?: readonly ResourceOption[] | undefined
 }
 
-const texts = (what: string) => Type.Array(text, { minItems: 1, must: `be a non-empty list of ${what}` })
-const scope = Type.String({ pattern: scopeToken.source, must: 'be a scope token (RFC 6749 §3.3)' })
+const texts = (what: string) => listOf(text, { minItems: 1, must: `be a non-empty list of ${what}` })
+const scope = textOf({ must: 'be a scope token (RFC 6749 §3.3)', matches: (value) => scopeToken.test(value) })
 
-const resource = Type.Object(
+const resource = objectOf(
   {
     url: text,
-    scopes: Type.Optional(Type.Array(scope, { minItems: 1, must: 'be a non-empty list of scopes' })),
-    authorizationServers: Type.Optional(texts('https URLs')),
-    name: Type.Optional(text),
-    documentation: Type.Optional(text)
+    scopes: listOf(scope, { minItems: 1, must: 'be a non-empty list of scopes' }),
+    authorizationServers: texts('https URLs'),
+    name: text,
+    documentation: text
   },
-  object
+  { required: ['url'] }
 )
 
-export const resourcesShape = { resources: Type.Optional(Type.Array(resource, { must: 'be a list' })) }
+export const resourcesShape = { resources: listOf(resource, { must: 'be a list' }) }
 
 export type ResourceSettings = ReturnType<typeof resolveResource>
 

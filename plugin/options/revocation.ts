@@ -1,6 +1,5 @@
-import { Type } from '@sinclair/typebox'
 import { withDefaults } from './with-defaults.ts'
-import { object, oneOf, whole } from './shape.ts'
+import { objectOf, oneOf, whole } from './shape.ts'
 
 const staleValues = ['accept', 'refuse', 'ask'] as const
 
@@ -31,14 +30,11 @@ export const revocationDefaults = Object.freeze({
   whenStale: 'accept' as (typeof staleValues)[number]
 })
 
-export const revocationShape = Type.Object(
-  {
-    pollSeconds: Type.Optional(whole(1, 3600)),
-    maxStalenessSeconds: Type.Optional(whole(1)),
-    whenStale: Type.Optional(oneOf(staleValues))
-  },
-  object
-)
+export const revocationShape = objectOf({
+  pollSeconds: whole(1, 3600),
+  maxStalenessSeconds: whole(1),
+  whenStale: oneOf(staleValues)
+})
 
 export function resolveRevocation(given: RevocationOptions = {}) {
   const settings = withDefaults(given, revocationDefaults)

@@ -1,6 +1,5 @@
-import { Type } from '@sinclair/typebox'
 import { withDefaults } from './with-defaults.ts'
-import { falseOr, object, oneOf } from './shape.ts'
+import { falseOr, objectOf, oneOf, textOf } from './shape.ts'
 
 const protectValues = ['declared', 'all'] as const
 
@@ -21,11 +20,11 @@ export interface RoutesOptions {
 export const jwksDefaults = Object.freeze({ path: '/.well-known/jwks.json' })
 export const protectDefault: (typeof protectValues)[number] = 'declared'
 
-const path = Type.String({ pattern: '^/', must: 'start with "/"' })
+const path = textOf({ must: 'start with "/"', matches: (value) => value.startsWith('/') })
 
 export const routesShape = {
-  protect: Type.Optional(oneOf(protectValues)),
-  jwks: Type.Optional(falseOr(Type.Object({ path: Type.Optional(path) }, object)))
+  protect: oneOf(protectValues),
+  jwks: falseOr(objectOf({ path }))
 }
 
 export function resolveRoutes({ protect = protectDefault, jwks = {} }: RoutesOptions) {

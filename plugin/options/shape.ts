@@ -1,72 +1,88 @@
-import { Type, type TSchema } from '@sinclair/typebox'
-import { Errors, ValueErrorType, type ValueError } from '@sinclair/typebox/errors'
-import { optionError } from './option-error.ts'
+/** What an option must look like. `must` completes the message: `"realm" must be a non-empty string`. */
+export type Shape = ValueShape | ListShape | ObjectShape | UnionShape
 
-/** `must` completes the message about a wrong value: `"accessToken.lifetimeSeconds" must be a whole number >= 1`. */
-export const text = Type.String({ minLength: 1, must: 'be a non-empty string' })
-export const flag = Type.Boolean({ must: 'be true or false' })
-export const fn = Type.Function([], Type.Any(), { must: 'be a function' })
+export interface ValueShape {
+  readonly kind: 'value'
+  readonly must: string
+  readonly matches: (value: unknown) => boolean
+}
+
+export interface ListShape {
+  readonly kind: 'list'
+  readonly must: string
+  readonly item: Shape
+  readonly minItems: number
+}
+
+/** An object of options: without members of other names. */
+export interface ObjectShape {
+  readonly kind: 'object'
+  readonly must: string
+  readonly members: Readonly<Record<string, Shape>>
+  readonly required: readonly string[]
+}
+
+export interface UnionShape {
+  readonly kind: 'union'
+  readonly must: string
+  readonly branches: readonly Shape[]
+}
+
+/** A value that a file of its own checks. */
+export const anything = valueOf({ must: 'be given', matches: () => true })
+export const flag = valueOf({ must: 'be true or false', matches: (value) => typeof value === 'boolean' })
+export const fn = valueOf({ must: 'be a function', matches: (value) => typeof value === 'function' })
+export const text = textOf({ must: 'be a non-empty string', matches: (value) => value !== '' })
 /** RFC 6749 §3.3: printable ASCII without space, quotation mark and backslash. */
 export const scopeToken = /^[\x21\x23-\x5b\x5d-\x7e]+$/
-export const object = { additionalProperties: false, must: 'be an object' }
 
-export function whole(minimum: number, maximum = Number.MAX_SAFE_INTEGER) {
+export function valueOf(shape: Omit<ValueShape, 'kind'>): ValueShape {
+  return { kind: 'value', ...shape }
+}
+
+export function textOf({ must, matches }: { must: string; matches: (value: string) => boolean }): ValueShape {
+  return valueOf({ must, matches: (value) => typeof value === 'string' && matches(value) })
+}
+
+export function whole(minimum: number, maximum = Number.MAX_SAFE_INTEGER): ValueShape {
   const range = maximum === Number.MAX_SAFE_INTEGER ? `>= ${minimum}` : `between ${minimum} and ${maximum}`
-  return Type.Integer({ minimum, maximum, must: `be a whole number ${range}` })
+  return valueOf({
+    must: `be a whole number ${range}`,
+    matches: (value) => Number.isInteger(value) && minimum <= Number(value) && Number(value) <= maximum
+  })
 }
 
-export function oneOf<const T extends readonly string[]>(values: T) {
-  return Type.Union(
-    values.map((value) => Type.Literal(value as T[number])),
-    { must: `be one of ${values.join(', ')}` }
-  )
+export function oneOf(values: readonly unknown[]): ValueShape {
+  return valueOf({ must: `be one of ${values.join(', ')}`, matches: (value) => values.includes(value) })
 }
 
-export function falseOr<T extends TSchema>(schema: T) {
-  return Type.Union([Type.Literal(false), schema], { must: 'be false or an object' })
+export function listOf(item: Shape, { must, minItems = 0 }: { must: string; minItems?: number }): ListShape {
+  return { kind: 'list', item, must, minItems }
+}
+
+export function objectOf<M extends Readonly<Record<string, Shape>>>(
+  members: M,
+  { required = [] }: { required?: readonly (keyof M & string)[] } = {}
+) {
+  return { kind: 'object', must: 'be an object', members, required } as const satisfies ObjectShape
+}
+
+/** The last branch is the one that most errors lie in: they are reported where they lie. */
+export function unionOf(branches: readonly Shape[], { must }: { must: string }): UnionShape {
+  return { kind: 'union', branches, must }
+}
+
+export function falseOr(shape: Shape): UnionShape {
+  return unionOf([oneOf([false]), shape], { must: 'be false or an object' })
+}
+
+function nonEmptyList(must: string): ListShape {
+  return listOf(text, { must, minItems: 1 })
 }
 
 const textOrList = 'be a non-empty string or a list of them'
-export const oneOrMoreTexts = Type.Union([text, Type.Array(text, { minItems: 1, must: textOrList })], {
-  must: textOrList
-})
+export const oneOrMoreTexts = unionOf([text, nonEmptyList(textOrList)], { must: textOrList })
 
 const types = 'be a type, a list of types, or false'
 /** The header parameter `typ` of the tokens that are accepted; `false` for any. */
-export const tokenType = Type.Union([Type.Literal(false), text, Type.Array(text, { minItems: 1, must: types })], {
-  must: types
-})
-
-/** @throws TypeError that names the first option that does not match */
-export function checkShape(shape: TSchema, options: unknown): void {
-  let error = Errors(shape, options).First()
-  // A union's own message is vague. If the error of its last branch lies deeper, that branch was meant.
-  const deeper = error?.type === ValueErrorType.Union ? error.errors.at(-1)?.First() : undefined
-  if (error && deeper && deeper.path.length > error.path.length) error = deeper
-  if (error) throw optionError(error.path.slice(1).replaceAll('/', '.') || 'options', problemOf(error))
-}
-
-function problemOf(error: ValueError): string {
-  if (error.type === ValueErrorType.ObjectAdditionalProperties) return 'is not an option'
-  if (error.type === ValueErrorType.ObjectRequiredProperty) return 'is missing'
-  const received = mayBeKeyMaterial(error) ? kindOf(error.value) : show(error.value)
-  return `must ${error.schema.must ?? error.message}: received ${received}`
-}
-
-/** Anything under `keys` may be a misplaced key. Only a short word for `alg` or `state` is safe to show. */
-function mayBeKeyMaterial({ path, value }: ValueError): boolean {
-  const isWord = /^\/keys\/\d+\/(alg|state)$/.test(path) && /^\w{0,16}$/.test(String(value))
-  return /^\/keys(?!\w)/.test(path) && !isWord
-}
-
-/** A received value as a message shows it. */
-export function show(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value)
-  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : kindOf(value)
-}
-
-function kindOf(value: unknown): string {
-  if (value === null || value === undefined) return String(value)
-  if (Array.isArray(value)) return 'a list'
-  return typeof value === 'object' ? 'an object' : `a ${typeof value}`
-}
+export const tokenType = unionOf([oneOf([false]), text, nonEmptyList(types)], { must: types })

@@ -1,6 +1,6 @@
-import { Type } from '@sinclair/typebox'
 import type { JsonWebKey } from './json-web-key.ts'
-import { checkShape, flag, fn, object, oneOrMoreTexts, text, tokenType, whole } from './shape.ts'
+import { checkShape } from './check-shape.ts'
+import { flag, fn, listOf, objectOf, oneOrMoreTexts, text, tokenType, unionOf, valueOf, whole } from './shape.ts'
 
 /**
  * A `fetch` of the application's own, such as that of `undici`. The limits of 512 KiB and 3 s do not depend on it. If
@@ -132,33 +132,34 @@ export const trustedIssuerDefaults = Object.freeze({
   maxLifetimeSeconds: 86_400
 })
 
-const trustedIssuer = Type.Object(
+function isJwksOrFunction(value: unknown): boolean {
+  return typeof value === 'function' || Array.isArray((value as { keys?: unknown } | null)?.keys)
+}
+
+const trustedIssuer = objectOf(
   {
     issuer: text,
     audience: oneOrMoreTexts,
-    audienceClaim: Type.Optional(text),
-    jwksUri: Type.Optional(text),
-    jwks: Type.Optional(
-      Type.Union([fn, Type.Object({ keys: Type.Array(Type.Any()) })], {
-        must: 'be a JWK Set or a function that returns one'
-      })
-    ),
-    fetch: Type.Optional(fn),
-    allowInsecureRequests: Type.Optional(flag),
-    algorithms: Type.Array(text, { minItems: 1, must: 'be a non-empty list' }),
-    type: Type.Optional(tokenType),
-    maxLifetimeSeconds: Type.Optional(whole(1)),
-    map: Type.Optional(fn)
+    audienceClaim: text,
+    jwksUri: text,
+    jwks: valueOf({ must: 'be a JWK Set or a function that returns one', matches: isJwksOrFunction }),
+    fetch: fn,
+    allowInsecureRequests: flag,
+    algorithms: listOf(text, { minItems: 1, must: 'be a non-empty list' }),
+    type: tokenType,
+    maxLifetimeSeconds: whole(1),
+    map: fn
   },
-  object
+  { required: ['issuer', 'audience', 'algorithms'] }
 )
+
+/** What the function returned, under the name that messages give it. */
+const foundIssuer = objectOf({ 'trustedIssuers()': trustedIssuer }, { required: ['trustedIssuers()'] })
 
 const listOrFunction = 'be a list or a function'
 
 export const trustedIssuersShape = {
-  trustedIssuers: Type.Optional(
-    Type.Union([fn, Type.Array(trustedIssuer, { must: listOrFunction })], { must: listOrFunction })
-  )
+  trustedIssuers: unionOf([fn, listOf(trustedIssuer, { must: listOrFunction })], { must: listOrFunction })
 }
 
 export type TrustedIssuerSettings = ReturnType<typeof resolveTrustedIssuer>
@@ -178,7 +179,7 @@ export function resolveTrustedIssuers({ trustedIssuers = [] }: TrustedIssuersOpt
  * @throws TypeError that names the wrong member
  */
 export function readTrustedIssuer(given: unknown): TrustedIssuerSettings {
-  checkShape(Type.Object({ 'trustedIssuers()': trustedIssuer }), { 'trustedIssuers()': given })
+  checkShape(foundIssuer, { 'trustedIssuers()': given })
   return resolveTrustedIssuer(given as TrustedIssuerOption)
 }
 

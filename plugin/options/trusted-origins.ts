@@ -1,8 +1,8 @@
-import { Type } from '@sinclair/typebox'
 // A type only: the application's function receives the request. Options know nothing else of Fastify.
 import type { FastifyRequest } from 'fastify'
 import { optionError } from './option-error.ts'
-import { fn, show } from './shape.ts'
+import { fn, listOf, textOf, unionOf } from './shape.ts'
+import { show } from './show.ts'
 
 export interface TrustedOriginsOptions {
   /**
@@ -27,13 +27,12 @@ export interface TrustedOriginsOptions {
   readonly trustedOrigins?: readonly string[] | ((origin: string, request: FastifyRequest) => boolean) | undefined
 }
 
+const must = 'be a list of origins or a synchronous function'
+
 export const trustedOriginsShape = {
-  trustedOrigins: Type.Optional(
+  trustedOrigins:
     // The list is last: its errors lie deeper, and `checkShape()` reports those of the last branch.
-    Type.Union([fn, Type.Array(Type.String({ must: 'be a string' }))], {
-      must: 'be a list of origins or a synchronous function'
-    })
-  )
+    unionOf([fn, listOf(textOf({ must: 'be a string', matches: () => true }), { must })], { must })
 }
 
 /** Whether pages of an origin may act here. Not called for our own pages. */

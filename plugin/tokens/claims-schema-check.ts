@@ -1,4 +1,4 @@
-import type { TSchema } from '@sinclair/typebox'
+import { TypeGuard, type TSchema } from '@sinclair/typebox'
 import { Value, ValueErrorType, type ValueError } from '@sinclair/typebox/value'
 import { optionError } from '../options/option-error.ts'
 import { findUnsatisfiable } from './unsatisfiable-schema.ts'
@@ -17,6 +17,9 @@ export interface ClaimsSchema {
  * @throws TypeError that names the claim
  */
 export function checkClaimsSchema({ schema, issuer, audience }: ClaimsSchema): void {
+  if (!TypeGuard.IsSchema(schema)) {
+    throw optionError('accessToken.claims', 'must be a schema of @sinclair/typebox 0.34')
+  }
   const unsatisfiable = findUnsatisfiable(schema)
   if (unsatisfiable !== null) {
     const what = unsatisfiable.length === 0 ? 'it' : `"${unsatisfiable.join('.')}"`

@@ -1,7 +1,7 @@
 import { assertDefined, assertKnown, undefinedMember } from '../arguments.ts'
 import { anyTrusted } from '../options/issuer.ts'
 import type { Settings } from '../options/options.ts'
-import { show } from '../options/shape.ts'
+import { show } from '../options/show.ts'
 import { readAudience } from './audience.ts'
 import { isScopeToken, isWholeSeconds } from './claims.ts'
 import type { FreshnessRequirements } from './freshness.ts'

@@ -17,6 +17,7 @@ const subpaths = Object.values(exports).flatMap((entry) => {
 })
 
 const jose = /[/\\]node_modules[/\\]jose[/\\]/
+const typebox = /[/\\]@sinclair[/\\]typebox[/\\]/
 const compiler = /[/\\]typebox[/\\]build[/\\]\w+[/\\]compiler[/\\]/
 const schemaCheck = /\/plugin\/tokens\/claims-schema-check\.ts$/
 
@@ -42,6 +43,11 @@ t.test('an application loads only what its options need', async (t) => {
     t.notOk(
       files.some((file) => jose.test(file)),
       `no jose before an issuer's keys are fetched: ${step}`
+    )
+    t.equal(
+      files.some((file) => typebox.test(file)),
+      step === 'accessToken.claims',
+      `TypeBox: ${step}`
     )
     t.equal(
       files.some((file) => compiler.test(file)),

@@ -379,7 +379,7 @@ t.test('register() rejects a wrong, empty, unknown or contradictory value of eve
     [...new Set(rows.map(([, name]) => name.split('.')[0]))]
       .filter((name) => name !== 'isuer' && name !== 'accessTokens')
       .sort(),
-    [...Object.keys(optionsShape.properties), 'store'].sort(),
+    [...Object.keys(optionsShape.members), 'store'].sort(),
     'every option has a row'
   )
 })
