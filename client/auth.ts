@@ -1,8 +1,8 @@
 /** Options of `createAuth()`. `undefined` is not a value of any of them. */
 export interface AuthOptions {
-  /** The route that calls `reply.refresh()`, with method POST. It must be at the origin of `baseUrl`. */
+  /** The route that calls `reply.refresh()`, with method POST. It must be at the origin of `baseUrl`. Required. */
   readonly refresh: string | URL
-  /** The route that calls `reply.signOut()`, with method POST. Without it, `signOut()` throws a `TypeError`. */
+  /** The route that calls `reply.signOut()`, with method POST. Default: none, and `signOut()` throws a `TypeError`. */
   readonly signOut?: string | URL
   /**
    * A route that responds with the user, best with all claims (`request.user`). `null` means the same as the 401
@@ -27,14 +27,21 @@ export interface AuthOptions {
   readonly leadSeconds?: number
 }
 
-/** The functions of a `Storage` that the client calls. They may be asynchronous. */
+/**
+ * Where a client with `transport: 'bearer'` keeps its tokens: `localStorage`, or the secure storage of a device. The
+ * functions may be asynchronous. Every script of the page can read `localStorage`; `transport: 'cookie'` avoids that.
+ */
 export interface AuthStorage {
+  /** Returns the value of a key, `null` if there is none. */
   getItem(key: string): string | null | Promise<string | null>
+  /** Stores a value under a key, in place of the one before. */
   setItem(key: string, value: string): void | Promise<void>
+  /** Removes a key. Does nothing if it does not exist. */
   removeItem(key: string): void | Promise<void>
 }
 
 /**
+ * What the client reports by events.
  * - `signed-in`: the user is known, or another user signed in
  * - `signed-out`: the session of the user is over, or nobody is signed in. `user` is `null`, or `undefined` until the
  *   next user is known. `detail` is the {@link SignedOutReason}
@@ -59,10 +66,15 @@ export type AuthListener<Type extends AuthEventType> = (event: Event & { readonl
 
 /** What the events carry in `detail`. */
 export interface AuthDetails {
+  /** Nothing: `auth.user` says who. */
   'signed-in': null
+  /** Why. `null`: nobody was signed in when the page was loaded, or another user signed in. */
   'signed-out': SignedOutReason | null
+  /** How long the new access token is valid, in milliseconds; `Infinity` if that is not known. */
   refreshed: number
+  /** Nothing. */
   unavailable: null
+  /** Nothing. */
   available: null
 }
 
@@ -103,11 +115,13 @@ export interface Auth<User = { readonly sid: string }> extends EventTarget {
    * other tabs, and clients that are created later, have it.
    */
   close(): void
+  /** As of every `EventTarget`, with the types of these events. */
   addEventListener<Type extends AuthEventType>(
     type: Type,
     listener: AuthListener<Type> | { handleEvent: AuthListener<Type> } | null,
     options?: Parameters<EventTarget['addEventListener']>[2]
   ): void
+  /** As of every `EventTarget`, with the types of these events. */
   removeEventListener<Type extends AuthEventType>(
     type: Type,
     listener: AuthListener<Type> | { handleEvent: AuthListener<Type> } | null,

@@ -15,19 +15,24 @@ export { AuthUnavailable }
 /** @typedef {import('./auth.ts').SignedOutReason} SignedOutReason */
 /** @typedef {import('./auth.ts').AuthDetails} AuthDetails */
 /**
+ * @template {AuthEventType} Type
+ * @typedef {import('./auth.ts').AuthListener<Type>} AuthListener
+ */
+/**
  * @template [User={ readonly sid: string }]
  * @typedef {import('./auth.ts').Auth<User>} Auth
  */
 
 /**
- * Creates a client of the session that this browser's tabs share. It asks `me` who is signed in.
+ * Creates a client of the session that this browser's tabs share. It asks `me` who is signed in, sends requests with
+ * the credentials of the session, and refreshes them: one refresh for all tabs and all requests that wait.
  * ```ts
  * const auth = createAuth({ refresh: '/refresh', signOut: '/logout', me: '/me' })
  * auth.addEventListener('signed-in', () => console.log(auth.user))
  * const response = await auth.fetch('/notes')
  * ```
  * @template [User={ readonly sid: string }] what `me` responds
- * @param {AuthOptions} options
+ * @param {AuthOptions} options where the server's routes are, and how tokens are sent
  * @returns {Auth<User>}
  * @throws TypeError that names a wrong option
  */

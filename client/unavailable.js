@@ -3,7 +3,10 @@
  * `retryAfterMs`.
  */
 export class AuthUnavailable extends Error {
-  /** @override */
+  /**
+   * `AuthUnavailable`, to recognize the error by.
+   * @override
+   */
   name = 'AuthUnavailable'
 
   /** @param {number} retryAfterMs how long to wait before the next attempt, in milliseconds */

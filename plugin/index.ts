@@ -48,7 +48,10 @@ import { noRequirements } from './tokens/requirements.ts'
 import { readSecrets } from './tokens/secret.ts'
 import { createTrustedIssuers } from './tokens/trusted-issuers.ts'
 
-/** The options of `app.register(authenticate, options)`. */
+/**
+ * The options of `app.register(authenticate, options)`. Only `issuer` and `secret` are required. An option that is
+ * unknown or wrong stops the start with a TypeError that names it.
+ */
 export interface AuthenticateOptions extends Options, StoreOption {}
 
 const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async function fastifyAuthenticate(app, given) {
@@ -164,22 +167,28 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
 declare module 'fastify' {
   interface FastifyInstance {
     /**
-     * `request.authenticate()` as a hook. Give it in a list: then a missing plugin stops the start.
+     * `request.authenticate()` as a hook of a route without `config.auth`. It requires any valid token of this
+     * application, and sets `request.user` and `request.auth`. Put it into a list, as below: if the plugin is not
+     * registered, the list contains `undefined`, and Fastify refuses to start.
      * ```ts
      * app.get('/me', { onRequest: [app.authenticate] }, async (request) => request.user)
      * ```
+     * @throws AuthError as `request.authenticate()`
      */
     authenticate: (request: Pick<FastifyRequest, 'raw'>, reply?: FastifyReply) => Promise<void>
-    /** Lists and ends the sessions of a subject. */
+    /** Lists and ends the sessions of a subject: for a list of devices, for administrators, after a new password. */
     sessions: ReturnType<typeof createSessionApi>
     /** Signs access tokens without a session, verifies tokens outside of requests, and revokes single tokens. */
     accessTokens: ReturnType<typeof createAccessTokenApi>
-    /**
-     * `jwks()` returns the public keys as they are published (RFC 7517 §5). `reload()` calls an async `keys`
-     * immediately, and resolves to whether its list is now in use.
-     */
+    /** The keys that sign and verify access tokens: reads the public ones, and loads all of them again. */
     keys: Pick<KeySource, 'reload'> & Pick<Keyring, 'jwks'>
-    /** For `@fastify/swagger`: `openapi: { components: { securitySchemes: app.securitySchemes } }`. */
+    /**
+     * What an OpenAPI document says about the header and the cookie: `bearerAuth`, and `cookieAuth` unless `cookies`
+     * is `false`.
+     * ```ts
+     * await app.register(swagger, { openapi: { components: { securitySchemes: app.securitySchemes } } })
+     * ```
+     */
     securitySchemes: ReturnType<typeof createSecuritySchemes>
   }
 }
@@ -198,15 +207,19 @@ export default fp(authenticatePlugin, { fastify: '5.x', name: 'fastify-authentic
 
 export * from './tokens/user.ts'
 export { AuthError, type RefusalCode } from './errors.ts'
-export type { AuthEvent } from './events.ts'
+export type { AuthEvent, RevocationReason } from './events.ts'
 export type { Auth } from './http/auth.ts'
 export type { SignIn } from './http/sign-in.ts'
 export type { BearerResponse, CookieResponse } from './http/token-response.ts'
 export type { AuthenticateTrace } from './http/tracing.ts'
+export type { AccessTokenOptions } from './options/access-token.ts'
+export type { CookieOptions } from './options/cookies.ts'
 export type { JsonWebKey } from './options/json-web-key.ts'
 export type { KeyOption } from './options/keys.ts'
-export type { FindTrustedIssuer, TrustedIssuerOption } from './options/trusted-issuers.ts'
-export type { SessionInfo } from './options/refresh-token.ts'
+export type { RefreshTokenOptions, SessionInfo } from './options/refresh-token.ts'
+export type { ResourceOption } from './options/resources.ts'
+export type { RevocationOptions } from './options/revocation.ts'
+export type { FindTrustedIssuer, IssuerFetch, JwkSet, TrustedIssuerOption } from './options/trusted-issuers.ts'
 export type { SessionSummary } from './sessions/session-summary.ts'
 export { UnusableStoreError, type SessionStore } from './stores/session-store.ts'
 export type { StandardClaims } from './tokens/claims.ts'

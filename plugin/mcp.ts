@@ -30,9 +30,11 @@ export interface AuthInfo {
   extra: { auth: Auth }
 }
 
-/** The parts of a Fastify request that are read here. */
+/** The parts of a Fastify request that `withAuthInfo()` reads: any `FastifyRequest` has them. */
 export type AuthenticatedRequest = Pick<FastifyRequest, 'raw' | 'url' | 'routeOptions'> & {
+  /** The context of the route, in which the plugin was registered. */
   readonly server: object
+  /** Who is calling. Must not be `null`. */
   readonly auth: Auth | null
 }
 

@@ -16,6 +16,7 @@ import { checkKind, createSpoiltTokens, type SpoiltKind } from './testing/spoilt
 import { cookiesFor, storageStateOf, type StorageState } from './testing/storage-state.ts'
 import type { BrowserTerms, ClaimsTerms, SignInArguments, SpoiltTerms } from './testing/terms.ts'
 
+/** What `createTestAuth()` takes. Most tests need neither of these. */
 export interface TestAuthOptions {
   /**
    * What the kit's clock follows, in milliseconds since the epoch. `() => Date.now()` is for a server that runs for
@@ -39,11 +40,15 @@ export interface TestAuthOptions {
 export interface TestSession {
   /** What the client sends with each request: for `inject`, supertest and `fetch`. */
   readonly headers: Record<string, string>
+  /** The session's access token, wherever `headers` has it. */
   readonly accessToken: string
+  /** The session's refresh token. A route that calls `reply.refresh()` takes it. */
   readonly refreshToken: string
+  /** The session's id: `request.auth.sessionId`. */
   readonly sessionId: string
 }
 
+/** A test's view of the plugin in the applications that it starts: who is signed in, what time it is, what happened. */
 export interface TestAuth {
   /**
    * Spread them last into the plugin's options: a clock, a random secret and a memory store. All other options stay the

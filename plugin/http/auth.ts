@@ -6,11 +6,14 @@ import type { User } from '../tokens/user.ts'
 export interface Auth {
   /** Where the access token was: in the `Authorization` header or in the access cookie. */
   readonly source: 'header' | 'cookie'
-  /** `null` for tokens without a session: those of machines and of trusted issuers. */
+  /** The session's id: the claim `sid`. `null` for tokens without a session, of machines and of trusted issuers. */
   readonly sessionId: string | null
   /** The token's `iss` claim. */
   readonly issuer: string
-  /** The claims as they were signed. In a token of a trusted issuer, `scope` and `roles` count only through `map`. */
+  /**
+   * The claims as they were signed. Do not decide by the `scope` and `roles` of a trusted issuer's token: only what
+   * `map` returned counts here, as in `scopes` and `roles` below.
+   */
   readonly claims: User
   /** The same object as `request.user`, whose type another plugin may have declared. */
   readonly user: User
@@ -19,15 +22,16 @@ export interface Auth {
    * change it. `null` for a token without the claim, such as a machine's.
    */
   readonly authenticatedAt: number | null
-  /** The scopes that a route's needs are compared with. */
+  /** The scopes that `config.auth.scopes` is compared with. Empty if there are none. */
   readonly scopes: readonly string[]
-  /** The roles that a route's needs are compared with. */
+  /** The roles that `config.auth.roles` is compared with: the claim `roles`. Empty if there are none. */
   readonly roles: readonly string[]
 }
 
 // `@fastify/jwt` declares the type of `request.user`. Filling its slot lets both plugins live in one application.
 declare module '@fastify/jwt' {
   interface FastifyJWT {
+    /** The verified claims of the caller. `null` before `authenticate()`, and on a route that nobody has to pass. */
     user: User
   }
 }

@@ -16,12 +16,13 @@ import type { User } from '../tokens/user.ts'
 import type { Auth } from './auth.ts'
 import type { Authenticate } from './authenticate.ts'
 
-/** Optional needs can yield `null`. */
+/** `Caller`, or `Caller | null` if the needs are optional. */
 type IfOptional<N, Caller> = 'optional' extends keyof N
   ? N['optional'] extends false | undefined
     ? Caller
     : Caller | null
   : Caller
+/** The user, or `User | null` if the needs are optional. */
 type UserFor<N> = IfOptional<N, User>
 
 /** `request.authenticate()` */

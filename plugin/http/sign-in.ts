@@ -14,6 +14,10 @@ import { canSetHeaders, carryByRaw } from './response-state.ts'
 import type { SessionCookies } from './session-cookies.ts'
 import { respondBearer, respondCookie, type BearerResponse, type CookieResponse } from './token-response.ts'
 
+/**
+ * What `reply.signIn()` takes: who signed in, which tokens the client receives, and what limits the session. An unknown
+ * member is a TypeError.
+ */
 export type SignIn<Transport extends 'bearer' | 'cookie' = 'bearer' | 'cookie'> = ClaimsInput &
   Omit<SignInInput, 'claims'> & {
     /** `bearer`: the tokens are in the body. `cookie`: they are in `HttpOnly` cookies, not in the body. Required. */
@@ -54,8 +58,6 @@ export interface SignInParts {
   /** Whether the cookies have the `Secure` attribute. */
   readonly secure: boolean
 }
-
-type Response<Transport> = Transport extends 'bearer' ? BearerResponse : CookieResponse
 
 /** `reply.signIn()` */
 export function createSignIn({
@@ -117,15 +119,15 @@ export function createSignIn({
   return async function signIn<const Transport extends 'bearer' | 'cookie'>(
     this: FastifyReply,
     input: SignIn<Transport>
-  ): Promise<Response<Transport>> {
+  ): Promise<Transport extends 'bearer' ? BearerResponse : CookieResponse> {
     try {
       assertKnown(input, members)
       if (typeof (input.crossSite ?? false) !== 'boolean') throw new TypeError('"crossSite" must be true or false')
       switch (input.transport as string) {
         case 'bearer':
-          return (await byBearer(this, input)) as Response<Transport>
+          return (await byBearer(this, input)) as never
         case 'cookie':
-          return (await byCookie(this, input)) as Response<Transport>
+          return (await byCookie(this, input)) as never
         default:
           throw new TypeError('"transport" must be "bearer" or "cookie"')
       }

@@ -5,10 +5,13 @@ import type { SessionCookies } from './session-cookies.ts'
 
 /** The body of a bearer sign-in or refresh (RFC 6749 §5.1). */
 export interface BearerResponse {
+  /** The access token (RFC 6749 §1.4): the client sends it as `Authorization: Bearer …`. */
   readonly access_token: string
+  /** How the access token is sent (RFC 6750 §2.1). */
   readonly token_type: 'Bearer'
   /** Seconds until the access token expires. */
   readonly expires_in: number
+  /** The refresh token (RFC 6749 §1.5). The client stores it in place of the one before, and sends it to refresh. */
   readonly refresh_token: string
   /** Space-separated (RFC 6749 §3.3); absent if the session has no scope. */
   readonly scope?: string
@@ -16,6 +19,7 @@ export interface BearerResponse {
 
 /** The body of a cookie sign-in or refresh. The tokens are in cookies that scripts cannot read, not in the body. */
 export interface CookieResponse {
+  /** The id of the session: `request.auth.sessionId`, and `id` in `app.sessions.list()`. It is not a credential. */
   readonly session_id: string
   /** Seconds until the access token expires. */
   readonly expires_in: number

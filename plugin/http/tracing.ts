@@ -19,6 +19,7 @@ import type { Authenticate } from './authenticate.ts'
  * ```
  */
 export interface AuthenticateTrace {
+  /** The request whose caller is being authenticated. */
   readonly request: FastifyRequest
   /** The subject of the user. `null` before the outcome is known, after a refusal, and if there is no user. */
   sub: string | null

@@ -32,11 +32,11 @@ export interface Options
     MetadataOptions,
     ResourcesOptions,
     EnvironmentOptions {
-  /** The access tokens that this application issues and accepts. */
+  /** The access tokens that this application issues and accepts. Default: every member has its own. */
   readonly accessToken?: AccessTokenOptions | undefined
-  /** Sessions, and the refresh tokens that continue them. */
+  /** Sessions, and the refresh tokens that continue them. Default: every member has its own. */
   readonly refreshToken?: RefreshTokenOptions | undefined
-  /** How this process learns which sessions were revoked elsewhere. */
+  /** How this process learns which sessions were revoked elsewhere. Default: every member has its own. */
   readonly revocation?: RevocationOptions | undefined
 }
 

@@ -19,8 +19,9 @@ export type IssuerFetch = (
   readonly body: AsyncIterable<unknown> | null
 }>
 
-/** A JWK Set, RFC 7517 §5. */
+/** A JWK Set (RFC 7517 §5). */
 export interface JwkSet {
+  /** The public keys. Private ones, secrets and keys for encryption are never used. */
   readonly keys: readonly JsonWebKey[]
 }
 

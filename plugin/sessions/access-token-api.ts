@@ -82,7 +82,7 @@ export function createAccessTokenApi(parts: AccessTokenApiParts) {
      * ```ts
      * const user = await app.accessTokens.verify(token, { scopes: ['jobs:run'] })
      * ```
-     * @param given the needs of `authenticate()` without `optional`, and `audience`. Default: any valid token of this
+     * @param needs the needs of `authenticate()` without `optional`, and `audience`. Default: any valid token of this
      * application, for its own audience
      * @throws TypeError for needs that are unknown, ill-typed or `undefined`
      * @throws AuthError AUTH_INVALID_TOKEN, AUTH_EXPIRED_TOKEN, AUTH_REVOKED_TOKEN, AUTH_STALE_AUTHENTICATION,
@@ -111,7 +111,7 @@ export function createAccessTokenApi(parts: AccessTokenApiParts) {
      * ```
      * @param jti the token's `jti` claim, at most 256 characters
      * @param exp the token's `exp` claim, in seconds since the epoch; of our tokens, whole seconds
-     * @param given `issuer`: the token's `iss` claim, one of `issuer` or of a trusted issuer. Another issuer's token
+     * @param options `issuer`: the token's `iss` claim, one of `issuer` or of a trusted issuer. Another issuer's token
      * with the same `jti` is not revoked. Default: this application, whichever entry of `issuer` issued the token
      * @throws TypeError if `jti` is not such a string, if `issuer` is present but not such an issuer, or if a member is
      * unknown

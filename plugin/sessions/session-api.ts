@@ -10,7 +10,7 @@ import { isStorable } from './sign-in-input.ts'
 export function createSessionApi({ list, revoke, revokeAll }: Pick<Sessions, 'list' | 'revoke' | 'revokeAll'>) {
   return {
     /**
-     * Resolves to the live sessions of a subject, oldest first.
+     * Resolves to the live sessions of a subject, oldest first: at most `refreshToken.maxSessions`.
      * ```ts
      * app.get('/devices', { config: { auth: true } }, async ({ user }) => app.sessions.list(user.sub))
      * ```
@@ -23,7 +23,8 @@ export function createSessionApi({ list, revoke, revokeAll }: Pick<Sessions, 'li
     },
 
     /**
-     * Ends a session. Resolves to false if there is no such session.
+     * Ends a session. Resolves to whether there was one. This process refuses its access tokens before this resolves,
+     * others do within moments.
      * ```ts
      * app.delete('/devices/:id', { config: { auth: true } }, async ({ user, params }) => {
      *   const { id } = params as { id: string }
@@ -31,7 +32,7 @@ export function createSessionApi({ list, revoke, revokeAll }: Pick<Sessions, 'li
      * })
      * ```
      * @param sessionId as in `list()` and `request.auth.sessionId`
-     * @param given `sub`: ends the session only if it belongs to this subject. Default: of any subject
+     * @param options `sub`: ends the session only if it belongs to this subject. Default: of any subject
      * @throws TypeError if `sub` is present but not a non-empty string, or if a member is unknown
      * @throws AuthError AUTH_STORE_UNAVAILABLE
      */
@@ -43,14 +44,15 @@ export function createSessionApi({ list, revoke, revokeAll }: Pick<Sessions, 'li
     },
 
     /**
-     * Ends all sessions of a subject, and refuses its sign-ins in progress. Resolves to how many sessions it ended.
+     * Ends all sessions of a subject, for example after a change of the password. Resolves to how many it ended. Also
+     * refuses sign-ins that are in progress with the old password, if they pass `authenticatedAt`.
      * ```ts
      * app.delete('/devices', { config: { auth: true } }, async ({ user, auth }) => {
      *   return { ended: await app.sessions.revokeAll(user.sub, { except: auth.sessionId }) }
      * })
      * ```
      * @param sub the subject given at sign-in
-     * @param given `except`: the id of a session to keep. Default: `null`, which keeps none
+     * @param options `except`: the id of a session to keep. Default: `null`, which keeps none
      * @throws TypeError if `sub` is not a non-empty string, if `except` is present but neither a session id nor `null`,
      * or if a member is unknown
      * @throws AuthError AUTH_STORE_UNAVAILABLE

@@ -8,6 +8,7 @@ export interface SessionSummary {
   readonly id: string
   /** The `device` given at sign-in, `null` if there was none. */
   readonly device: string | null
+  /** When the user signed in. */
   readonly createdAt: Date
   /**
    * The last refresh, rounded down to the hour, but not before `createdAt`. From an exact time, a thief could learn

@@ -3,8 +3,12 @@ import type { AuthenticationInput } from './authentication.ts'
 import { checkAppClaims, checkScope } from '../tokens/app-claims.ts'
 import type { SessionLimitsInput } from './session-limits.ts'
 
+/** The members of `reply.signIn()` that every transport has. */
 export interface SignInInput extends SessionLimitsInput, AuthenticationInput {
-  /** The user or machine that signed in: the claim `sub`. Well-formed Unicode without U+0000, 1 to 1000 bytes. */
+  /**
+   * The user or machine that signed in: the claim `sub`. Well-formed Unicode without U+0000, 1 to 1000 bytes of UTF-8.
+   * A number must be converted to a string. Required.
+   */
   readonly sub: string
   /** Claims of the application's own, for every access token of the session. Default: none. */
   readonly claims?: Readonly<Record<string, unknown>> | undefined

@@ -13,16 +13,18 @@ import type { SessionStore } from './session-store.ts'
 
 /** A store under test. */
 export interface OpenStore {
+  /** The store, which must be empty. */
   readonly store: SessionStore
   /**
-   * Opens a second store over the same data, as another process would. Leave it out if data cannot be shared: both are
-   * the same store then.
+   * Opens a second store over the same data, as another process would. Default: data cannot be shared, and
+   * both are the same store.
    */
   readonly another?: (() => Promise<SessionStore>) | undefined
   /** Closes the stores, and what was opened for them. */
   close(): Promise<void>
 }
 
+/** One promise of {@link SessionStore} as a test. */
 export interface ContractCase {
   /** A sentence with the method in it, such as `rotate() changes only a row whose generation is "from"`. */
   readonly name: string

@@ -6,8 +6,9 @@ import { SessionTable } from './memory/session-table.ts'
 import { isLive, isRotatable, maxBatch, wholeMilliseconds } from './session-store.ts'
 import type { CompareAndSetResult, InsertOptions, SessionRow, SessionStore, Subject } from './session-store.ts'
 
+/** What `memoryStore()` takes. */
 export interface MemoryStoreOptions {
-  /** Returns the time in milliseconds since the epoch; for tests. Default: `Date.now`. */
+  /** Returns the time in milliseconds since the epoch; for tests. Default: the clock of the process, `Date.now`. */
   clock?: (() => number) | undefined
 }
 
@@ -23,6 +24,7 @@ export interface MemoryStoreOptions {
  * ```ts
  * await app.register(authenticate, { issuer, secret, store: memoryStore() })
  * ```
+ * @throws TypeError for a wrong option
  */
 export function memoryStore(options: MemoryStoreOptions = {}): SessionStore {
   checkOptionNames(options, { factory: 'memoryStore', known: ['clock'] })

@@ -6,6 +6,7 @@ import { checkOptionNames, show, factoryOptionError } from './factory-options.ts
 
 export type { PostgresClient, PostgresPool } from './postgres/driver.ts'
 
+/** What `postgresStore()` takes besides the pool. */
 export interface PostgresStoreOptions {
   /**
    * The schema of the tables: 1 to 40 letters, digits or underscores. The store creates it if it is missing. Default:

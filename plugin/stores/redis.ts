@@ -6,6 +6,7 @@ import { checkOptionNames, show, factoryOptionError } from './factory-options.ts
 
 export type { IoredisClient, NodeRedisClient, RedisClient } from './redis/client.ts'
 
+/** What `redisStore()` takes besides the client. */
 export interface RedisStoreOptions {
   /**
    * All keys begin with it, in braces and with a colon after it: `{auth}:`. Stores with different prefixes share a

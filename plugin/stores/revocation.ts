@@ -1,9 +1,10 @@
 import type { SessionRow } from './session-row.ts'
 
-/** An entry of the revocation log: tokens for `id` are rejected until `until`. */
+/** An entry of the revocation log: the access tokens of a session, or one access token, are refused until `until`. */
 export interface Revocation {
-  /** `session`: `id` is a session's. `token`: `id` is `<iss> <jti>` of one access token. */
+  /** `session`: all access tokens of a session are refused. `token`: one is. */
   readonly kind: 'session' | 'token'
+  /** The id of the session; of a token, its `iss` and its `jti` with a space between them. */
   readonly id: string
   /** Milliseconds since the epoch, by the store's clock. */
   readonly until: number
@@ -11,18 +12,23 @@ export interface Revocation {
 
 /** A session that a call revoked. */
 export interface RevokedSession {
+  /** The id of the session. */
   readonly id: string
+  /** Its subject. */
   readonly sub: string
-  /** When the last access token of the session has expired: see {@link revokedUntil}. */
+  /** When its last access token has expired, in milliseconds since the epoch: see {@link revokedUntil}. */
   readonly until: number
 }
 
-/** How much longer than the last access token a revocation lasts, because the clocks of nodes differ. */
+/** How many milliseconds longer than the last access token a revocation lasts: the clocks of nodes differ. */
 export const revocationMarginMs = 60_000
 
 /**
- * When the last access token of a session that is revoked at `revokedAt` has expired. A store whose clock was set back
- * since the last rotation counts from the rotation.
+ * When the last access token of a session that is revoked at `revokedAt` has expired, in milliseconds since the epoch
+ * by the store's clock. If that clock was set back since the last rotation, it counts from the rotation.
+ * ```ts
+ * revokedUntil({ accessLifetimeSeconds: 600, rotatedAt: 0 }, { revokedAt: 5000, lifetimeSeconds: 300 }) // 665000
+ * ```
  */
 export function revokedUntil(
   row: Pick<SessionRow, 'accessLifetimeSeconds' | 'rotatedAt'>,
@@ -35,7 +41,13 @@ export function revokedUntil(
   )
 }
 
-/** Rounds up to whole milliseconds, which is what databases keep: a revocation must not end earlier. */
+/**
+ * Rounds a time up to whole milliseconds, because most databases keep no fractions and a revocation must not end
+ * earlier.
+ * ```ts
+ * wholeMilliseconds(1000.2) // 1001
+ * ```
+ */
 export function wholeMilliseconds(until: number): number {
   return Math.min(Math.ceil(until), Number.MAX_SAFE_INTEGER)
 }

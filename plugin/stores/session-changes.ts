@@ -16,9 +16,9 @@ export interface RotateChange {
 export interface CountRetryChange {
   /** Applied only to a row of this generation. */
   readonly generation: number
-  /** Applied only to a row with exactly these retries. */
+  /** Applied only to a row with exactly these retries: times in milliseconds since the epoch. */
   readonly retries: readonly number[]
-  /** The retries that stay. The store's time is added to them. */
+  /** The retries that stay, in milliseconds since the epoch. The store's time is added to them. */
   readonly keepRetries: readonly number[]
   /** Milliseconds from now to the new `idleExpiresAt`, unless the row's `idleLimitMs` is less. */
   readonly idleMs: number
@@ -30,8 +30,8 @@ export interface CountRetryChange {
 export interface CountRepeatChange {
   /** Applied only to a row of this generation. */
   readonly generation: number
-  /** The new `repeatedGeneration`. Applied only to a row whose own is `null` or lower. */
+  /** The new `repeatedGeneration`: a generation. Applied only to a row whose own is `null` or lower. */
   readonly repeated: number
-  /** The new `repeatStreak`. */
+  /** The new `repeatStreak`: how many generations in a row were presented again. */
   readonly streak: number
 }

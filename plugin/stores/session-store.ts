@@ -1,54 +1,40 @@
-import type { Revocation, RevokedSession } from './revocation.ts'
+import type { Revocation } from './revocation.ts'
 import type { CountRepeatChange, CountRetryChange, RotateChange } from './session-changes.ts'
 import type { NewSession, SessionRow } from './session-row.ts'
+import type {
+  CompareAndSetResult,
+  InsertResult,
+  RevocationPage,
+  RevokeManyResult,
+  RevokeResult,
+  SessionSnapshot,
+  Timed
+} from './store-results.ts'
 
 export * from './revocation.ts'
 export * from './session-changes.ts'
 export * from './session-row.ts'
+export * from './store-results.ts'
 
 /** A person or a machine: `sub` under any of the issuers that this application signs for. */
 export interface Subject {
+  /** The option `issuer` as a list. A row belongs to the subject if its `issuer` is one of them. */
   readonly issuers: readonly string[]
+  /** The `sub` that such a row has. */
   readonly sub: string
 }
 
-/** Every result carries the store's time, read in the same atomic step as the rest. */
-export interface Timed {
-  /** Whole milliseconds since the epoch, by the store's own clock. */
-  readonly storeTime: number
-}
-
-export interface SessionSnapshot extends Timed {
-  /** `null`: there is no such session. */
-  readonly row: SessionRow | null
-}
-
-/** `row` is the row after the call, whether the call changed it or not. */
-export interface CompareAndSetResult extends SessionSnapshot {
-  /** Whether this call changed the row. */
-  readonly applied: boolean
-}
-
-export interface RevokeResult extends Timed {
-  /** `null`: there is no such session. */
-  readonly revoked: RevokedSession | null
-}
-
-export interface RevokeManyResult extends Timed {
-  readonly revoked: readonly RevokedSession[]
-  /** Whether some revoked sessions are not in the log yet. If so, call `trim()` until this is false. */
-  readonly more: boolean
-}
-
+/** Which session `revoke()` may revoke, and for how long it is remembered. */
 export interface RevokeOptions {
   /** Revokes the session only if it has this `sub`. Default: any. */
   readonly sub?: string | undefined
   /** Revokes the session only if it has one of these issuers. Default: any. */
   readonly issuers?: readonly string[] | undefined
-  /** How long this node's access tokens are valid: see {@link revokedUntil}. */
+  /** How many seconds this node's access tokens are valid: see {@link revokedUntil}. */
   readonly lifetimeSeconds: number
 }
 
+/** What `insert()` does besides inserting. */
 export interface InsertOptions {
   /** The issuers under which the subject's sessions count for `maxSessions`, `authenticatedAge` and `revokeOthers`. */
   readonly issuers: readonly string[]
@@ -64,37 +50,8 @@ export interface InsertOptions {
    * not checked.
    */
   readonly authenticatedAge?: (() => number) | undefined
-  /** How long this node's access tokens are valid: see {@link revokedUntil}. */
+  /** How many seconds this node's access tokens are valid: see {@link revokedUntil}. */
   readonly lifetimeSeconds: number
-}
-
-export type InsertResult = Timed &
-  (
-    | {
-        readonly row: SessionRow
-        /** Sessions that this call revoked because of `revoke` or `revokeOthers`. */
-        readonly revoked: readonly RevokedSession[]
-        /** Sessions that this call revoked because of `maxSessions`. */
-        readonly evicted: readonly RevokedSession[]
-        /** As in {@link RevokeManyResult}. */
-        readonly more: boolean
-      }
-    /** Refused because of `authenticatedAge`: nothing was inserted, nothing was revoked. */
-    | { readonly row: null }
-  )
-
-/** A page of the revocation log. */
-export interface RevocationPage extends Timed {
-  readonly entries: readonly Revocation[]
-  /** Where to read on. Opaque: only the store that returned it understands it. */
-  readonly cursor: string
-  /** Whether further entries can be read immediately. */
-  readonly more: boolean
-  /**
-   * Whether the log still holds the place that the cursor names. If false (the store lost writes, or was restored from
-   * a backup), this page starts at the beginning: the reader reads the whole log and appends what is missing there.
-   */
-  readonly resumed: boolean
 }
 
 /**
@@ -103,7 +60,7 @@ export interface RevocationPage extends Timed {
  */
 export const maxBatch = 1000
 
-/** How long a store remembers when `revokeAll()` was called, for `authenticatedAge`. */
+/** How many milliseconds a store remembers when `revokeAll()` was called, for `authenticatedAge`: a day. */
 export const revokeAllRememberedMs = 24 * 3600 * 1000
 
 /**
@@ -147,6 +104,7 @@ export interface SessionStore {
    */
   insert(session: NewSession, options: InsertOptions): Promise<InsertResult>
 
+  /** Reads a session, also one that was revoked or has expired but was not removed yet. Changes nothing. */
   find(id: string): Promise<SessionSnapshot>
 
   /**
@@ -225,7 +183,14 @@ export interface SessionStore {
   close(): Promise<void>
 }
 
-/** Rejects `prepare()` when the store cannot work until its configuration changes. `message` says what to change. */
+/**
+ * The error with which `prepare()` says that waiting cannot help: the configuration must change. `message` says what to
+ * change, and stops the start. Any other error means that the store may work later: the plugin tries again.
+ * ```ts
+ * throw new UnusableStoreError('The role "app" needs the right to create tables')
+ * ```
+ */
 export class UnusableStoreError extends Error {
+  /** `UnusableStoreError`, to recognize the error by. */
   override readonly name = 'UnusableStoreError'
 }

@@ -7,6 +7,7 @@ import { checkClock, checkOptionNames } from './factory-options.ts'
 
 export type { SqliteDatabase } from './sqlite/database.ts'
 
+/** What `sqliteStore()` takes besides the database. */
 export interface SqliteStoreOptions {
   /**
    * The names of the tables and indexes begin with it and an underscore. Applications that share a file each need their

@@ -2,6 +2,7 @@ import { assertKnown } from '../arguments.ts'
 import { isHttpUrl } from '../options/safe-url.ts'
 import { createTestIssuer, readIssuerAlgorithm, type TestIssuer } from './issuer.ts'
 
+/** What `auth.issuer()` takes. */
 export interface TestIssuerOptions {
   /** The asymmetric JWS algorithm that it signs with, such as `RS256`. Default `ES256`, whose keys are made faster. */
   readonly algorithm?: string | undefined

@@ -21,6 +21,7 @@ export const spoiltTokenCodes = Object.freeze({
   revoked: 'AUTH_REVOKED_TOKEN'
 } as const satisfies Record<string, RefusalCode>)
 
+/** The kinds of {@link spoiltTokenCodes}. */
 export type SpoiltKind = keyof typeof spoiltTokenCodes
 
 /** The token of a session, and its parts. */

@@ -6,6 +6,7 @@ import { noCookies } from './sign-in.ts'
 
 /** What Playwright's `browser.newContext({ storageState })` takes. */
 export interface StorageState {
+  /** The access cookie and the refresh cookie, as the browser would keep them. */
   cookies: {
     name: string
     value: string
@@ -17,6 +18,7 @@ export interface StorageState {
     secure: boolean
     sameSite: 'Strict' | 'Lax' | 'None'
   }[]
+  /** Always empty: nothing is kept in `localStorage`. */
   origins: { origin: string; localStorage: { name: string; value: string }[] }[]
 }
 

@@ -3,7 +3,9 @@ import type { AppClaims, ClaimsInput } from '../tokens/user.ts'
 
 /** A Fastify application, or a context of one, with any logger and type provider. */
 export interface TestedApp {
+  /** Any Fastify application has it. */
   readonly server: object
+  /** The kit calls it, so that an application need not be ready before a user is signed in. */
   ready(): PromiseLike<unknown>
 }
 
@@ -39,15 +41,18 @@ export interface BrowserTerms extends SessionTerms {
   readonly persistent?: boolean
 }
 
+/** Whether every member may be left out. */
 type MayBeEmpty<Type> = Readonly<Record<never, never>> extends Type ? true : false
+/** The application's own claims without `roles`. */
 type OtherClaims = Readonly<Omit<AppClaims, 'roles'>>
 
-/** The claims without `roles`. */
+/** The member `claims` of terms that have `roles` beside it. */
 type OtherClaimsTerm =
   MayBeEmpty<OtherClaims> extends true
     ? { readonly claims?: OtherClaims | undefined }
     : { readonly claims: OtherClaims }
 
+/** `roles` as a member of its own, if the application declared that claim. */
 type RolesTerm<Claims> = 'roles' extends keyof Claims
   ? OtherClaimsTerm & { readonly roles: Readonly<Claims['roles']> }
   : never
@@ -60,17 +65,24 @@ export type ClaimsTerms = string extends keyof AppClaims
   ? ClaimsInput & { readonly roles?: readonly string[] | undefined }
   : (ClaimsInput & { readonly roles?: undefined }) | RolesTerm<AppClaims>
 
+/** Who is signed in by `auth.as()` and `auth.signIn()`, and how: everything but `sub`. */
 export type SignInTerms = RequestTerms & ClaimsTerms
 
 /** The terms may be left out, unless every user of the application has claims. */
 export type SignInArguments = MayBeEmpty<SignInTerms> extends true ? [terms?: SignInTerms] : [terms: SignInTerms]
 
-/** Claims are optional here, because most spoilt tokens are refused before their claims are read. */
+/**
+ * Whose spoilt token it is: what `auth.spoiltToken()` takes. Claims are optional here, because most spoilt tokens are
+ * refused before their claims are read.
+ */
 export interface SpoiltTerms extends SessionTerms {
-  /** Default `mallory`, so that the sessions of other users are left alone. */
+  /** The claim `sub`. Default `mallory`, so that the sessions of other users are left alone. */
   readonly sub?: string | undefined
-  /** Short for the claim `roles`. */
+  /** Short for the claim `roles`. Default: none. */
   readonly roles?: readonly string[] | undefined
-  /** Required by an application with `accessToken.claims`, because its tokens are checked before they are signed. */
+  /**
+   * The application's own claims. Default: none, so an application with `accessToken.claims` must be given those that
+   * its schema requires: its tokens are checked before they are signed.
+   */
   readonly claims?: Readonly<AppClaims> | undefined
 }

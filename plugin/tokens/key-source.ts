@@ -100,8 +100,12 @@ export class KeySource {
   }
 
   /**
-   * Loads the keys again. Resolves to whether the new list is in use, and never rejects. A load in flight may predate
-   * the caller's change, so callers that arrive during it share the next one.
+   * Calls the function `keys` immediately, for example after a key was revoked. Resolves to whether its list is now in
+   * use; false without such a function, or if it failed (event `keys-reload-failed`). Never rejects. A load in progress
+   * may have begun before the caller's change, so callers that arrive meanwhile share the next one.
+   * ```ts
+   * const isInUse = await app.keys.reload()
+   * ```
    */
   reload(): Promise<boolean> {
     if (this.#running === undefined) return this.#start()

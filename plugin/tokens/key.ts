@@ -8,6 +8,9 @@ import { checkJwk, isJwk } from './jwk.ts'
 import { chooseAlgorithm, readMaterial } from './key-material.ts'
 import { checkSecret, derive } from './secret.ts'
 
+/** A public key as the route `jwks` publishes it (RFC 7517 §4). */
+export type PublicJwk = Readonly<JsonWebKey & { kid: string; alg: string; use: 'sig' }>
+
 /** A key that has been checked for its algorithm. */
 export interface Key {
   readonly kid: string
@@ -20,7 +23,7 @@ export interface Key {
   /** PEM (SPKI) of the public key; `null` for HMAC. */
   readonly publicPem: string | null
   /** The public key as it is published (RFC 7517); `null` for HMAC. */
-  readonly publicJwk: Readonly<JsonWebKey & { kid: string; alg: string; use: 'sig' }> | null
+  readonly publicJwk: PublicJwk | null
 }
 
 export function canSign(key: Key): boolean {

@@ -2,7 +2,7 @@ import type { KeyOption } from '../options/keys.ts'
 import { optionError } from '../options/option-error.ts'
 import { canonicalName, isSameAlgorithm, type Algorithm } from './algorithms.ts'
 import type { KeyHint } from './header.ts'
-import { canSign, readKey, secretKey, type Key } from './key.ts'
+import { canSign, readKey, secretKey, type Key, type PublicJwk } from './key.ts'
 import { createSigner, type Signer } from './signer.ts'
 
 /** Without a `kid`, every key of an algorithm may have to be tried. */
@@ -15,8 +15,14 @@ export interface Keyring {
   readonly kids: readonly string[]
   /** The keys that a header may mean: the one with its `kid` if `alg` is the same; without `kid`, all keys of `alg`. */
   candidates(hint: KeyHint): readonly Signer[]
-  /** The public keys as a JWK Set (RFC 7517 §5), `next` keys included. Never contains a secret. */
-  jwks(): { keys: NonNullable<Key['publicJwk']>[] }
+  /**
+   * Returns the public keys as a JWK Set (RFC 7517 §5), as the route `jwks` publishes them: keys with the state `next`
+   * are included, secrets and private keys never are. Empty if only `secret` signs.
+   * ```ts
+   * const { keys } = app.keys.jwks()
+   * ```
+   */
+  jwks(): { keys: PublicJwk[] }
 }
 
 export interface KeyringParts {

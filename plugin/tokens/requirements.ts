@@ -47,6 +47,7 @@ export interface Needs {
 
 /** What `app.accessTokens.verify()` requires of a token. A token is always present, so nothing is optional. */
 export type TokenNeeds = Omit<Needs, 'optional'> & {
+  /** Does not exist here: a token that is passed to `verify()` is never optional. */
   readonly optional?: never
   /**
    * The `aud` that the token must have, one of a list: a token that `sign({ audience })` made for another purpose. The

@@ -23,12 +23,14 @@ export type ClaimsInput =
     ? {
         /**
          * The application's own claims, put into every access token. JSON, at most 8 KiB with the rest of the token.
+         * Default: none.
          */
         readonly claims?: Readonly<AppClaims> | undefined
       }
     : {
         /**
          * The application's own claims, put into every access token. JSON, at most 8 KiB with the rest of the token.
+         * Required.
          */
         readonly claims: Readonly<AppClaims>
       }

@@ -73,11 +73,14 @@ t.test('every npm script that a Markdown page names exists', async (t) => {
   }
 })
 
-t.test('every page of docs/ is linked from README.md, and every recipe from the index of recipes', async (t) => {
-  const isRecipe = (page: string) => /^docs\/recipes\/(?!README)/.test(page)
+t.test('every page of docs/ is linked from README.md, and those of its folders from their indexes', async (t) => {
   const linked = (from: string, page: string) => readFileSync(from, 'utf8').includes(`](${page}`)
+  const indexOf = (page: string) => /^(docs\/(?:recipes|reference)\/)(?!README)/.exec(page)?.[1]
   const missing = pages
     .filter((page) => page.startsWith('docs/'))
-    .filter((page) => (isRecipe(page) ? !linked('docs/recipes/README.md', basename(page)) : !linked('README.md', page)))
+    .filter((page) => {
+      const folder = indexOf(page)
+      return folder === undefined ? !linked('README.md', page) : !linked(`${folder}README.md`, basename(page))
+    })
   t.strictSame(missing, [])
 })

@@ -9,11 +9,14 @@ const { exports } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8
   exports: Record<string, string | { default: string }>
 }
 
-/** The source files of the subpaths but the default store: `plugin/stores/redis`, for `redis.ts` and its folder. */
+/** What every application loads: the plugin, the default store and the rules of all stores. */
+const always = ['./package.json', 'plugin/index', 'plugin/stores/memory', 'plugin/stores/session-store']
+
+/** The source files of the other subpaths: `plugin/stores/redis`, for `redis.ts` and its folder. */
 const subpaths = Object.values(exports).flatMap((entry) => {
   if (typeof entry !== 'string' && entry.default.startsWith('./dist/client/')) return ['client/[\\w-]+\\.js']
   const source = typeof entry === 'string' ? entry : entry.default.replace('./dist/', 'plugin/').replace('.js', '')
-  return ['./package.json', 'plugin/index', 'plugin/stores/memory'].includes(source) ? [] : [source]
+  return always.includes(source) ? [] : [source]
 })
 
 const jose = /[/\\]node_modules[/\\]jose[/\\]/

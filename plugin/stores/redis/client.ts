@@ -10,6 +10,7 @@ export interface IoredisClient {
   duplicate(): IoredisSubscriber
 }
 
+/** The connection of ioredis that `duplicate()` makes, for push. */
 export interface IoredisSubscriber {
   readonly status: string
   connect(): Promise<unknown>
@@ -32,6 +33,7 @@ export interface NodeRedisClient {
   duplicate(): NodeRedisSubscriber
 }
 
+/** The connection of node-redis that `duplicate()` makes, for push. */
 export interface NodeRedisSubscriber {
   connect(): Promise<unknown>
   subscribe(channel: string, listener: () => void): Promise<unknown>
@@ -39,6 +41,7 @@ export interface NodeRedisSubscriber {
   destroy(): void
 }
 
+/** An open client of ioredis or of node-redis. */
 export type RedisClient = IoredisClient | NodeRedisClient
 
 /** What both kinds of client can do, in one form. */

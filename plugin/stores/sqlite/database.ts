@@ -1,5 +1,7 @@
+/** Values by the names of the parameters. */
 type Bindings = Record<string, string | number | null>
 
+/** The methods of a prepared statement that the store calls. */
 export interface SqliteStatement {
   run(bindings: Bindings): { changes: number | bigint }
   get(bindings: Bindings): unknown
