@@ -18,8 +18,8 @@ export interface AuthenticationInput {
    */
   readonly acr?: string | undefined
   /**
-   * The methods that were used, such as `['pwd', 'otp']`: the claim `amr` (RFC 8176). 1 to 16 entries like `acr`.
-   * Default: none.
+   * The methods that were used, such as `['pwd', 'otp']`: the claim `amr` (RFC 8176). At most 16 entries like `acr`; an
+   * empty list counts as none. Default: none.
    */
   readonly amr?: readonly string[] | undefined
 }
@@ -72,10 +72,11 @@ function readAcr(acr: unknown): string | null {
 
 function readAmr(amr: unknown): readonly string[] | null {
   if (amr === undefined || amr === null) return null
-  if (!Array.isArray(amr) || amr.length === 0 || amr.length > maxMethods || !amr.every(isValue)) {
-    throw new TypeError(`"amr" must be a list of 1 to ${maxMethods} strings, each ${described}`)
+  if (!Array.isArray(amr) || amr.length > maxMethods || !amr.every(isValue)) {
+    throw new TypeError(`"amr" must be a list of at most ${maxMethods} strings, each ${described}`)
   }
-  return [...amr]
+  // ID tokens may have an empty list (OpenID Connect Core §2).
+  return amr.length === 0 ? null : [...amr]
 }
 
 const described = `1 to ${maxLength} characters of printable ASCII without space, quotation mark and backslash`
