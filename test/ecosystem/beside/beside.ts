@@ -11,12 +11,12 @@ type Headers = Record<string, string>
 export interface Together {
   /** What the two do together, as the end of a sentence. */
   readonly does: string
-  /** Where the other one may be registered, seen from the plugin. Default: both. */
+  /** Where the other one is registered, seen from the plugin. Default: both. */
   readonly orders?: readonly Order[]
   readonly server?: FastifyServerOptions
   readonly plugin?: Partial<AuthenticateOptions>
-  /** Registers the other plugin. */
-  readonly register: (app: FastifyInstance) => unknown
+  /** Registers the other plugin. What belongs to Fastify itself has nothing to register. */
+  readonly register?: (app: FastifyInstance) => unknown
   /** Declares routes, after both. */
   readonly routes?: (app: FastifyInstance) => unknown
 }
@@ -38,14 +38,16 @@ export interface World {
  * then what both do together.
  */
 export function beside(name: string, together: Together, story: (t: Test, world: World) => Promise<void>): void {
-  const { does, orders = ['before', 'after'], server = {}, plugin = {}, register, routes } = together
+  const { does, server = {}, plugin = {}, register, routes } = together
+  const { orders = register === undefined ? (['after'] as const) : (['before', 'after'] as const) } = together
   for (const order of orders) {
-    t.test(`${name}, registered ${order} the plugin, ${does}`, async (t) => {
+    const when = register === undefined ? '' : `, registered ${order} the plugin`
+    t.test(`${name}${when}: it ${does}`, async (t) => {
       const app = Fastify(server) as unknown as FastifyInstance
       t.teardown(() => app.close())
-      if (order === 'before') await register(app)
+      if (order === 'before') await register?.(app)
       await app.register(authenticate, { issuer, secret, ...plugin })
-      if (order === 'after') await register(app)
+      if (order === 'after') await register?.(app)
       addRoutes(app)
       await routes?.(app)
       await app.ready()
@@ -87,12 +89,10 @@ function createWorld(app: FastifyInstance, order: Order): World {
   }
 }
 
-/** The `Cookie` header of a browser after this response. */
-export function cookieHeader({ cookies }: Pick<LightMyRequestResponse, 'cookies'>): string {
-  return cookies
-    .filter(({ value }) => value !== '')
-    .map(({ name, value }) => `${name}=${value}`)
-    .join('; ')
+/** The `Cookie` header of a browser after this response, with the values as they were sent. */
+export function cookieHeader({ headers }: Pick<LightMyRequestResponse, 'headers'>): string {
+  const pairs = [headers['set-cookie'] ?? []].flat().map((line) => line.split(';')[0]!)
+  return pairs.filter((pair) => !pair.endsWith('=')).join('; ')
 }
 
 async function worksAsAlone(t: Test, { get, post, bearer, browser }: World): Promise<void> {
