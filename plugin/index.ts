@@ -1,4 +1,4 @@
-import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 // Each of these augments Fastify's types. Without an import, the emitted declarations would lose the augmentation.
 import './http/auth.ts'
@@ -134,7 +134,7 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
   app.decorateReply('assertSameSite', function () {
     crossSite.assertSameSite(this.request)
   })
-  app.decorate('authenticate', async function authenticateHook(request) {
+  app.decorate('authenticate', async function authenticateHook(request: Pick<FastifyRequest, 'raw'>) {
     await authenticate(request as FastifyRequest, noRequirements)
   })
   app.decorate('sessions', createSessionApi(sessions))
@@ -164,18 +164,22 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
   })
 }
 
+/** Inherited: an application's own type overrides it, while a second declaration would be an error. */
+interface AuthenticateHook {
+  /**
+   * `request.authenticate()` as a hook of a route without `config.auth`. It requires any valid token of this
+   * application, and sets `request.user` and `request.auth`. Put it into a list, as below: if the plugin is not
+   * registered, the list contains `undefined`, and Fastify refuses to start.
+   * ```ts
+   * app.get('/me', { onRequest: [app.authenticate] }, async (request) => request.user)
+   * ```
+   * @throws AuthError as `request.authenticate()`
+   */
+  authenticate(this: void, request: Pick<FastifyRequest, 'raw'>, reply?: FastifyReply): Promise<void>
+}
+
 declare module 'fastify' {
-  interface FastifyInstance {
-    /**
-     * `request.authenticate()` as a hook of a route without `config.auth`. It requires any valid token of this
-     * application, and sets `request.user` and `request.auth`. Put it into a list, as below: if the plugin is not
-     * registered, the list contains `undefined`, and Fastify refuses to start.
-     * ```ts
-     * app.get('/me', { onRequest: [app.authenticate] }, async (request) => request.user)
-     * ```
-     * @throws AuthError as `request.authenticate()`
-     */
-    authenticate: (request: Pick<FastifyRequest, 'raw'>, reply?: FastifyReply) => Promise<void>
+  interface FastifyInstance extends AuthenticateHook {
     /** Lists and ends the sessions of a subject: for a list of devices, for administrators, after a new password. */
     sessions: ReturnType<typeof createSessionApi>
     /** Signs access tokens without a session, verifies tokens outside of requests, and revokes single tokens. */

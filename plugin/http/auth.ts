@@ -28,10 +28,14 @@ export interface Auth {
   readonly roles: readonly string[]
 }
 
+/** The type of `request.user`, unless the application declares another. */
+interface UserSlot {
+  /** The verified claims of the caller. `null` before `authenticate()`, and on a route that nobody has to pass. */
+  user: User
+}
+
 // `@fastify/jwt` declares the type of `request.user`. Filling its slot lets both plugins live in one application.
+// By inheritance: an application's own `FastifyJWT.user` overrides it, while a second declaration would be an error.
 declare module '@fastify/jwt' {
-  interface FastifyJWT {
-    /** The verified claims of the caller. `null` before `authenticate()`, and on a route that nobody has to pass. */
-    user: User
-  }
+  interface FastifyJWT extends UserSlot {}
 }

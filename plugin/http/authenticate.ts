@@ -122,13 +122,13 @@ interface Slots {
 }
 
 function clearUser(request: FastifyRequest): void {
-  const slots = request as Slots
+  const slots = request as unknown as Slots
   slots.user = null
   slots.auth = null
 }
 
 function setUser(request: FastifyRequest, auth: Auth): User {
-  const slots = request as Slots
+  const slots = request as unknown as Slots
   slots.auth = auth
   slots.user = auth.user
   return auth.user

@@ -7,22 +7,28 @@ const contexts = new WeakMap<object, FastifyInstance[]>()
 
 /**
  * Records that the plugin is registered in a context.
- * @throws Error if it is registered there, in a parent or in a child already
+ * @throws Error if it is registered there, in a parent or in a child already, or `authenticate` is decorated
  */
 export function claimContext(app: FastifyInstance): void {
   const others = contexts.get(app.server) ?? []
-  const where = app.hasDecorator('authenticate')
-    ? 'this context or a parent'
-    : others.some((other) => Object.prototype.isPrototypeOf.call(app, other))
-      ? 'a child of this context'
-      : null
-  if (where !== null) {
+  if (app.hasDecorator('authenticate')) {
+    if (others.some((other) => app === other || Object.prototype.isPrototypeOf.call(other, app))) {
+      throw repeated('this context or a parent')
+    }
     throw new Error(
-      `Cannot register fastify-authenticate: "authenticate" is already decorated in ${where}. ` +
-        'Register it once, or in sibling contexts (app.register(async (scope) => { … }))'
+      'Cannot register fastify-authenticate: the application has an "authenticate" decorator of its own. ' +
+        'Remove it, or give it another name'
     )
   }
+  if (others.some((other) => Object.prototype.isPrototypeOf.call(app, other))) throw repeated('a child of this context')
   contexts.set(app.server, [...others, app])
+}
+
+function repeated(where: string): Error {
+  return new Error(
+    `Cannot register fastify-authenticate: "authenticate" is already decorated in ${where}. ` +
+      'Register it once, or in sibling contexts (app.register(async (scope) => { … }))'
+  )
 }
 
 /** The cookie names in use, by server: contexts that shared a name would overwrite each other's sessions. */

@@ -42,7 +42,11 @@ export async function createSigner(key: Key, type: string): Promise<Signer> {
     verify: { algorithms: [algorithm], ignoreExpiration: true, ignoreNotBefore: true, cache: false }
   })
   await instance.ready()
-  const { sign, verify } = instance.jwt
+  // An application may have declared namespaces of its own `@fastify/jwt`, and what that signs.
+  const { sign, verify } = instance.jwt as unknown as {
+    sign(this: void, claims: Record<string, unknown>): string
+    verify(this: void, token: string): Record<string, unknown>
+  }
   const lengthOf = (value: unknown) => base64urlLength(Buffer.byteLength(JSON.stringify(value)))
   // Two dots separate the three segments.
   const overhead = lengthOf({ alg: key.alg, typ: type, kid: key.kid }) + base64urlLength(signatureBytes(key)) + 2
@@ -55,7 +59,7 @@ export async function createSigner(key: Key, type: string): Promise<Signer> {
       const limit = Error.stackTraceLimit
       Error.stackTraceLimit = 0
       try {
-        return verify<Record<string, unknown>>(token)
+        return verify(token)
       } catch {
         return ed25519 === null ? null : ed25519.verify(token)
       } finally {

@@ -137,11 +137,23 @@ t.test('claimContext() refuses a second registration, and says what to do', asyn
   )
   const decorated = fastify()
   decorated.decorate('authenticate', async () => {})
+  const ownHook =
+    'Cannot register fastify-authenticate: the application has an "authenticate" decorator of its own. ' +
+    'Remove it, or give it another name'
   await t.rejects(
     async () => {
       await decorated.register(authenticate, options)
     },
-    { message },
+    { message: ownHook },
     'with an authenticate() of the application, as @fastify/jwt suggests'
+  )
+  await t.rejects(
+    async () => {
+      await decorated.register(async (scope) => {
+        await scope.register(authenticate, options)
+      })
+    },
+    { message: ownHook },
+    'in a child of the context that has it'
   )
 })
