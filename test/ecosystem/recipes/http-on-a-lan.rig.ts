@@ -27,7 +27,7 @@ async function listen(t: Test, app: FastifyInstance): Promise<number> {
 
 async function createApp(options: Partial<AuthenticateOptions> = {}) {
   const warnings: string[] = []
-  const stream = { write: (line: string) => void warnings.push((JSON.parse(line) as { msg: string }).msg) }
+  const stream = { write: (line: string) => warnings.push((JSON.parse(line) as { msg: string }).msg) }
   const app = Fastify({ logger: { level: 'warn', stream } })
   await app.register(authenticate, { issuer: 'https://api.example.com', secret, ...options })
   return { app, warnings }
