@@ -77,8 +77,7 @@ export const revokeAllRememberedMs = 24 * 3600 * 1000
  * there are: it raises a counter of the subject, and rows that carry a lower one are read as revoked (`revokedAt` is
  * set) from then on.
  *
- * `plugin/stores/memory.ts` is a complete store without a database: start from it. Then run the contract against your
- * store:
+ * `docs/custom-store.md` in the package is a complete example: start from it. Then run the contract against your store:
  * ```ts
  * import { test } from 'node:test'
  * import { storeContract } from 'fastify-authenticate/stores/contract'
