@@ -1,8 +1,9 @@
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { namedBlock } from '../fixtures/named-block.ts'
 
@@ -40,6 +41,26 @@ async function startApplication(t: Test) {
         : fetch(origin + path, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body })
   }
 }
+
+t.test('the commands of the README start the application, sign in and read', async (t) => {
+  const folder = t.testdir({
+    'package.json': '{"type":"module"}',
+    'app.ts': application.replace("'fastify-authenticate'", `'${pluginUrl}'`)
+  })
+  const start = namedBlock('README.md', 'start')
+  t.match(start, '\nnpx tsx app.ts\n')
+  const server = spawn('sh', ['-ec', start.replace('npx tsx', `exec ${process.execPath} --import tsx`)], {
+    cwd: folder,
+    env: { PATH: process.env.PATH, PORT: '0' },
+    stdio: ['ignore', 'pipe', 'inherit']
+  })
+  t.teardown(() => server.kill())
+  const origin = String((await once(server.stdout, 'data'))[0]).trim()
+  const [login, read] = namedBlock('README.md', 'curl').trim().replaceAll('localhost:3000', origin).split('\n')
+  const run = async (command: string) => (await promisify(execFile)('sh', ['-ec', command])).stdout
+  const { access_token: token } = JSON.parse(await run(login!)) as TokenResponse
+  t.equal(await run(read!.replace('PASTE_THE_ACCESS_TOKEN', token)), '["buy milk"]')
+})
 
 t.test('the application of the README signs in, refreshes, protects, signs out and refuses', async (t) => {
   const { get, post } = await startApplication(t)
@@ -79,7 +100,6 @@ t.test(
     t.ok(readme.trimEnd().split('\n').length <= 120)
     const lines = application.trim().split('\n')
     t.ok(lines.filter((line) => line !== '').length <= 22)
-    t.match(readme, 'npm ci && npm start')
-    t.match(readme, 'npm ci && npm test')
+    for (const command of ['npm ci && npm start', 'npm ci && npm test']) t.match(readme, command)
   }
 )
