@@ -90,8 +90,8 @@ function usualCause({ origin, secFetchSite, host, protocol }: RequestOrigin): st
   if (protocol === null) return ', seen without Fastify\'s "trustProxy"'
   if (!hasOwnHost(origin, host)) return ''
   const remedy =
-    '. If a proxy in front of it terminates TLS, Fastify\'s "trustProxy" must include the proxy, and the proxy must ' +
-    'send X-Forwarded-Proto'
+    '. If a proxy in front of it terminates TLS, Fastify\'s "trustProxy" must include the address of the proxy (of a ' +
+    'number of hops, Fastify trusts none), and the proxy must send X-Forwarded-Proto'
   return `: only the scheme differs${protocol === 'http' ? remedy : ''}`
 }
 

@@ -108,8 +108,8 @@ t.test('isFromOwnSite() has three rules, and the first that matches decides', as
 t.test('describeCrossSite() names both origins if only the scheme differs, and the usual cause', async (t) => {
   const at = { host: 'api.example.com', secFetchSite: undefined }
   const proxy =
-    'If a proxy in front of it terminates TLS, Fastify\'s "trustProxy" must include the proxy, and the proxy must ' +
-    'send X-Forwarded-Proto'
+    'If a proxy in front of it terminates TLS, Fastify\'s "trustProxy" must include the address of the proxy (of a ' +
+    'number of hops, Fastify trusts none), and the proxy must send X-Forwarded-Proto'
   const rows: [string, Partial<Look>, string][] = [
     [
       'a proxy that does not say that it serves https',

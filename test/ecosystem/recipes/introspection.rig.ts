@@ -1,4 +1,5 @@
-import Fastify, { type FastifyPluginAsync } from 'fastify'
+import formbody from '@fastify/formbody'
+import Fastify, { type FastifyInstance, type FastifyPluginAsync } from 'fastify'
 import * as oauth from 'oauth4webapi'
 import * as openid from 'openid-client'
 import authenticate, { type AuthenticateOptions } from 'fastify-authenticate'
@@ -16,6 +17,7 @@ interface Oauth {
   oauthRoutes: FastifyPluginAsync<{ readClient: Clients['readClient'] }>
 }
 interface Clients {
+  createApp(): Promise<FastifyInstance>
   clients: Map<string, { id: string; scopes: string[]; secretHashes: Buffer[] }>
   hashOf(secret: string): Buffer
   readClient(authorization?: string): { id: string } | null
@@ -35,6 +37,7 @@ async function start(t: Test, options: Partial<AuthenticateOptions> = {}) {
   const app = Fastify()
   const auth = { issuer: 'https://api.example.com', secret: process.env.AUTH_SECRET!, protect: 'all' as const }
   await app.register(authenticate, { ...auth, ...options })
+  await app.register(formbody)
   await app.register(oauthRoutes, { readClient })
   app.get('/me', async ({ user }) => user)
   app.post('/login', { config: { auth: false } }, async (_request, reply) => {
@@ -109,6 +112,24 @@ t.test('a token that is not valid for any reason gets the same response', async 
     t.strictSame(await introspect(token), [200, '{"active":false}'])
   }
   t.equal((await introspect('A'.repeat(20_000)))[0], 413)
+})
+
+t.test('the routes join the application of machine tokens', async (t) => {
+  const page = 'docs/recipes/introspection.md'
+  const { oauthRoutes } = await importRecipe<Oauth>(t, { page, file: 'file oauth.ts' })
+  const recipe = { page: 'docs/recipes/machine-tokens.md', file: 'file clients.ts' }
+  const { createApp, clients, hashOf, readClient } = await importRecipe<Clients>(t, recipe)
+  clients.set('acme', { id: 'acme', scopes: ['orders:read'], secretHashes: [hashOf(secret)] })
+  const app = await createApp()
+  t.teardown(() => app.close())
+  await app.register(oauthRoutes, { readClient })
+  const authorization = `Basic ${Buffer.from(`acme:${secret}`).toString('base64')}`
+  const post = async (url: string, payload: string) => {
+    const headers = { authorization, 'content-type': 'application/x-www-form-urlencoded' }
+    return (await app.inject({ method: 'POST', url, headers, payload })).json<Record<string, unknown>>()
+  }
+  const { access_token: token } = await post('/oauth/token', 'grant_type=client_credentials')
+  t.match(await post('/oauth/introspect', `token=${token as string}`), { active: true, sub: 'client:acme' })
 })
 
 t.test('only a client with its secret may introspect', async (t) => {
