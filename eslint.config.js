@@ -7,7 +7,7 @@ export default [
   {
     files: ['**/*.ts'],
     // A project of its own, whose packages a rig installs.
-    ignores: ['test/rigs/testing/consumer/**'],
+    ignores: ['test/package/testing/consumer/**', 'test/package/consumer/**'],
     languageOptions: {
       parserOptions: {
         project: [
@@ -16,6 +16,7 @@ export default [
           './client/tsconfig.json',
           './test/rigs/tsconfig.json',
           './test/ecosystem/tsconfig.json',
+          './test/package/tsconfig.json',
           './test/rigs/client/page/tsconfig.json',
           './test/rigs/example-server/tsconfig.json'
         ],

@@ -41,7 +41,8 @@ export interface SqliteStoreOptions {
  * await app.register(authenticate, { issuer, secret, store: sqliteStore(new DatabaseSync('auth.db')) })
  * ```
  *
- * @throws TypeError if `database` is not an open client, or for a wrong option
+ * @throws TypeError if `database` is not an open client of `node:sqlite` or `@photostructure/sqlite`, such as one of
+ * `bun:sqlite`, or for a wrong option
  * @throws UnusableStoreError if the file cannot be written, is not a database, or needs a newer fastify-authenticate
  */
 export function sqliteStore(database: SqliteDatabase, options: SqliteStoreOptions = {}): SessionStore {

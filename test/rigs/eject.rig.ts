@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { followGuide } from './eject/guide.ts'
 import { startProject } from './eject/started.ts'
-import { run } from './package/consumer.ts'
+import { run } from '../package/commands.ts'
 
 t.setTimeout(280_000)
 const root = fileURLToPath(new URL('../..', import.meta.url))

@@ -4,4 +4,4 @@ import { runRigs } from '../runner/rigs.ts'
 import { writeBlocks } from './mcp/page-blocks.ts'
 
 const projects = ['test/rigs', 'test/rigs/client/page', 'test/rigs/example-server']
-await runRigs({ folder: 'test/rigs', projects, prepare: writeBlocks }, process.argv.slice(2))
+await runRigs({ folder: 'test/rigs', needs: ['test/nodes'], projects, prepare: writeBlocks }, process.argv.slice(2))

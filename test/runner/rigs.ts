@@ -12,10 +12,14 @@ const timeoutMs = 300_000
 export interface Rigs {
   /** A folder with a `package.json` of its own, such as `test/rigs`. */
   readonly folder: string
+  /** Further folders with a `package.json`, whose packages the rigs use. */
+  readonly needs?: readonly string[]
   /** The TypeScript projects to check. */
   readonly projects: readonly string[]
-  /** Runs after the packages are installed, and before the projects are checked. */
-  readonly prepare?: () => void
+  /** Runs after the packages are installed. May return what cleans up. */
+  readonly prepare?: () => void | Promise<() => void>
+  /** How many rigs run at a time. Default: 1. */
+  readonly jobs?: number
 }
 
 /** Runs a command in the folder of the project, and stops with its exit code if it fails. */
@@ -26,11 +30,14 @@ function run(command: string): void {
 }
 
 /** Installs the folder's packages if they are missing, and makes sure that no process stays behind. */
-function prepareRigs({ folder, projects, prepare = () => {} }: Rigs): void {
+async function prepareRigs({ folder, needs = [], projects, prepare = () => {} }: Rigs): Promise<void> {
   process.on('exit', endAll)
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1))
-  if (!existsSync(join(root, folder, 'node_modules'))) run(`npm ci --prefix ${folder} --no-audit --no-fund`)
-  prepare()
+  for (const place of [folder, ...needs]) {
+    if (!existsSync(join(root, place, 'node_modules'))) run(`npm ci --prefix ${place} --no-audit --no-fund`)
+  }
+  const cleanUp = await prepare()
+  if (cleanUp) process.on('exit', cleanUp)
   for (const project of projects) run(`npx tsc -p ${project}`)
 }
 
@@ -39,17 +46,20 @@ function prepareRigs({ folder, projects, prepare = () => {} }: Rigs): void {
  * exits with 1 if one fails.
  */
 export async function runRigs(rigs: Rigs, names: readonly string[]): Promise<void> {
-  prepareRigs(rigs)
+  await prepareRigs(rigs)
   const files = filesIn(rigs.folder, /\.rig\.ts$/).filter(
     (file) => names.length === 0 || names.some((name) => file.includes(name))
   )
   let failed = files.length === 0
   if (failed) console.log(red('no rig has this name'))
-  for (const file of files) {
-    const result = await runFile(file, { timeoutMs })
-    print(result)
-    // The gate must not pass because something is missing.
-    if (result.failures.length > 0 || (process.env.CI && result.skips.length > 0)) failed = true
+  async function work(): Promise<void> {
+    for (let file = files.shift(); file !== undefined; file = files.shift()) {
+      const result = await runFile(file, { timeoutMs })
+      print(result)
+      // The gate must not pass because something is missing.
+      if (result.failures.length > 0 || (process.env.CI && result.skips.length > 0)) failed = true
+    }
   }
+  await Promise.all(Array.from({ length: rigs.jobs ?? 1 }, work))
   if (failed) process.exitCode = 1
 }

@@ -22,13 +22,18 @@ export type Driver = ReturnType<typeof createDriver>
 export function checkDatabase(database: unknown): asserts database is SqliteDatabase {
   const { exec, prepare, isOpen } = (database ?? {}) as Record<string, unknown>
   const isClient = typeof database === 'object' && typeof exec === 'function' && typeof prepare === 'function'
-  if (isClient && isOpen !== false) return
+  if (isClient && isOpen !== false && findsUndefined(database as SqliteDatabase)) return
   throw factoryOptionError({
     factory: 'sqliteStore',
     option: 'database',
     expected: 'an open client of node:sqlite or @photostructure/sqlite, made by new DatabaseSync(path)',
-    received: isClient ? 'a closed client' : kindOf(database)
+    received: !isClient ? kindOf(database) : isOpen === false ? 'a closed client' : 'a client whose get() returns null'
   })
+}
+
+/** The client of `bun:sqlite` has the same methods, and returns `null` for a row that does not exist. */
+function findsUndefined(database: SqliteDatabase): boolean {
+  return database.prepare('SELECT 1 WHERE 0').get({}) === undefined
 }
 
 /** Transactions on one connection. They do not block the process while another connection holds the lock. */

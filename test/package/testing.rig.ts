@@ -1,17 +1,15 @@
-import { existsSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { launchOptions, skipWithoutBrowser } from '../fixtures/browser.ts'
 import { namedBlock } from '../fixtures/named-block.ts'
-import { byTwos, compilers, node22, run, write } from './package/consumer.ts'
-import { installConsumer, readReport } from './testing/workplace.ts'
+import { nodeOfLine, skipWithoutNode } from '../fixtures/node-lines.ts'
+import { byTwos, run } from './commands.ts'
+import { compilers, consumer, write } from './consumer.ts'
+import { furnish, readReport } from './testing/workplace.ts'
 
 t.setTimeout(280_000)
-// Outside of the project, whose packages and settings must not be found.
-const folder = realpathSync(mkdtempSync(join(tmpdir(), 'testing-')))
-t.teardown(() => rmSync(folder, { recursive: true }))
-await installConsumer(folder)
+const { folder } = await consumer(t)
+furnish(folder)
 write(folder, {
   'jest.config.js': namedBlock('docs/modules.md', 'jest.config.js of ES modules'),
   'cookie.cjs': namedBlock('docs/modules.md', 'cookie.cjs'),
@@ -28,6 +26,8 @@ const inFolder = ([program, parameters]: readonly [string, string]) =>
   run([program, ...parameters.split(' ')], { cwd: folder, env })
 
 const node = process.execPath
+/** Vitest needs Node 22. */
+const node22 = nodeOfLine('22')
 const compiled = await byTwos(['.', 'docs'], (project) =>
   inFolder([node, `${compilers['5.9']} -p ${project} --rootDir . --outDir out`])
 )
@@ -56,8 +56,8 @@ const commands = {
 type Name = keyof typeof commands
 
 const skips: { readonly [name in Name]?: string | boolean } = {
-  vitest: existsSync(node22) ? false : 'Node 22 is not installed',
-  'vitest in threads': existsSync(node22) ? false : 'Node 22 is not installed',
+  vitest: skipWithoutNode('22').skip,
+  'vitest in threads': skipWithoutNode('22').skip,
   playwright: skipWithoutBrowser.skip
 }
 const names = (Object.keys(commands) as Name[]).filter((name) => !skips[name])

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 
-const manifest = new URL('../../../package.json', import.meta.url)
+const manifest = new URL('../../package.json', import.meta.url)
 const { exports } = JSON.parse(readFileSync(manifest, 'utf8')) as { exports: Record<string, unknown> }
 
 /** What users import: `fastify-authenticate`, `fastify-authenticate/stores/redis`, and so on. */
@@ -33,6 +33,13 @@ async function main() {${requests}
   ${print}
 }
 main()`
+
+/** An ES module that imports the plugin. */
+export const importingJs = `
+import fastify from 'fastify'
+import authenticate from 'fastify-authenticate'
+${requests}
+${print}`
 
 /** JavaScript that prints the entries of which `require()` does not return what `import()` does. */
 export const comparing = `

@@ -3,19 +3,19 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { filesIn } from '../../fixtures/files.ts'
 import { namedBlock } from '../../fixtures/named-block.ts'
-import { install, link, projectPackage, rigPackage, write } from '../package/consumer.ts'
+import { link, ownPackage, projectPackage, write } from '../consumer.ts'
 
-const sources = 'test/rigs/testing/consumer/'
+const sources = 'test/package/testing/consumer/'
 const runners = ['jest', '@jest/globals', 'ts-jest', 'vitest', '@playwright/test']
 const libraries = ['supertest', '@types/supertest', 'jose', 'oauth4webapi']
 
-/** Installs everything into an empty folder. */
-export async function installConsumer(folder: string): Promise<void> {
-  await install(folder)
+/** Adds the test runners, the application and its tests to a folder that has the plugin. */
+export function furnish(folder: string): void {
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
   link(folder, {
     tap: projectPackage('tap'),
-    ...Object.fromEntries([...runners, ...libraries].map((name) => [name, rigPackage(name)]))
+    typescript: projectPackage('typescript'),
+    ...Object.fromEntries([...runners, ...libraries].map((name) => [name, ownPackage(name)]))
   })
   const files = filesIn(sources, /\.(ts|cjs|json)$/).map((path): [string, string] => {
     // The names of tests, which would let `npm test` run them.
