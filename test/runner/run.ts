@@ -4,7 +4,7 @@ import { rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { print, red } from './print.ts'
-import { alone, testFiles } from './test-files.ts'
+import { canShare, testFiles } from './test-files.ts'
 import { Batch, endAll, runFile, type TestResult } from './test-process.ts'
 
 const { values, positionals } = parseArgs({
@@ -24,7 +24,6 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 const rawCoverage = '.cache/coverage/raw'
 if (values.coverage) rmSync(rawCoverage, { recursive: true, force: true })
 
-const fast = new Set(testFiles({ fast: true }))
 // Most of the long tests wait for another process; the fast ones do not.
 const jobs = Number(values.jobs ?? availableParallelism() + (values.fast ? 0 : 1))
 const started = performance.now()
@@ -34,20 +33,25 @@ const results: TestResult[] = []
 /** Whole programs run slower when their coverage is measured, and reach no line of the plugin that others do not. */
 const uncovered = /^test\/(browser|docs|example-server|flows|histories|mutants|runner)\/|^test\/[\w-]+\.test\.ts$/
 
-function coverageOf(file: string): Record<string, string> {
-  return values.coverage && !uncovered.test(file) ? { NODE_V8_COVERAGE: rawCoverage } : {}
-}
-
 async function work(): Promise<void> {
   const timeoutMs = Number(values.timeout) * 1000
-  const batch = new Batch({ timeoutMs, env: values.coverage ? { NODE_V8_COVERAGE: rawCoverage } : {} })
+  const limits = (file: string) => {
+    const isCovered = values.coverage && !uncovered.test(file)
+    return { timeoutMs, env: isCovered ? { NODE_V8_COVERAGE: rawCoverage } : {} }
+  }
+  const batches = new Map<boolean, Batch>()
+  const batchFor = (file: string) => {
+    const key = uncovered.test(file)
+    const batch = batches.get(key) ?? new Batch(limits(file))
+    batches.set(key, batch)
+    return batch
+  }
   for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
-    const isBatched = fast.has(file) && !(file in alone)
-    const result = isBatched ? await batch.run(file) : await runFile(file, { timeoutMs, env: coverageOf(file) })
+    const result = await (canShare(file) ? batchFor(file).run(file) : runFile(file, limits(file)))
     results.push(result)
     print(result)
   }
-  await batch.end()
+  for (const batch of batches.values()) await batch.end()
 }
 
 await Promise.all(Array.from({ length: jobs }, work))

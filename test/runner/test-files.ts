@@ -32,10 +32,18 @@ const longest = [
   'test/flows/keys-rotate.test.ts'
 ]
 
-/** The fast files that need a process of their own, with the reason. */
-export const alone: Readonly<Record<string, string>> = {
-  'test/http/one-pass.test.ts': 'replaces functions of node:crypto before the plugin imports them',
-  'test/http/route-registry.test.ts': 'creates an application before the first import of the plugin'
+/** The files that need a process of their own, with the reason. */
+const alone: readonly (readonly [files: RegExp, reason: string])[] = [
+  [/^test\/browser\//, 'a browser ends with the process that has started it'],
+  [/^test\/(histories|mutants|runner)\//, 'limits the time of processes, or ends some'],
+  [/^test\/flows\/killed-test\.test\.ts$/, 'ends test processes'],
+  [/^test\/http\/one-pass\.test\.ts$/, 'replaces functions of node:crypto before the plugin imports them'],
+  [/^test\/http\/route-registry\.test\.ts$/, 'creates an application before the first import of the plugin']
+]
+
+/** Whether the file can run in one process with others, which load the plugin and all packages only once. */
+export function canShare(file: string): boolean {
+  return !alone.some(([files]) => files.test(file))
 }
 
 /** What CI runs side by side. A file that no pattern matches is `logic`. */

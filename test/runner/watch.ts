@@ -1,7 +1,7 @@
 // npm run test:watch [-- FILE…]: runs each fast test, or each of these files, when a file that it imports changes.
 import { watch } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { alone, importedBy, testFiles, type Imports } from './test-files.ts'
+import { canShare, importedBy, testFiles, type Imports } from './test-files.ts'
 import { Batch, endAll, runFile } from './test-process.ts'
 import { print } from './print.ts'
 
@@ -37,7 +37,7 @@ async function runAffected(): Promise<void> {
     const batch = new Batch(limits)
     const known: Imports = new Map()
     for (const file of files.filter((file) => importedBy(file, known).some((source) => sources.has(source)))) {
-      print(await (file in alone ? runFile(file, limits) : batch.run(file)))
+      print(await (canShare(file) ? batch.run(file) : runFile(file, limits)))
     }
     await batch.end()
     console.log('')

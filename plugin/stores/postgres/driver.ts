@@ -36,34 +36,52 @@ export function checkPool(pool: unknown): asserts pool is PostgresPool {
   })
 }
 
-/** Runs work with a time limit. The work receives a promise that rejects when the time is up. */
-export async function withTimeLimit<T>(ms: number, work: (timedOut: Promise<never>) => Promise<T>): Promise<T> {
-  return await withTimeout(work, { ms, timeoutError: () => new Error(`PostgreSQL did not respond within ${ms} ms`) })
+/** How long a call may take. */
+export interface TimeLimit {
+  readonly ms: number
+  /** Rejects when the time is up. */
+  readonly timedOut: Promise<never>
 }
 
-/** Where work gets its client, and when the work is abandoned. */
-export interface Lending {
+/** Runs work with a time limit, which the work receives. */
+export async function withTimeLimit<T>(ms: number, work: (limit: TimeLimit) => Promise<T>): Promise<T> {
+  const timeoutError = () => new Error(`PostgreSQL did not respond within ${ms} ms`)
+  return await withTimeout((timedOut) => work({ ms, timedOut }), { ms, timeoutError })
+}
+
+/** Where work gets its client, when the work is abandoned, and how long it may keep the client. */
+export interface Lending extends TimeLimit {
   readonly pool: PostgresPool
-  readonly timedOut: Promise<never>
 }
 
 /**
  * Runs work on a client of the pool. After a failure the client is destroyed, so that none returns to the pool inside a
- * transaction, and a server that does not respond cannot keep the pool's clients.
+ * transaction. It is also destroyed after `ms`, so that a server that does not respond cannot keep the pool's clients.
  */
 export async function withClient<T>(lending: Lending, work: (client: PostgresClient) => Promise<T>): Promise<T> {
   const client = await borrowClient(lending)
+  const keptUntil = performance.now() + lending.ms
   // A connection that breaks also emits this, which would end the process without a listener.
   client.on('error', ignore)
+  const working = work(client)
   try {
-    const result = await Promise.race([work(client), lending.timedOut])
-    client.removeListener('error', ignore)
-    client.release()
+    const result = await Promise.race([working, lending.timedOut])
+    giveBack(client)
     return result
   } catch (error) {
-    client.release(error as Error)
+    // An abandoned call may have waited for its client most of the time: the server has as long for its response as it
+    // has for others. New connections for all of these would make a busy server slower.
+    withTimeLimit(keptUntil - performance.now(), () => working).then(
+      () => giveBack(client),
+      (failure: Error) => client.release(failure)
+    )
     throw error
   }
+}
+
+function giveBack(client: PostgresClient): void {
+  client.removeListener('error', ignore)
+  client.release()
 }
 
 async function borrowClient({ pool, timedOut }: Lending): Promise<PostgresClient> {

@@ -14,7 +14,7 @@ export function createPreparation(pool: PostgresPool, { schema, limits }: { sche
   let prepared: Promise<void> | undefined
 
   const run = <T>(ms: number, work: (client: PostgresClient) => Promise<T>) =>
-    withTimeLimit(ms, (timedOut) => withClient({ pool, timedOut }, work))
+    withTimeLimit(ms, (limit) => withClient({ pool, ...limit }, work))
 
   async function attempt(): Promise<void> {
     // Separate, because the limit of a migration is too long to detect a host that does not respond.

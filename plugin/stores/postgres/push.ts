@@ -38,8 +38,8 @@ export function createPush(
     try {
       await client.query(`LISTEN "${channel}"`)
       // A pooler in transaction mode accepts LISTEN but delivers nothing except what the same client sends.
-      await withTimeLimit(responseMs, (timedOut) =>
-        withClient({ pool, timedOut }, (other) => other.query("SELECT pg_notify($1, '')", [channel]))
+      await withTimeLimit(responseMs, (limit) =>
+        withClient({ pool, ...limit }, (other) => other.query("SELECT pg_notify($1, '')", [channel]))
       )
       await withTimeLimit(responseMs, () => notified).catch(() => {
         throw new Error(

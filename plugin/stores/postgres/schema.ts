@@ -5,6 +5,7 @@ import { functions as firstFunctions } from './steps/002-functions.ts'
 import { subjectTables } from './steps/003-subjects.ts'
 import { functions } from './steps/004-functions.ts'
 import { sessionLimits } from './steps/005-session-limits.ts'
+import { cachedPlans } from './steps/006-cached-plans.ts'
 
 interface Step {
   readonly statements: string
@@ -22,7 +23,8 @@ export const steps: Readonly<Record<string, Step>> = {
   '002-functions': { statements: firstFunctions, usableFrom: '002-functions' },
   '003-subjects': { statements: subjectTables, usableFrom: '004-functions' },
   '004-functions': { statements: functions, usableFrom: '004-functions' },
-  '005-session-limits': { statements: sessionLimits, usableFrom: '004-functions' }
+  '005-session-limits': { statements: sessionLimits, usableFrom: '004-functions' },
+  '006-cached-plans': { statements: cachedPlans, usableFrom: '004-functions' }
 }
 
 /** An arbitrary number, the same on all nodes. */

@@ -35,9 +35,9 @@ export function createPostgresStore(
   let closed = false
 
   const query = ({ text, values = () => [], timeoutMs = limits.callMs }: Query) =>
-    withTimeLimit(timeoutMs, async (timedOut) => {
-      await Promise.race([preparation.once(), timedOut])
-      const { rows } = await withClient({ pool, timedOut }, (client) => client.query(text, values()))
+    withTimeLimit(timeoutMs, async (limit) => {
+      await Promise.race([preparation.once(), limit.timedOut])
+      const { rows } = await withClient({ pool, ...limit }, (client) => client.query(text, values()))
       return rows as Columns[]
     })
 

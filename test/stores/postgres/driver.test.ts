@@ -1,7 +1,8 @@
 import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
+import { withClient } from '../../../plugin/stores/postgres/driver.ts'
 import { skip } from '../../fixtures/postgres-server.ts'
-import { createEvent, startPostgresStores } from '../../fixtures/postgres-store.ts'
+import { createEvent, startPostgresStores, waitsForLock } from '../../fixtures/postgres-store.ts'
 import { ending, inserting, newSession, rotation, subject, times } from '../../fixtures/store-values.ts'
 
 t.test('withClient()', { skip }, async (t) => {
@@ -31,6 +32,32 @@ t.test('withClient()', { skip }, async (t) => {
     t.match(await writer.rotate(session.id, rotation), { applied: true })
     t.ok(small.totalCount <= 2 && small.waitingCount === 0)
   })
+
+  for (const { name, ms, isKept } of [
+    { name: 'keeps the client of an abandoned call while the server may still respond', ms: 60_000, isKept: true },
+    { name: 'destroys the client of an abandoned call when the server had its time', ms: 0, isKept: false }
+  ]) {
+    await t.test(`withClient() ${name}`, async (t) => {
+      const [small, schema] = [newPool({ max: 1 }), newSchema()]
+      await newStore(pool, { schema }).find('a')
+      const serverProcess = async () => (await small.query('SELECT pg_backend_pid() AS id')).rows[0].id
+      const before = await serverProcess()
+      const other = await otherPool.connect()
+      await other.query(`BEGIN; LOCK TABLE ${schema}.auth_sessions`)
+      let timeOut = (_error: Error): void => {}
+      const timedOut = new Promise<never>((_resolve, reject) => (timeOut = reject))
+      const call = withClient({ pool: small, ms, timedOut }, (client) =>
+        client.query(`SELECT FROM ${schema}.auth_sessions`)
+      )
+      await waitsForLock(pool, 1)
+      timeOut(new Error('the time is up'))
+      await t.rejects(call, { message: 'the time is up' })
+      if (!isKept) t.not(await serverProcess(), before, 'while the server still does not respond')
+      await other.query('COMMIT')
+      other.release()
+      if (isKept) t.equal(await serverProcess(), before)
+    })
+  }
 
   await t.test(
     'postgresStore() rejects while the server is down, resumes by itself, and loses no resolved call',

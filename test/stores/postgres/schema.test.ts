@@ -16,7 +16,8 @@ t.test('steps: a published step never changes', async (t) => {
       ['002-functions', '002-functions', '0bbbfbeadc027a7c'],
       ['003-subjects', '004-functions', '91d2ebac8c7c0745'],
       ['004-functions', '004-functions', '1fcd0a8663149ebe'],
-      ['005-session-limits', '004-functions', '6fbd335958745122']
+      ['005-session-limits', '004-functions', '6fbd335958745122'],
+      ['006-cached-plans', '004-functions', '7a6412ee6ef51992']
     ]
   )
 })
@@ -49,8 +50,20 @@ t.test('migrate()', { skip }, async (t) => {
     const { rows } = await pool.query(`SELECT step FROM ${schema}.auth_schema ORDER BY step`)
     t.strictSame(
       rows.map(({ step }) => step),
-      ['001-sessions', '002-functions', '003-subjects', '004-functions', '005-session-limits']
+      ['001-sessions', '002-functions', '003-subjects', '004-functions', '005-session-limits', '006-cached-plans']
     )
+  })
+
+  await t.test('migrate() leaves no function in SQL, which PostgreSQL would plan again in each call', async (t) => {
+    const schema = newSchema()
+    await newStore(pool, { schema }).find('a')
+    const { rows } = await pool.query(
+      `SELECT lanname AS language, array_agg(proname ORDER BY proname) FILTER (WHERE lanname = 'sql') AS names
+        FROM pg_proc JOIN pg_language AS language ON language.oid = prolang
+        WHERE pronamespace = $1::regnamespace GROUP BY lanname`,
+      [schema]
+    )
+    t.strictSame(rows, [{ language: 'plpgsql', names: null }])
   })
 
   await t.test('isCurrent() lets a store start without permission to create if its tables exist', async (t) => {
@@ -87,14 +100,14 @@ t.test('migrate()', { skip }, async (t) => {
       const store = newStore(pool, { schema })
       const message =
         'the PostgreSQL schema "newer" has the step "999-changed", which needs code that knows the step ' +
-        '"999-changed": this version of fastify-authenticate knows the steps up to "005-session-limits"; update it'
+        '"999-changed": this version of fastify-authenticate knows the steps up to "006-cached-plans"; update it'
       await t.rejects(store.prepare!(), { name: 'UnusableStoreError', message })
       await t.rejects(store.find('a'), { message }, 'calls reject too')
     }
   )
 
   await t.test(
-    'migrate() to 005-session-limits lets code of 004-functions run on, and its refreshes obey the limit',
+    'migrate() to 006-cached-plans lets code of 004-functions run on, and its refreshes obey the limit',
     async (t) => {
       const schema = 'before'
       const before = newPool({ max: 1, options: `-c search_path=${schema}` })

@@ -10,12 +10,12 @@ export const settings = `SET search_path FROM CURRENT SET lock_timeout = '1500ms
     SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off LANGUAGE plpgsql`
 
 /** Selects the rows of a subject of one issuer, by the index of hashes. */
-const belongs = (row: string, { issuer, sub }: Record<'issuer' | 'sub', string>) =>
+export const belongs = (row: string, { issuer, sub }: Record<'issuer' | 'sub', string>) =>
   `${hashOf(row)} = hashtextextended(${sub}, hashtextextended(${issuer}, 0))
       AND ${row}.sub = ${sub} AND ${row}.issuer = ${issuer}`
 
-const given = { issuer: '_issuer', sub: '_sub' }
-const ofSession = { issuer: '(_session).issuer', sub: '(_session).sub' }
+export const given = { issuer: '_issuer', sub: '_sub' }
+export const ofSession = { issuer: '(_session).issuer', sub: '(_session).sub' }
 
 /** The counter of a subject: rows behind it are revoked. */
 export const subjects = `
