@@ -1,7 +1,6 @@
 // The blocks of the pages that import packages of this folder. test/types.test.ts compiles the others.
 import { join } from 'node:path'
 import t from 'tap'
-import type { CompilerOptions } from 'typescript'
 import { compile, snippetOptions } from '../fixtures/compile.ts'
 import { placeInPage, snippetPrograms } from '../fixtures/compiled-snippets.ts'
 
@@ -14,7 +13,7 @@ const paths = {
   'fastify-authenticate/*': [join(root, 'plugin/*.ts')]
 }
 
-const withSources = (options: CompilerOptions) => ({ ...options, paths: { ...options.paths, ...paths } })
+const withSources = (options: ReturnType<typeof snippetOptions>) => ({ ...options, paths: { ...options.paths, ...paths } })
 
 t.test('every block of a page that imports a framework or another plugin compiles', async (t) => {
   const programs = snippetPrograms('ecosystem')
