@@ -3,15 +3,10 @@ import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import jsonwebtoken from 'jsonwebtoken'
 import t, { type Test } from 'tap'
 import type { BearerResponse } from '../../../plugin/index.ts'
+import type { Client } from './client.ts'
 import { importFiles } from './page.ts'
 import { createAddress, createLog, createStorage } from './servers.ts'
 
-interface Client {
-  signIn(username: string, password: string): Promise<boolean>
-  fetch(path: string, init?: RequestInit): Promise<Response>
-  signOut(): Promise<void>
-  close(): void
-}
 interface Database {
   prepare(sql: string): { run(...values: unknown[]): unknown; get(): unknown }
 }

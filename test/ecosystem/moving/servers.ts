@@ -21,9 +21,12 @@ export function createAddress(t: Test) {
       await current?.close()
       current = app
       await app.listen({ port, host: '127.0.0.1' })
+      const server = app.server as Server
       // A connection that is kept alive would end in the middle of a request to the next server.
-      ;(app.server as Server).maxRequestsPerSocket = 1
-      port = ((app.server as Server).address() as AddressInfo).port
+      server.prependListener('request', (_request, response) => {
+        response.shouldKeepAlive = false
+      })
+      port = (server.address() as AddressInfo).port
       return app
     }
   }
