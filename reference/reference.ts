@@ -76,7 +76,7 @@ function describeIndex(api: PublicApi): string {
     [
       'Look up every name that an application can import, and everything that the plugin adds to Fastify. The pages',
       'have signatures, defaults, errors and examples. To learn how to use the plugin, begin with the',
-      '[other pages](../../README.md#documentation).'
+      '[index of the documentation](../README.md).'
     ].join('\n'),
     '## Added to Fastify',
     `See [\`fastify-authenticate\`](${plugin!.page}#added-to-fastify).`,

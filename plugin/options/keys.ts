@@ -26,7 +26,7 @@ export interface KeyOption {
    * `next` verifies and is published, `active` signs, `previous` only verifies. Required for each private key if there
    * are several. Default: `active` for the only private key, `previous` for public keys.
    */
-  readonly state?: KeyState | undefined
+  readonly state?: (typeof keyStates)[number] | undefined
 }
 
 /** The keys that sign and verify access tokens. Private keys never become part of the settings. */

@@ -9,11 +9,19 @@ export interface MetadataOptions {
   /**
    * Serves `/.well-known/oauth-authorization-server` (RFC 8414), from which other services find the public keys: they
    * trust this application by its `issuer` alone. For an `issuer` with a path, the path follows that name (§3).
-   * `openidConfiguration` serves the same document as `/.well-known/openid-configuration` behind the issuer, for
-   * verifiers that read only that one; default `false`. `metadata` requires an http or https URL as `issuer`, public
-   * keys in `keys`, and the route `jwks`. Default `false`.
+   * Requires an http or https URL as `issuer`, public keys in `keys`, and the route `jwks`. Default `false`: there is
+   * no such route. `{}` turns it on.
    */
-  readonly metadata?: false | { readonly openidConfiguration?: boolean | undefined } | undefined
+  readonly metadata?:
+    | false
+    | {
+        /**
+         * Serves the same document as `/.well-known/openid-configuration` behind the issuer, for verifiers that read
+         * only that one. Default `false`.
+         */
+        readonly openidConfiguration?: boolean | undefined
+      }
+    | undefined
 }
 
 export const metadataDefaults = Object.freeze({ openidConfiguration: false })

@@ -11,10 +11,16 @@ export interface RoutesOptions {
    */
   readonly protect?: (typeof protectValues)[number]
   /**
-   * The public route that serves the public keys (RFC 7517 §5): its path begins with `/`. `false` for none.
-   * Default: `/.well-known/jwks.json`, if `keys` has asymmetric keys.
+   * The public route that serves the public keys (RFC 7517 §5). `false` for none. Default: on, if `keys` has asymmetric
+   * keys or is a function.
    */
-  readonly jwks?: false | { readonly path?: string | undefined } | undefined
+  readonly jwks?:
+    | false
+    | {
+        /** Begins with `/`; below the prefix of the plugin's context. Default: `/.well-known/jwks.json`. */
+        readonly path?: string | undefined
+      }
+    | undefined
 }
 
 export const jwksDefaults = Object.freeze({ path: '/.well-known/jwks.json' })

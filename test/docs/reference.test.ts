@@ -110,6 +110,40 @@ t.test('what an application passes names its default, or is required, and number
   t.strictSame(lacking('a unit', documented), [])
 })
 
+/** The interfaces of groups of options, by the beginning of the names in docs/options.md. */
+const groups = {
+  '': 'AuthenticateOptions',
+  'accessToken.': 'AccessTokenOptions',
+  'refreshToken.': 'RefreshTokenOptions',
+  'cookies.': 'CookieOptions',
+  'revocation.': 'RevocationOptions',
+  'keys[].': 'KeyOption',
+  'trustedIssuers[].': 'TrustedIssuerOption',
+  'resources[].': 'ResourceOption'
+}
+
+/** The type of each option, by its dotted name. */
+function optionTypes(): Map<string, string> {
+  const typesOf = ({ name, signature, members }: Member): [string, string][] => [
+    [name, signature.replace(/^\w+\??: /, '').replaceAll('readonly ', '')],
+    ...members.flatMap((inner) => typesOf({ ...inner, name: `${name}.${inner.name}` }))
+  ]
+  return new Map(
+    Object.entries(groups).flatMap(([prefix, type]) =>
+      api.items
+        .find(({ name, entry }) => name === type && entry === entries[0])!
+        .members.flatMap((member) => typesOf({ ...member, name: `${prefix}${member.name}` }))
+    )
+  )
+}
+
+t.test('docs/options.md has the type of every option', async (t) => {
+  const types = optionTypes()
+  const rows = [...readFileSync('docs/options.md', 'utf8').matchAll(/^\| `(\S+)` \| `((?:[^|`]|\\\|)+)` \|/gm)]
+  t.ok(rows.length > 55)
+  for (const [, name, type] of rows) t.equal(type!.replaceAll('\\|', '|'), types.get(name!), name!)
+})
+
 /** Functions that cannot fail by what they are given, or whose errors are those of the code that they call. */
 const withoutErrors = new Set(['isLive', 'isRotatable', 'revokedUntil', 'wholeMilliseconds', 'storeContract', 'jwks'])
 

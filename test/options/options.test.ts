@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { generateKeyPairSync } from 'node:crypto'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { Type } from '@sinclair/typebox'
 import fastify from 'fastify'
 import t from 'tap'
@@ -8,6 +9,7 @@ import { optionDefaults, optionsShape, resolveOptions } from '../../plugin/optio
 import { trustedIssuerDefaults } from '../../plugin/options/trusted-issuers.ts'
 import { memoryStore } from '../../plugin/stores/memory.ts'
 import { issuer, secret } from '../fixtures/app.ts'
+import { namedBlock } from '../fixtures/named-block.ts'
 import { optionsOf } from '../fixtures/option-names.ts'
 import { base, register } from '../fixtures/registration.ts'
 import { loggerInto } from '../fixtures/app.ts'
@@ -260,15 +262,15 @@ function literals(values: object, prefix = ''): [string, string][] {
 
 /** The rows of all tables of options in a page: names, and what the column "default" says. */
 function optionRows(page: string): [string, string][] {
-  const tables = page.split(/\n\n+/).filter((part) => part.startsWith('| option | default |'))
+  const tables = page.split(/\n\n+/).filter((part) => /^\| option \| (?:type \| )?default \|/.test(part))
   return tables.flatMap((table) =>
     table
       .trim()
       .split('\n')
       .slice(2)
       .map((line): [string, string] => {
-        const [, name = '', value = ''] = line.split(/(?<!\\)\|/).map((cell) => cell.trim())
-        return [name.replaceAll('`', ''), value]
+        const [, name = '', ...cells] = line.split(/(?<!\\)\|/).map((cell) => cell.trim())
+        return [name.replaceAll('`', ''), cells.at(-3) ?? '']
       })
   )
 }
@@ -295,6 +297,43 @@ t.test('docs/options.md lists every option, and all tables of options agree with
     }
   }
 })
+
+t.test('docs/options.md has an example of every option, which starts the plugin', async (t) => {
+  const code = namedBlock('docs/options.md', 'every option')
+    .replaceAll(
+      /'fastify-authenticate\/(.*)'/g,
+      (_, path: string) => `'${new URL(`../../plugin/${path}.ts`, import.meta.url).href}'`
+    )
+    .replace('@sinclair/typebox', import.meta.resolve('@sinclair/typebox'))
+  const folder = t.testdir({ 'every-option.ts': code })
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const { AUTH_SECRET, AUTH_SECRET_BEFORE, PRIVATE_KEY } = process.env
+  t.teardown(() => Object.assign(process.env, { AUTH_SECRET, AUTH_SECRET_BEFORE, PRIVATE_KEY }))
+  process.env.AUTH_SECRET = secret
+  process.env.AUTH_SECRET_BEFORE = `${secret} before`
+  process.env.PRIVATE_KEY = String(privateKey.export({ format: 'pem', type: 'pkcs8' }))
+  const { options } = await import(pathToFileURL(`${folder}/every-option.ts`).href)
+
+  const given = new Set(namesIn(options))
+  t.strictSame(
+    optionsOf(optionsShape).filter(([name]) => !given.has(name)),
+    []
+  )
+  t.ok(given.has('store'))
+  const app = await register(options)
+  await app.ready()
+  await app.close()
+})
+
+/** The dotted names of options, as {@link optionsOf} writes them. */
+function namesIn(value: unknown, prefix = ''): string[] {
+  if (Array.isArray(value)) return value.flatMap((entry) => namesIn(entry, prefix.replace(/\.$/, '[].')))
+  if (typeof value !== 'object' || value === null) return []
+  return Object.entries(value).flatMap(([name, member]) => [
+    `${prefix}${name}`,
+    ...(name === 'store' || name === 'claims' ? [] : namesIn(member, `${prefix}${name}.`))
+  ])
+}
 
 /** The options of version 0.1.0. */
 const released = new Set(
