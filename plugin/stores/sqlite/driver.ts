@@ -20,20 +20,18 @@ export type Driver = ReturnType<typeof createDriver>
 
 /** @throws TypeError for anything that is not an open client, so that the mistake shows before the first request */
 export function checkDatabase(database: unknown): asserts database is SqliteDatabase {
-  const { exec, prepare, isOpen } = (database ?? {}) as Record<string, unknown>
+  const { exec, prepare, query, isOpen } = (database ?? {}) as Record<string, unknown>
   const isClient = typeof database === 'object' && typeof exec === 'function' && typeof prepare === 'function'
-  if (isClient && isOpen !== false && findsUndefined(database as SqliteDatabase)) return
+  // It has the same methods and one more, but its get() returns `null` for a row that does not exist.
+  const isOfBun = typeof query === 'function'
+  if (isClient && isOpen !== false && !isOfBun) return
+  const client = isOfBun ? 'a client of bun:sqlite' : 'a closed client'
   throw factoryOptionError({
     factory: 'sqliteStore',
     option: 'database',
     expected: 'an open client of node:sqlite or @photostructure/sqlite, made by new DatabaseSync(path)',
-    received: !isClient ? kindOf(database) : isOpen === false ? 'a closed client' : 'a client whose get() returns null'
+    received: isClient ? client : kindOf(database)
   })
-}
-
-/** The client of `bun:sqlite` has the same methods, and returns `null` for a row that does not exist. */
-function findsUndefined(database: SqliteDatabase): boolean {
-  return database.prepare('SELECT 1 WHERE 0').get({}) === undefined
 }
 
 /** Transactions on one connection. They do not block the process while another connection holds the lock. */

@@ -7,7 +7,7 @@ import { link, ownPackage, projectPackage, write } from '../consumer.ts'
 
 const sources = 'test/package/testing/consumer/'
 const runners = ['jest', '@jest/globals', 'ts-jest', 'vitest', '@playwright/test']
-const libraries = ['supertest', '@types/supertest', 'jose', 'oauth4webapi']
+const libraries = ['supertest', '@types/supertest', 'oauth4webapi']
 
 /** Adds the test runners, the application and its tests to a folder that has the plugin. */
 export function furnish(folder: string): void {
@@ -15,6 +15,7 @@ export function furnish(folder: string): void {
   link(folder, {
     tap: projectPackage('tap'),
     typescript: projectPackage('typescript'),
+    jose: projectPackage('jose'),
     ...Object.fromEntries([...runners, ...libraries].map((name) => [name, ownPackage(name)]))
   })
   const files = filesIn(sources, /\.(ts|cjs|json)$/).map((path): [string, string] => {
