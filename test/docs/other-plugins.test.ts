@@ -1,9 +1,11 @@
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import rateLimit from '@fastify/rate-limit'
 import fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import authenticate from '../../plugin/index.ts'
+import { filesIn } from '../fixtures/files.ts'
 import { namedBlock } from '../fixtures/named-block.ts'
 
 const pluginUrl = pathToFileURL(join(import.meta.dirname, '../../plugin/index.ts')).href
@@ -82,4 +84,18 @@ t.test('app.authenticate as a preHandler runs after the limit of the route', asy
     async () => 'me'
   )
   t.strictSame(await statuses(app as unknown as FastifyInstance, { times: 8 }), { 401: 5, 429: 3 })
+})
+
+t.test('the tables list exactly what npm run test:ecosystem runs beside the plugin', (t) => {
+  const page = readFileSync('docs/other-plugins.md', 'utf8')
+  const listed = [...page.matchAll(/^\| `([^`]+)` \| /gm)].map(([, name]) => name!)
+  const rigs = [...filesIn('test/ecosystem/beside', /\.rig\.ts$/), 'test/ecosystem/recipes/frameworks.rig.ts']
+  const run = rigs.flatMap((file) => {
+    const text = readFileSync(file, 'utf8')
+    const names =
+      /\bbeside\(\s*'([^']+)'|^ {2}'(@fastify\/[^']+)': |^t\.test\('([^']+?)[:,] (?:docs\/recipes|in sibling)/gm
+    return [...text.matchAll(names)].map(([, ...found]) => found.find((name) => name !== undefined)!)
+  })
+  t.strictSame(listed.toSorted(), [...new Set(run)].toSorted())
+  t.end()
 })

@@ -47,7 +47,7 @@ beside(
 )
 
 beside(
-  '`app.inject()`',
+  'app.inject()',
   { does: 'takes headers, cookies and another address, as a server that listens' },
   async (t, { app, bearer, browser }) => {
     t.equal(

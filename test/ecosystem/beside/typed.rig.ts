@@ -1,4 +1,4 @@
-// Plugins that bring types, and GraphQL. `tsc -p test/ecosystem` checks what the routes here receive.
+// Plugins with types of their own, and GraphQL. `tsc -p test/ecosystem` checks what the routes here receive.
 import swagger from '@fastify/swagger'
 import type { JsonSchemaToTsProvider } from '@fastify/type-provider-json-schema-to-ts'
 import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'

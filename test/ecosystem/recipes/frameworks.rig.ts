@@ -209,6 +209,7 @@ t.test('@fastify/autoload: docs/recipes/autoload.md', async (t) => {
     'routes/public/.autohooks.ts',
     'routes/public/index.ts'
   ]
+  t.strictSame(namedBlock(page, 'files').trim().split('\n'), files)
   rmSync(join(folder, 'autoload'), { recursive: true, force: true })
   const [url] = files.map((file) => write(`autoload/${file}`, namedBlock(page, file)))
   const { createApp } = (await import(url!)) as { createApp: CreateApp<FastifyInstance> }
