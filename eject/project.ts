@@ -35,6 +35,8 @@ export function createProject({ root, name, plugin }: Settings): Project {
   for (const path of ['tsconfig.json', 'src/page/tsconfig.json'] as const) {
     files.set(path, compilerOptions(root, path))
   }
+  // The license of the sources that are copied asks for it.
+  files.set('LICENSE-fastify-authenticate', readFileSync(join(root, 'LICENSE')))
   files.set('.env.example', exampleEnvironment(readme))
   files.set('docs/server.md', serverGuide(readme))
   files.set('docs/production.md', productionGuide(readFileSync(join(root, 'docs/production.md'), 'utf8'), name))

@@ -2,7 +2,7 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
 import { allowDocsStyle } from './operations/security-headers.ts'
-import { Problem } from './routes/schemas.ts'
+import { Problem } from './routes/problems.ts'
 
 const tags = [
   { name: 'auth', description: 'Sign-in, refresh, sign-out and the password' },

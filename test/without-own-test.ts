@@ -85,6 +85,7 @@ export const withoutOwnTest: Record<string, string> = {
   'example-server/routes/passkey-login.ts': 'test/example-server/routes/passkeys.test.ts',
   'example-server/routes/passkey-schemas.ts': 'test/example-server/routes/passkeys.test.ts',
   'example-server/routes/refresh.ts': 'test/example-server/routes/sessions.test.ts',
+  'example-server/routes/problems.ts': 'test/example-server/app.test.ts: the OpenAPI document',
   'example-server/routes/schemas.ts':
     'test/example-server/app.test.ts: the OpenAPI document; routes/login.test.ts: wrong bodies',
   'example-server/routes/snake-case.ts': 'test/example-server/routes/: the bodies of lists',

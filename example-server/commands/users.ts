@@ -130,7 +130,7 @@ const count = (sessions: number) => `${sessions} ${sessions === 1 ? 'session' : 
 const maxListed = 1000
 
 function describeAll(users: readonly User[]): string[] {
-  if (users.length === 0) return ['there are no users: add adds one']
+  if (users.length === 0) return ['there are no users yet: the command "add" adds one']
   const lines = users.slice(0, maxListed).map(describe)
   return users.length <= maxListed ? lines : [...lines, `only the first ${maxListed} are shown`]
 }

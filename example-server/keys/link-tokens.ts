@@ -54,7 +54,7 @@ export function createLinkTokens({
     /** When a token expires, in ms since the epoch. Not verified either. */
     expiryOf: (text: string): number => parseInt(format.exec(text)?.[2] ?? '0', 36) * 1000,
 
-    /** Whether this server has signed the token for this purpose and binding, and it has not expired. */
+    /** Whether the token is valid: this server has signed it for this purpose and binding, and it has not expired. */
     matches(text: string, { purpose, binding }: Omit<LinkToken, 'subject'>): boolean {
       const [, subject, expiry = '', given = ''] = format.exec(text) ?? []
       if (subject === undefined) return false

@@ -68,7 +68,8 @@ ${site}`
 const changes = {
   'password-reset': 'has a new password, chosen by a link that was sent to this address. All devices are signed out',
   'password-changed': 'has a new password. All other devices are signed out',
-  'email-changed': 'has another e-mail address now: this one is no longer used. All other devices are signed out',
+  'email-changed':
+    'now has a different e-mail address. This address is no longer used, and all other devices are signed out',
   'passkey-added': 'has a new passkey, which can be used to sign in',
   'passkey-removed': 'has one passkey less. All other devices are signed out',
   'account-deleted': 'is deleted, with all notes'

@@ -23,8 +23,8 @@ const maxAge = 600
 
 /**
  * Lets pages of exactly these origins read responses, also to requests with cookies (the CORS protocol of the Fetch
- * standard). For all others there is no header at all, and no preflight. What may be changed by cookie is another
- * decision, which the plugin makes with the same list.
+ * standard). Pages of other origins receive no CORS headers, so their browsers refuse. Which pages may change something
+ * by cookie is another decision, which the plugin makes with the same list.
  */
 export function cors(trustedOrigins: readonly string[]): FastifyCorsOptions {
   const trusted = new Set(trustedOrigins)

@@ -28,6 +28,7 @@ const refusedRefreshes: Partial<Record<string, string>> = {
 }
 const refusedSignIns: Partial<Record<string, string>> = {
   LOGIN_FAILED: 'wrong',
+  PASSKEY_LOGIN_FAILED: 'wrong',
   TOO_MANY_ATTEMPTS: 'limited',
   BUSY: 'busy',
   AUTH_STORE_UNAVAILABLE: 'unavailable',

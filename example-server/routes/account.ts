@@ -7,7 +7,8 @@ import { audit } from '../operations/audit.ts'
 import type { Services } from '../services.ts'
 import { fresh, stale } from './fresh.ts'
 import { snakeCased } from './snake-case.ts'
-import { Account, Done, Note, Passkey, Problem, Session, Time, unavailable, notFound } from './schemas.ts'
+import { Problem, unavailable, notFound } from './problems.ts'
+import { Account, Done, Note, Passkey, Session, Time } from './schemas.ts'
 
 const { current: _current, ...ofSession } = Session.properties
 

@@ -5,7 +5,8 @@ import { snakeCased } from './snake-case.ts'
 import type { Services } from '../services.ts'
 import { AppError } from '../errors.ts'
 import { audit } from '../operations/audit.ts'
-import { badId, badPage, ById, Done, noNul, unavailable, User, notFound } from './schemas.ts'
+import { badId, badPage, unavailable, notFound } from './problems.ts'
+import { ById, Done, noNul, User } from './schemas.ts'
 
 const ListedUser = Type.Object(
   {

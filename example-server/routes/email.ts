@@ -6,7 +6,8 @@ import { audit } from '../operations/audit.ts'
 import type { Services } from '../services.ts'
 import { fresh, stale } from './fresh.ts'
 import { assertMails, mailOff } from './mail-off.ts'
-import { badBody, closed, Done, Email, limited, Link, Problem, strictBody, unsafe, badBodyCodes } from './schemas.ts'
+import { badBody, limited, Problem, unsafe, badBodyCodes } from './problems.ts'
+import { closed, Done, Email, Link, strictBody } from './schemas.ts'
 
 const EmailChange = Type.Object({ email: Email }, closed)
 const Verification = Type.Object({ token: Link }, closed)

@@ -1,4 +1,4 @@
-import { Problem } from './schemas.ts'
+import { Problem } from './problems.ts'
 
 /**
  * What dangerous actions need: a sign-in within the last 5 minutes. Somebody at an unlocked device, or with a stolen

@@ -3,7 +3,8 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Services } from '../services.ts'
 import { servesUnderPressure } from '../operations/pressure.ts'
 import { AppError } from '../errors.ts'
-import { badHeaders, Healthy, Problem } from './schemas.ts'
+import { badHeaders, Problem } from './problems.ts'
+import { Healthy } from './schemas.ts'
 
 /** Shorter than the timeout of a usual probe, so that the probe reads this response. */
 const pingTimeoutMs = 1000

@@ -3,7 +3,8 @@ import { Type } from '@sinclair/typebox'
 import type { Services } from '../services.ts'
 import type { Auth } from 'fastify-authenticate'
 import { AppError } from '../errors.ts'
-import { badBody, Problem, strictBody } from './schemas.ts'
+import { badBody, Problem } from './problems.ts'
+import { strictBody } from './schemas.ts'
 
 /** Nobody has this audience: names that end with ".example" do not exist (RFC 2606 §3). */
 export const otherAudience = 'https://calendar.example'

@@ -3,9 +3,10 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Services } from '../services.ts'
 import { networkOf, type Network } from '../attempts/client-network.ts'
 import { AppError } from '../errors.ts'
-import { badBody, limited, Login, Problem, SignedIn, strictBody, unsafe } from './schemas.ts'
+import { badBody, limited, Problem, unsafe } from './problems.ts'
+import { Login, SignedIn, strictBody } from './schemas.ts'
 import { audit } from '../operations/audit.ts'
-import { sessionStart } from './session-start.ts'
+import { startSession } from './session-start.ts'
 import type { User } from '../database/users.ts'
 
 interface Credentials {
@@ -55,13 +56,7 @@ export const loginRoutes: FastifyPluginAsyncTypebox<
         audit(request, { action: 'sign-in-failed', sub: owner?.id ?? null })
         throw new AppError('LOGIN_FAILED', { headers: challenge })
       }
-      const start = { ...sessionStart({ user, request, remember }), authenticatedAt }
-      const signedIn =
-        transport === 'bearer'
-          ? await reply.signIn({ ...start, transport })
-          : await reply.signIn({ ...start, transport, persistent: remember })
-      audit(request, { action: 'sign-in', sub: user.id })
-      return signedIn
+      return await startSession(reply, { user, transport, remember, authenticatedAt })
     }
   )
 

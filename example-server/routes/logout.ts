@@ -1,7 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Services } from '../services.ts'
 import { audit } from '../operations/audit.ts'
-import { badBody, Done, OptionalRefreshToken, Problem, strictBody, unavailable, unsafe } from './schemas.ts'
+import { badBody, Problem, unavailable, unsafe } from './problems.ts'
+import { Done, OptionalRefreshToken, strictBody } from './schemas.ts'
 
 export const logoutRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'assertEncrypted'>> = async function logout(
   app,

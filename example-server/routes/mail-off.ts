@@ -1,6 +1,6 @@
 import { AppError } from '../errors.ts'
 import type { AccountMails } from '../mail/account-mails.ts'
-import { Problem, unsafe } from './schemas.ts'
+import { Problem, unsafe } from './problems.ts'
 
 /** @throws AppError MAIL_OFF if the server sends no mails: a mail that nobody receives must not be promised */
 export function assertMails(accountMails: AccountMails | null): asserts accountMails is AccountMails {

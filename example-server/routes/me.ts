@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { badCredentials, Me, unavailable } from './schemas.ts'
+import { badCredentials, unavailable } from './problems.ts'
+import { Me } from './schemas.ts'
 
 export const meRoutes: FastifyPluginAsyncTypebox = async function me(app) {
   app.get(

@@ -4,19 +4,8 @@ import { createListPage, linkHeader, listQuery } from './list-page.ts'
 import { snakeCased } from './snake-case.ts'
 import type { Services } from '../services.ts'
 import { AppError } from '../errors.ts'
-import {
-  badBody,
-  badId,
-  badPage,
-  ById,
-  Done,
-  NewNote,
-  Note,
-  Problem,
-  strictBody,
-  unavailable,
-  notFound
-} from './schemas.ts'
+import { badBody, badId, badPage, Problem, unavailable, notFound } from './problems.ts'
+import { ById, Done, NewNote, Note, strictBody } from './schemas.ts'
 
 /** Larger ones are not exact, and no integer of PostgreSQL. */
 const NoteNumber = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })

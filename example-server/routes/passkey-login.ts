@@ -4,16 +4,17 @@ import { AppError } from '../errors.ts'
 import { audit } from '../operations/audit.ts'
 import type { Services } from '../services.ts'
 import { AuthenticationResponse, RequestOptions } from './passkey-schemas.ts'
-import { badBody, closed, limited, Login, Problem, SignedIn, strictBody, unavailable, unsafe } from './schemas.ts'
-import { byPasskey, sessionStart } from './session-start.ts'
+import { badBody, limited, Problem, unavailable, unsafe } from './problems.ts'
+import { closed, Login, SignedIn, strictBody } from './schemas.ts'
+import { byPasskey, startSession } from './session-start.ts'
 
 const { transport, remember } = Login.properties
 const PasskeyLogin = Type.Object({ passkey: AuthenticationResponse, transport, remember }, closed)
 
 /** Signs in by a passkey. Nobody types a username: the passkey names its user. */
 export const passkeyLoginRoutes: FastifyPluginAsyncTypebox<
-  Pick<Services, 'config' | 'database' | 'attempt' | 'assertEncrypted' | 'ceremonies'>
-> = async function passkeyLogin(app, { config, database: { users }, attempt, assertEncrypted, ceremonies }) {
+  Pick<Services, 'config' | 'database' | 'attempt' | 'assertEncrypted' | 'ceremonies' | 'metrics'>
+> = async function passkeyLogin(app, { config, database: { users }, attempt, assertEncrypted, ceremonies, metrics }) {
   // RFC 9110 §15.5.2: every 401 has a challenge.
   const challenge = { 'www-authenticate': `Bearer realm="${config.issuer}"` }
 
@@ -42,6 +43,7 @@ export const passkeyLoginRoutes: FastifyPluginAsyncTypebox<
     '/auth/login/passkey',
     {
       onRequest: assertEncrypted,
+      onError: async (_request, _reply, { code }) => metrics.countRefusedSignIn(code),
       validatorCompiler: strictBody,
       schema: {
         operationId: 'signInByPasskey',
@@ -73,13 +75,7 @@ export const passkeyLoginRoutes: FastifyPluginAsyncTypebox<
         audit(request, { action: 'sign-in-failed', sub: passkey?.userId ?? null })
         throw new AppError('PASSKEY_LOGIN_FAILED', { headers: challenge })
       }
-      const start = { ...sessionStart({ user, request, remember }), ...byPasskey, authenticatedAt }
-      const signedIn =
-        transport === 'bearer'
-          ? await reply.signIn({ ...start, transport })
-          : await reply.signIn({ ...start, transport, persistent: remember })
-      audit(request, { action: 'sign-in', sub: user.id })
-      return signedIn
+      return await startSession(reply, { user, transport, remember, authenticatedAt, proof: byPasskey })
     }
   )
 }

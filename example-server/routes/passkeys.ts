@@ -7,7 +7,8 @@ import type { Services } from '../services.ts'
 import { fresh, stale } from './fresh.ts'
 import { snakeCased } from './snake-case.ts'
 import { CreationOptions, CredentialId, RegistrationResponse } from './passkey-schemas.ts'
-import { badBody, badId, closed, Done, noNul, Passkey, Problem, strictBody, unavailable, notFound } from './schemas.ts'
+import { badBody, badId, Problem, unavailable, notFound } from './problems.ts'
+import { closed, Done, noNul, Passkey, strictBody } from './schemas.ts'
 
 const Name = Type.String({ minLength: 1, maxLength: 64, pattern: noNul, description: 'Such as the name of the device' })
 const NewPasskey = Type.Object({ name: Name, passkey: RegistrationResponse }, closed)

@@ -7,18 +7,8 @@ import { audit } from '../operations/audit.ts'
 import { assertUncommon } from '../passwords/common-passwords.ts'
 import type { Services } from '../services.ts'
 import { assertMails, mailOff } from './mail-off.ts'
-import {
-  badBody,
-  closed,
-  Done,
-  Email,
-  limited,
-  Link,
-  NewPassword,
-  Problem,
-  strictBody,
-  badBodyCodes
-} from './schemas.ts'
+import { badBody, limited, Problem, badBodyCodes } from './problems.ts'
+import { closed, Done, Email, Link, NewPassword, strictBody } from './schemas.ts'
 
 const Forgotten = Type.Object({ email: Email }, closed)
 const Reset = Type.Object({ token: Link, new_password: NewPassword }, closed)

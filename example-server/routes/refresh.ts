@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Services } from '../services.ts'
-import { badBody, OptionalRefreshToken, Problem, SignedIn, strictBody, unavailable, unsafe } from './schemas.ts'
+import { badBody, Problem, unavailable, unsafe } from './problems.ts'
+import { OptionalRefreshToken, SignedIn, strictBody } from './schemas.ts'
 
 export const refreshRoutes: FastifyPluginAsyncTypebox<Pick<Services, 'assertEncrypted' | 'metrics'>> =
   async function refresh(app, { assertEncrypted, metrics }) {

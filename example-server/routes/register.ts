@@ -6,7 +6,8 @@ import { assertUncommon } from '../passwords/common-passwords.ts'
 import { AppError } from '../errors.ts'
 import { assertMails } from './mail-off.ts'
 import { snakeCased } from './snake-case.ts'
-import { badBody, limited, Problem, Registration, strictBody, User, badBodyCodes } from './schemas.ts'
+import { badBody, limited, Problem, badBodyCodes } from './problems.ts'
+import { Registration, strictBody, User } from './schemas.ts'
 
 export const registerRoutes: FastifyPluginAsyncTypebox<
   Pick<Services, 'config' | 'database' | 'passwords' | 'assertEncrypted' | 'accountMails' | 'mayMail'>

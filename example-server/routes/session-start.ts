@@ -1,6 +1,7 @@
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { User } from '../database/users.ts'
 import { scopeOf } from '../accounts/roles.ts'
+import { audit } from '../operations/audit.ts'
 
 /** In characters: longer names would be refused by `reply.signIn()`. */
 const maxDeviceLength = 200
@@ -32,3 +33,25 @@ export function sessionStart({ user, request, remember = true }: SessionStart) {
  * has a key and has unlocked it (RFC 8176 §2).
  */
 export const byPasskey = { acr: 'phr', amr: ['pop', 'mfa'] }
+
+export interface SignIn {
+  readonly user: User
+  readonly transport: 'bearer' | 'cookie'
+  readonly remember: boolean
+  /** When the proof was checked, in milliseconds since the epoch: a session that was ended since then is refused. */
+  readonly authenticatedAt: number
+  /** What the user has proved, besides the password. */
+  readonly proof?: typeof byPasskey
+}
+
+/** Starts a session by the transport that the client has chosen, and writes the sign-in to the audit log. */
+export async function startSession(reply: FastifyReply, { user, transport, remember, authenticatedAt, proof }: SignIn) {
+  const { request } = reply
+  const start = { ...sessionStart({ user, request, remember }), ...proof, authenticatedAt }
+  const signedIn =
+    transport === 'bearer'
+      ? await reply.signIn({ ...start, transport })
+      : await reply.signIn({ ...start, transport, persistent: remember })
+  audit(request, { action: 'sign-in', sub: user.id })
+  return signedIn
+}

@@ -3,7 +3,8 @@ import { Type } from '@sinclair/typebox'
 import { snakeCased } from './snake-case.ts'
 import { AppError } from '../errors.ts'
 import { audit } from '../operations/audit.ts'
-import { badId, ById, Done, Session, unavailable, notFound } from './schemas.ts'
+import { badId, unavailable, notFound } from './problems.ts'
+import { ById, Done, Session } from './schemas.ts'
 
 export const sessionsRoutes: FastifyPluginAsyncTypebox = async function sessions(app) {
   app.get(

@@ -7,7 +7,8 @@ import { AppError } from '../errors.ts'
 import { audit } from '../operations/audit.ts'
 import type { Services } from '../services.ts'
 import { AuthenticationResponse } from './passkey-schemas.ts'
-import { badBody, closed, GivenPassword, limited, Problem, SignedIn, strictBody, unsafe } from './schemas.ts'
+import { badBody, limited, Problem, unsafe } from './problems.ts'
+import { closed, GivenPassword, SignedIn, strictBody } from './schemas.ts'
 import { byPasskey, sessionStart } from './session-start.ts'
 
 const Again = Type.Union([

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -61,6 +62,10 @@ t.test('the project contains every file of its own that it imports, and no file 
     naming.map(([path]) => path),
     []
   )
+})
+
+t.test('the project contains the notice of the license of the files that are copied', async (t) => {
+  t.equal(String(project.get('LICENSE-fastify-authenticate')), readFileSync('LICENSE', 'utf8'))
 })
 
 t.test('package-lock.json locks what package.json lists, for production without the tools', async (t) => {

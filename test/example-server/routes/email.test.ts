@@ -92,7 +92,7 @@ t.test('a change of the address needs a fresh sign-in and the new mailbox; the o
   t.equal((await login(app, { username: 'old@example.com' })).statusCode, 200, 'the old one is valid until then')
   const { token } = linkIn({ text })
   t.equal((await post(app, '/auth/email/verify', { headers: here.headers, payload: { token } })).statusCode, 204)
-  t.match(await mailbox.next(), { to: 'old@example.com', text: /has another e-mail address now/ })
+  t.match(await mailbox.next(), { to: 'old@example.com', text: /now has a different e-mail address/ })
   t.equal((await login(app, { username: 'old@example.com' })).statusCode, 401)
   t.equal((await login(app, { username: 'new@example.com' })).statusCode, 200)
   t.strictSame(

@@ -55,6 +55,11 @@ t.test('a passkey is added, signs in without a username, and says so in the toke
   const byCookie = await login(key.get(await beginLogin()), { transport: 'cookie', remember: false })
   t.strictSame(Object.keys(byCookie.json()), ['session_id', 'expires_in'])
   t.ok(byCookie.cookies.every(({ maxAge }) => maxAge === undefined))
+
+  t.strictSame(summaryOf(await login(key.get(options))), [401, 'PASSKEY_LOGIN_FAILED'], 'options work once')
+  const { body: metrics } = await app.inject('/metrics')
+  t.match(metrics, 'auth_sign_ins_total{outcome="succeeded"} 2')
+  t.match(metrics, 'auth_sign_ins_total{outcome="wrong"} 1')
 })
 
 t.test('a passkey makes a session fresh, if it is the same user', async (t) => {

@@ -1,8 +1,8 @@
 import { belongs, given, ofSession } from './004-subjects.ts'
 
 /**
- * The functions that were written in SQL, in PL/pgSQL, which keeps their plans: PostgreSQL plans a function in SQL again
- * in every call of the store. Their callers set how these plans are made.
+ * The functions that were written in SQL, in PL/pgSQL, which keeps their plans: PostgreSQL plans a function in SQL
+ * again in every call of the store. Their callers set how these plans are made.
  */
 export const cachedPlans = `
   CREATE OR REPLACE FUNCTION auth_lock_subject (_sub text) RETURNS void LANGUAGE plpgsql AS $$
