@@ -161,6 +161,25 @@ t.test('a client cannot choose its address by a header', async (t) => {
   t.equal(JSON.parse((await send(httpApi({ path: '/me', cookies, headers }))).body).ip, client)
 })
 
+t.test('Fastify trusts no proxy with a number of hops, and the refusal says so', async (t) => {
+  const details: string[] = []
+  const app: FastifyInstance = Fastify({ trustProxy: 1 as never })
+  t.teardown(() => app.close())
+  const handler = awsLambdaFastify(app)
+  await app.register(authenticate, {
+    issuer: 'https://api.example.com',
+    secret: process.env.AUTH_SECRET!,
+    onEvent: (event) => {
+      if (event.type === 'cross-site-refused') details.push(event.detail)
+    }
+  })
+  app.post('/login', async (_request, reply) => await reply.signIn({ sub: 'alice', transport: 'cookie' }))
+  const headers = { ...json, origin: 'https://api.example.com' }
+  const response = (await handler(httpApi({ ...login, headers }), context)) as Result
+  t.equal(response.statusCode, 403)
+  t.match(details, [/only the scheme differs.*of a number of hops, Fastify trusts none/])
+})
+
 t.test('a REST API gets both cookies as multi-value headers', async (t) => {
   const send = await createHandler(t)
   const signedIn = await send(restApi(login))
