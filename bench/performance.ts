@@ -93,8 +93,9 @@ ${table(
 
 function describeRun({ effort, date, node, platform, cores, processor, versions }: Results): string {
   const libraries = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
-  return `Generated from \`bench/results.json\` by \`npm run bench:report\`. \`npm run bench\` measures: everything,
-or a short form in 90 s (\`npm run bench -- --quick\`).
+  return `See what the plugin costs per request, and how it compares with other libraries. This page is
+generated from \`bench/results.json\` by \`npm run bench:report\`. \`npm run bench\` measures: everything, or a short
+form in 90 s (\`npm run bench -- --quick\`).
 
 - Run: ${effort.name}, ${date}
 - Machine: Node ${node}, ${platform}, ${cores} cores of ${processor}

@@ -80,6 +80,7 @@ const exampleImports = [
 /** What an application around the examples has. */
 const exampleContext = `
   declare const app: FastifyInstance
+  declare const swagger: import('fastify').FastifyPluginCallback<{ openapi: object }>
   declare const issuer: string
   declare const secret: string
   declare const token: string

@@ -27,6 +27,8 @@ export const revocationMarginMs = 60_000
  * When the last access token of a session that is revoked at `revokedAt` has expired, in milliseconds since the epoch
  * by the store's clock. If that clock was set back since the last rotation, it counts from the rotation.
  * ```ts
+ * import { revokedUntil } from 'fastify-authenticate/stores/session-store'
+ *
  * revokedUntil({ accessLifetimeSeconds: 600, rotatedAt: 0 }, { revokedAt: 5000, lifetimeSeconds: 300 }) // 665000
  * ```
  */
@@ -45,6 +47,8 @@ export function revokedUntil(
  * Rounds a time up to whole milliseconds, because most databases keep no fractions and a revocation must not end
  * earlier.
  * ```ts
+ * import { wholeMilliseconds } from 'fastify-authenticate/stores/session-store'
+ *
  * wholeMilliseconds(1000.2) // 1001
  * ```
  */

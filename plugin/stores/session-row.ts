@@ -77,6 +77,8 @@ export interface NewSession {
 /**
  * Whether the session is neither revoked nor expired at `storeTime`, in milliseconds since the epoch.
  * ```ts
+ * import { isLive } from 'fastify-authenticate/stores/session-store'
+ *
  * isLive({ revokedAt: null, idleExpiresAt: 2000 }, 1999) // true
  * ```
  */
@@ -98,6 +100,8 @@ export interface RotationCondition {
  * Whether `rotate()` changes this row. A clock can be set back between two calls: the distance from the last rotation
  * counts, not the direction, or refreshing would stop until the clock has caught up.
  * ```ts
+ * import { isRotatable } from 'fastify-authenticate/stores/session-store'
+ *
  * const row = { revokedAt: null, idleExpiresAt: 90_000, generation: 3, rotatedAt: 1000 }
  * isRotatable(row, { from: 3, minAgeMs: 10_000, storeTime: 11_000 }) // true
  * ```

@@ -186,6 +186,8 @@ export interface SessionStore {
  * The error with which `prepare()` says that waiting cannot help: the configuration must change. `message` says what to
  * change, and stops the start. Any other error means that the store may work later: the plugin tries again.
  * ```ts
+ * import { UnusableStoreError } from 'fastify-authenticate/stores/session-store'
+ *
  * throw new UnusableStoreError('The role "app" needs the right to create tables')
  * ```
  */
