@@ -122,13 +122,22 @@ t.test('notes does not lose the session', async (t) => {
     const current = readFileSync(file, 'utf8')
     writeFileSync(file, copy)
     auth.clock.advance(3600)
-    const ended = [1, '', 'Your session has ended. Sign in again.'] as const
+    const ended = [1, '', 'Your session has ended. Sign in again'] as const
     t.strictSame(await notes('list'), ended)
     t.ok(types().includes('refresh-token-reused'))
     t.throws(() => statSync(file), { code: 'ENOENT' })
     writeFileSync(file, current)
     t.strictSame(await notes('list'), ended, 'nor does the newer one work')
   })
+})
+
+t.test('notes keeps its session while the server is down', async (t) => {
+  const { app, file, notes } = await start(t)
+  await notes('login alice', 'wonderland')
+  const before = readFileSync(file, 'utf8')
+  await app.close()
+  t.strictSame(await notes('list'), [1, '', 'The server is unavailable'])
+  t.equal(readFileSync(file, 'utf8'), before)
 })
 
 t.test('the requests of a mobile client', async (t) => {
