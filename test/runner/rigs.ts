@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -29,6 +30,14 @@ function run(command: string): void {
   if (status !== 0) process.exit(status ?? 1)
 }
 
+/** Resolves to the exit code of the compiler. */
+async function compile(project: string): Promise<number | null> {
+  const compiler = fileURLToPath(new URL('../../node_modules/typescript/bin/tsc', import.meta.url))
+  const child = spawn(process.execPath, [compiler, '-p', project], { stdio: 'inherit', cwd: root })
+  const [code] = (await once(child, 'exit')) as [number | null]
+  return code
+}
+
 /** Installs the folder's packages if they are missing, and makes sure that no process stays behind. */
 async function prepareRigs({ folder, needs = [], projects, prepare = () => {} }: Rigs): Promise<void> {
   process.on('exit', endAll)
@@ -38,7 +47,8 @@ async function prepareRigs({ folder, needs = [], projects, prepare = () => {} }:
   }
   const cleanUp = await prepare()
   if (cleanUp) process.on('exit', cleanUp)
-  for (const project of projects) run(`npx tsc -p ${project}`)
+  const codes = await Promise.all(projects.map(compile))
+  if (codes.some((code) => code !== 0)) process.exit(1)
 }
 
 /**
