@@ -13,7 +13,10 @@ const paths = {
   'fastify-authenticate/*': [join(root, 'plugin/*.ts')]
 }
 
-const withSources = (options: ReturnType<typeof snippetOptions>) => ({ ...options, paths: { ...options.paths, ...paths } })
+const withSources = (options: ReturnType<typeof snippetOptions>) => ({
+  ...options,
+  paths: { ...options.paths, ...paths }
+})
 
 t.test('every block of a page that imports a framework or another plugin compiles', async (t) => {
   const programs = snippetPrograms('ecosystem')
