@@ -14,6 +14,23 @@ if (isMainThread) {
   register(import.meta.url)
 }
 
+/** The blocks of pages that a rig runs: their folder belongs to a package of its own, and they import `./name.js`. */
+const ecosystem = new URL('../ecosystem/', import.meta.url).href
+
+/** The hook of Node's module loader. */
+export async function resolve(specifier, context, next) {
+  if (!context.parentURL?.startsWith(ecosystem)) return await next(specifier, context)
+  if (/^fastify-authenticate(?:\/|$)/.test(specifier)) {
+    return await next(specifier, { ...context, parentURL: import.meta.url })
+  }
+  try {
+    return await next(specifier, context)
+  } catch (error) {
+    if (!/^\.\.?\/.*\.js$/.test(specifier)) throw error
+    return await next(specifier.replace(/\.js$/, '.ts'), context)
+  }
+}
+
 /** The hook of Node's module loader. */
 export async function load(url, context, next) {
   if (!url.startsWith('file:') || !/\.ts(\?|$)/.test(url)) return await next(url, context)
