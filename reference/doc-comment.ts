@@ -7,7 +7,7 @@ export interface DocComment {
   readonly errors: readonly string[]
 }
 
-export const noComment: DocComment = { text: '', parameters: [], errors: [] }
+const noComment: DocComment = { text: '', parameters: [], errors: [] }
 
 /** The doc comment of a declaration. */
 export function docCommentOf(declaration: ts.Node | undefined): DocComment {

@@ -10,7 +10,7 @@ const indent = (text: string) => text.replace(/^(?=.)/gm, '  ')
 const listOf = (entries: readonly string[]) => entries.map((entry) => `- ${indent(entry).trimStart()}`).join('\n')
 
 /** A member of a type, with its own members, as an entry of a list. */
-export function describeMember(member: Member, locate: Locate): string {
+function describeMember(member: Member, locate: Locate): string {
   const parts = [
     `- \`${member.signature}\``,
     ...[commentText(member.comment, locate), ...usesText(member, locate)].filter(Boolean).map(indent),
@@ -91,7 +91,7 @@ function usesText({ uses }: Pick<Member, 'uses'>, locate: Locate): string[] {
 }
 
 /** The anchor that GitHub gives a heading. */
-export function anchorOf(heading: string): string {
+function anchorOf(heading: string): string {
   return heading
     .toLowerCase()
     .replace(/[^\w\- ]/g, '')
