@@ -58,7 +58,6 @@ t.test('a passkey is added, signs in without a username, and says so in the toke
 
   t.strictSame(summaryOf(await login(key.get(options))), [401, 'PASSKEY_LOGIN_FAILED'], 'options work once')
   const { body: metrics } = await app.inject('/metrics')
-  t.match(metrics, 'auth_sign_ins_total{outcome="succeeded"} 2')
   t.match(metrics, 'auth_sign_ins_total{outcome="wrong"} 1')
 })
 
