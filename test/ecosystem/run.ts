@@ -2,4 +2,4 @@
 // `test/ecosystem/package.json`, not in the project's.
 import { runRigs } from '../runner/rigs.ts'
 
-await runRigs({ folder: 'test/ecosystem', projects: ['test/ecosystem'] }, process.argv.slice(2))
+await runRigs({ folder: 'test/ecosystem', projects: ['test/ecosystem'], jobs: 2 }, process.argv.slice(2))
