@@ -65,7 +65,9 @@ const application = ({ hook = '', jwt = '', body }: { hook?: string; jwt?: strin
   ${body}
 `
 const usesHook = `
-  app.get('/hook', { onRequest: [app.authenticate] }, async (request) => request.auth?.user.sub satisfies string | undefined)
+  app.get('/hook', { onRequest: [app.authenticate] }, async (request) => {
+    return request.auth?.user.sub satisfies string | undefined
+  })
   app.get('/bare', { onRequest: app.authenticate }, async () => 'ok')
 `
 const ownUser = 'payload: { id: number; role: string }; user: { id: number; role: string }'
