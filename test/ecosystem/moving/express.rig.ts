@@ -60,12 +60,16 @@ async function startFastify(t: Test, server: object = {}) {
   process.env.JWKS_URI = `${await app.listen({ port: 0, host: '127.0.0.1' })}/.well-known/jwks.json`
   const exchange = (token: string) =>
     app.inject({ method: 'POST', url: '/exchange', headers: { authorization: `Bearer ${token}` } })
-  return { app, exchange }
+  const get = (url: string, token: string) => app.inject({ url, headers: { authorization: `Bearer ${token}` } })
+  const signOut = (token: string) =>
+    app.inject({ method: 'POST', url: '/logout', headers: { authorization: `Bearer ${token}` } })
+  return { app, exchange, get, signOut }
 }
 
-let count = 0
+/** A token as the sign-in of the application before signs it, each time another one. */
+let iat = now() - 60
 const oldToken = (claims: object = {}, options: jsonwebtoken.SignOptions = {}, secret: string = oldSecret) =>
-  jsonwebtoken.sign({ userId: 'alice', iat: now() - 60, count: count++, ...claims }, secret, options)
+  jsonwebtoken.sign({ userId: 'alice', roles: [], iat: iat--, ...claims }, secret, { expiresIn: '1d', ...options })
 const codeOf = (response: LightMyRequestResponse) => [response.statusCode, response.json<{ code?: string }>().code]
 const invalid = [401, 'AUTH_INVALID_TOKEN']
 
@@ -119,7 +123,10 @@ t.test('the bridge refuses what the old application did not sign, or has ended',
     'of a public key as a secret': oldToken({}, {}, pem as string),
     'of another algorithm': oldToken({}, { algorithm: 'HS512' }),
     'without a signature': `${encode({ alg: 'none' })}.${encode({ userId: 'alice', iat: now() })}.`,
-    expired: oldToken({ exp: now() - 1 }),
+    expired: oldToken({ iat: now() - 2 * 86_400 }),
+    'without exp': jsonwebtoken.sign({ userId: 'alice', roles: [], iat: now() - 60 }, oldSecret),
+    'a link that resets the password': oldToken({}, { expiresIn: '15m' }),
+    'a link with a purpose': oldToken({ purpose: 'unsubscribe' }),
     'with an issuer': oldToken({ iss: 'https://api.example.com' }),
     'of a user who was deleted': oldToken({ userId: 'carol' }),
     'of this plugin': tokens.access_token,
@@ -144,6 +151,20 @@ t.test('an old token that is exchanged twice ends the session that it started', 
   t.equal((await app.sessions.list('alice')).length, 1)
   t.strictSame(codeOf(await exchange(token)), invalid)
   t.strictSame(await app.sessions.list('alice'), [])
+})
+
+t.test('sign-out with an old token ends it, and the session that a thief started with it', async (t) => {
+  const { exchange, get, signOut } = await startFastify(t)
+  const token = oldToken()
+  t.equal((await signOut(token)).statusCode, 204)
+  t.strictSame(codeOf(await exchange(token)), invalid)
+
+  const stolen = oldToken()
+  const thief = (await exchange(stolen)).json<BearerResponse>()
+  t.equal((await get('/me', thief.access_token)).statusCode, 200)
+  t.equal((await signOut(stolen)).statusCode, 204)
+  t.strictSame(codeOf(await get('/me', thief.access_token)), [401, 'AUTH_REVOKED_TOKEN'])
+  t.strictSame(codeOf(await signOut(oldToken({}, { expiresIn: '15m' }))), invalid, 'not a token of a sign-in')
 })
 
 for (const [name, { createAuthenticate }] of Object.entries({

@@ -11,10 +11,9 @@ interface Database {
   prepare(sql: string): { run(...values: unknown[]): unknown; get(): unknown }
 }
 
-const { before, app, bridge, client, users } = await importFiles<{
+const { before, app, client, users } = await importFiles<{
   before: { createApp(server: object): FastifyInstance }
   app: { createApp(server: object): Promise<FastifyInstance> }
-  bridge: { bridge: Parameters<FastifyInstance['register']>[0] }
   client: { createClient(baseUrl: string, storage: object): Client }
   users: { addUser(username: string, password: string, role: string): void; database: Database }
 }>('docs/moving/fastify-jwt.md', ['file before.ts', 'file app.ts', 'file bridge.ts', 'file client.ts', 'file users.ts'])
@@ -31,10 +30,10 @@ const alice = { id: 1, username: 'alice', role: 'admin' }
 const bob = { id: 2, username: 'bob', role: 'user' }
 const now = () => Math.floor(Date.now() / 1000)
 
-/** A token as the application before signs it, each time another one. */
-let count = 0
-const oldToken = (claims: object = bob, options: jsonwebtoken.SignOptions = { expiresIn: '7d' }, secret = oldSecret) =>
-  jsonwebtoken.sign({ iat: now() - 3600, count: count++, ...claims }, secret, options)
+/** A token as the sign-in of the application before signs it, each time another one. */
+let iat = now() - 3600
+const oldToken = (claims: object = bob, options: jsonwebtoken.SignOptions = {}, secret = oldSecret) =>
+  jsonwebtoken.sign({ iat: iat--, ...claims }, secret, { expiresIn: '7d', ...options })
 
 async function start(t: Test, server: object = {}) {
   const after = await app.createApp(server)
@@ -42,7 +41,9 @@ async function start(t: Test, server: object = {}) {
   const get = (url: string, token: string) => after.inject({ url, headers: { authorization: `Bearer ${token}` } })
   const exchange = (token: string, headers: object = {}) =>
     after.inject({ method: 'POST', url: '/exchange', headers: { authorization: `Bearer ${token}`, ...headers } })
-  return { after, get, exchange }
+  const signOut = (token: string) =>
+    after.inject({ method: 'POST', url: '/logout', headers: { authorization: `Bearer ${token}` } })
+  return { after, get, exchange, signOut }
 }
 const tokensOf = (response: LightMyRequestResponse) => response.json<BearerResponse>()
 const codeOf = (response: LightMyRequestResponse) => [response.statusCode, response.json<{ code?: string }>().code]
@@ -120,7 +121,7 @@ t.test('a client that was not replaced works by its old token until that expires
 t.test('an old token decides nothing but who the user is: the role is that of the database', async (t) => {
   const { get, exchange } = await start(t)
   t.strictSame(codeOf(await get('/users/1', oldToken({ ...bob, role: 'admin' }))), [403, 'AUTH_INSUFFICIENT_ROLE'])
-  const tokens = tokensOf(await exchange(oldToken({ ...bob, role: 'admin', roles: ['admin'] })))
+  const tokens = tokensOf(await exchange(oldToken({ ...bob, role: 'admin' })))
   t.strictSame(codeOf(await get('/users/1', tokens.access_token)), [403, 'AUTH_INSUFFICIENT_ROLE'])
 })
 
@@ -138,10 +139,11 @@ t.test('tokens that the old library did not sign, or that ended, are refused in 
     'without a signature': `${encode({ alg: 'none', typ: 'JWT' })}.${payload}.`,
     'with another header': `${encode({ alg: 'none' })}.${payload}.${signature}`,
     'of another user': `${header}.${encode({ ...alice, iat: now() })}.${signature}`,
-    expired: oldToken({ ...bob, iat: now() - 7200, exp: now() - 3600 }, {}),
-    'without iat': jsonwebtoken.sign(bob, oldSecret, { noTimestamp: true }),
-    'of a user who was deleted': oldToken({ id: 99 }),
-    'with an id that is not a number': oldToken({ id: '2' }),
+    expired: oldToken({ ...bob, iat: now() - 8 * 86_400 }),
+    'without iat': jsonwebtoken.sign({ ...bob, exp: now() + 3600 }, oldSecret, { noTimestamp: true }),
+    'without exp': jsonwebtoken.sign({ ...bob, iat: now() - 60 }, oldSecret),
+    'of a user who was deleted': oldToken({ ...bob, id: 99 }),
+    'with an id that is not a number': oldToken({ ...bob, id: '2' }),
     'with an issuer': oldToken({ ...bob, iss: 'https://api.example.com' }),
     'of this plugin': await after.accessTokens.sign({ sub: '2', claims: { username: 'bob', roles: [] }, audience: 'x' })
   }
@@ -190,15 +192,74 @@ t.test('an old token from before a password change or a sign-out everywhere is r
   t.equal((await exchange(oldToken({ ...bob, iat: now() }))).statusCode, 200, 'signed in since')
 })
 
-t.test('a token without exp ends with the bridge', async (t) => {
-  const forever = jsonwebtoken.sign({ ...bob, iat: now() - 1_000_000 }, oldSecret)
-  t.equal((await (await start(t)).get('/me', forever)).statusCode, 200)
+t.test('what the old secret signed for something else never becomes a session', async (t) => {
+  const { get, exchange, after } = await start(t)
+  const live = (await after.sessions.list('2')).length
+  const links: Record<string, string> = {
+    'a link that resets the password: the same claims, for 15 minutes': oldToken(
+      { ...bob, iat: now() - 60 },
+      { expiresIn: '15m' }
+    ),
+    'a link with a purpose, for as long as a sign-in': oldToken({ ...bob, purpose: 'unsubscribe' }),
+    'a link with the id alone': oldToken({ id: 2 }),
+    'a token for a machine, which never expires': jsonwebtoken.sign({ ...bob, iat: now() - 60 }, oldSecret)
+  }
+  for (const [name, token] of Object.entries(links)) {
+    t.strictSame(codeOf(await get('/me', token)), invalid, name)
+    t.strictSame(codeOf(await exchange(token)), invalid, `${name}: exchange`)
+  }
+  t.equal((await after.sessions.list('2')).length, live)
+})
+
+t.test('sign-out with an old token ends it, and the session that a thief started with it', async (t) => {
+  const { get, exchange, signOut, after } = await start(t)
+  const token = oldToken()
+  t.equal((await get('/me', token)).statusCode, 200)
+  t.equal((await signOut(token)).statusCode, 204)
+  t.strictSame(codeOf(await get('/me', token)), invalid)
+  t.strictSame(codeOf(await exchange(token)), invalid)
+  t.equal((await signOut(token)).statusCode, 204, 'once more')
+
+  const stolen = oldToken()
+  const thief = tokensOf(await exchange(stolen))
+  t.equal((await signOut(stolen)).statusCode, 204)
+  t.strictSame(codeOf(await get('/me', thief.access_token)), [401, 'AUTH_REVOKED_TOKEN'])
+
+  const live = (await after.sessions.list('2')).length
+  const racing = oldToken()
+  await Promise.all([exchange(racing), signOut(racing), exchange(racing)])
+  t.equal((await after.sessions.list('2')).length, live, 'at the same time as an exchange')
+  t.strictSame(
+    codeOf(await signOut(oldToken({ ...bob, iat: now() - 60 }, { expiresIn: '15m' }))),
+    invalid,
+    'not a token of a sign-in'
+  )
+})
+
+t.test('a page that is open since before the switch signs out with its old token', async (t) => {
+  const address = createAddress(t)
+  const storage = createStorage()
+  await address.deploy(before.createApp({}))
+  const page = client.createClient(address.url(), storage)
+  t.teardown(() => page.close())
+  t.equal(await page.signIn('bob', 'builder'), true)
+  const token = storage.getItem('token')!
+  await address.deploy(await app.createApp({}))
+  t.equal((await page.fetch('/me')).status, 200)
+  await page.signOut()
+  t.equal((await page.fetch('/me')).status, 401)
+  const copy = await fetch(`${address.url()}/me`, { headers: { authorization: `Bearer ${token}` } })
+  t.equal(copy.status, 401, 'a copy of the token')
+})
+
+t.test('after its end, the bridge accepts no old token', async (t) => {
   const end = process.env.OLD_TOKENS_END
   t.teardown(() => (process.env.OLD_TOKENS_END = end))
   process.env.OLD_TOKENS_END = '2020-01-01T00:00:00Z'
   const { get, exchange } = await start(t)
-  t.strictSame(codeOf(await get('/me', forever)), invalid)
-  t.strictSame(codeOf(await exchange(forever)), invalid)
+  const token = oldToken()
+  t.strictSame(codeOf(await get('/me', token)), invalid)
+  t.strictSame(codeOf(await exchange(token)), invalid)
 })
 
 t.test('cookies are never exchanged, whatever page sends them', async (t) => {
@@ -220,20 +281,28 @@ t.test('routes without oldTokens refuse an old token', async (t) => {
   t.match(response.headers['www-authenticate'], 'error="invalid_token"')
 })
 
-t.test(
-  'the bridge does not start with a secret that can be guessed, or that is the new one, or without an end',
-  async (t) => {
-    const wrong: [NodeJS.ProcessEnv, string][] = [
-      [{ JWT_SECRET: 'supersecret' }, 'JWT_SECRET can be guessed: do not accept its tokens'],
-      [{ JWT_SECRET: process.env.AUTH_SECRET }, 'AUTH_SECRET must be new'],
-      [{ OLD_TOKENS_END: '' }, 'OLD_TOKENS_END must be a date']
-    ]
-    for (const [environment, message] of wrong) {
-      const usual = { ...process.env }
-      Object.assign(process.env, environment)
-      await t.rejects(app.createApp({}), { message })
-      process.env = usual
-    }
-    t.type(bridge.bridge, 'function')
+t.test('without OLD_TOKENS_END there is no bridge: in development and in tests', async (t) => {
+  const { JWT_SECRET, OLD_TOKENS_END } = process.env
+  t.teardown(() => Object.assign(process.env, { JWT_SECRET, OLD_TOKENS_END }))
+  delete process.env.JWT_SECRET
+  delete process.env.OLD_TOKENS_END
+  const { get, exchange, signOut } = await start(t)
+  t.strictSame(codeOf(await get('/me', oldToken())), invalid)
+  t.equal((await exchange(oldToken())).statusCode, 404)
+  t.strictSame(codeOf(await signOut(oldToken())), invalid)
+})
+
+t.test('the bridge does not start without a secret, with a weak or the new one, or without a date', async (t) => {
+  const wrong: [string, NodeJS.ProcessEnv][] = [
+    ['JWT_SECRET is missing', { JWT_SECRET: '' }],
+    ['JWT_SECRET can be guessed: do not accept its tokens', { JWT_SECRET: 'supersecret' }],
+    ['AUTH_SECRET must be new', { JWT_SECRET: process.env.AUTH_SECRET }],
+    ['OLD_TOKENS_END must be a date', { OLD_TOKENS_END: 'in March' }]
+  ]
+  for (const [message, environment] of wrong) {
+    const usual = { ...process.env }
+    Object.assign(process.env, environment)
+    await t.rejects(app.createApp({}), { message })
+    process.env = usual
   }
-)
+})
