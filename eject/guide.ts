@@ -14,10 +14,10 @@ export function serverGuide(readme: string): string {
 export function productionGuide(text: string, name: string): string {
   return withoutLinks(
     text
-      .replaceAll('[example-server/README.md](../example-server/README.md', '[docs/server.md](server.md')
-      .replaceAll('../example-server/README.md', 'server.md')
+      .replaceAll('`example-server/README.md`', '[server.md](server.md)')
       .replace(/^ *<!-- .* -->\n/gm, '')
-      .replace('sets up the example server', 'sets up the server')
+      .replace('Set up the example server', 'Set up the server')
+      .replace('The example server is in the repository, not in the npm package. ', '')
       .replaceAll('example/fastify-authenticate.git', `example/${name}.git`)
       .replace(
         'The packages that the server needs are development dependencies: do not use `--omit=dev`.',

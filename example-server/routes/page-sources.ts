@@ -30,7 +30,7 @@ export const excerpts: Readonly<Record<string, Excerpt>> = {
   scopes: { path: 'plugin/tokens/requirement-check.ts', from: 'function hasScopes(' },
   'refreshed-claims': { path: 'example-server/app.ts', from: 'async claims({ sub' },
   'has-passed': { path: 'plugin/tokens/claims.ts', from: 'export function hasPassed(' },
-  'sign-in': { path: 'example-server/routes/login.ts', from: 'const signedIn =', lines: 4 },
+  'sign-in': { path: 'example-server/routes/session-start.ts', from: 'const signedIn =', lines: 4 },
   'check-token': { path: 'plugin/tokens/local-verifier.ts', from: 'check(parsed: ParsedToken' },
   me: { path: 'example-server/routes/me.ts', from: 'app.get(' },
   'sign-out': { path: 'example-server/routes/logout.ts', from: 'async (request, reply) => {' },

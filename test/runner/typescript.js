@@ -14,19 +14,19 @@ if (isMainThread) {
   register(import.meta.url)
 }
 
-/** The blocks of pages that a rig runs: their folder belongs to a package of its own, and they import `./name.js`. */
+/** A folder with a package of its own, where the name of the project's package is not known. */
 const ecosystem = new URL('../ecosystem/', import.meta.url).href
 
 /** The hook of Node's module loader. */
 export async function resolve(specifier, context, next) {
-  if (!context.parentURL?.startsWith(ecosystem)) return await next(specifier, context)
-  if (/^fastify-authenticate(?:\/|$)/.test(specifier)) {
+  if (/^fastify-authenticate(?:\/|$)/.test(specifier) && context.parentURL?.startsWith(ecosystem)) {
     return await next(specifier, { ...context, parentURL: import.meta.url })
   }
   try {
     return await next(specifier, context)
   } catch (error) {
-    if (!/^\.\.?\/.*\.js$/.test(specifier)) throw error
+    // The blocks of pages import each other as readers compile them: `./name.js`.
+    if (error.code !== 'ERR_MODULE_NOT_FOUND' || !/^\.\.?\/.*\.js$/.test(specifier)) throw error
     return await next(specifier.replace(/\.js$/, '.ts'), context)
   }
 }
