@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { snippetsOf } from '../../fixtures/snippets.ts'
@@ -11,7 +11,7 @@ export async function importFiles<Modules>(page: string, names: readonly string[
   const folder = join(import.meta.dirname, '../.cache', page.replace(/\.md$/, ''))
   mkdirSync(folder, { recursive: true })
   for (const { name, code } of snippetsOf(page)) {
-    if (name?.startsWith('file ')) writeFileSync(join(folder, name.slice('file '.length)), code)
+    if (name?.startsWith('file ')) write(join(folder, name.slice('file '.length)), code)
   }
   const files = names.map((name) => name.slice('file '.length))
   const modules = files.map(async (file) => [
@@ -19,4 +19,10 @@ export async function importFiles<Modules>(page: string, names: readonly string[
     await import(pathToFileURL(join(folder, file)).href)
   ])
   return Object.fromEntries(await Promise.all(modules)) as Modules
+}
+
+/** In one step: another process may import the same file at this moment. */
+function write(path: string, code: string): void {
+  writeFileSync(`${path}.${process.pid}`, code)
+  renameSync(`${path}.${process.pid}`, path)
 }

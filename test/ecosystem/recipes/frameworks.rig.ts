@@ -86,6 +86,8 @@ t.test('NestJS: docs/recipes/nestjs.md', async (t) => {
     const login = (password: string) =>
       app.inject({ method: 'POST', url: '/login', payload: { username: 'alice', password } })
     t.equal((await login('wrong')).statusCode, 401)
+    const withoutBody = await app.inject({ method: 'POST', url: '/login' })
+    t.equal(withoutBody.statusCode, 401)
     const cookie = cookieHeader(await login('wonderland'))
     const post = (url: string, headers: object = { cookie }) =>
       app.inject({ method: 'POST', url, headers: { ...headers } })

@@ -106,6 +106,8 @@ t.test('return_to leads to pages of the application only', async (t) => {
     '/\\evil.example': origin,
     [`${origin}//evil.example`]: `${origin}//evil.example`,
     [`${origin}.evil.example/`]: origin,
+    [`blob:${origin}/evil`]: origin,
+    [`${origin.replace('//', '//evil.example@')}/`]: origin,
     'javascript:alert(1)': origin,
     'http://%': origin
   }

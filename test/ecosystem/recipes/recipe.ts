@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { namedBlock } from '../../fixtures/named-block.ts'
@@ -14,7 +14,9 @@ export function writeBlock(page: string, name: string): string {
 function write(page: string, name: string, code: string): string {
   const place = join(folder, basename(page, '.md'))
   mkdirSync(place, { recursive: true })
-  writeFileSync(join(place, name), code)
+  // In one step: another process may import the same file at this moment.
+  writeFileSync(join(place, `${name}.${process.pid}`), code)
+  renameSync(join(place, `${name}.${process.pid}`), join(place, name))
   return join(place, name)
 }
 
