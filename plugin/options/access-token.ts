@@ -17,9 +17,9 @@ export interface AccessTokenOptions {
    */
   readonly type?: string | readonly string[] | false | undefined
   /**
-   * A schema of `@sinclair/typebox` that the claims of every token must match, checked after the signature. It must
-   * accept the standard claims of a session's token. One that no token can match stops the start. Default: no schema.
-   * Must not be `undefined`.
+   * A schema of `@sinclair/typebox` that the claims of every token of this application must match, checked after the
+   * signature. Tokens of trusted issuers are not compared with it. It must accept the standard claims of a session's
+   * token. One that no token can match stops the start. Default: no schema. Must not be `undefined`.
    */
   readonly claims?: TSchema
   /** How many verified tokens are kept in memory; 0 turns the cache off. Default 10000. */

@@ -27,7 +27,7 @@ const packages = ['package.json', 'test/ecosystem/package.json', 'test/rigs/pack
 
 /** Commands that every reader of these pages knows: what they name must exist. */
 const commands: readonly [pattern: RegExp, isRight: (found: RegExpExecArray) => boolean][] = [
-  [/^npm (?:ci|start|test|init -y|pack)$/, () => true],
+  [/^npm (?:ci|start|test|init -y|pkg set type=module|pack)$/, () => true],
   [/^(?:mkdir|cd) \S+$/, () => true],
   // Prints a secret.
   [/^node (?:-p|-e) "(?:console\.log\()?crypto\.randomBytes\(32\)\.toString\('base64url'\)\)?"$/, () => true],
