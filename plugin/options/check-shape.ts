@@ -1,6 +1,6 @@
 import { optionError } from './option-error.ts'
 import type { ObjectShape, Shape } from './shape.ts'
-import { kindOf, show } from './show.ts'
+import { builtinName, kindOf, show } from './show.ts'
 
 /** The first place where a value does not match. */
 interface Mismatch {
@@ -70,10 +70,11 @@ function first<T>(items: Iterable<T>, find: (item: T) => Mismatch | null): Misma
 /** Anything under `keys` may be a misplaced key. Only a short word for `alg` or `state` is safe to show. */
 function showAt({ value, path }: Place): string {
   const name = path.join('.')
-  const isWord = /^keys\.\d+\.(alg|state)$/.test(name) && /^\w{0,16}$/.test(String(value))
+  const isWord = /^keys\.\d+\.(alg|state)$/.test(name) && typeof value === 'string' && /^\w{0,16}$/.test(value)
   return path[0] === 'keys' && !isWord ? kindOf(value) : show(value)
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+/** Not a `Map` or a `Set`: what they hold would be ignored. */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && builtinName(value) === null
 }

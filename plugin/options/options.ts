@@ -16,7 +16,7 @@ import { resolveResources, resourcesShape, type ResourcesOptions } from './resou
 import { resolveRevocation, revocationDefaults, revocationShape, type RevocationOptions } from './revocation.ts'
 import { jwksDefaults, protectDefault, resolveRoutes, routesShape, type RoutesOptions } from './routes.ts'
 import { secretShape, type SecretOptions } from './secret.ts'
-import { checkShape } from './check-shape.ts'
+import { checkShape, isObject } from './check-shape.ts'
 import { objectOf } from './shape.ts'
 import { resolveTrustedIssuers, trustedIssuersShape, type TrustedIssuersOptions } from './trusted-issuers.ts'
 
@@ -109,7 +109,7 @@ const restricting = new Set(['protect', 'accessToken.claims', 'refreshToken.clai
  * @throws TypeError that names an option that must not be `undefined`
  */
 function withoutUndefined(value: unknown, parent = ''): unknown {
-  if (!isPlain(value)) return value
+  if (!isObject(value)) return value
   const present = Object.entries(value).filter(([key, member]) => {
     if (member === undefined) assertDispensable(`${parent}${key}`)
     return member !== undefined
@@ -126,8 +126,4 @@ function assertDispensable(name: string): void {
   // Usually an environment variable that is not set.
   if (name === 'secret') throw optionError(name, 'is missing: is the environment variable set?')
   if (restricting.has(name)) throw optionError(name, undefinedProblem)
-}
-
-function isPlain(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -8,5 +8,13 @@ export function show(value: unknown): string {
 export function kindOf(value: unknown): string {
   if (value === null || value === undefined) return String(value)
   if (Array.isArray(value)) return 'a list'
-  return typeof value === 'object' ? 'an object' : `a ${typeof value}`
+  if (typeof value !== 'object') return `a ${typeof value}`
+  const name = builtinName(value)
+  return name === null ? 'an object' : `a ${name}`
+}
+
+/** The name of a built-in object whose content is not in its members. `null` for any other object. */
+export function builtinName(value: object): string | null {
+  const tag = Object.prototype.toString.call(value).slice(8, -1)
+  return ['Map', 'Set', 'WeakMap', 'WeakSet', 'Date', 'Promise', 'RegExp'].includes(tag) ? tag : null
 }

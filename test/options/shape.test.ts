@@ -28,6 +28,9 @@ t.test('register() rejects a wrong, empty, unknown or contradictory value of eve
   const rows: [Record<string, unknown>, string, string][] = [
     [{ isuer: 'x' }, 'isuer', 'is not an option'],
     [{ accessTokens: {} }, 'accessTokens', 'is not an option'],
+    [{ cookies: new Map([['sameSite', 'strict']]) }, 'cookies', 'must be false or an object: received a Map'],
+    [{ accessToken: new Map([['lifetimeSeconds', 60]]) }, 'accessToken', 'must be an object: received a Map'],
+    [{ keys: [{ key, alg: Object.create(null) }] }, 'keys.0.alg', 'must be a non-empty string: received an object'],
 
     [{ issuer: undefined }, 'issuer', 'is missing'],
     [{ issuer: '' }, 'issuer', `${one} ""`],
@@ -284,7 +287,7 @@ t.test('register() rejects a wrong, empty, unknown or contradictory value of eve
     [{ trustedOrigins: null }, 'trustedOrigins', `${originList} null`],
     [{ trustedOrigins: async () => true }, 'trustedOrigins', `${originList} an async one`],
     [{ trustedOrigins: function* () {} }, 'trustedOrigins', `${originList} an async one`],
-    [{ trustedOrigins: [/x/] }, 'trustedOrigins.0', 'must be a string: received an object'],
+    [{ trustedOrigins: [/x/] }, 'trustedOrigins.0', 'must be a string: received a RegExp'],
     ...[
       ['', ''],
       ['*', '. To accept a pattern, give a function'],

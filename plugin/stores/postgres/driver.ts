@@ -63,7 +63,8 @@ export async function withClient<T>(lending: Lending, work: (client: PostgresCli
   const keptUntil = performance.now() + lending.ms
   // A connection that breaks also emits this, which would end the process without a listener.
   client.on('error', ignore)
-  const working = work(client)
+  // Also if the work throws before it returns a promise.
+  const working = (async () => await work(client))()
   try {
     const result = await Promise.race([working, lending.timedOut])
     giveBack(client)

@@ -100,6 +100,17 @@ t.test('withClient()', { skip }, async (t) => {
     }
   )
 
+  await t.test('withClient() destroys the client of work that throws before its first query', async (t) => {
+    const small = newPool({ max: 1 })
+    const thrown = new Error('a value cannot be written as JSON')
+    const call = withClient({ pool: small, ms: 60_000, timedOut: new Promise<never>(() => {}) }, () => {
+      throw thrown
+    })
+    await t.rejects(call, thrown)
+    t.strictSame([small.totalCount, small.idleCount], [0, 0], 'it is not lost to the pool')
+    t.equal((await small.query('SELECT 1 AS one')).rows[0].one, 1)
+  })
+
   await t.test('postgresStore() rejects every call on a replica', async (t) => {
     const schema = newSchema()
     const store = newStore(pool, { schema })
