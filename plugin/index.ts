@@ -209,6 +209,7 @@ declare module 'fastify' {
  */
 export default fp(authenticatePlugin, { fastify: '5.x', name: 'fastify-authenticate' })
 
+export * from './options/claims.ts'
 export * from './tokens/user.ts'
 export { AuthError, type RefusalCode } from './errors.ts'
 export type { AuthEvent, RevocationReason } from './events.ts'

@@ -140,10 +140,12 @@ t.test('the published package contains all types; examples in doc comments and d
     'application.ts': application.replace('../../plugin/index.ts', 'fastify-authenticate'),
     'claims.ts': `
       import fastify from 'fastify'
-      import 'fastify-authenticate'
+      import authenticate from 'fastify-authenticate'
 
+      interface Claims { roles: ('user' | 'admin')[], plan?: string }
+      declare const alice: Claims
       declare module 'fastify-authenticate' {
-        interface AuthTypes { claims: { roles: ('user' | 'admin')[], plan?: string } }
+        interface AuthTypes { claims: Claims }
       }
 
       fastify().get('/', { config: { auth: true } }, async (request) => {
@@ -158,6 +160,33 @@ t.test('the published package contains all types; examples in doc comments and d
         auth.user.roles satisfies readonly ('user' | 'admin')[]
         const { roles } = await request.authenticate()
         return roles satisfies readonly ('user' | 'admin')[]
+      })
+
+      fastify().register(authenticate, {
+        issuer: 'x', secret: 'y', refreshToken: { claims: async () => ({ claims: alice, scope: 'notes:read' }) }
+      })
+      fastify().register(authenticate, { issuer: 'x', secret: 'y', refreshToken: { claims: async () => null } })
+      fastify().register(authenticate, {
+        issuer: 'x', secret: 'y',
+        // @ts-expect-error -- every user has roles
+        refreshToken: { claims: async () => ({ claims: { plan: 'free' } }) }
+      })
+
+      fastify().get('/links', async () => {
+        const { accessTokens } = fastify()
+        const link = { sub: 'alice', audience: 'password-reset' }
+        const token = await accessTokens.sign(link)
+        await accessTokens.sign({ ...link, claims: { plan: 'free' }, lifetimeSeconds: 900 })
+        // @ts-expect-error -- no such role
+        await accessTokens.sign({ ...link, claims: { roles: ['root'] } })
+        const { sub, roles } = await accessTokens.verify(token, { audience: 'password-reset' })
+        sub satisfies string
+        roles satisfies readonly string[] | undefined
+        // @ts-expect-error -- a token for another purpose may lack them
+        roles.length
+        const user = await accessTokens.verify(token, { scopes: ['notes:read'] })
+        user.roles satisfies readonly ('user' | 'admin')[]
+        return (await accessTokens.verify(token)).roles satisfies readonly ('user' | 'admin')[]
       })
 
       fastify().post('/login', async (_request, reply) => {

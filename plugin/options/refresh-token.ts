@@ -1,3 +1,4 @@
+import type { AppClaims } from './claims.ts'
 import { withDefaults } from './with-defaults.ts'
 import { optionError } from './option-error.ts'
 import { flag, fn, objectOf, whole } from './shape.ts'
@@ -59,7 +60,7 @@ export interface RefreshTokenOptions {
    * }
    * ```
    */
-  readonly claims?: (session: SessionInfo) => Promise<{ claims?: Record<string, unknown>; scope?: string } | null>
+  readonly claims?: (session: SessionInfo) => Promise<{ claims?: Readonly<AppClaims>; scope?: string } | null>
   /**
    * Whether the `scope` that `claims` returns may contain more than the sign-in granted. Set it if the scope follows
    * from the user's rights, so that a new right reaches open sessions. Leave it if a user grants a scope to a client:

@@ -7,7 +7,7 @@ import { readAudience } from '../tokens/audience.ts'
 import { isWholeSeconds } from '../tokens/claims.ts'
 import type { RequirementCheck } from '../tokens/requirement-check.ts'
 import { readTokenRequirements, type TokenNeeds } from '../tokens/requirements.ts'
-import type { ClaimsInput, User } from '../tokens/user.ts'
+import type { PurposeClaims, PurposeInput, User } from '../tokens/user.ts'
 import type { Revocations } from './revocations.ts'
 import { isStorable } from './sign-in-input.ts'
 import { maxSkewMs } from './store-clock.ts'
@@ -56,13 +56,7 @@ export function createAccessTokenApi(parts: AccessTokenApiParts) {
         readonly scope?: string | undefined
         /** Seconds, 1 to `accessToken.maxLifetimeSeconds`. Default `accessToken.lifetimeSeconds`. */
         readonly lifetimeSeconds?: number | undefined
-        /**
-         * The `aud` claim, a string or a list: a purpose, or another service that verifies with our keys. Must not
-         * contain an audience of this application, because `authenticate()` would accept the token. Default: the
-         * audience of this application. Must not be `undefined`.
-         */
-        readonly audience?: string | readonly string[]
-      } & ClaimsInput
+      } & PurposeInput
     ): Promise<string> {
       assertKnown(input, ['sub', 'scope', 'claims', 'lifetimeSeconds', 'audience'])
       const { sub, scope, claims = {}, lifetimeSeconds = accessToken.lifetimeSeconds } = input
@@ -78,7 +72,7 @@ export function createAccessTokenApi(parts: AccessTokenApiParts) {
 
     /**
      * Verifies a token that does not come with a request (a socket's first message, a job's payload) as
-     * `authenticate()` would. Resolves to what `request.user` would be.
+     * `authenticate()` would. Resolves to what `request.user` would be; with `audience`, it may lack your own claims.
      * ```ts
      * const user = await app.accessTokens.verify(token, { scopes: ['jobs:run'] })
      * ```
@@ -88,7 +82,10 @@ export function createAccessTokenApi(parts: AccessTokenApiParts) {
      * @throws AuthError AUTH_INVALID_TOKEN, AUTH_EXPIRED_TOKEN, AUTH_REVOKED_TOKEN, AUTH_STALE_AUTHENTICATION,
      * AUTH_INSUFFICIENT_SCOPE, AUTH_INSUFFICIENT_ROLE, AUTH_STORE_UNAVAILABLE, AUTH_KEYS_UNAVAILABLE
      */
-    async verify(token: string, ...given: [needs?: TokenNeeds]): Promise<User> {
+    async verify<Given extends TokenNeeds = Readonly<Record<never, never>>>(
+      token: string,
+      ...given: [needs?: Given]
+    ): Promise<'audience' extends keyof Given ? PurposeClaims : User> {
       const requirements = readTokenRequirements(given)
       if (typeof token !== 'string') throw refusal('AUTH_INVALID_TOKEN', 'the token must be a string')
       const { audience, issuers } = requirements

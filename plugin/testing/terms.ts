@@ -1,5 +1,6 @@
 import type { SignInInput } from '../sessions/sign-in-input.ts'
-import type { AppClaims, ClaimsInput } from '../tokens/user.ts'
+import type { AppClaims } from '../options/claims.ts'
+import type { ClaimsInput } from '../tokens/user.ts'
 
 /** A Fastify application, or a context of one, with any logger and type provider. */
 export interface TestedApp {

@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import jsonwebtoken from 'jsonwebtoken'
 import t, { type Test } from 'tap'
-import type { BearerResponse } from '../../../plugin/index.ts'
+import type { AuthenticateOptions, BearerResponse } from '../../../plugin/index.ts'
 import type { Client } from './client.ts'
 import { importFiles } from './page.ts'
 import { createAddress, createLog, createStorage } from './servers.ts'
@@ -11,12 +11,20 @@ interface Database {
   prepare(sql: string): { run(...values: unknown[]): unknown; get(): unknown }
 }
 
-const { before, app, client, users } = await importFiles<{
+const { before, app, both, client, users } = await importFiles<{
   before: { createApp(server: object): FastifyInstance }
   app: { createApp(server: object): Promise<FastifyInstance> }
+  both: { createApp(options: Partial<AuthenticateOptions>): Promise<FastifyInstance> }
   client: { createClient(baseUrl: string, storage: object): Client }
   users: { addUser(username: string, password: string, role: string): void; database: Database }
-}>('docs/moving/fastify-jwt.md', ['file before.ts', 'file app.ts', 'file bridge.ts', 'file client.ts', 'file users.ts'])
+}>('docs/moving/fastify-jwt.md', [
+  'file before.ts',
+  'file app.ts',
+  'file both.ts',
+  'file bridge.ts',
+  'file client.ts',
+  'file users.ts'
+])
 
 const oldSecret = 'the secret that @fastify/jwt signed with'
 Object.assign(process.env, {
@@ -279,6 +287,35 @@ t.test('routes without oldTokens refuse an old token', async (t) => {
   const response = await after.inject({ url: '/password', headers: { authorization: `Bearer ${oldToken()}` } })
   t.strictSame(codeOf(response), invalid)
   t.match(response.headers['www-authenticate'], 'error="invalid_token"')
+})
+
+t.test('one sign-in route gives cookies to browsers, and tokens to other clients', async (t) => {
+  let ahead = 0
+  const server = await both.createApp({ clock: () => Date.now() + ahead })
+  t.teardown(() => server.close())
+  const payload = { username: 'bob', password: 'builder' }
+  const post = (url: string, headers: object, payload: object = {}) =>
+    server.inject({ method: 'POST', url, headers: { ...headers }, payload })
+  const browser = { origin: 'http://localhost:80', 'sec-fetch-site': 'same-origin' }
+
+  const phone = tokensOf(await post('/login', {}, payload))
+  const refreshed = tokensOf(await post('/refresh', {}, { refresh_token: phone.refresh_token }))
+  const authorization = `Bearer ${refreshed.access_token}`
+  t.strictSame((await server.inject({ url: '/me', headers: { authorization } })).json(), { id: 2, username: 'bob' })
+  t.equal((await post('/login', {}, { ...payload, password: 'looking-glass' })).statusCode, 401)
+  t.strictSame(codeOf(await post('/refresh', {})), [401, 'AUTH_REFRESH_INVALID'], 'without a token')
+
+  const page = await post('/login', browser, payload)
+  t.notOk('access_token' in page.json(), 'no page reads a token')
+  t.match(page.headers['set-cookie'], ['token=; Path=/; Max-Age=0', /^__Host-access=/, /^__Host-refresh=/])
+  const cookie = page.cookies.map(({ name, value }) => `${name}=${value}`).join('; ')
+  t.equal((await post('/refresh', { ...browser, cookie })).statusCode, 200)
+  ahead = 3_600_000
+  t.equal((await server.inject({ url: '/me', headers: { ...browser, cookie } })).statusCode, 200, 'an hour later')
+  const attack = { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' }
+  t.strictSame(codeOf(await post('/login', attack, payload)), [403, 'AUTH_CROSS_SITE'])
+  t.equal((await post('/logout', { ...browser, cookie })).statusCode, 204)
+  t.equal((await server.inject({ url: '/me', headers: { ...browser, cookie } })).statusCode, 401)
 })
 
 t.test('without OLD_TOKENS_END there is no bridge: in development and in tests', async (t) => {
