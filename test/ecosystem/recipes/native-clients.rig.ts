@@ -92,7 +92,9 @@ t.test('notes does not lose the session', async (t) => {
     t.strictSame(results, [listed, listed, listed, listed])
     const seen = types().filter((type) => type !== 'token-refused')
     t.equal(seen.filter((type) => type === 'session-refreshed').length, 1)
-    t.strictSame(new Set(seen.filter((type) => type !== 'session-refreshed')), new Set(['refresh-coalesced']))
+    // A process that comes last may find the new token in the file, and sends no refresh.
+    const others = seen.filter((type) => type !== 'session-refreshed' && type !== 'refresh-coalesced')
+    t.strictSame(others, [])
   })
 
   await t.test('if it is killed before it has received the new tokens', async (t) => {
