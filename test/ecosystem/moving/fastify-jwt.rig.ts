@@ -1,8 +1,8 @@
 import { generateKeyPairSync } from 'node:crypto'
-import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
+import Fastify, { type FastifyInstance, type LightMyRequestResponse } from 'fastify'
 import jsonwebtoken from 'jsonwebtoken'
 import t, { type Test } from 'tap'
-import type { AuthenticateOptions, BearerResponse } from '../../../plugin/index.ts'
+import authenticate, { type AuthenticateOptions, type BearerResponse } from '../../../plugin/index.ts'
 import type { Client } from './client.ts'
 import { importFiles } from './page.ts'
 import { createAddress, createLog, createStorage } from './servers.ts'
@@ -258,6 +258,23 @@ t.test('a page that is open since before the switch signs out with its old token
   t.equal((await page.fetch('/me')).status, 401)
   const copy = await fetch(`${address.url()}/me`, { headers: { authorization: `Bearer ${token}` } })
   t.equal(copy.status, 401, 'a copy of the token')
+})
+
+t.test('the client takes a server that keeps the member token for other clients for the new one', async (t) => {
+  const address = createAddress(t)
+  const storage = createStorage()
+  const server = Fastify()
+  await server.register(authenticate, { issuer: 'https://api.example.com', secret: process.env.AUTH_SECRET })
+  server.post('/login', async (_request, reply) => {
+    const tokens = await reply.signIn({ sub: '2', transport: 'bearer' })
+    return { ...tokens, token: tokens.access_token }
+  })
+  await address.deploy(server)
+  const page = client.createClient(address.url(), storage)
+  t.teardown(() => page.close())
+  t.equal(await page.signIn('bob', 'builder'), true)
+  t.equal(storage.getItem('token'), null)
+  t.ok(storage.length > 0, 'the tokens of the plugin')
 })
 
 t.test('after its end, the bridge accepts no old token', async (t) => {
