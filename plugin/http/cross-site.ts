@@ -79,6 +79,8 @@ export function describeCrossSite(request: RequestOrigin): string {
   return `${site}${theirs}, and this server is ${JSON.stringify(ours)}${usualCause(request)}`
 }
 
+const untrusted = '. "trustedOrigins" does not allow this Origin'
+
 function usualCause({ origin, secFetchSite, host, protocol }: RequestOrigin): string {
   if (origin === 'null') {
     return (
@@ -86,9 +88,10 @@ function usualCause({ origin, secFetchSite, host, protocol }: RequestOrigin): st
       'Referrer-Policy: no-referrer'
     )
   }
-  if (origin === undefined || secFetchSite !== undefined) return ''
+  if (origin === undefined) return ''
+  if (secFetchSite !== undefined) return untrusted
   if (protocol === null) return ', seen without Fastify\'s "trustProxy"'
-  if (!hasOwnHost(origin, host)) return ''
+  if (!hasOwnHost(origin, host)) return untrusted
   const remedy =
     '. If a proxy in front of it terminates TLS, Fastify\'s "trustProxy" must include the address of the proxy (of a ' +
     'number of hops, Fastify trusts none), and the proxy must send X-Forwarded-Proto'

@@ -105,6 +105,8 @@ t.test('isFromOwnSite() has three rules, and the first that matches decides', as
   }
 })
 
+const untrusted = '"trustedOrigins" does not allow this Origin'
+
 t.test('describeCrossSite() names both origins if only the scheme differs, and the usual cause', async (t) => {
   const at = { host: 'api.example.com', secFetchSite: undefined }
   const proxy =
@@ -125,7 +127,7 @@ t.test('describeCrossSite() names both origins if only the scheme differs, and t
     [
       'another port',
       { origin: 'https://api.example.com:8443', protocol: 'https' },
-      'the Origin is "https://api.example.com:8443", and this server is "https://api.example.com"'
+      `the Origin is "https://api.example.com:8443", and this server is "https://api.example.com". ${untrusted}`
     ],
     [
       'a proxy that changes the host, and is not declared',
@@ -135,7 +137,7 @@ t.test('describeCrossSite() names both origins if only the scheme differs, and t
     [
       'a Host that is not a host name',
       { origin: 'https://api.example.com', host: 'a b', protocol: 'https' },
-      'the Origin is "https://api.example.com", and this server is "https://a b"'
+      `the Origin is "https://api.example.com", and this server is "https://a b". ${untrusted}`
     ],
     [
       'text that would break a log line',
@@ -167,7 +169,7 @@ const attackers: [string, Record<string, string>, string][] = [
   [
     'another origin',
     { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' },
-    `Sec-Fetch-Site is "cross-site", the Origin is "https://evil.example", ${toOurs}`
+    `Sec-Fetch-Site is "cross-site", the Origin is "https://evil.example", ${toOurs}. ${untrusted}`
   ],
   [
     'another origin, an old browser',
@@ -177,7 +179,7 @@ const attackers: [string, Record<string, string>, string][] = [
   [
     'another port of the same host',
     { origin: 'http://localhost:8080', 'sec-fetch-site': 'same-site' },
-    `Sec-Fetch-Site is "same-site", the Origin is "http://localhost:8080", ${toOurs}`
+    `Sec-Fetch-Site is "same-site", the Origin is "http://localhost:8080", ${toOurs}. ${untrusted}`
   ],
   [
     'another port of the same host, an old browser',
@@ -187,7 +189,7 @@ const attackers: [string, Record<string, string>, string][] = [
   [
     'a subdomain',
     { origin: 'http://blog.localhost:80', 'sec-fetch-site': 'same-site' },
-    `Sec-Fetch-Site is "same-site", the Origin is "http://blog.localhost:80", ${toOurs}`
+    `Sec-Fetch-Site is "same-site", the Origin is "http://blog.localhost:80", ${toOurs}. ${untrusted}`
   ],
   [
     'a sandboxed frame',
