@@ -31,17 +31,20 @@ const queue = positionals.length > 0 ? positionals : testFiles(values)
 const results: TestResult[] = []
 
 /** Whole programs run slower when their coverage is measured, and reach no line of the plugin that others do not. */
-const uncovered = /^test\/(browser|docs|example-server|flows|histories|mutants|runner)\/|^test\/[\w-]+\.test\.ts$/
+const programs = /^test\/(?:browser|docs|eject|example-server|flows|histories|mutants|runner)\//
+/** These read files, or run what they write. */
+const readers = /^test\/(?:architecture|bench|language|self-reference|types)\./
+const isCoverable = (file: string) => !programs.test(file) && !readers.test(file)
 
 async function work(): Promise<void> {
   const timeoutMs = Number(values.timeout) * 1000
   const limits = (file: string) => {
-    const isCovered = values.coverage && !uncovered.test(file)
+    const isCovered = values.coverage && isCoverable(file)
     return { timeoutMs, env: isCovered ? { NODE_V8_COVERAGE: rawCoverage } : {} }
   }
   const batches = new Map<boolean, Batch>()
   const batchFor = (file: string) => {
-    const key = uncovered.test(file)
+    const key = isCoverable(file)
     const batch = batches.get(key) ?? new Batch(limits(file))
     batches.set(key, batch)
     return batch
