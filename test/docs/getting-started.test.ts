@@ -98,7 +98,7 @@ t.test('the scripts of docs/getting-started.md start the server and run the test
       env: { PATH: process.env.PATH }
     }
   )
-  t.match(tested.stdout, /^# pass 3\n# fail 0$/m) || t.comment(tested.stdout)
+  t.match(tested.stdout, /^(?:#|ℹ) pass 3\n(?:#|ℹ) fail 0$/m) || t.comment(tested.stdout)
 
   const server = spawn(process.execPath, ['--conditions=fastify-authenticate-source', ...withSources(scripts.start)], {
     cwd: folder,

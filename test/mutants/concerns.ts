@@ -226,7 +226,9 @@ const slow = /^(node:child_process|pg|ioredis|redis|playwright-core|@photostruct
 
 /** The quick tests that import `file`, directly or through other files. */
 function importersOf(root: string, file: string): string[] {
-  const tests = ts.sys.readDirectory(join(root, 'test'), ['.test.ts']).map((path) => path.slice(root.length + 1))
+  const tests = ts.sys
+    .readDirectory(join(root, 'test'), ['.test.ts'], ['**/node_modules'])
+    .map((path) => path.slice(root.length + 1))
   return tests.filter((test) => {
     const reached = reachedFrom(root, test)
     return reached.has(file) && ![...reached].some((one) => slow.test(one))
