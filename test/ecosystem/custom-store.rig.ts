@@ -4,7 +4,7 @@ import { open, type RootDatabase } from 'lmdb'
 import t from 'tap'
 import { storeContract } from '../../plugin/stores/contract.ts'
 import type { SessionStore } from '../../plugin/stores/session-store.ts'
-import { importBlock } from './recipes/recipe.ts'
+import { importBlock } from './printed-code.ts'
 
 interface Module {
   lmdbStore(root: RootDatabase): SessionStore

@@ -3,7 +3,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import jsonwebtoken from 'jsonwebtoken'
 import t, { type Test } from 'tap'
-import { importFiles } from './page.ts'
+import { importFiles } from '../printed-code.ts'
 import { defineUsers } from './users.ts'
 
 interface App {

@@ -4,7 +4,7 @@ import type { Express } from 'express'
 import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import type { AuthenticateOptions } from '../../../plugin/index.ts'
-import { importFiles } from './page.ts'
+import { importFiles } from '../printed-code.ts'
 import { createAddress, type Listening } from './servers.ts'
 import { defineUsers } from './users.ts'
 

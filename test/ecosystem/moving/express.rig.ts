@@ -7,7 +7,7 @@ import jsonwebtoken from 'jsonwebtoken'
 import t, { type Test } from 'tap'
 import type { BearerResponse } from '../../../plugin/index.ts'
 import type { Client } from './client.ts'
-import { importFiles } from './page.ts'
+import { importFiles } from '../printed-code.ts'
 import { createAddress, createLog, createStorage, type Listening } from './servers.ts'
 import { defineUsers } from './users.ts'
 

@@ -4,7 +4,7 @@ import jsonwebtoken from 'jsonwebtoken'
 import t, { type Test } from 'tap'
 import authenticate, { type AuthenticateOptions, type BearerResponse } from '../../../plugin/index.ts'
 import type { Client } from './client.ts'
-import { importFiles } from './page.ts'
+import { importFiles } from '../printed-code.ts'
 import { createAddress, createLog, createStorage } from './servers.ts'
 
 interface Database {

@@ -1,6 +1,6 @@
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import t, { type Test } from 'tap'
-import { importFiles } from './page.ts'
+import { importFiles } from '../printed-code.ts'
 import { createAddress, createLog } from './servers.ts'
 import { defineUsers } from './users.ts'
 

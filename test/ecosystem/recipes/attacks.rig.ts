@@ -4,8 +4,8 @@ import t, { type Test } from 'tap'
 import type { AuthenticateOptions } from '../../../plugin/index.ts'
 import { createTestAuth } from '../../../plugin/testing.ts'
 import { signingKey } from './openid-provider.ts'
-import { bearer, importRecipe } from './recipe-files.ts'
-import { importBlock, writeBlock } from './recipe.ts'
+import { bearer } from './recipe-application.ts'
+import { importBlock, writeBlock, importRecipe } from '../printed-code.ts'
 
 process.env.ALICE_PASSWORD = 'wonderland'
 type Create = (options?: object) => Promise<FastifyInstance>

@@ -4,7 +4,8 @@ import * as openid from 'openid-client'
 import t, { type Test } from 'tap'
 import { freePort } from '../../fixtures/free-port.ts'
 import { createBrowser, signingKey } from './openid-provider.ts'
-import { bearer, importRecipe, serve } from './recipe-files.ts'
+import { importRecipe } from '../printed-code.ts'
+import { bearer, serve } from './recipe-application.ts'
 
 const page = 'docs/recipes/authorization-server.md'
 

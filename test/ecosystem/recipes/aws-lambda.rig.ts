@@ -8,7 +8,8 @@ import authenticate, { type AuthenticateOptions } from 'fastify-authenticate'
 import { memoryStore } from '../../../plugin/stores/memory.ts'
 import { postgresStore } from '../../../plugin/stores/postgres.ts'
 import { skip, startPostgres } from '../../fixtures/postgres-server.ts'
-import { importRecipe } from './recipe-files.ts'
+import { importRecipe } from '../printed-code.ts'
+import './recipe-application.ts'
 
 interface Result {
   statusCode: number

@@ -5,7 +5,7 @@ import authenticate, { type AuthenticateOptions } from '../../../plugin/index.ts
 import Fastify from 'fastify'
 import { launchBrowser, skipWithoutBrowser } from '../../fixtures/browser.ts'
 import { certify, skipWithoutOpenssl } from '../../fixtures/openssl.ts'
-import { importBlock } from './recipe.ts'
+import { importBlock } from '../printed-code.ts'
 
 const page = 'docs/recipes/http-on-a-lan.md'
 const secret = '0123456789abcdef0123456789abcdef'

@@ -6,7 +6,8 @@ import authenticate, { type AuthenticateOptions } from 'fastify-authenticate'
 import t, { type Test } from 'tap'
 import { createFaultyStore } from '../../fixtures/fault-store.ts'
 import { memoryStore } from '../../../plugin/stores/memory.ts'
-import { bearer, importRecipe, serve } from './recipe-files.ts'
+import { importRecipe } from '../printed-code.ts'
+import { bearer, serve } from './recipe-application.ts'
 
 interface Service {
   server: Record<string, unknown>

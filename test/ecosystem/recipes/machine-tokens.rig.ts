@@ -5,7 +5,8 @@ import * as openid from 'openid-client'
 import t, { type Test } from 'tap'
 import type { AuthenticateOptions } from 'fastify-authenticate'
 import { freePort } from '../../fixtures/free-port.ts'
-import { bearer, importRecipe, serve } from './recipe-files.ts'
+import { importRecipe } from '../printed-code.ts'
+import { bearer, serve } from './recipe-application.ts'
 
 const page = 'docs/recipes/machine-tokens.md'
 const insecure = { [oauth.allowInsecureRequests]: true }

@@ -10,7 +10,7 @@ import type { AuthenticateOptions } from '../../../plugin/index.ts'
 import { createTestAuth } from '../../../plugin/testing.ts'
 import { namedBlock } from '../../fixtures/named-block.ts'
 import { playTranscript } from '../../fixtures/transcript.ts'
-import { importCode, writeBlock } from './recipe.ts'
+import { importCode, writeBlock } from '../printed-code.ts'
 
 t.setTimeout(120_000)
 process.env.ALICE_PASSWORD = 'wonderland'

@@ -5,7 +5,8 @@ import * as openid from 'openid-client'
 import t, { type Test } from 'tap'
 import { freePort } from '../../fixtures/free-port.ts'
 import { createBrowser, signingKey, startProvider } from './openid-provider.ts'
-import { importRecipe, serve } from './recipe-files.ts'
+import { importRecipe } from '../printed-code.ts'
+import { serve } from './recipe-application.ts'
 
 interface Recipe {
   createApp(options: { origin: string; config: openid.Configuration }): Promise<FastifyInstance>

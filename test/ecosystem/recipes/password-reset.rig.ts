@@ -2,7 +2,8 @@ import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import type { AuthenticateOptions } from '../../../plugin/index.ts'
 import { createTestAuth } from '../../../plugin/testing.ts'
-import { importRecipe } from './recipe-files.ts'
+import { importRecipe } from '../printed-code.ts'
+import './recipe-application.ts'
 
 interface Recipe {
   createApp(options: Partial<AuthenticateOptions>): Promise<FastifyInstance>

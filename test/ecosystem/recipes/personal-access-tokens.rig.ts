@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
-import { bearer, importRecipe } from './recipe-files.ts'
+import { importRecipe } from '../printed-code.ts'
+import { bearer } from './recipe-application.ts'
 
 interface Recipe {
   createApp(): Promise<FastifyInstance>

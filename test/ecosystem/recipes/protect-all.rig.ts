@@ -8,7 +8,7 @@ import fastify, { type FastifyInstance } from 'fastify'
 import t from 'tap'
 import authenticate, { type AuthenticateOptions } from '../../../plugin/index.ts'
 import { createTestAuth } from '../../../plugin/testing.ts'
-import { importBlock, writeBlock } from './recipe.ts'
+import { importBlock, writeBlock } from '../printed-code.ts'
 
 process.env.PUBLIC_FOLDER = t.testdir({ 'login.html': '<h1>Sign in</h1>' })
 const page = 'docs/recipes/protect-all.md'

@@ -1,7 +1,8 @@
 import rateLimit from '@fastify/rate-limit'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
-import { importRecipe } from './recipe-files.ts'
+import { importRecipe } from '../printed-code.ts'
+import './recipe-application.ts'
 
 const right = 'correct horse battery staple'
 

@@ -3,7 +3,7 @@ import t, { type Test } from 'tap'
 import type { AuthenticateOptions } from '../../../plugin/index.ts'
 import { createTestAuth } from '../../../plugin/testing.ts'
 import { namedBlock } from '../../fixtures/named-block.ts'
-import { importBlock, importCode, writeBlock } from './recipe.ts'
+import { importBlock, importCode, writeBlock } from '../printed-code.ts'
 
 writeBlock('docs/recipes/roles.md', 'file database.ts')
 const { createApp } = await importBlock<{

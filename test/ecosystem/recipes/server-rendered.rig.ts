@@ -5,7 +5,7 @@ import type { AuthenticateOptions } from '../../../plugin/index.ts'
 import { memoryStore } from '../../../plugin/stores/memory.ts'
 import { createTestAuth } from '../../../plugin/testing.ts'
 import { launchBrowser, skipWithoutBrowser } from '../../fixtures/browser.ts'
-import { importBlock } from './recipe.ts'
+import { importBlock } from '../printed-code.ts'
 
 process.env.ALICE_PASSWORD = 'wonderland'
 const { createApp } = await importBlock<{

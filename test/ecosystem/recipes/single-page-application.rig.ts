@@ -12,7 +12,7 @@ import authenticate, { type AuthenticateOptions } from '../../../plugin/index.ts
 import { createTestAuth } from '../../../plugin/testing.ts'
 import { launchBrowser, skipWithoutBrowser } from '../../fixtures/browser.ts'
 import { certify, skipWithoutOpenssl } from '../../fixtures/openssl.ts'
-import { importBlock, writeBlock } from './recipe.ts'
+import { importBlock, writeBlock } from '../printed-code.ts'
 
 t.setTimeout(120_000)
 process.env.ALICE_PASSWORD = 'wonderland'

@@ -5,7 +5,7 @@ import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import type { AuthenticateOptions } from '../../../plugin/index.ts'
 import { createTestAuth } from '../../../plugin/testing.ts'
-import { importBlock } from './recipe.ts'
+import { importBlock } from '../printed-code.ts'
 
 process.env.ALICE_PASSWORD = 'wonderland'
 const pages = await importBlock<{

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import type { AuthenticateOptions } from '../../../plugin/index.ts'
 import { createTestAuth } from '../../../plugin/testing.ts'
-import { importBlock } from './recipe.ts'
+import { importBlock } from '../printed-code.ts'
 
 const page = 'docs/recipes/tenants.md'
 type CreateApp = (options: Partial<AuthenticateOptions>) => Promise<FastifyInstance>
