@@ -17,6 +17,8 @@ export interface Effort {
   /** How many are held in memory, to find out the size of one. */
   readonly held: { readonly tokens: number; readonly revocations: number }
   readonly starts: number
+  /** Sessions that are started, refreshed and ended to measure the load of a database. */
+  readonly databaseSessions: number
 }
 
 export const full: Effort = {
@@ -29,7 +31,8 @@ export const full: Effort = {
   revocations: [1e3, 1e5, 1e6],
   sessions: { few: 1e3, many: 1e6 },
   held: { tokens: 10_000, revocations: 1e6 },
-  starts: 9
+  starts: 9,
+  databaseSessions: 20_000
 }
 
 export const quick: Effort = {
@@ -42,5 +45,6 @@ export const quick: Effort = {
   revocations: [1e3, 1e6],
   sessions: { few: 1e3, many: 1e5 },
   held: { tokens: 10_000, revocations: 1e6 },
-  starts: 1
+  starts: 1,
+  databaseSessions: 2000
 }

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus } from 'node:os'
 import { join } from 'node:path'
 import type { NamedComparison } from './comparison.ts'
+import type { DatabaseLoad } from './database-load.ts'
 import type { Effort } from './effort.ts'
 import type { Memory } from './memory.ts'
 import type { ProtectedRoute } from './protected-route.ts'
@@ -21,6 +22,8 @@ export interface Results {
   readonly protectedRoute: ProtectedRoute
   readonly verification: readonly NamedComparison[]
   readonly stores: Stores
+  /** Absent where the databases are not installed. */
+  readonly databaseLoad: readonly DatabaseLoad[]
   readonly memory: Memory
   readonly startUp: StartUp
 }

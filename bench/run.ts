@@ -1,5 +1,6 @@
 import { loadavg } from 'node:os'
 import type { NamedComparison } from './comparison.ts'
+import { measureDatabaseLoad } from './database-load.ts'
 import { full, quick } from './effort.ts'
 import { format, goalsOf, outcomeOf } from './goals.ts'
 import { measureMemory } from './memory.ts'
@@ -14,6 +15,7 @@ const parts = {
   protectedRoute: measureProtectedRoute,
   verification: measureVerification,
   stores: measureStores,
+  databaseLoad: measureDatabaseLoad,
   memory: measureMemory,
   startUp: measureStartUp
 }
