@@ -26,7 +26,6 @@ export const withoutOwnTest: Record<string, string> = {
   'plugin/tokens/requirements.ts': 'test/http/protect.test.ts: wrong needs',
   'plugin/tokens/requirement-check.ts': 'test/http/authenticate.test.ts: what satisfies needs, and what each lacks',
   'plugin/tokens/rsa.ts': 'a step of readKey(): test/tokens/key.test.ts and roca.test.ts',
-  'plugin/tokens/signer.ts': 'test/tokens/encoded-length.test.ts and access-tokens.test.ts',
   'plugin/tokens/thrown.ts': 'test/tokens/key-set-loader.test.ts: what an error of each function shows',
   'plugin/tokens/trusted-issuers.ts':
     'test/tokens/trusted-issuer.test.ts: wrong options, the warning; test/tokens/issuer-lookup.test.ts: a function',

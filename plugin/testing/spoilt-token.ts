@@ -1,7 +1,7 @@
 import type { RefusalCode } from '../errors.ts'
 import type { Registration } from '../http/test-kit.ts'
 import type { Algorithm } from '../tokens/algorithms.ts'
-import { decodeJws, splitJws } from '../tokens/jws.ts'
+import { UnverifiedToken } from '../tokens/unverified-token.ts'
 import { createTestKey, jws, type TestKey } from './key.ts'
 import { signIn, type ReadTerms } from './sign-in.ts'
 
@@ -68,7 +68,7 @@ export function createSpoiltTokens(now: () => number) {
     { kind, sub, terms }: { readonly kind: SpoiltKind; readonly sub: string; readonly terms: ReadTerms }
   ): Promise<string> {
     const { accessToken: token, sessionId } = await signIn(registration, { sub, terms })
-    return await spoil[kind]({ registration, token, sessionId, ...decodeJws(splitJws(token)) } as Issued)
+    return await spoil[kind]({ registration, token, sessionId, ...new UnverifiedToken(token).decode() } as Issued)
   }
 }
 

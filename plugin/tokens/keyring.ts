@@ -4,6 +4,7 @@ import { canonicalName, isSameAlgorithm, type Algorithm } from './algorithms.ts'
 import type { KeyHint } from './header.ts'
 import { canSign, readKey, secretKey, type Key, type PublicJwk } from './key.ts'
 import { createSigner, type Signer } from './signer.ts'
+import { createVerifier, type Verifier } from './verifier.ts'
 
 /** Without a `kid`, every key of an algorithm may have to be tried. */
 const maxKeysPerAlgorithm = 8
@@ -14,7 +15,7 @@ export interface Keyring {
   readonly keys: readonly Key[]
   readonly kids: readonly string[]
   /** The keys that a header may mean: the one with its `kid` if `alg` is the same; without `kid`, all keys of `alg`. */
-  candidates(hint: KeyHint): readonly Signer[]
+  candidates(hint: KeyHint): readonly Verifier[]
   /**
    * Returns the public keys as a JWK Set (RFC 7517 §5), as the route `jwks` publishes them: keys with the state `next`
    * are included, secrets and private keys never are. Empty if only `secret` signs.
@@ -48,10 +49,9 @@ export async function createKeyring({ keys: options, secrets, type }: KeyringPar
   }
   const keys = activeCount === 0 ? [...secretKeys(secrets), ...given] : given
   checkUnique(keys)
-  const signers = await Promise.all(keys.map((key) => createSigner(key, type)))
-  const active = signers.find(({ key }) => key.state === 'active')
+  const active = keys.find((key) => key.state === 'active')
   if (active === undefined) throw optionError('secret', 'is missing: no key can sign')
-  return index(signers, active)
+  return index(keys, await createSigner(active, type))
 }
 
 function secretKeys(secrets: readonly Buffer[]): readonly Key[] {
@@ -90,19 +90,20 @@ function checkUnique(keys: readonly Key[]): void {
   }
 }
 
-function index(signers: readonly Signer[], active: Signer): Keyring {
-  const byKid = new Map(signers.map((signer) => [signer.key.kid, signer]))
-  const ofAlgorithm = (alg: Algorithm) => signers.filter(({ key }) => isSameAlgorithm(alg, key.alg))
-  const byAlgorithm = new Map(signers.map(({ key: { alg } }) => [canonicalName(alg), ofAlgorithm(alg)]))
-  const published = signers.map(({ key }) => key.publicJwk).filter((jwk) => jwk !== null)
+function index(keys: readonly Key[], active: Signer): Keyring {
+  const verifiers = keys.map(createVerifier)
+  const byKid = new Map(verifiers.map((verifier) => [verifier.key.kid, verifier]))
+  const ofAlgorithm = (alg: Algorithm) => verifiers.filter(({ key }) => isSameAlgorithm(alg, key.alg))
+  const byAlgorithm = new Map(keys.map(({ alg }) => [canonicalName(alg), ofAlgorithm(alg)]))
+  const published = keys.map(({ publicJwk }) => publicJwk).filter((jwk) => jwk !== null)
   return Object.freeze({
     active,
-    keys: signers.map(({ key }) => key),
+    keys,
     kids: [...byKid.keys()],
     candidates({ alg, kid }: KeyHint) {
       if (kid === undefined) return byAlgorithm.get(alg) ?? []
-      const signer = byKid.get(kid)
-      return signer !== undefined && isSameAlgorithm(alg, signer.key.alg) ? [signer] : []
+      const verifier = byKid.get(kid)
+      return verifier !== undefined && isSameAlgorithm(alg, verifier.key.alg) ? [verifier] : []
     },
     jwks: () => ({ keys: [...published] })
   })

@@ -1,7 +1,7 @@
 import type { JsonWebKey } from '../options/json-web-key.ts'
 import { isSameAlgorithm, keyRequirement, type Algorithm } from './algorithms.ts'
 import { readKey, type Key } from './key.ts'
-import { createSigner, type Signer } from './signer.ts'
+import { createVerifier, type Verifier } from './verifier.ts'
 
 /** A member of an issuer's JWK Set (RFC 7517 §5). Nothing in it has been checked yet. */
 export type PublishedKey = JsonWebKey & { readonly kid?: unknown; readonly alg?: unknown }
@@ -53,18 +53,17 @@ function withoutLeadingZero(jwk: PublishedKey): JsonWebKey {
 
 /** Verifiers for published keys. Each is created when a token first needs it, so that a large set costs nothing. */
 export function createVerifiers() {
-  const created = new WeakMap<object, Map<Algorithm, Promise<Signer | null>>>()
+  const created = new WeakMap<object, Map<Algorithm, Verifier | null>>()
 
-  return function verifierOf(jwk: PublishedKey, alg: Algorithm): Promise<Signer | null> {
+  /** `null` for a key that must not verify: see {@link readPublishedKey}. */
+  return function verifierOf(jwk: PublishedKey, alg: Algorithm): Verifier | null {
     let byAlgorithm = created.get(jwk)
     if (byAlgorithm === undefined) created.set(jwk, (byAlgorithm = new Map()))
     let verifier = byAlgorithm.get(alg)
-    if (verifier === undefined) byAlgorithm.set(alg, (verifier = createVerifier(jwk, alg)))
+    if (verifier === undefined) {
+      const key = readPublishedKey(jwk, alg)
+      byAlgorithm.set(alg, (verifier = key && createVerifier(key)))
+    }
     return verifier
   }
-}
-
-async function createVerifier(jwk: PublishedKey, alg: Algorithm): Promise<Signer | null> {
-  const key = readPublishedKey(jwk, alg)
-  return key && (await createSigner(key, 'JWT'))
 }

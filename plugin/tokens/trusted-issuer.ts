@@ -18,8 +18,8 @@ import {
 } from './published-key.ts'
 import { RemoteKeys, type RemoteTiming } from './remote-keys.ts'
 import { mapRights, type Rights } from './rights.ts'
-import type { Signer } from './signer.ts'
 import type { UnverifiedToken } from './unverified-token.ts'
+import type { Verifier } from './verifier.ts'
 
 /** How many keys are tried when a token has no `kid`, or the set repeats it. */
 const maxCandidates = 8
@@ -85,11 +85,11 @@ export function createTrustedIssuer(
       : remoteKeys(option, { previous: previous?.keys, timing })
   const verifierOf = createVerifiers()
 
-  async function candidates(hint: KeyHint): Promise<readonly Signer[]> {
-    const found = await fitting(await keys.get(), hint)
+  async function candidates(hint: KeyHint): Promise<readonly Verifier[]> {
+    const found = fitting(await keys.get(), hint)
     if (found.length > 0) return found
     const reloaded = await keys.reload()
-    const foundThen = await fitting(reloaded, hint)
+    const foundThen = fitting(reloaded, hint)
     if (foundThen.length > 0) return foundThen
     throw refusal(
       'AUTH_INVALID_TOKEN',
@@ -99,12 +99,12 @@ export function createTrustedIssuer(
     )
   }
 
-  async function fitting(published: readonly PublishedKey[], hint: KeyHint): Promise<readonly Signer[]> {
+  function fitting(published: readonly PublishedKey[], hint: KeyHint): readonly Verifier[] {
     const { alg } = hint
     const matching = published.filter((jwk) => isNamed(jwk, hint))
-    const verifiers: Signer[] = []
+    const verifiers: Verifier[] = []
     for (const jwk of matching.slice(0, maxRead)) {
-      const verifier = await verifierOf(jwk, alg)
+      const verifier = verifierOf(jwk, alg)
       if (verifier !== null && verifiers.push(verifier) === maxCandidates) break
     }
     return verifiers
@@ -125,7 +125,7 @@ export function createTrustedIssuer(
       // Before the keys, which may have to be fetched: an ID token is refused even if they are unavailable.
       checkHeader(header, types)
       const verifiers = await candidates(hint)
-      if (!verifiers.some((verifier) => verifier.verify(token.text) !== null)) {
+      if (!verifiers.some((verifier) => token.isSignedBy(verifier))) {
         throw refusal('AUTH_INVALID_TOKEN', 'the signature is wrong')
       }
       checkClaims(payload, { policy: withAudience(policy, audience), now: clock(), allowExpired: false })

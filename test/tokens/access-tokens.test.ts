@@ -463,22 +463,6 @@ t.test(
   }
 )
 
-t.test('Signer.verify() restores Error.stackTraceLimit, after a good token and after a bad one', async (t) => {
-  const { tokens } = await createLocalTokens({ accessToken: { cacheSize: 0 } })
-  const limit = Error.stackTraceLimit
-  t.teardown(() => {
-    Error.stackTraceLimit = limit
-  })
-  for (const [what, token] of [
-    ['a good token', forge()],
-    ['a wrong signature', forge(stranger, { header: { kid: localSigner.kid } })]
-  ] as const) {
-    Error.stackTraceLimit = 7
-    await outcomeOf(() => tokens.verify(token))
-    t.equal(Error.stackTraceLimit, 7, what)
-  }
-})
-
 t.test('createVerifiedTokens() with a cacheSize of 0 keeps no token', async (t) => {
   const { tokens, counts } = await createLocalTokens({ accessToken: { cacheSize: 0 } })
   const token = forge()

@@ -1,11 +1,9 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { createLocalJWKSet, jwtVerify } from 'jose'
 import t from 'tap'
-import { createEd25519Jws } from '../../plugin/tokens/ed25519-jws.ts'
-import { readKey } from '../../plugin/tokens/key.ts'
 import { createApp, issuer } from '../fixtures/app.ts'
 import { bearer } from '../fixtures/signed-in.ts'
-import { decode, encode, forge, goodClaims, signature, type Signer } from '../fixtures/tokens.ts'
+import { decode, forge, type Signer } from '../fixtures/tokens.ts'
 
 const { privateKey, publicKey } = generateKeyPairSync('ed25519')
 const jwk = { ...publicKey.export({ format: 'jwk' }), kid: 'ed', use: 'sig' }
@@ -70,33 +68,4 @@ t.test('a key of another kind does not verify a token that says Ed25519, nor can
   })
   const { app } = await createApp({ plugin: { keys: [{ key: rsa.privateKey, kid: 'ed' }] } })
   await t.rejects(app.accessTokens.verify(forge(by('Ed25519'))), { code: 'AUTH_INVALID_TOKEN' })
-})
-
-t.test('verify() returns null for a token that is malformed, changed, or of another name', async (t) => {
-  const jws = createEd25519Jws(readKey({ key: privateKey, kid: 'ed' }, 'key'), { type: 'at+jwt' })
-  const good = jws.sign({ ...goodClaims })
-  t.strictSame(jws.verify(good), { ...goodClaims })
-  const [header, payload, mac] = good.split('.') as [string, string, string]
-  const signed = (head: unknown, body: string | Buffer = JSON.stringify(goodClaims)) => {
-    const input = `${encode(head)}.${encode(body)}`
-    return `${input}.${signature(by('Ed25519'), input)}`
-  }
-  t.ok(jws.verify(signed({ alg: 'Ed25519' })), 'what the rows below change')
-  const rows: [string, string][] = [
-    ['nothing', ''],
-    ['two segments', `${header}.${payload}`],
-    ['four segments', `${good}.`],
-    ['padding', `${good}==`],
-    ['no signature', `${header}.${payload}.`],
-    ['a shorter signature', `${header}.${payload}.${mac.slice(0, -2)}`],
-    ['a changed payload', `${header}.${encode({ ...goodClaims, sub: 'root' })}.${mac}`],
-    ['the name EdDSA', signed({ alg: 'EdDSA' })],
-    ['no name', signed({})],
-    ['a name in a list', signed({ alg: ['Ed25519'] })],
-    ['alg by way of __proto__', signed('{"__proto__":{"alg":"Ed25519"}}')],
-    ['a payload that is not JSON', signed({ alg: 'Ed25519' }, 'text')],
-    ['a payload that is not an object', signed({ alg: 'Ed25519' }, '[]')],
-    ['a payload that is not UTF-8', signed({ alg: 'Ed25519' }, Buffer.from([0x22, 0xff, 0x22]))]
-  ]
-  for (const [what, token] of rows) t.equal(jws.verify(token), null, what)
 })
