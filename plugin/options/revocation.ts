@@ -25,7 +25,7 @@ export interface RevocationOptions {
 }
 
 export const revocationDefaults = Object.freeze({
-  pollSeconds: 1,
+  pollSeconds: 1 as number,
   maxStalenessSeconds: 30,
   whenStale: 'accept' as (typeof staleValues)[number]
 })

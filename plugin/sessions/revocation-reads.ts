@@ -2,14 +2,15 @@ import { AuthError, refusal } from '../errors.ts'
 import type { Emit } from '../events.ts'
 import type { Settings } from '../options/options.ts'
 import { withTimeout } from '../timeout.ts'
+import { PollPace } from './poll-pace.ts'
 import { Staleness } from './staleness.ts'
 import { storeTimeoutMs } from './timed-store.ts'
 
 export interface RevocationReadsParts {
-  readonly revocation: Pick<Settings['revocation'], 'maxStalenessSeconds' | 'whenStale'>
+  readonly revocation: Settings['revocation']
   /** Reads the log to its end. It is never called twice at the same time. */
   readonly read: () => Promise<void>
-  /** Called after each read, also after one that failed. */
+  /** Called after each read, also after one that failed, and when none is due. */
   readonly afterRead: () => void
   /** Milliseconds that never run back. */
   readonly monotonic: () => number
@@ -24,6 +25,7 @@ export interface RevocationReadsParts {
 export class RevocationReads {
   readonly #parts: RevocationReadsParts
   readonly #staleness: Staleness
+  readonly #pace: PollPace
   #reading: Promise<void> | undefined
   /** Whether the list of revocations may decide about a request now, without waiting. */
   readonly isUsable: () => boolean
@@ -46,6 +48,7 @@ export class RevocationReads {
     } satisfies Record<typeof whenStale, () => boolean>
     this.#parts = parts
     this.#staleness = staleness
+    this.#pace = new PollPace({ ...revocation, monotonic, nodeClock })
     this.isUsable = usable[whenStale]
   }
 
@@ -81,6 +84,17 @@ export class RevocationReads {
     await this.#read().catch(() => {})
   }
 
+  /** As {@link poll}, unless push works and the last read is recent enough. */
+  async pollIfDue(): Promise<void> {
+    if (this.#pace.isDue()) await this.poll()
+    else this.#parts.afterRead()
+  }
+
+  /** Push works: most polls are not due. It does not count as a read of the log. */
+  heartbeat(): void {
+    this.#pace.heartbeat()
+  }
+
   /** Call it when the log may have grown. A read that is running may have missed that, so another one follows. */
   async wake(): Promise<void> {
     await this.end()
@@ -114,6 +128,7 @@ export class RevocationReads {
     try {
       await this.#parts.read()
       this.#staleness.reset(sentAt)
+      this.#pace.read(sentAt.monotonic)
     } finally {
       this.#staleness.report()
       this.#parts.afterRead()

@@ -8,6 +8,7 @@ import { ReplacedSessions } from './replaced-sessions.ts'
 import { RevocationFollower } from './revocation-follower.ts'
 import { RevocationList } from './revocation-list.ts'
 import { RevocationReads } from './revocation-reads.ts'
+import { isRevocationList } from './store-results.ts'
 import type { TimedStore } from './timed-store.ts'
 
 const pruneMs = 60_000
@@ -51,7 +52,8 @@ export class Revocations {
   readonly #replaced: ReplacedSessions
   readonly #pending: PendingRevocations
   readonly #follower: RevocationFollower
-  readonly #reads: RevocationReads
+  /** When the log is read. */
+  readonly reads: RevocationReads
   readonly #readTokenId: ReturnType<typeof createReadTokenRevocationId>
   #prunedAt: number
   /** Before the first request, entries emit no event: no token that they refuse was accepted here. */
@@ -74,7 +76,7 @@ export class Revocations {
       write: (entries) => store.appendRevocations(entries, { lifetimeSeconds: accessLifetime() }),
       reading: () => this.#follower.reading
     })
-    this.#reads = new RevocationReads({
+    this.reads = new RevocationReads({
       revocation: settings.revocation,
       read: () => this.#follow(),
       afterRead: () => {
@@ -94,14 +96,14 @@ export class Revocations {
    */
   async assertNotRevoked(verified: AccessToken): Promise<AccessToken> {
     this.#assertNotListed(verified)
-    await this.#reads.becomeUsable()
+    await this.reads.becomeUsable()
     this.#assertNotListed(verified)
     return verified
   }
 
   /** Whether {@link assertNotRevoked} would resolve without waiting. */
   isValid(verified: AccessToken): boolean {
-    return !this.#list.isRevoked(verified) && this.#reads.isUsable()
+    return !this.#list.isRevoked(verified) && this.reads.isUsable()
   }
 
   /** Whether this process knows that a session is revoked, even if the store does not know it, or no longer. */
@@ -140,6 +142,20 @@ export class Revocations {
     }
   }
 
+  /**
+   * Records entries that the store has pushed. The next read of the log must show them, else they are written again.
+   * What is not an entry makes this process read the log.
+   */
+  recordPushed(entries: readonly Revocation[]): void {
+    if (!isRevocationList(entries, this.#storeNow())) {
+      void this.wake()
+      return
+    }
+    for (const entry of entries) {
+      if (this.#record(entry, { reason: null, here: false })) this.#pending.expect(entry)
+    }
+  }
+
   /** Takes effect in this process immediately, and is written to the store as soon as the store responds. */
   revokeLocally(entry: Revocation): void {
     if (this.#record(entry, { reason: null, here: true })) this.#pending.queue(entry)
@@ -167,17 +183,12 @@ export class Revocations {
 
   /** @see RevocationReads.becomeUsable */
   async becomeUsable(): Promise<void> {
-    await this.#reads.becomeUsable()
-  }
-
-  /** @see RevocationReads.poll */
-  async poll(): Promise<void> {
-    await this.#reads.poll()
+    await this.reads.becomeUsable()
   }
 
   /** @see RevocationReads.wake */
   async wake(): Promise<void> {
-    await this.#reads.wake()
+    await this.reads.wake()
   }
 
   /** From now on, an entry of the log emits `session-revoked` or `token-revoked`. */
@@ -187,7 +198,7 @@ export class Revocations {
 
   /** Waits for the read and the write that are running, and tries once more to write what is queued. */
   async close(): Promise<void> {
-    await this.#reads.end()
+    await this.reads.end()
     // A write that is running may fail although the store responds by now: it is not the last try.
     await this.#pending.flushing
     await this.#pending.flushQueue()

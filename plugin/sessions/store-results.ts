@@ -17,11 +17,7 @@ const checks: Partial<Record<keyof SessionStore, (result: Record<string, unknown
   trim: isRevokeMany,
   list: ({ rows }) => Array.isArray(rows) && rows.every(isRow),
   readRevocations: ({ entries, cursor, more, resumed, storeTime }) =>
-    Array.isArray(entries) &&
-    entries.every(
-      (entry) =>
-        isObject(entry) && (entry.kind === 'session' || entry.kind === 'token') && isRevokedId(entry, storeTime)
-    ) &&
+    isRevocationList(entries, storeTime) &&
     typeof cursor === 'string' &&
     typeof more === 'boolean' &&
     typeof resumed === 'boolean'
@@ -40,6 +36,17 @@ export function checkResult(name: keyof SessionStore, result: unknown): void {
         'with times in milliseconds since the epoch'
     )
   }
+}
+
+/** Whether these are entries of the revocation log, with times that fit the store's. */
+export function isRevocationList(entries: unknown, storeTime: unknown): boolean {
+  return (
+    Array.isArray(entries) &&
+    entries.every(
+      (entry) =>
+        isObject(entry) && (entry.kind === 'session' || entry.kind === 'token') && isRevokedId(entry, storeTime)
+    )
+  )
 }
 
 function isCompareAndSet({ row, applied }: Record<string, unknown>): boolean {

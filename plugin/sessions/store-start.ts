@@ -1,7 +1,8 @@
 import { setTimeout } from 'node:timers/promises'
 import { withTimeout } from '../timeout.ts'
 import type { Settings } from '../options/options.ts'
-import { UnusableStoreError, type SessionStore } from '../stores/session-store.ts'
+import { UnusableStoreError, type PushListener, type SessionStore } from '../stores/session-store.ts'
+import type { RevocationReads } from './revocation-reads.ts'
 import type { Revocations } from './revocations.ts'
 import { maxSkewMs, type StoreClock } from './store-clock.ts'
 
@@ -14,7 +15,9 @@ const subscribeMs = 1500
 export interface StoreStartParts {
   readonly store: Pick<SessionStore, 'prepare' | 'subscribe'>
   readonly storeClock: Pick<StoreClock, 'observe' | 'excessMs'>
-  readonly revocations: Pick<Revocations, 'poll' | 'wake' | 'startServing'>
+  readonly revocations: Pick<Revocations, 'recordPushed' | 'startServing'> & {
+    readonly reads: Pick<RevocationReads, 'poll' | 'pollIfDue' | 'wake' | 'heartbeat'>
+  }
   /** This node's own clock. */
   readonly clock: () => number
   /** Seconds between two polls of the log, and between two attempts to reach a store that is down. */
@@ -40,6 +43,17 @@ export function createStoreStart({
   log
 }: StoreStartParts) {
   const closing = new AbortController()
+  const listener: PushListener = {
+    wake() {
+      void revocations.reads.wake()
+    },
+    revoked(entries) {
+      revocations.recordPushed(entries)
+    },
+    heartbeat() {
+      revocations.reads.heartbeat()
+    }
+  }
   let timer: NodeJS.Timeout | undefined
 
   async function prepare(): Promise<void> {
@@ -90,13 +104,7 @@ export function createStoreStart({
   async function subscribe(): Promise<void> {
     const timeoutError = () => new Error(`subscribe() did not resolve within ${subscribeMs} ms`)
     try {
-      await withTimeout(
-        () =>
-          store.subscribe?.(() => {
-            void revocations.wake()
-          }),
-        { ms: subscribeMs, timeoutError }
-      )
+      await withTimeout(() => store.subscribe?.(listener), { ms: subscribeMs, timeoutError })
     } catch (error) {
       log.info(`Sign-outs on other nodes take effect here within ${pollSeconds} s, by polling only: ${reasonOf(error)}`)
     }
@@ -110,13 +118,13 @@ export function createStoreStart({
       await subscribe()
       const leftMs = startMs - (performance.now() - startedAt)
       await Promise.race([
-        revocations.poll(),
+        revocations.reads.poll(),
         setTimeout(leftMs, undefined, { ref: false, signal: closing.signal }).catch(() => {})
       ])
       assertClocksAgree(storeClock.excessMs)
       revocations.startServing()
       timer = setInterval(() => {
-        void revocations.poll()
+        void revocations.reads.pollIfDue()
       }, pollSeconds * 1000).unref()
     },
 

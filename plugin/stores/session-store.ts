@@ -1,3 +1,4 @@
+import type { PushListener } from './push-listener.ts'
 import type { Revocation } from './revocation.ts'
 import type { CountRepeatChange, CountRetryChange, RotateChange } from './session-changes.ts'
 import type { NewSession, SessionRow } from './session-row.ts'
@@ -11,6 +12,7 @@ import type {
   Timed
 } from './store-results.ts'
 
+export * from './push-listener.ts'
 export * from './revocation.ts'
 export * from './session-changes.ts'
 export * from './session-row.ts'
@@ -166,11 +168,11 @@ export interface SessionStore {
   readRevocations(cursor: string | null, limit: number): Promise<RevocationPage>
 
   /**
-   * Calls `wake` whenever the log may have grown. Nodes poll as well, so a lost call does no harm. Leave it out
-   * if the store cannot push.
-   * @throws if there is no push for now; a later `wake` is still allowed
+   * Calls the methods of the listener whenever the log has grown. Nodes read the log as well, so a lost call does no
+   * harm. Leave it out if the store cannot push.
+   * @throws if there is no push for now; later calls of the listener are still allowed
    */
-  subscribe?(wake: () => void): Promise<void>
+  subscribe?(listener: PushListener): Promise<void>
 
   /**
    * Removes expired sessions and log entries, and resolves to the number of sessions. Works in batches that block this

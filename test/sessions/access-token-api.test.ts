@@ -7,6 +7,7 @@ import { checkRequirements } from '../../plugin/tokens/requirements.ts'
 import { challenges, createApp, createClock, epoch, issuer, summaryOf } from '../fixtures/app.ts'
 import { makeKey } from '../fixtures/issuer.ts'
 import { decode, forge, now, localSigner } from '../fixtures/tokens.ts'
+import type { PushListener } from '../../plugin/stores/session-store.ts'
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
@@ -294,8 +295,8 @@ t.test("app.accessTokens.revoke() revokes another issuer's token by its issuer a
     maxLifetimeSeconds: 7200
   })
   const wakes: (() => void)[] = []
-  const subscribe = async (wake: () => void) => {
-    wakes.push(wake)
+  const subscribe = async (listener: PushListener) => {
+    wakes.push(() => listener.wake())
   }
   const store = { ...memoryStore({ clock: createClock() }), subscribe }
   const open = () => createApp({ plugin: { store, trustedIssuers: [trusted(one), trusted(two)] } })

@@ -20,7 +20,7 @@ async function createReads({ whenStale = 'ask', timeoutMs }: Setup = {}) {
   const running: { resolve: () => void; reject: (error: Error) => void }[] = []
   let begun = 0
   const reads = new RevocationReads({
-    revocation: { maxStalenessSeconds: limitMs / 1000, whenStale },
+    revocation: { pollSeconds: 1, maxStalenessSeconds: limitMs / 1000, whenStale },
     read: () =>
       new Promise<void>((resolve, reject) => {
         begun++

@@ -1,7 +1,17 @@
+import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { tokenRevocationId, type AccessToken } from '../../plugin/tokens/access-token.ts'
 import { epoch, issuer } from '../fixtures/app.ts'
-import { createNode, lifetimeSeconds, revokedEvent, serving, session } from '../fixtures/revocations.ts'
+import {
+  createNode,
+  inserting,
+  lifetimeSeconds,
+  logOf,
+  revokedEvent,
+  row,
+  serving,
+  session
+} from '../fixtures/revocations.ts'
 
 t.test(
   'assertNotRevoked() refuses tokens that are revoked by session, or by issuer and jti, and no others',
@@ -131,9 +141,9 @@ t.test('poll() shares one read among concurrent calls, and wake() starts another
     })
   })
   readings = 0
-  await Promise.all([revocations.poll(), revocations.poll(), revocations.poll()])
+  await Promise.all([revocations.reads.poll(), revocations.reads.poll(), revocations.reads.poll()])
   t.equal(readings, 1)
-  await Promise.all([revocations.poll(), revocations.wake(), revocations.wake()])
+  await Promise.all([revocations.reads.poll(), revocations.reads.wake(), revocations.reads.wake()])
   t.equal(readings, 3)
 })
 
@@ -223,4 +233,77 @@ t.test('poll() does not remove entries by a wrong clock while the store is down'
 t.test('longestRevocation() lasts as long as any access token may be valid, and a minute more', async (t) => {
   const { revocations } = createNode()
   t.strictSame(revocations.longestRevocation('s1'), session('s1', epoch + 86_400_000 + 60_000))
+})
+
+t.test('recordPushed() takes effect and emits its event once, however often the entry arrives', async (t) => {
+  const { revocations, accepts, store, events, poll } = await serving()
+  await store.appendRevocations([session('s')], { lifetimeSeconds })
+  t.equal(await accepts({ sid: 's' }), true)
+  revocations.recordPushed([session('s'), { kind: 'token', id: `${issuer} j`, until: epoch + 100_000 }])
+  t.strictSame([await accepts({ sid: 's' }), await accepts({ jti: 'j' })], Array(2).fill('AUTH_REVOKED_TOKEN'))
+  revocations.recordPushed([session('s'), session('past', epoch)])
+  await poll()
+  t.strictSame(events(), [revokedEvent('s'), { type: 'token-revoked', issuer, jti: 'j' }])
+})
+
+t.test('recordPushed() leaves the cursor: an entry before a pushed one is read later', async (t) => {
+  const { revocations, accepts, store, poll } = await serving()
+  await store.appendRevocations([session('lost'), session('pushed')], { lifetimeSeconds })
+  revocations.recordPushed([session('pushed')])
+  t.strictSame([await accepts({ sid: 'lost' }), await accepts({ sid: 'pushed' })], [true, 'AUTH_REVOKED_TOKEN'])
+  await poll()
+  t.equal(await accepts({ sid: 'lost' }), 'AUTH_REVOKED_TOKEN')
+})
+
+t.test('recordPushed(): an entry that a failover lost after it was pushed is written again', async (t) => {
+  const { revocations, store, poll } = await serving()
+  await store.insert(row('revived'), inserting)
+  revocations.recordPushed([session('revived')])
+  t.strictSame(await logOf(store), [], 'the log never had it, or has lost it')
+  await poll()
+  t.match(await logOf(store), [{ id: 'revived' }])
+  t.type((await store.find('revived')).row?.revokedAt, 'number', 'with its session')
+})
+
+t.test('recordPushed() writes nothing if the log shows the entry', async (t) => {
+  let writes = 0
+  const { revocations, store, poll, memory } = await serving({
+    methods: ({ appendRevocations }) => ({
+      async appendRevocations(...args) {
+        writes++
+        return await appendRevocations(...args)
+      }
+    })
+  })
+  await memory.appendRevocations([session('s')], { lifetimeSeconds })
+  revocations.recordPushed([session('s')])
+  await poll()
+  await poll()
+  t.strictSame([writes, (await logOf(store)).length], [0, 1])
+})
+
+t.test('recordPushed() reads the log instead if it receives anything that is not an entry', async (t) => {
+  const until = epoch + 100_000
+  for (const wrong of [
+    null,
+    'text',
+    {},
+    [null],
+    [{ kind: 'session', id: 's' }],
+    [{ kind: 'other', id: 's', until }],
+    [{ kind: 'session', id: 7, until }],
+    [{ kind: 'session', id: 's', until: epoch / 1000 }],
+    [{ kind: 'session', id: 's', until: NaN }],
+    [session('good'), { kind: 'session', id: 's', until: '1' }]
+  ]) {
+    const { revocations, accepts, store } = await serving()
+    await store.appendRevocations([session('logged')], { lifetimeSeconds })
+    revocations.recordPushed(wrong as never)
+    for (let turn = 0; turn < 5; turn++) await setImmediate()
+    t.strictSame(
+      await Promise.all(['logged', 's', 'good'].map((sid) => accepts({ sid }))),
+      ['AUTH_REVOKED_TOKEN', true, true],
+      JSON.stringify(wrong)
+    )
+  }
 })

@@ -4,6 +4,7 @@ import { StoreClock } from '../../plugin/sessions/store-clock.ts'
 import { memoryStore } from '../../plugin/stores/memory.ts'
 import { createApp, createClock, epoch } from '../fixtures/app.ts'
 import { hourMs, logout, me, refresh } from '../fixtures/signed-in.ts'
+import type { PushListener } from '../../plugin/stores/session-store.ts'
 
 const minute = 60_000
 
@@ -244,7 +245,7 @@ t.test("a sign-out takes effect at a node whose clock is ahead of the store's, w
       store: {
         ...store,
         subscribe: async (listener) => {
-          wake = listener
+          wake = () => listener.wake()
         }
       },
       clock: createClock()
@@ -272,8 +273,8 @@ t.test("a sign-out stays in effect although the store's clock was behind for a m
   const wakes: (() => void)[] = []
   const store = {
     ...memory,
-    subscribe: async (wake: () => void) => {
-      wakes.push(wake)
+    subscribe: async (listener: PushListener) => {
+      wakes.push(() => listener.wake())
     }
   }
   const read = async () => {

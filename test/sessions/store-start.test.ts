@@ -21,11 +21,22 @@ function create(methods: Partial<SessionStore>) {
   }
   const order: string[] = []
   const revocations = {
-    poll: async () => {
-      order.push('read')
+    reads: {
+      poll: async () => {
+        order.push('read')
+      },
+      pollIfDue: async () => {
+        order.push('read')
+      },
+      wake: async () => {
+        order.push('wake')
+      },
+      heartbeat: () => {
+        order.push('heartbeat')
+      }
     },
-    wake: async () => {
-      order.push('wake')
+    recordPushed: () => {
+      order.push('push')
     },
     startServing: () => {
       order.push('serve')
@@ -50,9 +61,9 @@ t.test('start() prepares the store, subscribes, and reads the log before startSe
       steps.push('prepare')
       return { storeTime: createClock()() }
     },
-    subscribe: async (wake) => {
+    subscribe: async (listener) => {
       steps.push('subscribe')
-      wake()
+      listener.wake()
     }
   })
   await storeStart.start()

@@ -14,7 +14,7 @@ const mistakes: Record<string, (store: SessionStore) => Partial<SessionStore>> =
     let wake = () => {}
     return {
       subscribe: async (given) => {
-        wake = given
+        wake = () => given.wake()
       },
       revoke: (id, options) => store.revoke(id, options).finally(wake)
     }

@@ -191,22 +191,44 @@ export const revocationCases: Cases = {
     assert.deepEqual((await readAll(other, { limit: 1000 })).entries, entries)
   },
 
-  'subscribe() calls `wake` after the log has grown, if the store can push': async ({ store, other }) => {
+  'subscribe() reports that the log has grown, if the store can push': async ({ store, other }) => {
     if (store.subscribe === undefined) return
-    let wake = () => {}
-    const woken = new Promise<void>((resolve) => {
-      wake = resolve
+    const row = await start(other)
+    let revokedId = ''
+    let pushed: readonly Revocation[] = []
+    const { promise, resolve } = signal()
+    await store.subscribe({
+      wake: resolve,
+      revoked(entries) {
+        pushed = entries
+        if (entries.some(({ id }) => id === revokedId)) resolve()
+      },
+      heartbeat() {}
     })
-    await store.subscribe(wake)
-    const { id } = await start(other)
-    await other.revoke(id, lifetime)
-    let timer: NodeJS.Timeout | undefined
-    const silence = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(
-        () => reject(new assert.AssertionError({ message: 'subscribe() did not call `wake` within 30 s' })),
-        30_000
-      )
-    })
-    await Promise.race([woken, silence]).finally(() => clearTimeout(timer))
+    revokedId = row.id
+    const { revoked } = await other.revoke(row.id, lifetime)
+    await withinSilence(promise)
+    const expected = { kind: 'session', id: row.id, until: revoked!.until }
+    if (pushed.length > 0) assert.deepEqual(pushed, [expected], 'what is pushed must be what the log returns')
+    assert.deepEqual((await readAll(store)).entries, [expected])
   }
+}
+
+function signal() {
+  let settle = () => {}
+  const promise = new Promise<void>((resolve) => {
+    settle = resolve
+  })
+  return { promise, resolve: settle }
+}
+
+const longestSilenceMs = 30_000
+
+async function withinSilence(pushed: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const message = `subscribe() did not call \`wake\` or \`revoked\` within ${longestSilenceMs / 1000} s`
+  const silence = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new assert.AssertionError({ message })), longestSilenceMs)
+  })
+  await Promise.race([pushed, silence]).finally(() => clearTimeout(timer))
 }

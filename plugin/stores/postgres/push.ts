@@ -1,3 +1,4 @@
+import type { PushListener } from '../session-store.ts'
 import { ignore, withClient, withTimeLimit } from './driver.ts'
 import type { PostgresClient, PostgresPool } from './driver.ts'
 import type { TimeLimits } from './time-limits.ts'
@@ -16,7 +17,7 @@ export function createPush(
   { channel, limits }: { channel: string; limits: Pick<TimeLimits, 'pushMs' | 'pushRetryMs'> }
 ) {
   const { pushMs: responseMs, pushRetryMs: retryMs } = limits
-  const wakes = new Set<() => void>()
+  const subscribers = new Set<PushListener>()
   let held: PostgresClient | undefined
   let listening: Promise<void> | undefined
   let retryTimer: NodeJS.Timeout | undefined
@@ -32,7 +33,7 @@ export function createPush(
     const notified = new Promise<void>((resolve) => {
       client.on('notification', () => {
         resolve()
-        for (const wake of wakes) wake()
+        for (const listener of subscribers) listener.wake()
       })
     })
     try {
@@ -102,13 +103,13 @@ export function createPush(
 
   return {
     /** Resolves when listening. Rejects with the reason otherwise, and retries if the pool has a client to spare. */
-    async subscribe(wake: () => void): Promise<void> {
+    async subscribe(listener: PushListener): Promise<void> {
       if (closed) throw new Error('Cannot subscribe: the store is closed')
       if (probeTimer === undefined) {
         reserve()
         void start()
       }
-      wakes.add(wake)
+      subscribers.add(listener)
       // Sending and receiving have a limit each.
       await withTimeLimit(2 * responseMs, () => listening!)
     },

@@ -170,7 +170,7 @@ export function createPostgresStore(
       }
     },
 
-    subscribe: (wake) => push.subscribe(wake),
+    subscribe: (listener) => push.subscribe(listener),
 
     async sweep() {
       let total = 0

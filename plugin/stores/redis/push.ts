@@ -1,3 +1,4 @@
+import type { PushListener } from '../session-store.ts'
 import { isIoredis } from './client.ts'
 import type { IoredisSubscriber, NodeRedisSubscriber, RedisClient } from './client.ts'
 import type { Driver } from './driver.ts'
@@ -24,15 +25,15 @@ const publish = script(`
  * because messages that were published meanwhile are lost.
  */
 export function createPush(client: RedisClient, { driver, channel }: { driver: Driver; channel: string }) {
-  const listeners = new Set<() => void>()
+  const listeners = new Set<PushListener>()
   let subscriber: Subscriber | undefined
   let closed = false
   const wake = () => {
-    if (!closed) for (const listener of listeners) listener()
+    if (!closed) for (const listener of listeners) listener.wake()
   }
 
   return {
-    async subscribe(listener: () => void): Promise<void> {
+    async subscribe(listener: PushListener): Promise<void> {
       if (closed) throw new Error('Cannot subscribe: the store is closed')
       listeners.add(listener)
       const current = (subscriber ??= isIoredis(client)

@@ -4,6 +4,7 @@ import { withClient } from '../../../plugin/stores/postgres/driver.ts'
 import { skip } from '../../fixtures/postgres-server.ts'
 import { createEvent, startPostgresStores, waitsForLock } from '../../fixtures/postgres-store.ts'
 import { ending, inserting, newSession, rotation, subject, times } from '../../fixtures/store-values.ts'
+import { onPush } from '../../fixtures/push-listener.ts'
 
 t.test('withClient()', { skip }, async (t) => {
   const { server, pool, otherPool, newPool, newSchema, newStore } = await startPostgresStores(t)
@@ -67,7 +68,7 @@ t.test('withClient()', { skip }, async (t) => {
       const session = newSession()
       await store.insert(session, inserting)
       const { happen, next } = createEvent()
-      await store.subscribe!(happen)
+      await store.subscribe!(onPush(happen))
       let resolvedGeneration = 0
       const crashes = { left: 2 }
       const codes = new Set<unknown>()

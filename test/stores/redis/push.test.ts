@@ -6,6 +6,7 @@ import type { SessionStore } from '../../../plugin/stores/session-store.ts'
 import { skipWithoutRedis } from '../../fixtures/redis-server.ts'
 import { kinds, serve } from '../../fixtures/redis-store.ts'
 import { ending, inserting, newSession, revokedTokens } from '../../fixtures/store-values.ts'
+import { onPush } from '../../fixtures/push-listener.ts'
 
 const append = (store: SessionStore, ...ids: string[]) => store.appendRevocations(revokedTokens(...ids), ending)
 
@@ -30,7 +31,7 @@ for (const kind of kinds) {
       const [store, other] = [await connect(kind), await connect(kind)]
       const { wake, next } = createWake()
       t.equal(await subscribers(admin), '')
-      await store.subscribe!(wake)
+      await store.subscribe!(onPush(wake))
       t.match(await subscribers(admin), /^id=\d+ .* sub=1 /)
       const { cursor } = await store.readRevocations(null, 10)
 
@@ -58,7 +59,7 @@ for (const kind of kinds) {
       for (let tries = 0; tries < 100 && (await subscribers(admin)) !== ''; tries++);
       t.equal(await subscribers(admin), '', 'its connection is closed')
       t.ok((await store.find('session')).storeTime, 'the client still works')
-      await t.rejects(store.subscribe!(wake), { message: /closed/ })
+      await t.rejects(store.subscribe!(onPush(wake)), { message: /closed/ })
     }
   )
 
@@ -72,17 +73,14 @@ for (const kind of kinds) {
       const { wake, next } = createWake()
       const away = { message: /^Redis did not respond within 200 ms/ }
       await Promise.all([
-        t.rejects(store.subscribe!(wake), away),
-        t.rejects(
-          closing.subscribe!(() => t.fail('woken after close()')),
-          away
-        )
+        t.rejects(store.subscribe!(onPush(wake)), away),
+        t.rejects(closing.subscribe!(onPush(() => t.fail('woken after close()'))), away)
       ])
       await closing.close()
       const back = next()
       await rename(`${path}.away`, path)
       await back
-      await store.subscribe!(() => {})
+      await store.subscribe!(onPush())
       t.match(await subscribers(admin), /^id=.*\n$/, 'one connection, however many subscribe')
     }
   )
@@ -95,18 +93,12 @@ for (const kind of kinds) {
       await admin.acl('SETUSER', 'mute', 'on', '>p', '~*', 'resetchannels', '+@all')
       const store = await connect(kind, { login: { username: 'mute', password: 'p' } })
       await store.prepare!()
-      await t.rejects(
-        store.subscribe!(() => {}),
-        { message: /NOPERM|channel/ }
-      )
+      await t.rejects(store.subscribe!(onPush()), { message: /NOPERM|channel/ })
       await store.insert(newSession(), inserting)
       t.equal((await store.revoke('session', ending)).revoked?.id, 'session')
       t.equal((await store.readRevocations(null, 10)).entries.length, 1)
       await admin.acl('SETUSER', 'mute', '&{auth}:*')
-      await t.resolves(
-        store.subscribe!(() => {}),
-        'once it is allowed'
-      )
+      await t.resolves(store.subscribe!(onPush()), 'once it is allowed')
     }
   )
 }

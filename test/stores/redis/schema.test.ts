@@ -4,6 +4,7 @@ import { UnusableStoreError } from '../../../plugin/stores/session-store.ts'
 import { skipWithoutRedis } from '../../fixtures/redis-server.ts'
 import { kinds, prepareError, serve } from '../../fixtures/redis-store.ts'
 import { ending, hourMs, inserting, newSession, retry, rotation, user } from '../../fixtures/store-values.ts'
+import { onPush } from '../../fixtures/push-listener.ts'
 
 for (const kind of kinds) {
   t.test(
@@ -36,7 +37,7 @@ for (const kind of kinds) {
     await admin.acl('SETUSER', 'app', 'on', '>p', '~{auth}:*', '&{auth}:*', '+@all', '-@dangerous', '-@admin')
     const store = await connect(kind, { login: { username: 'app', password: 'p' } })
     await store.prepare!()
-    await store.subscribe!(() => {})
+    await store.subscribe!(onPush())
     const id = 'other'
     await store.insert(newSession(), inserting)
     await store.insert(newSession({ id }), {

@@ -4,6 +4,7 @@ import t from 'tap'
 import { ownerName } from '../../../plugin/stores/redis/keys.ts'
 import { redisStore } from '../../../plugin/stores/redis.ts'
 import type { SessionStore } from '../../../plugin/stores/session-store.ts'
+import { onPush } from '../../fixtures/push-listener.ts'
 import { skipWithoutRedis } from '../../fixtures/redis-server.ts'
 import { kinds, serve } from '../../fixtures/redis-store.ts'
 import {
@@ -148,7 +149,7 @@ t.test(
       keys.join(' ')
     )
     let wake = () => {}
-    await stores[2]!.subscribe!(() => wake())
+    await stores[2]!.subscribe!(onPush(() => wake()))
     const woken = new Promise<void>((resolve) => {
       wake = resolve
     })
