@@ -6,6 +6,7 @@ import type { RefreshTokens } from '../tokens/refresh-token.ts'
 import { createKnownSessions } from './known-sessions.ts'
 import { createRefresh } from './refresh.ts'
 import { Revocations } from './revocations.ts'
+import { createNewSessionId } from './session-id.ts'
 import { createSessionStart } from './session-start.ts'
 import { createSessions } from './sessions.ts'
 import type { StoreClock } from './store-clock.ts'
@@ -46,6 +47,7 @@ export function createSessionLayer(parts: SessionLayerParts) {
   const startSession = createSessionStart({
     settings,
     store,
+    newSessionId: createNewSessionId(parts.store),
     accessLifetime,
     clock: now,
     nodeClock,

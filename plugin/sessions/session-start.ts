@@ -17,6 +17,8 @@ import type { Trimmer } from './trimmer.ts'
 export interface SessionStartParts {
   readonly settings: Pick<Settings, 'issuer' | 'issuers' | 'accessToken' | 'refreshToken'>
   readonly store: Pick<TimedStore, 'insert'>
+  /** Makes the id of a new session of this subject. */
+  readonly newSessionId: (sub: string) => string
   /** How many seconds a token that is signed now stays valid, by the store's clock. */
   readonly accessLifetime: () => number
   /** The clock of access tokens. */
@@ -48,6 +50,7 @@ export type StartSession = ReturnType<typeof createSessionStart>
 export function createSessionStart({
   settings,
   store: sharedStore,
+  newSessionId,
   accessLifetime,
   clock,
   nodeClock,
@@ -80,7 +83,7 @@ export function createSessionStart({
       throw refusal('AUTH_REVOKED_TOKEN', 'the credential was read more than a day ago')
     }
     const session: NewSession = {
-      id: randomBytes(16).toString('base64url'),
+      id: newSessionId(sub),
       issuer: settings.issuer,
       sub,
       sessionKey: randomBytes(16).toString('base64url'),

@@ -3,7 +3,7 @@
  * no token, but who can read it and knows the secret can make the refresh token.
  */
 export interface SessionRow {
-  /** 128 random bits as 22 characters of base64url. */
+  /** 128 random bits as 22 characters of base64url, or what `newId()` of the store made. */
   readonly id: string
   /** The `iss` of the session's access tokens. Empty in rows that were written before this column existed. */
   readonly issuer: string

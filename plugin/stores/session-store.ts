@@ -26,6 +26,14 @@ export interface Subject {
   readonly sub: string
 }
 
+/** The parts of a store that can be away each by itself, such as the databases of `shardedStore()`. */
+export interface StoreShards {
+  /** The name of each. */
+  readonly names: readonly string[]
+  /** The name of the shard that holds the session with this id, or would hold it. It need not be one of `names`. */
+  of(sessionId: string): string
+}
+
 /** Which session `revoke()` may revoke, and for how long it is remembered. */
 export interface RevokeOptions {
   /** Revokes the session only if it has this `sub`. Default: any. */
@@ -95,6 +103,19 @@ export interface SessionStore {
    * @throws UnusableStoreError if waiting cannot help, such as for a missing right, a wrong password or a newer schema
    */
   prepare?(): Promise<Timed>
+
+  /**
+   * Makes the id of a new session of a subject. Leave it out, and the plugin makes ids of 22 random characters. It is
+   * for stores that read in an id where its session is kept: 22 to 64 characters of `A`–`Z`, `a`–`z`, `0`–`9`, `-`,
+   * `_` and `~`, 128 random bits among them.
+   */
+  newId?(sub: string): string
+
+  /**
+   * The parts of the store. While one is away, only calls for its own sessions may reject. What the other methods
+   * promise for one step holds within one shard. Leave it out if the store is there or away as a whole.
+   */
+  readonly shards?: StoreShards | undefined
 
   /**
    * Starts a session, and revokes others in the same step: first those in `revoke`, then all others of the subject

@@ -66,4 +66,8 @@ export interface RevocationPage extends Timed {
    * a backup), this page starts at the beginning: the reader reads the whole log and appends what is missing there.
    */
   readonly resumed: boolean
+  /** Of a store with `shards`: those whose log could not be read this time. The others were. Default: none. */
+  readonly unread?: readonly string[] | undefined
+  /** Of a store with `shards`: those whose log no longer holds its place, if `resumed` is false. Default: all. */
+  readonly lost?: readonly string[] | undefined
 }

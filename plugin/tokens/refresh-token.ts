@@ -11,7 +11,7 @@ export interface RefreshToken {
 
 const maxLength = 256
 const halfBytes = 16
-const idShape = /^[\w-]{22}$/
+const idShape = /^[\w~-]{22,64}$/
 const generationShape = /^(0|[1-9]\d{0,15})$/
 
 /** What a refresh token is issued for: a session's row. */

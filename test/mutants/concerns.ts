@@ -49,6 +49,7 @@ const sessions = [
   'sessions/rotation',
   'sessions/sessions',
   'sessions/session-start',
+  'sessions/session-id',
   'sessions/session-limits',
   'sessions/session-details',
   'sessions/token-issuer',

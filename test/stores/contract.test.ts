@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import { storeContract } from '../../plugin/stores/contract.ts'
 import type { OpenStore } from '../../plugin/stores/contract.ts'
@@ -19,6 +20,7 @@ const mistakes: Record<string, (store: SessionStore) => Partial<SessionStore>> =
       revoke: (id, options) => store.revoke(id, options).finally(wake)
     }
   },
+  'newId() makes ids that do not fit into a refresh token': () => ({ newId: () => `shard.${randomUUID()}` }),
   'insert() revokes the sessions in `revoke` in a separate step': (store) => ({
     async insert(session, options) {
       const results = await Promise.all(options.revoke.map((id) => store.revoke(id, options)))

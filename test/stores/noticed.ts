@@ -2,6 +2,9 @@
 export const noticed: Record<string, readonly string[]> = {
   'no mistake': [],
   'no mistake, with push': [],
+  'newId() makes ids that do not fit into a refresh token': [
+    'newId() makes a different id each time, and all of them fit into a refresh token'
+  ],
   'insert() revokes the sessions in `revoke` in a separate step': [
     'insert() rejects an existing id and then revokes nothing',
     'insert() revokes and logs the sessions in `revoke`, whichever subject they belong to',

@@ -12,6 +12,7 @@ import {
   start,
   storeTimeOf,
   subject,
+  subjectBeside,
   times
 } from './fixtures.ts'
 import type { Cases } from './fixtures.ts'
@@ -23,9 +24,9 @@ export const authenticatedAgeCases: Cases = {
     other
   }) => {
     const sub = randomText()
-    const named = await start(store)
+    const named = await start(store, { sub: subjectBeside(store, sub) })
     const { storeTime: revokedAllAt } = await other.revokeAll(subject(sub), lifetime)
-    const session = newSession({ sub })
+    const session = newSession(store, { sub })
     for (const authenticatedAge of [() => 60_000, () => 0.1 + 60_000, () => NaN, () => Infinity]) {
       const { storeTime, ...refused } = await store.insert(session, {
         ...insertOptions,
@@ -45,8 +46,8 @@ export const authenticatedAgeCases: Cases = {
     for (let attempt = 0; attempt < 20; attempt++) {
       const sub = randomText()
       const { storeTime: revokedAllAt } = await other.revokeAll(subject(sub), lifetime)
-      const age = (await storeTimeOf(store)) - revokedAllAt
-      const { row, storeTime } = await store.insert(newSession({ sub }), {
+      const age = (await storeTimeOf(store, sub)) - revokedAllAt
+      const { row, storeTime } = await store.insert(newSession(store, { sub }), {
         ...insertOptions,
         authenticatedAge: () => age
       })
@@ -60,13 +61,13 @@ export const authenticatedAgeCases: Cases = {
     other
   }) => {
     const sub = randomText()
-    await insert(store, { session: newSession({ sub }), authenticatedAge: () => 60_000 })
+    await insert(store, { session: newSession(store, { sub }), authenticatedAge: () => 60_000 })
     const { storeTime: revokedAllAt } = await other.revokeAll(subject(sub), lifetime)
-    while ((await storeTimeOf(store)) <= revokedAllAt);
-    await insert(store, { session: newSession({ sub }), authenticatedAge: () => 0 })
-    await insert(store, { session: newSession(), authenticatedAge: () => 60_000 })
+    while ((await storeTimeOf(store, sub)) <= revokedAllAt);
+    await insert(store, { session: newSession(store, { sub }), authenticatedAge: () => 0 })
+    await insert(store, { session: newSession(store), authenticatedAge: () => 60_000 })
     await insert(store, {
-      session: newSession({ sub, issuer: 'https://other.example' }),
+      session: newSession(store, { sub, issuer: 'https://other.example' }),
       issuers: ['https://other.example'],
       authenticatedAge: () => 60_000
     })
@@ -76,7 +77,7 @@ export const authenticatedAgeCases: Cases = {
 
   'insert() calls `authenticatedAge` exactly once': async ({ store }) => {
     let asked = 0
-    await insert(store, { session: newSession(), authenticatedAge: () => asked++ })
+    await insert(store, { session: newSession(store), authenticatedAge: () => asked++ })
     assert.equal(asked, 1)
   },
 
@@ -86,7 +87,7 @@ export const authenticatedAgeCases: Cases = {
   }) => {
     await Promise.all(
       times(20, async (index) => {
-        const session = newSession()
+        const session = newSession(store)
         const insertIt = () => store.insert(session, { ...insertOptions, authenticatedAge: () => 60_000 })
         const revokeAll = () => other.revokeAll(subject(session.sub), lifetime)
         await Promise.all(index % 2 === 0 ? [insertIt(), revokeAll()] : [revokeAll(), insertIt()])

@@ -5,6 +5,7 @@ import {
   idsOf,
   lifetime,
   list,
+  newIdOf,
   nextMillisecond,
   oddTexts,
   randomText,
@@ -18,7 +19,7 @@ import type { Cases } from './fixtures.ts'
 /** `find()` and `list()`. */
 export const findCases: Cases = {
   'find() returns `row: null` and the time for an unknown id': async ({ store }) => {
-    await start(store, { id: 'a' })
+    await start(store, { id: newIdOf(store, { sub: 'a', text: 'a' }), sub: 'a' })
     for (const id of ['', ...oddTexts.filter((text) => text !== 'a')]) {
       const { row, storeTime } = await store.find(id)
       assert.equal(row, null)
@@ -68,7 +69,7 @@ export const findCases: Cases = {
     const sub = randomText()
     const started: SessionRow[] = []
     started.push(await start(store, { sub }))
-    await nextMillisecond(store)
+    await nextMillisecond(store, sub)
     for (let count = 1; count < 12; count++) started.push(await start(store, { sub }))
     await start(store)
     await start(store, { sub, idleMs: 0 })
@@ -87,9 +88,9 @@ export const findCases: Cases = {
   'list() returns at most `limit` sessions: the most recently rotated ones': async ({ store, other }) => {
     const sub = randomText()
     const rows: SessionRow[] = [await start(store, { sub })]
-    await nextMillisecond(store)
+    await nextMillisecond(store, sub)
     for (let count = 1; count < 5; count++) rows.push(await start(store, { sub }))
-    await nextMillisecond(store)
+    await nextMillisecond(store, sub)
     await store.rotate(rows[0]!.id, rotation)
     const { rows: listed, storeTime } = await other.list(subject(sub), { limit: 2 })
     assert.ok(Number.isSafeInteger(storeTime), 'storeTime must be whole milliseconds')

@@ -61,15 +61,21 @@ export const times = <T>(count: number, call: (index: number) => T): T[] =>
   Array.from({ length: count }, (_, index) => call(index))
 export const sorted = (texts: readonly string[]) => [...texts].sort()
 export const idsOf = (items: readonly { id: string }[]) => sorted(items.map(({ id }) => id))
-export const storeTimeOf = async (store: SessionStore) => (await store.find(randomText())).storeTime
+/** The id of a new session of this subject. `text`: which, if the store does not make its ids itself. */
+export const newIdOf = (store: SessionStore, { sub, text = randomText() }: { sub: string; text?: string }) =>
+  store.newId?.(sub) ?? text
+/** The time of the shard that keeps this subject's sessions. */
+export const storeTimeOf = async (store: SessionStore, sub = randomText()) =>
+  (await store.find(newIdOf(store, { sub }))).storeTime
 export const subject = (sub: string): Subject => ({ issuers: [issuer], sub })
 export const list = async (store: SessionStore, sub: string) => (await store.list(subject(sub), { limit: 1000 })).rows
 
-export function newSession(given: Partial<NewSession> = {}): NewSession {
+export function newSession(store: SessionStore, given: Partial<NewSession> = {}): NewSession {
+  const { sub = randomText() } = given
   return {
-    id: randomText(),
+    id: newIdOf(store, { sub }),
     issuer,
-    sub: randomText(),
+    sub,
     sessionKey: randomText(),
     device: null,
     scope: null,
@@ -94,7 +100,7 @@ export async function insert(
 }
 
 export async function start(store: SessionStore, given: Partial<NewSession> = {}): Promise<SessionRow> {
-  return (await insert(store, { session: newSession(given) })).row
+  return (await insert(store, { session: newSession(store, given) })).row
 }
 
 /** Starts many sessions of one subject, 50 at a time. */
@@ -104,15 +110,23 @@ export async function startMany(
 ): Promise<SessionRow[]> {
   const rows: SessionRow[] = []
   const startOne = async () =>
-    (await insert(store, { session: newSession({ sub }), maxSessions: Number.MAX_SAFE_INTEGER })).row
+    (await insert(store, { session: newSession(store, { sub }), maxSessions: Number.MAX_SAFE_INTEGER })).row
   while (rows.length < count) rows.push(...(await Promise.all(times(Math.min(50, count - rows.length), startOne))))
   return rows
 }
 
 /** Waits until the store's clock has advanced, so that what follows is later than what was done before. */
-export async function nextMillisecond(store: SessionStore): Promise<void> {
-  const before = await storeTimeOf(store)
-  while ((await storeTimeOf(store)) <= before);
+export async function nextMillisecond(store: SessionStore, sub?: string): Promise<void> {
+  const before = await storeTimeOf(store, sub)
+  while ((await storeTimeOf(store, sub)) <= before);
+}
+
+/** Another subject, whose sessions the same shard keeps: what a store promises for one step holds within a shard. */
+export function subjectBeside(store: SessionStore, sub: string): string {
+  const shardOf = (one: string) => store.shards?.of(newIdOf(store, { sub: one }))
+  let beside = randomText()
+  while (shardOf(beside) !== shardOf(sub)) beside = randomText()
+  return beside
 }
 
 export async function rowOf(store: SessionStore, { id }: { id: string }): Promise<SessionRow> {

@@ -14,6 +14,7 @@ import {
   start,
   startMany,
   subject,
+  subjectBeside,
   times
 } from './fixtures.ts'
 import type { Cases } from './fixtures.ts'
@@ -23,11 +24,11 @@ export const insertRevokeCases: Cases = {
   'insert() revokes and logs the sessions in `revoke`, whichever subject they belong to': async ({ store, other }) => {
     const [mine, theirs, kept] = [
       await start(store, { sub: 'a' }),
-      await start(store, { sub: 'b' }),
+      await start(store, { sub: subjectBeside(store, 'a') }),
       await start(store, { sub: 'a' })
     ]
     const { row, storeTime, revoked } = await insert(store, {
-      session: newSession({ sub: 'a' }),
+      session: newSession(store, { sub: 'a' }),
       revoke: [mine.id, theirs.id, mine.id, randomText()]
     })
     assert.deepEqual(idsOf(revoked), idsOf([mine, theirs]))
@@ -42,10 +43,12 @@ export const insertRevokeCases: Cases = {
   },
 
   'insert() lists in `revoked` only the sessions that this call revoked': async ({ store, other }) => {
-    const [before, raced] = [await start(store), await start(store)]
+    const sub = randomText()
+    const newBeside = () => newSession(store, { sub: subjectBeside(store, sub) })
+    const [before, raced] = [await start(store, { sub }), await start(store, { sub })]
     await store.revoke(before.id, lifetime)
     const results = await Promise.all(
-      times(10, (index) => insert([store, other][index % 2]!, { session: newSession(), revoke: [before.id, raced.id] }))
+      times(10, (index) => insert([store, other][index % 2]!, { session: newBeside(), revoke: [before.id, raced.id] }))
     )
     assert.deepEqual(
       results.flatMap(({ revoked }) => revoked.map(({ id }) => id)),
@@ -59,7 +62,7 @@ export const insertRevokeCases: Cases = {
     const theirs = await start(store)
     const elsewhere = await start(store, { sub, issuer: 'https://other.example' })
     const { row, revoked, more } = await insert(store, {
-      session: newSession({ sub }),
+      session: newSession(store, { sub }),
       revokeOthers: true,
       revoke: [a.id]
     })
@@ -69,7 +72,7 @@ export const insertRevokeCases: Cases = {
     assert.deepEqual(await list(other, theirs.sub), [theirs])
     assert.equal((await rowOf(other, elsewhere)).revokedAt, null)
     assert.deepEqual(idsOf((await readAll(other)).entries), idsOf([a, b]))
-    const late = await store.insert(newSession({ sub }), { ...insertOptions, authenticatedAge: () => 60_000 })
+    const late = await store.insert(newSession(store, { sub }), { ...insertOptions, authenticatedAge: () => 60_000 })
     assert.equal(late.row, null)
   },
 
@@ -79,7 +82,7 @@ export const insertRevokeCases: Cases = {
   }) => {
     const sub = randomText()
     const rows = await startMany(store, { sub, count: maxBatch + 10 })
-    const { row, revoked, more } = await insert(store, { session: newSession({ sub }), revokeOthers: true })
+    const { row, revoked, more } = await insert(store, { session: newSession(store, { sub }), revokeOthers: true })
     assert.deepEqual([revoked.length, more], [maxBatch, true])
     assert.deepEqual(await list(other, sub), [row])
     const logged = new Set(revoked.map(({ id }) => id))

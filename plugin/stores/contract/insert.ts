@@ -5,23 +5,26 @@ import {
   insertOptions,
   lifetime,
   list,
+  newIdOf,
   newSession,
   oddTexts,
   randomText,
   readAll,
   rowOf,
-  sorted,
   start,
   storeTimeOf,
-  subject
+  subject,
+  subjectBeside
 } from './fixtures.ts'
 import type { Cases } from './fixtures.ts'
 
 /** `insert()`: what is stored. */
 export const insertCases: Cases = {
   'insert() stores the session as given, and adds times by the clock of the store': async ({ store, other }) => {
-    const before = await storeTimeOf(store)
-    const { idleMs, absoluteMs, ...given } = newSession({
+    const sub = randomText()
+    const before = await storeTimeOf(store, sub)
+    const { idleMs, absoluteMs, ...given } = newSession(store, {
+      sub,
       device: 'Firefox',
       scope: 'a b',
       claims: { roles: ['admin'] },
@@ -30,7 +33,7 @@ export const insertCases: Cases = {
       idleLimitMs: 2 * hourMs
     })
     const { storeTime: now, ...inserted } = await store.insert({ ...given, idleMs, absoluteMs }, insertOptions)
-    assert.ok(before <= now && now <= (await storeTimeOf(store)), 'storeTime must be the time of the insert')
+    assert.ok(before <= now && now <= (await storeTimeOf(store, sub)), 'storeTime must be the time of the insert')
     const { row, ...rest } = inserted
     assert.deepEqual(rest, { revoked: [], evicted: [], more: false })
     assert.deepEqual(row, {
@@ -46,6 +49,16 @@ export const insertCases: Cases = {
       revokedAt: null
     })
     assert.deepEqual(await rowOf(other, given), row)
+  },
+
+  'newId() makes a different id each time, and all of them fit into a refresh token': async ({ store, other }) => {
+    if (store.newId === undefined) return
+    const ids: string[] = []
+    for (const sub of ['', 'a', ...oddTexts]) ids.push(store.newId(sub), other.newId!(sub))
+    assert.equal(new Set(ids).size, ids.length, 'newId() returned the same id again')
+    for (const id of ids) assert.match(id, /^[\w~-]{22,64}$/)
+    const areListed = ids.every((id) => store.shards === undefined || store.shards.names.includes(store.shards.of(id)))
+    assert.ok(areListed, 'newId() returned an id of a shard that is not listed')
   },
 
   'insert() rejects a subject with U+0000, or distinguishes it from others': async ({ store, other }) => {
@@ -88,24 +101,30 @@ export const insertCases: Cases = {
   }) => {
     const long = 'https://issuer.example/'.repeat(40)
     const texts = [...oddTexts, `${long}1`, `${long}2`]
-    for (const text of texts) await start(store, { id: text, sub: text, device: text, scope: text })
-    for (const text of texts) {
-      const { id, sub, device, scope } = await rowOf(other, { id: text })
-      assert.deepEqual([id, sub, device, scope], [text, text, text, text])
-      assert.deepEqual(idsOf(await list(other, text)), [text])
+    const given = texts.map((text) => ({ id: newIdOf(store, { sub: text, text }), text }))
+    for (const { id, text } of given) await start(store, { id, sub: text, device: text, scope: text })
+    for (const { id, text } of given) {
+      const { sub, device, scope, ...row } = await rowOf(other, { id })
+      assert.deepEqual([row.id, sub, device, scope], [id, text, text, text])
+      assert.deepEqual(idsOf(await list(other, text)), [id])
     }
-    const [first, second, ...rest] = texts
-    await store.revoke(first!, lifetime)
-    await store.revokeAll(subject(second!), lifetime)
-    for (const text of rest) assert.deepEqual(idsOf(await list(other, text)), [text])
-    for (const text of rest) await store.revoke(text, { ...lifetime, sub: text })
-    assert.deepEqual(idsOf((await readAll(other)).entries), sorted(texts))
+    const [first, second, ...rest] = given
+    await store.revoke(first!.id, lifetime)
+    await store.revokeAll(subject(second!.text), lifetime)
+    for (const { id, text } of rest) assert.deepEqual(idsOf(await list(other, text)), [id])
+    for (const { id, text } of rest) await store.revoke(id, { ...lifetime, sub: text })
+    assert.deepEqual(idsOf((await readAll(other)).entries), idsOf(given))
   },
 
   'insert() rejects an existing id and then revokes nothing': async ({ store, other }) => {
-    const [existing, named] = [await start(store), await start(store)]
+    const existing = await start(store)
+    const named = await start(store, { sub: subjectBeside(store, existing.sub) })
     await assert.rejects(
-      store.insert(newSession({ id: existing.id }), { ...insertOptions, revoke: [named.id], revokeOthers: true })
+      store.insert(newSession(store, { id: existing.id, sub: existing.sub }), {
+        ...insertOptions,
+        revoke: [named.id],
+        revokeOthers: true
+      })
     )
     assert.deepEqual(await rowOf(other, existing), existing)
     assert.deepEqual(await rowOf(other, named), named)

@@ -26,7 +26,10 @@ export const maxSessionsCases: Cases = {
   'insert() with `maxSessions: Infinity` revokes nothing': async ({ store }) => {
     const sub = randomText()
     await start(store, { sub })
-    const { row, ...rest } = (await store.insert(newSession({ sub }), { ...insertOptions, maxSessions: Infinity })) as {
+    const { row, ...rest } = (await store.insert(newSession(store, { sub }), {
+      ...insertOptions,
+      maxSessions: Infinity
+    })) as {
       row: SessionRow | null
       storeTime?: number
     }
@@ -46,11 +49,11 @@ export const maxSessionsCases: Cases = {
     const ended = await start(store, { sub })
     await store.revoke(ended.id, lifetime)
     const [theirs, elsewhere] = [await start(store), await start(store, { sub, issuer: 'https://other.example' })]
-    await nextMillisecond(store)
+    await nextMillisecond(store, sub)
     await store.rotate(rows[0]!.id, rotation)
-    const full = await insert(store, { session: newSession({ sub }), maxSessions: 5 })
+    const full = await insert(store, { session: newSession(store, { sub }), maxSessions: 5 })
     assert.deepEqual([full.evicted, full.revoked], [[], []])
-    const { evicted, row, more } = await insert(other, { session: newSession({ sub }), maxSessions: 3 })
+    const { evicted, row, more } = await insert(other, { session: newSession(store, { sub }), maxSessions: 3 })
     assert.equal(more, false)
     assert.equal(evicted.length, 3)
     const live = await list(store, sub)
@@ -68,7 +71,7 @@ export const maxSessionsCases: Cases = {
   'insert() leaves at most `maxSessions` live sessions after 20 concurrent calls': async ({ store, other }) => {
     const sub = randomText()
     await Promise.all(
-      times(20, (index) => insert([store, other][index % 2]!, { session: newSession({ sub }), maxSessions: 5 }))
+      times(20, (index) => insert([store, other][index % 2]!, { session: newSession(store, { sub }), maxSessions: 5 }))
     )
     assert.equal((await list(other, sub)).length, 5)
   },
@@ -79,7 +82,7 @@ export const maxSessionsCases: Cases = {
   }) => {
     const sub = randomText()
     await startMany(store, { sub, count: maxBatch + 5 })
-    const { row, evicted, more } = await insert(store, { session: newSession({ sub }), maxSessions: 2 })
+    const { row, evicted, more } = await insert(store, { session: newSession(store, { sub }), maxSessions: 2 })
     assert.deepEqual([evicted.length, more], [maxBatch, true])
     const trimmed = await other.trim(subject(sub), { maxSessions: 2, ...lifetime })
     assert.deepEqual([trimmed.revoked.length, trimmed.more], [4, false])
@@ -91,7 +94,7 @@ export const maxSessionsCases: Cases = {
     const sub = randomText()
     const rows: SessionRow[] = []
     for (let count = 0; count < 6; count++) rows.push(await start(store, { sub }))
-    await nextMillisecond(store)
+    await nextMillisecond(store, sub)
     await store.rotate(rows[0]!.id, rotation)
     assert.deepEqual(await trimAll(store, { sub, maxSessions: 6 }), [])
     const revoked = await trimAll(other, { sub, maxSessions: 3 })

@@ -5,6 +5,7 @@ import {
   idsOf,
   lifetime,
   list,
+  randomText,
   readAll,
   rotation,
   rowOf,
@@ -140,14 +141,21 @@ export const revocationCases: Cases = {
     store,
     other
   }) => {
-    const [short, long, dead] = [await start(store), await start(store), await start(store)]
+    const sub = randomText()
+    const [short, long, dead] = [await start(store, { sub }), await start(store, { sub }), await start(store, { sub })]
     const far = (await storeTimeOf(store)) + 24 * hourMs
     const { revoked } = await store.revoke(dead.id, lifetime)
     const { storeTime } = await store.appendRevocations(
       [
         { kind: 'session', id: short.id, until: (await storeTimeOf(store)) + 1000 },
         { kind: 'session', id: long.id, until: far },
-        { kind: 'session', id: dead.id, until: revoked!.until - 1 },
+        { kind: 'session', id: dead.id, until: revoked!.until - 1 }
+      ],
+      lifetime
+    )
+    // Apart, because no shard has them alone.
+    await store.appendRevocations(
+      [
         { kind: 'token', id: dead.id, until: far },
         { kind: 'session', id: 'unknown', until: far }
       ],

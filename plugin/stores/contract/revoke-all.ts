@@ -127,7 +127,7 @@ export const revokeAllCases: Cases = {
         const sub = randomText()
         await start(store, { sub })
         const insert = (on: SessionStore) =>
-          on.insert(newSession({ sub, idleMs: hourMs }), { ...insertOptions, revokeOthers: true })
+          on.insert(newSession(on, { sub, idleMs: hourMs }), { ...insertOptions, revokeOthers: true })
         await Promise.all([insert(store), insert(other), other.revokeAll(subject(sub), lifetime), insert(store)])
         assert.ok((await list(other, sub)).length <= 1, 'more than one session is live')
       })

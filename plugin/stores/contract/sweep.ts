@@ -45,7 +45,7 @@ export const sweepCases: Cases = {
     await store.revokeAll(subject(sub), lifetime)
     await store.sweep()
     const authenticatedAge = () => 60_000
-    assert.equal((await store.insert(newSession({ sub }), { ...insertOptions, authenticatedAge })).row, null)
+    assert.equal((await store.insert(newSession(store, { sub }), { ...insertOptions, authenticatedAge })).row, null)
   },
 
   'sweep() does not revive a session that revokeAll() revoked': async ({ store, other }) => {
