@@ -12,13 +12,19 @@ export interface Pair {
 
 export type NamedComparison = Comparison & { readonly name: string }
 
+/** How long `run` is warmed up, and how long its bursts are. */
+export interface WarmUp extends Pick<Effort, 'burstMs' | 'warmUp'> {
+  /** Operations that run in any case, so that each token was seen. Default: 0. */
+  readonly atLeast?: number
+}
+
 /**
  * Warms `run` up, and finds out how many operations make a burst of `burstMs`. The warm-up is measured in processor
  * time, because the same work takes longer on a busy machine.
  */
-export async function warmUp(run: Run, { burstMs, warmUp: limit }: Pick<Effort, 'burstMs' | 'warmUp'>) {
+export async function warmUp(run: Run, { burstMs, warmUp: limit, atLeast = 0 }: WarmUp) {
   let last = await run(minOperations)
-  for (let operations = 0, cpuMs = 0; operations < limit.operations && cpuMs < limit.cpuMs;) {
+  for (let operations = 0, cpuMs = 0; operations < atLeast || (operations < limit.operations && cpuMs < limit.cpuMs);) {
     last = await run(operationsWithin(burstMs, last))
     operations += last.operations
     cpuMs += last.cpuMicros / 1000

@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs'
 import { Redis } from 'ioredis'
 import { Client } from 'pg'
-import { startDatabases, type Database } from './databases.ts'
+import { sharedDatabases, type Database } from './databases.ts'
 import type { Effort } from './effort.ts'
 import { startProcess } from './process.ts'
 
@@ -19,19 +19,14 @@ interface Meter {
 
 /** Measures the databases that serve many nodes: their one primary is what limits how many users there can be. */
 export async function measureDatabaseLoad({ databaseSessions: sessions }: Effort): Promise<DatabaseLoad[]> {
-  const databases = await startDatabases()
   const measured: DatabaseLoad[] = []
-  try {
-    for (const { location } of databases) {
-      const meter = await openMeter(location)
-      if (meter === null) continue
-      measured.push({ store: location.store, operations: await measure({ location, meter, sessions }) })
-      await meter.close()
-    }
-    return measured
-  } finally {
-    for (const database of databases) await database.stop()
+  for (const { location } of await sharedDatabases()) {
+    const meter = await openMeter(location)
+    if (meter === null) continue
+    measured.push({ store: location.store, operations: await measure({ location, meter, sessions }) })
+    await meter.close()
   }
+  return measured
 }
 
 async function measure({

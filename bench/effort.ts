@@ -11,11 +11,13 @@ export interface Effort {
   readonly rounds: number
   /** `accessToken.cacheSize` where no token may be in the cache; there are more tokens than this. */
   readonly coldCacheSize: number
-  readonly revocations: readonly number[]
-  /** Number of sessions in the small and in the large store. */
-  readonly sessions: { readonly few: number; readonly many: number }
+  /** Number in memory while a protected route is measured. */
+  readonly revocations: number
+  /** Number of sessions in the small and in the large store. To fill a database takes long. */
+  readonly sessions: { readonly few: number; readonly manyInMemory: number; readonly manyInDatabase: number }
   /** How many are held in memory, to find out the size of one. */
   readonly held: { readonly tokens: number; readonly revocations: number }
+  readonly storm: { readonly refreshes: number; readonly inTheAir: number }
   readonly starts: number
   /** Sessions that are started, refreshed and ended to measure the load of a database. */
   readonly databaseSessions: number
@@ -24,13 +26,14 @@ export interface Effort {
 export const full: Effort = {
   name: 'full',
   burstMs: 30,
-  warmUp: { operations: 100_000, cpuMs: 5000 },
+  warmUp: { operations: 100_000, cpuMs: 2000 },
   turns: 3,
   rounds: 12,
   coldCacheSize: 10_000,
-  revocations: [1e3, 1e5, 1e6],
-  sessions: { few: 1e3, many: 1e6 },
+  revocations: 1e6,
+  sessions: { few: 1e3, manyInMemory: 1e6, manyInDatabase: 1e5 },
   held: { tokens: 10_000, revocations: 1e6 },
+  storm: { refreshes: 10_000, inTheAir: 600 },
   starts: 9,
   databaseSessions: 20_000
 }
@@ -42,9 +45,10 @@ export const quick: Effort = {
   turns: 2,
   rounds: 3,
   coldCacheSize: 1000,
-  revocations: [1e3, 1e6],
-  sessions: { few: 1e3, many: 1e5 },
+  revocations: 1e5,
+  sessions: { few: 1e3, manyInMemory: 1e5, manyInDatabase: 1e4 },
   held: { tokens: 10_000, revocations: 1e6 },
+  storm: { refreshes: 1000, inTheAir: 300 },
   starts: 1,
   databaseSessions: 2000
 }

@@ -22,7 +22,7 @@ export interface Requests {
  * Sends serialized requests, and counts responses by their length instead of parsing them: the client must cost less
  * than any server. All responses of a route have the same length.
  */
-export async function createLoad(port: number) {
+export async function createLoad({ port, name }: { readonly port: number; readonly name: string }) {
   const sockets = await Promise.all(
     Array.from({ length: connections }, async () => {
       const socket = connect({ host: '127.0.0.1', port, noDelay: true })
@@ -56,7 +56,10 @@ export async function createLoad(port: number) {
           if (failure) reject(failure)
           else resolve()
         }
-        const timer = setTimeout(() => settle(new Error(`${open} of ${count} requests have no response`)), timeoutMs)
+        const timer = setTimeout(
+          () => settle(new Error(`${open} of ${count} requests to ${name} have no response`)),
+          timeoutMs
+        )
 
         for (const socket of sockets) {
           let received = 0
@@ -66,7 +69,7 @@ export async function createLoad(port: number) {
             // Each response that begins in these bytes must have the expected status.
             for (let start = (length - (received % length)) % length; start + 12 <= bytes.length; start += length) {
               if (bytes.compare(status, 0, 3, start + 9, start + 12) !== 0) {
-                return settle(new Error(`unexpected response: ${bytes.subarray(start, start + 400)}`))
+                return settle(new Error(`unexpected response of ${name}: ${bytes.subarray(start, start + 400)}`))
               }
             }
             received += bytes.length

@@ -2,19 +2,91 @@ import { algorithms } from './algorithms.ts'
 import { comparePairs, type NamedComparison, type Pair } from './comparison.ts'
 import type { Effort } from './effort.ts'
 import { names } from './names.ts'
-import { byCookie, byHeader, serialize } from './request.ts'
-import { startServer, type Server } from './server.ts'
-import { audience, forgeToken, issuer, keyOf, randomText, secret, signExpired, signMany } from './tokens.ts'
+import { serialize } from './request.ts'
+import { createStage, requestsOf, unseenTokens, users, type Stage } from './route-stage.ts'
+import { forgeToken, keyOf, randomText, signExpired, signMany } from './tokens.ts'
 
-/** Signed-in users, each with a token or a cookie that is sent repeatedly. */
-const users = 100
-const input = { issuer, audience, secret, users }
-const sources = { header: byHeader, cookie: byCookie }
+export interface ProtectedRoute {
+  /** Against the bare route: the least that a hook costs. */
+  readonly floors: NamedComparison[]
+  readonly plugin: NamedComparison[]
+  readonly peers: NamedComparison[]
+  /** A token seen before, against the least hook with the same tokens. */
+  readonly seen: NamedComparison[]
+  /** A token seen before, against `@fastify/jwt` with and without its cache. */
+  readonly direct: NamedComparison[]
+  /** A token not seen before, against `@fastify/jwt` without its cache, with the same key and the same tokens. */
+  readonly unseen: NamedComparison[]
+  /** Against `@fastify/jwt` that refuses the same request. */
+  readonly refused: NamedComparison[]
+  /** Against a bare route that throws a 401. */
+  readonly refusedBare: NamedComparison[]
+  /** The plugin with revocations, against the plugin with none. */
+  readonly revocations: NamedComparison[]
+}
+
+/** Each makes the pairs of one group of rows. */
+const groups: Record<keyof ProtectedRoute, (stage: Stage, effort: Effort) => Promise<Pair[]>> = {
+  floors: floorPairs,
+  plugin: pluginPairs,
+  peers: peerPairs,
+  seen: seenPairs,
+  direct: directPairs,
+  unseen: unseenPairs,
+  refused: refusedPairs,
+  refusedBare: refusedBarePairs,
+  revocations: revocationPairs
+}
+
+/**
+ * Measures the processor time of a request to a protected route. What is compared receives the same bytes.
+ * @param only the groups to measure; all if empty
+ */
+export async function measureProtectedRoute(effort: Effort, only: readonly string[] = []): Promise<ProtectedRoute> {
+  const stage = createStage(effort)
+  try {
+    const made: [string, Pair[]][] = []
+    for (const [name, pairsOf] of Object.entries(groups)) {
+      if (only.length === 0 || only.includes(name)) made.push([name, await pairsOf(stage, effort)])
+    }
+    const compared = await comparePairs(
+      made.flatMap(([, pairs]) => pairs),
+      effort
+    )
+    return Object.fromEntries(
+      made.map(([name, { length }]) => [name, compared.splice(0, length)])
+    ) as unknown as ProtectedRoute
+  } finally {
+    await stage.stop()
+  }
+}
+
+async function floorPairs({ open, againstBare }: Stage): Promise<Pair[]> {
+  const tokens = signMany('HS256', users)
+  const noHook = { server: await open('no-op-hook.js'), requests: requestsOf(tokens) }
+  const server = await open('least-hook.js')
+  return [
+    await againstBare(names.noOpHook, noHook),
+    await againstBare(names.leastHook('header'), { server, requests: requestsOf(tokens) }),
+    await againstBare(names.leastHook('cookie'), { server, requests: requestsOf(tokens, { source: 'cookie' }) })
+  ]
+}
+
+async function pluginPairs({ open, openCold, againstBare }: Stage): Promise<Pair[]> {
+  const tokens = signMany('HS256', users)
+  const server = await open('plugin.js')
+  const pairs: Pair[] = []
+  for (const source of ['header', 'cookie'] as const) {
+    pairs.push(await againstBare(names.seen('HS256', source), { server, requests: requestsOf(tokens, { source }) }))
+  }
+  for (const alg of algorithms) pairs.push(await againstBare(names.unseen(alg), await openCold(alg)))
+  return pairs
+}
 
 /** The other libraries, with the same route. */
 const peers = {
-  '@fastify/jwt, with cache': { file: 'fastify-jwt.js', cache: true },
-  '@fastify/jwt': { file: 'fastify-jwt.js', cache: false },
+  [names.peer.cached]: { file: 'fastify-jwt.js', cache: true },
+  [names.peer.uncached]: { file: 'fastify-jwt.js' },
   'express-jwt': { file: 'express-jwt.js' },
   'passport-jwt': { file: 'passport-jwt.js' },
   'koa-jwt': { file: 'koa-jwt.js' },
@@ -24,141 +96,95 @@ const peers = {
   '@fastify/secure-session': { file: 'secure-session.js' }
 }
 
-export interface ProtectedRoute {
-  /** The plugin and other libraries against the bare route. */
-  readonly plugin: NamedComparison[]
-  readonly peers: NamedComparison[]
-  /** The plugin against `@fastify/jwt`. */
-  readonly direct: NamedComparison[]
-  /** Against a bare route that throws 401. */
-  readonly refused: NamedComparison[]
-  /** The plugin with revocations against the plugin with none. */
-  readonly revocations: NamedComparison[]
-}
-
-/**
- * Measures the processor time of a request to a protected route. All servers run at the same time, each in its own
- * process. The bare route receives the same bytes as what is compared with it.
- */
-export async function measureProtectedRoute(effort: Effort): Promise<ProtectedRoute> {
-  const servers: Server[] = []
-  const open = async (file: string, more: object = {}) => {
-    const server = await startServer(file, { ...input, ...more })
-    servers.push(server)
-    return server
-  }
-  try {
-    return await compareServers(effort, open)
-  } finally {
-    for (const server of servers) await server.stop()
-  }
-}
-
-async function compareServers(
-  effort: Effort,
-  open: (file: string, more?: object) => Promise<Server>
-): Promise<ProtectedRoute> {
-  const bare = await open('bare.js')
-  await bare.workload([serialize('/me', {})], effort)
-  await bare.workload([serialize('/refused', {})], effort)
-  const warmedUp = { ...effort, warmUp: { operations: 2000, cpuMs: 100 } }
-  const againstBare = async (
-    name: string,
-    { server, requests }: { server: Server; requests: readonly Buffer[] }
-  ): Promise<Pair> => ({
-    name,
-    subject: await server.workload(requests, effort),
-    reference: await bare.workload(requests, warmedUp)
-  })
-  const groups = {
-    plugin: [] as Pair[],
-    peers: [] as Pair[],
-    direct: [] as Pair[],
-    refused: [] as Pair[],
-    revocations: [] as Pair[]
-  }
-
-  for (const alg of algorithms) {
-    const warm = await open('plugin.js', { key: keyOf(alg) })
-    const cold = await open('plugin.js', { key: keyOf(alg), cacheSize: effort.coldCacheSize })
-    const seen = signMany(alg, users)
-    for (const source of ['header', 'cookie'] as const) {
-      // There are more tokens than the cache holds, so each has left it when its turn comes again.
-      const unseen = signMany(alg, Math.ceil(effort.coldCacheSize * 1.2))
-      groups.plugin.push(
-        await againstBare(names.routeSeen(alg, source), { server: warm, requests: requestsOf(seen, { source }) })
-      )
-      groups.plugin.push(
-        await againstBare(names.routeUnseen(alg, source), { server: cold, requests: requestsOf(unseen, { source }) })
-      )
-    }
-  }
-
-  const plugin = await open('plugin.js', { key: keyOf('HS256') })
-  const tokens = signMany('HS256', users)
-  const unseen = requestsOf(signMany('HS256', Math.ceil(effort.coldCacheSize * 1.2)))
-  const cold = await (
-    await open('plugin.js', { key: keyOf('HS256'), cacheSize: effort.coldCacheSize })
-  ).workload(unseen, effort)
+async function peerPairs({ open, againstBare }: Stage): Promise<Pair[]> {
+  const tokens = requestsOf(signMany('HS256', users))
+  const pairs: Pair[] = []
   for (const [name, { file, ...more }] of Object.entries(peers)) {
-    const peer = await open(file, more)
-    const requests =
-      peer.cookies.length > 0 ? peer.cookies.map((cookie) => serialize('/me', { cookie })) : requestsOf(tokens)
-    groups.peers.push(await againstBare(name, { server: peer, requests }))
-    if (file !== 'fastify-jwt.js') continue
-    for (const source of ['header', 'cookie'] as const) {
-      groups.direct.push({
-        name: names.routeAgainst(name, source),
-        subject: await plugin.workload(requestsOf(tokens, { source }), effort),
-        reference: await peer.workload(requests, warmedUp)
-      })
-    }
-    groups.direct.push({
-      name: names.routeUnseenAgainst(name),
-      subject: cold,
-      reference: await peer.workload(unseen, warmedUp)
-    })
+    const server = await open(file, more)
+    const cookies = server.cookies.map((cookie) => serialize('/me', { cookie }))
+    pairs.push(await againstBare(name, { server, requests: cookies.length > 0 ? cookies : tokens }))
   }
-
-  const plainPlugin = await open('plugin.js', { key: keyOf('HS256') })
-  for (const [name, token] of Object.entries({
-    garbage: randomText,
-    'bad signature': forgeToken,
-    expired: signExpired
-  })) {
-    const refused = Array.from({ length: users }, token)
-    groups.refused.push({
-      name,
-      subject: await plainPlugin.workload(requestsOf(refused), effort),
-      reference: await bare.workload(requestsOf(refused, { path: '/refused' }), warmedUp)
-    })
-  }
-
-  const withRevocations = async (revocations: number) =>
-    await (await open('plugin.js', { key: keyOf('HS256'), revocations })).workload(requestsOf(tokens), effort)
-  const none = await withRevocations(0)
-  for (const count of effort.revocations) {
-    groups.revocations.push({
-      name: `${count.toLocaleString('en')} revocations`,
-      subject: await withRevocations(count),
-      reference: none
-    })
-  }
-
-  const compared = await comparePairs(Object.values(groups).flat(), effort)
-  const take = (pairs: readonly Pair[]) => compared.splice(0, pairs.length)
-  return {
-    plugin: take(groups.plugin),
-    peers: take(groups.peers),
-    direct: take(groups.direct),
-    refused: take(groups.refused),
-    revocations: take(groups.revocations)
-  }
+  return pairs
 }
 
-function requestsOf(
-  tokens: readonly string[],
-  { source = 'header', path = '/me' }: { source?: keyof typeof sources; path?: string } = {}
-): Buffer[] {
-  return tokens.map((token) => serialize(path, sources[source](token)))
+/** Other numbers of tokens that are sent by turns, with one algorithm. */
+const oneToken = 1
+const manyTokens = 10_000
+
+async function seenPairs({ open, pair }: Stage): Promise<Pair[]> {
+  const cases = [
+    ...algorithms.map((alg) => ({ alg, tokens: users })),
+    { alg: 'HS256' as const, tokens: oneToken },
+    { alg: 'HS256' as const, tokens: manyTokens }
+  ]
+  const pairs: Pair[] = []
+  for (const { alg, tokens: count } of cases) {
+    // With its default, the cache keeps as many as there are; it may drop one when another comes.
+    const plugin = await open('plugin.js', { key: keyOf(alg), ...(count === manyTokens && { cacheSize: 2 * count }) })
+    const least = await open('least-hook.js', { alg, count })
+    const tokens = signMany(alg, count)
+    for (const source of ['header', 'cookie'] as const) {
+      const requests = requestsOf(tokens, { source })
+      const rows = { subject: { server: plugin, requests }, reference: { server: least, requests } }
+      pairs.push(await pair(names.seenTokens(alg, { source, tokens: count }), rows))
+    }
+  }
+  return pairs
+}
+
+async function directPairs({ open, pair }: Stage): Promise<Pair[]> {
+  const requests = requestsOf(signMany('HS256', users))
+  const subject = { server: await open('plugin.js'), requests }
+  return [
+    await pair(names.against(names.peer.cached), {
+      subject,
+      reference: { server: await open('fastify-jwt.js', { cache: true }), requests }
+    }),
+    await pair(names.against(names.peer.uncached), {
+      subject,
+      reference: { server: await open('fastify-jwt.js'), requests }
+    })
+  ]
+}
+
+async function unseenPairs({ open, openCold, pair }: Stage, effort: Effort): Promise<Pair[]> {
+  const pairs: Pair[] = []
+  for (const alg of algorithms) {
+    const requests = requestsOf(unseenTokens(alg, effort))
+    const reference = { server: await open('fastify-jwt.js', { key: keyOf(alg) }), requests }
+    pairs.push(await pair(names.unseen(alg), { subject: await openCold(alg), reference }))
+  }
+  return pairs
+}
+
+const refusedTokens = { garbage: randomText, 'bad signature': forgeToken, expired: signExpired }
+
+async function refusedPairs({ open, pair }: Stage): Promise<Pair[]> {
+  const pairs: Pair[] = []
+  for (const [name, token] of Object.entries(refusedTokens)) {
+    const requests = requestsOf(Array.from({ length: users }, token))
+    // A server of its own: refusals do not share optimized code with successes.
+    const subject = { server: await open('plugin.js', { refusing: true }), requests }
+    const reference = { server: await open('fastify-jwt.js', { refusing: true }), requests }
+    pairs.push(await pair(name, { subject, reference }))
+  }
+  return pairs
+}
+
+async function refusedBarePairs({ open, pair }: Stage): Promise<Pair[]> {
+  const pairs: Pair[] = []
+  for (const [name, token] of Object.entries(refusedTokens)) {
+    const tokens = Array.from({ length: users }, token)
+    const subject = { server: await open('plugin.js', { refusing: true }), requests: requestsOf(tokens) }
+    const reference = { server: await open('bare.js'), requests: requestsOf(tokens, { path: '/refused' }) }
+    pairs.push(await pair(name, { subject, reference }))
+  }
+  return pairs
+}
+
+async function revocationPairs({ open, pair }: Stage, { revocations }: Effort): Promise<Pair[]> {
+  const requests = requestsOf(signMany('HS256', users))
+  const subject = { server: await open('plugin.js', { revocations }), requests }
+  const reference = { server: await open('plugin.js', { revocations: 0 }), requests }
+  return [await pair(`${revocations.toLocaleString('en')} revocations`, { subject, reference })]
 }

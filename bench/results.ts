@@ -4,10 +4,13 @@ import { join } from 'node:path'
 import type { NamedComparison } from './comparison.ts'
 import type { DatabaseLoad } from './database-load.ts'
 import type { Effort } from './effort.ts'
+import type { ManyNodes } from './many-nodes.ts'
 import type { Memory } from './memory.ts'
+import type { Pause } from './pauses.ts'
 import type { ProtectedRoute } from './protected-route.ts'
 import type { StartUp } from './start-up.ts'
-import type { Stores } from './stores.ts'
+import type { OfStore, Stores } from './stores.ts'
+import type { Storm } from './storm.ts'
 
 /** The results of one run. */
 export interface Results {
@@ -21,7 +24,12 @@ export interface Results {
   readonly effort: Effort
   readonly protectedRoute: ProtectedRoute
   readonly verification: readonly NamedComparison[]
+  readonly signInAndRefresh: readonly OfStore<NamedComparison>[]
   readonly stores: Stores
+  readonly storm: readonly Storm[]
+  /** `null` if Redis is not installed. */
+  readonly manyNodes: ManyNodes | null
+  readonly pauses: readonly Pause[]
   /** Absent where the databases are not installed. */
   readonly databaseLoad: readonly DatabaseLoad[]
   readonly memory: Memory

@@ -14,7 +14,7 @@ interface CpuUsage {
 export async function startServer(file: string, input: object) {
   const { ready, request, stop } = await startProcess(`servers/${file}`, { input })
   const { port, cookies } = ready as { port: number; cookies: string[] }
-  const load = await createLoad(port)
+  const load = await createLoad({ port, name: file })
 
   return {
     /** The cookies of signed-in users, if the server makes its own. */
@@ -26,14 +26,15 @@ export async function startServer(file: string, input: object) {
       let position = 0
       const next = () => requests[position++ % requests.length]!
 
-      return await warmUp(async (operations) => {
+      const run = async (operations: number) => {
         const before = await request<CpuUsage>({})
         const start = performance.now()
         await load.send(operations, { next, expected })
         const wallMicros = (performance.now() - start) * 1000
         const after = await request<CpuUsage>({})
         return { operations, wallMicros, cpuMicros: after.cpuMicros - before.cpuMicros }
-      }, effort)
+      }
+      return await warmUp(run, { ...effort, atLeast: 1.2 * requests.length })
     },
 
     async stop(): Promise<void> {

@@ -1,64 +1,51 @@
-import { comparePairs, type NamedComparison, type Pair } from './comparison.ts'
-import { startDatabases, type Database, type StoreName } from './databases.ts'
+import { comparePairs, type NamedComparison } from './comparison.ts'
+import { sharedDatabases, type StoreName } from './databases.ts'
 import type { Effort } from './effort.ts'
-import { startMicro, type Micro } from './micro.ts'
-import { audience, issuer, keyOf, secret } from './tokens.ts'
-
-const users = 200
+import { startMicro } from './micro.ts'
+import type { ProcessOptions } from './process.ts'
 
 export type OfStore<T> = T & { readonly store: StoreName }
 
 export interface Stores {
-  /** `reply.refresh()` against the store's own compare-and-set and one signature. */
-  readonly refresh: OfStore<NamedComparison>[]
-  /** A rotation in a store with many sessions against one in a store with few: medians. */
+  /** A rotation in a store with many sessions against one in a store with few: medians of single calls. */
   readonly rotation: OfStore<NamedComparison>[]
-  readonly sessionBytes: OfStore<{ bytes: number }>[]
+  readonly sessionBytes: OfStore<{ bytes: number; sessions: number }>[]
 }
 
 export async function measureStores(effort: Effort): Promise<Stores> {
-  const databases = await startDatabases()
-  const results: Stores = { refresh: [], rotation: [], sessionBytes: [] }
-  // Stores that wait for a disk would take too long with the full warm-up.
-  const reduced = { ...effort, warmUp: { ...effort.warmUp, operations: effort.warmUp.operations / 25 } }
-  try {
-    for (const { location } of databases) await measureStore({ location, effort: reduced, results })
-  } finally {
-    for (const database of databases) await database.stop()
+  const results: Stores = { rotation: [], sessionBytes: [] }
+  const { few, manyInMemory, manyInDatabase } = effort.sessions
+  for (const { location } of await sharedDatabases()) {
+    const { store } = location
+    const many = store === 'memory' ? manyInMemory : manyInDatabase
+    const micro = {
+      file: 'rotation.js',
+      input: { location, sessions: { few, many } },
+      execArgv: heapOptions,
+      onReady: (ready: unknown) => {
+        const { bytesPerSession: bytes } = ready as { bytesPerSession: number }
+        results.sessionBytes.push({ store, bytes, sessions: many })
+      }
+    }
+    const name = `${store}: ${many.toLocaleString('en')} sessions against ${few.toLocaleString('en')}`
+    const cases = { name, subject: 'many', reference: 'few', effort: reduced(effort) }
+    results.rotation.push({ store, ...(await compareOnce(micro, cases)) })
   }
   return results
 }
 
-async function measureStore({
-  location,
-  effort,
-  results: { refresh, rotation, sessionBytes }
-}: {
-  readonly location: Database['location']
-  readonly effort: Effort
-  readonly results: Stores
-}): Promise<void> {
-  const { store } = location
-  const refreshing = await startMicro('refresh.js', {
-    input: { location, users, issuer, audience, secret, key: keyOf('HS256') },
-    execArgv: heapOptions
-  })
-  const refreshCases = { name: `${store}: refresh`, subject: 'refresh', reference: 'compareAndSet' }
-  refresh.push({ store, ...(await compareOnce(refreshing, { ...refreshCases, effort })) })
+/** The memory store needs room for its sessions; its size is read after a garbage collection. */
+export const heapOptions = ['--expose-gc', '--max-old-space-size=8192']
 
-  const { few, many } = effort.sessions
-  const rotating = await startMicro('rotation.js', {
-    input: { location, sessions: effort.sessions },
-    execArgv: heapOptions
-  })
-  sessionBytes.push({ store, bytes: (rotating.ready as { bytesPerSession: number }).bytesPerSession })
-  const name = `${store}: ${many.toLocaleString('en')} sessions against ${few.toLocaleString('en')}`
-  const rotationCases = { name, subject: 'many', reference: 'few' }
-  rotation.push({ store, ...(await compareOnce(rotating, { ...rotationCases, effort })) })
+/** Stores that wait for a disk would take too long with the full warm-up. */
+export function reduced(effort: Effort): Effort {
+  return { ...effort, warmUp: { ...effort.warmUp, operations: effort.warmUp.operations / 25 } }
 }
 
-/** The memory store needs room for its sessions; its size is read after a garbage collection. */
-const heapOptions = ['--expose-gc', '--max-old-space-size=8192']
+interface MicroOptions extends ProcessOptions {
+  readonly file: string
+  readonly onReady?: (ready: unknown) => void
+}
 
 interface Cases {
   readonly name: string
@@ -68,9 +55,15 @@ interface Cases {
   readonly effort: Effort
 }
 
-async function compareOnce(micro: Micro, { name, subject, reference, effort }: Cases): Promise<NamedComparison> {
+/** Compares two cases of a process that is started for them. */
+export async function compareOnce(
+  { file, onReady = () => {}, ...options }: MicroOptions,
+  { name, subject, reference, effort }: Cases
+): Promise<NamedComparison> {
+  const micro = await startMicro(file, options)
   try {
-    const pair: Pair = {
+    onReady(micro.ready)
+    const pair = {
       name,
       subject: await micro.workload(subject, effort),
       reference: await micro.workload(reference, effort)

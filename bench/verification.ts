@@ -3,37 +3,25 @@ import { comparePairs, type NamedComparison, type Pair } from './comparison.ts'
 import type { Effort } from './effort.ts'
 import { startMicro, type Micro } from './micro.ts'
 import { names } from './names.ts'
-import { audience, issuer, keyOf, signMany, secret } from './tokens.ts'
+import { unseenTokens } from './route-stage.ts'
+import { audience, issuer, keyOf, secret } from './tokens.ts'
 
-const users = 100
-
-/** Compares `request.authenticate()` with the bare verifier, and the verifier with the bare cryptography. */
+/** Compares `request.authenticate()` with `@fastify/jwt`'s `request.jwtVerify()`, and with the bare cryptography. */
 export async function measureVerification(effort: Effort): Promise<NamedComparison[]> {
   const started: Micro[] = []
   const pairs: Pair[] = []
   try {
     for (const alg of algorithms) {
-      const input = {
-        alg,
-        issuer,
-        audience,
-        secret,
-        key: keyOf(alg),
-        cacheSize: effort.coldCacheSize,
-        seen: signMany(alg, users),
-        unseen: signMany(alg, Math.ceil(effort.coldCacheSize * 1.2))
-      }
+      const tokens = unseenTokens(alg, effort)
+      const input = { issuer, audience, secret, key: keyOf(alg), cacheSize: effort.coldCacheSize, tokens }
       const micro = await startMicro('verification.js', { input })
       started.push(micro)
-      const seen = await micro.workload('seen', effort)
-      const unseen = await micro.workload('unseen', effort)
-      const fastJwt = await micro.workload('fast-jwt', effort)
+      const subject = await micro.workload('authenticate', effort)
+      const jwtVerify = await micro.workload('jwtVerify', effort)
       const crypto = await micro.workload('crypto', effort)
       pairs.push(
-        { name: names.unseenAgainstFastJwt(alg), subject: unseen, reference: fastJwt },
-        { name: `${alg}, not seen before, against node:crypto`, subject: unseen, reference: crypto },
-        { name: `${alg}, seen before, against fast-jwt`, subject: seen, reference: fastJwt },
-        { name: `${alg}, fast-jwt against node:crypto`, subject: fastJwt, reference: crypto }
+        { name: names.againstJwtVerify(alg), subject, reference: jwtVerify },
+        { name: names.againstCrypto(alg), subject, reference: crypto }
       )
     }
     return await comparePairs(pairs, effort)

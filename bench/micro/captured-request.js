@@ -3,13 +3,12 @@ import authenticate from '../../dist/index.js'
 import { input } from '../input.js'
 
 /**
- * Captures a real request and its reply in an application with the plugin, to call their decorators directly.
+ * Captures a real request and its reply in an application with a plugin, to call their decorators directly.
  * `setAuthorization()` replaces the request's `Authorization` header.
  */
-export async function captureRequest(options = {}) {
-  const { issuer, audience, secret, key } = input
+export async function captureFrom(plugin, options) {
   const app = fastify()
-  await app.register(authenticate, { issuer, audience, secret, keys: [key], ...options })
+  await app.register(plugin, options)
   const captured = {}
   app.get('/', async (request, reply) => {
     Object.assign(captured, { request, reply })
@@ -26,4 +25,10 @@ export async function captureRequest(options = {}) {
   }
 
   return { app, request, reply, setAuthorization }
+}
+
+/** The same with this plugin. */
+export async function captureRequest(options = {}) {
+  const { issuer, audience, secret, key } = input
+  return await captureFrom(authenticate, { issuer, audience, secret, keys: [key], ...options })
 }
