@@ -18,6 +18,7 @@ const floors = [
   'plugin/arguments.ts',
   'plugin/events.ts',
   'plugin/errors.ts',
+  'plugin/slices.ts',
   'plugin/timeout.ts'
 ]
 const floorOf = (file: string) =>

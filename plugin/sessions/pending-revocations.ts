@@ -34,7 +34,10 @@ export class PendingRevocations {
   /** The store has confirmed the write of an entry that was queued. */
   confirm(entry: Revocation): void {
     const known = this.#pending.get(keyOf(entry))
-    if (known !== undefined && known.entry.until <= entry.until) known.writtenAt = this.#parts.reading()
+    if (known === undefined || known.entry.until > entry.until) return
+    // To the end of the map: the next batch begins with what is not written.
+    this.#pending.delete(keyOf(entry))
+    this.#pending.set(keyOf(entry), { entry: known.entry, writtenAt: this.#parts.reading() })
   }
 
   /** Adds an entry that the next {@link flushQueue} writes. */
@@ -51,11 +54,15 @@ export class PendingRevocations {
     if (known !== undefined && known.entry.until <= entry.until) this.#pending.delete(keyOf(entry))
   }
 
-  /** A read has reached the end of the log. Entries that it should have shown are queued again. */
-  endReading(now: number): void {
+  /**
+   * A read has reached the end of the log. Entries that it should have shown are queued again. Yields after each entry:
+   * there may be as many as are revoked.
+   */
+  *endReading(now: number): Generator<void, void> {
     for (const [key, pending] of this.#pending) {
       if (pending.entry.until <= now) this.#pending.delete(key)
       else if (pending.writtenAt !== null && pending.writtenAt < this.#parts.reading()) pending.writtenAt = null
+      yield
     }
   }
 

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { maxBatch, type Revocation } from '../stores/session-store.ts'
 import type { TimedStore } from './timed-store.ts'
 
@@ -5,8 +6,8 @@ export interface RevocationFollowerParts {
   readonly store: Pick<TimedStore, 'readRevocations'>
   /** Receives the entries of each page. */
   readonly onEntries: (entries: readonly Revocation[]) => void
-  /** Called after a log that lost its place was read whole: `isLogged` says what it holds. */
-  readonly onReread: (isLogged: (entry: Revocation) => boolean) => void
+  /** Called after a log that lost its place was read whole: `isLogged` says what it holds. Awaited. */
+  readonly onReread: (isLogged: (entry: Revocation) => boolean) => Promise<void>
 }
 
 /** Follows the store's revocation log: each read continues where the last one stopped. */
@@ -40,10 +41,12 @@ export class RevocationFollower {
       for (const entry of page.entries) this.#reread?.add(textOf(entry))
       this.#cursor = page.cursor
       more = page.more
+      // A store in this process may respond without a pause: requests must be handled between two pages.
+      if (more) await setImmediate()
     }
     const reread = this.#reread
     this.#reread = null
-    if (reread !== null) onReread((entry) => reread.has(textOf(entry)))
+    if (reread !== null) await onReread((entry) => reread.has(textOf(entry)))
   }
 }
 

@@ -35,10 +35,13 @@ export class RevocationList {
     }
   }
 
-  /** Removes what has expired. */
-  prune(now: number): void {
+  /** Removes what has expired. Yields after each entry: the list may change meanwhile. */
+  *prune(now: number): Generator<void, void> {
     for (const untils of Object.values(this.#untils)) {
-      for (const [id, until] of untils) if (until <= now) untils.delete(id)
+      for (const [id, until] of untils) {
+        if (until <= now) untils.delete(id)
+        yield
+      }
     }
   }
 

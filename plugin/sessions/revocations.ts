@@ -1,6 +1,7 @@
 import { refusal } from '../errors.ts'
 import type { AuthEvent, Emit, RevocationReason } from '../events.ts'
 import type { Settings } from '../options/options.ts'
+import { inSlices } from '../slices.ts'
 import { revocationMarginMs, type Revocation, type RevokedSession } from '../stores/session-store.ts'
 import { createReadTokenRevocationId, type AccessToken } from '../tokens/access-token.ts'
 import { PendingRevocations } from './pending-revocations.ts'
@@ -70,7 +71,7 @@ export class Revocations {
     this.#follower = new RevocationFollower({
       store,
       onEntries: (entries) => this.#take(entries),
-      onReread: (isLogged) => this.#queueMissing(isLogged)
+      onReread: (isLogged) => inSlices(this.#queueMissing(isLogged))
     })
     this.#pending = new PendingRevocations({
       write: (entries) => store.appendRevocations(entries, { lifetimeSeconds: accessLifetime() }),
@@ -206,7 +207,7 @@ export class Revocations {
 
   async #follow(): Promise<void> {
     await this.#follower.read()
-    this.#pending.endReading(this.#storeNow())
+    await inSlices(this.#pending.endReading(this.#storeNow()))
     // Only after a response of the store, which corrects this node's clock: a wrong clock would prune too much.
     if (this.#monotonic() - this.#prunedAt >= pruneMs) this.#prune()
   }
@@ -219,9 +220,13 @@ export class Revocations {
   }
 
   /** Writes again what is missing from a log that lost its place. */
-  #queueMissing(isLogged: (entry: Revocation) => boolean): void {
+  *#queueMissing(isLogged: (entry: Revocation) => boolean): Generator<void, void> {
     this.#prune()
-    for (const entry of this.#list.entries()) if (!isLogged(entry)) this.#pending.queue(entry)
+    const now = this.#storeNow()
+    for (const entry of this.#list.entries()) {
+      if (entry.until > now && !isLogged(entry)) this.#pending.queue(entry)
+      yield
+    }
   }
 
   /** False if the entry was known or has expired: a known one is pending already, or was read from the log. */
@@ -242,6 +247,7 @@ export class Revocations {
 
   #prune(): void {
     this.#prunedAt = this.#monotonic()
-    this.#list.prune(this.#storeNow())
+    // Not awaited: the next poll must not wait for it.
+    void inSlices(this.#list.prune(this.#storeNow()))
   }
 }

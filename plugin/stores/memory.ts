@@ -1,10 +1,10 @@
-import { setImmediate } from 'node:timers/promises'
 import { checkClock, checkOptionNames } from './factory-options.ts'
 import { RevocationLog } from './memory/revocation-log.ts'
-import { slid } from './memory/rows.ts'
+import type { Session } from './memory/session.ts'
 import { SessionTable } from './memory/session-table.ts'
 import { isLive, isRotatable, maxBatch, wholeMilliseconds } from './session-store.ts'
-import type { CompareAndSetResult, InsertOptions, SessionRow, SessionStore, Subject } from './session-store.ts'
+import type { CompareAndSetResult, InsertOptions, SessionStore, Subject } from './session-store.ts'
+import { inSlices } from '../slices.ts'
 
 /** What `memoryStore()` takes. */
 export interface MemoryStoreOptions {
@@ -32,21 +32,23 @@ export function memoryStore(options: MemoryStoreOptions = {}): SessionStore {
   const log = new RevocationLog()
   const sessions = new SessionTable(log)
 
-  /** Changes a live row if `isMatch`. */
+  /** Changes a live session if `isMatch`. */
   function compareAndSet(
     id: string,
     {
       isMatch,
       change
     }: {
-      isMatch: (row: SessionRow, storeTime: number) => boolean
-      change: (row: SessionRow, storeTime: number) => Partial<SessionRow>
+      isMatch: (session: Session, storeTime: number) => boolean
+      change: (session: Session, storeTime: number) => void
     }
   ): CompareAndSetResult {
     const storeTime = clock()
-    const row = sessions.row(id)
-    if (row === null || !isLive(row, storeTime) || !isMatch(row, storeTime)) return { row, storeTime, applied: false }
-    return { row: sessions.change(id, change(row, storeTime)), storeTime, applied: true }
+    const session = sessions.get(id)
+    if (session === undefined) return { row: null, storeTime, applied: false }
+    const applied = isLive(session, storeTime) && isMatch(session, storeTime)
+    if (applied) change(session, storeTime)
+    return { row: session.toRow(), storeTime, applied }
   }
 
   /**
@@ -55,9 +57,13 @@ export function memoryStore(options: MemoryStoreOptions = {}): SessionStore {
   function isRefused(subject: Subject, { age, now }: { age: number; now: number }): boolean {
     const authenticatedAt = now - age
     if (Number.isNaN(authenticatedAt)) return true
-    const refusing = sessions.owners.of(subject).filter(({ revokedAllAt }) => !(revokedAllAt < authenticatedAt))
-    for (const owner of refusing) owner.revokedAllAt = Math.min(owner.revokedAllAt, now)
-    return refusing.length > 0
+    let isRefused = false
+    for (const owner of sessions.owners.of(subject)) {
+      if (owner.revokedAllAt === null || owner.revokedAllAt < authenticatedAt) continue
+      owner.revokedAllAt = Math.min(owner.revokedAllAt, now)
+      isRefused = true
+    }
+    return isRefused
   }
 
   function revokeOthers(subject: Subject, { now, lifetimeSeconds }: { now: number } & InsertOptions) {
@@ -69,14 +75,15 @@ export function memoryStore(options: MemoryStoreOptions = {}): SessionStore {
     async insert(session, options) {
       const { issuers, authenticatedAge, maxSessions, lifetimeSeconds } = options
       const now = clock()
-      if (sessions.has(session.id)) throw new Error('Cannot insert the session: its id exists')
+      if (sessions.get(session.id) !== undefined) throw new Error('Cannot insert the session: its id exists')
       const subject = { issuers, sub: session.sub }
       if (authenticatedAge !== undefined && isRefused(subject, { age: authenticatedAge(), now })) {
         return { row: null, storeTime: now }
       }
       const revoked = [...new Set(options.revoke)]
-        .filter((id) => sessions.isOpen(id))
-        .map((id) => sessions.revoke(id, { now, lifetimeSeconds }))
+        .map((id) => sessions.get(id))
+        .filter((named) => named?.until === null)
+        .map((named) => sessions.revoke(named!, { now, lifetimeSeconds }))
       const others = options.revokeOthers ? revokeOthers(subject, { ...options, now }) : { revoked: [], more: false }
       const evicted = sessions.evict(subject, {
         maxSessions: maxSessions - 1,
@@ -85,7 +92,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): SessionStore {
         lifetimeSeconds
       })
       return {
-        row: sessions.add(session, now),
+        row: sessions.add(session, now).toRow(),
         storeTime: now,
         revoked: [...revoked, ...others.revoked],
         evicted: evicted.revoked,
@@ -94,43 +101,48 @@ export function memoryStore(options: MemoryStoreOptions = {}): SessionStore {
     },
 
     async find(id) {
-      return { row: sessions.row(id), storeTime: clock() }
+      return { row: sessions.get(id)?.toRow() ?? null, storeTime: clock() }
     },
 
     async rotate(id, { from, to, minAgeMs, idleMs, accessLifetimeSeconds }) {
       return compareAndSet(id, {
-        isMatch: (row, storeTime) => isRotatable(row, { from, minAgeMs, storeTime }),
-        change: (row, now) => ({ generation: to, rotatedAt: now, ...slid(row, { now, idleMs, accessLifetimeSeconds }) })
+        isMatch: (session, storeTime) => isRotatable(session, { from, minAgeMs, storeTime }),
+        change(session, now) {
+          session.generation = to
+          session.rotatedAt = now
+          sessions.slide(session, { now, idleMs, accessLifetimeSeconds })
+        }
       })
     },
 
     async countRetry(id, { generation, retries, keepRetries, idleMs, accessLifetimeSeconds }) {
       return compareAndSet(id, {
-        isMatch: (row) => row.generation === generation && String(row.retries) === String(retries),
-        change: (row, now) => ({
-          retries: Object.freeze([...keepRetries, now]),
-          ...slid(row, { now, idleMs, accessLifetimeSeconds })
-        })
+        isMatch: (session) => session.generation === generation && String(session.retries) === String(retries),
+        change(session, now) {
+          session.retries = Object.freeze([...keepRetries, now])
+          sessions.slide(session, { now, idleMs, accessLifetimeSeconds })
+        }
       })
     },
 
     async countRepeat(id, { generation, repeated, streak }) {
       return compareAndSet(id, {
-        isMatch: (row) => row.generation === generation && (row.repeatedGeneration ?? -1) < repeated,
-        change: () => ({ repeatedGeneration: repeated, repeatStreak: streak })
+        isMatch: (session) => session.generation === generation && (session.repeatedGeneration ?? -1) < repeated,
+        change(session) {
+          session.repeatedGeneration = repeated
+          session.repeatStreak = streak
+        }
       })
     },
 
     async revoke(id, { sub, issuers, lifetimeSeconds }) {
       const storeTime = clock()
-      const row = sessions.row(id)
+      const session = sessions.get(id)
       const isMeant =
-        row !== null &&
-        (sub === undefined || row.sub === sub) &&
-        (issuers === undefined || issuers.includes(row.issuer))
-      if (!isMeant) return { revoked: null, storeTime }
-      const revoked = sessions.revoked(id) ?? sessions.revoke(id, { now: storeTime, lifetimeSeconds })
-      return { revoked, storeTime }
+        session !== undefined &&
+        (sub === undefined || session.owner.sub === sub) &&
+        (issuers === undefined || issuers.includes(session.owner.issuer))
+      return { revoked: isMeant ? sessions.revoke(session, { now: storeTime, lifetimeSeconds }) : null, storeTime }
     },
 
     async revokeAll(subject, { except, lifetimeSeconds }) {
@@ -151,17 +163,15 @@ export function memoryStore(options: MemoryStoreOptions = {}): SessionStore {
 
     async list(subject, { limit }) {
       const storeTime = clock()
-      const rows = sessions.live(subject, storeTime)
-      if (rows.length <= limit) return { rows, storeTime }
-      const recent = new Set([...rows].sort((a, b) => b.rotatedAt - a.rotatedAt).slice(0, limit))
-      return { rows: rows.filter((row) => recent.has(row)), storeTime }
+      return { rows: sessions.recent(subject, { now: storeTime, limit }).map((session) => session.toRow()), storeTime }
     },
 
     async appendRevocations(entries, { lifetimeSeconds }) {
       const storeTime = clock()
       for (const { kind, id, until } of entries) {
         const atLeast = wholeMilliseconds(until)
-        if (kind === 'session' && sessions.isOpen(id)) sessions.revoke(id, { now: storeTime, lifetimeSeconds, atLeast })
+        const session = kind === 'session' ? sessions.get(id) : undefined
+        if (session?.until === null) sessions.revoke(session, { now: storeTime, lifetimeSeconds, atLeast })
         else log.append({ kind, id, until: atLeast })
       }
       return { storeTime }
@@ -173,10 +183,9 @@ export function memoryStore(options: MemoryStoreOptions = {}): SessionStore {
 
     async sweep() {
       const now = clock()
-      let removed = 0
-      for (removed of sessions.sweep(now)) if (removed % maxBatch === 0) await setImmediate()
-      for (const looked of sessions.owners.sweep(now)) if (looked % maxBatch === 0) await setImmediate()
-      while (log.sweep(now, maxBatch)) await setImmediate()
+      const removed = await inSlices(sessions.sweep(now))
+      await inSlices(sessions.owners.sweep(now))
+      await inSlices(log.sweep(now))
       return removed
     },
 

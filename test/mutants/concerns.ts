@@ -74,6 +74,7 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
   'plugin/testing.ts': ['testing', 'testing/spoilt-token'],
   'plugin/testing/': ['testing', 'testing/issuer', 'testing/mistakes', 'testing/spoilt-token'],
   'plugin/http/test-kit.ts': ['testing'],
+  'plugin/slices.ts': ['slices', 'stores/memory'],
   'plugin/timeout.ts': ['sessions/timed-store', 'tokens/key-source'],
   'plugin/arguments.ts': ['http/protect', 'sessions/session-api', 'sessions/access-token-api', 'http/sign-in'],
   'plugin/options/': [
@@ -197,6 +198,8 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
   'plugin/stores/memory': [
     'stores/memory',
     'stores/memory/owners',
+    'stores/memory/expiry-index',
+    'stores/memory/numbered-items',
     'stores/contract',
     'sessions/refresh',
     'sessions/sessions',

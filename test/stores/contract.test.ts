@@ -94,12 +94,13 @@ const mistakes: Record<string, (store: SessionStore) => Partial<SessionStore>> =
     list: ({ issuers, sub }, options) => store.list({ issuers, sub: sub.slice(0, 255) }, options)
   }),
   'find() returns the rows that it keeps'(store) {
-    const own = new WeakMap<SessionRow, SessionRow>()
+    const own = new Map<string, SessionRow>()
     return {
       async find(id) {
         const { row, storeTime } = await store.find(id)
-        if (row !== null && !own.has(row)) own.set(row, structuredClone(row))
-        return { row: row && own.get(row)!, storeTime }
+        const key = JSON.stringify(row)
+        if (row !== null && !own.has(key)) own.set(key, structuredClone(row))
+        return { row: row && own.get(key)!, storeTime }
       }
     }
   },

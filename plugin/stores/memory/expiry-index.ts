@@ -1,40 +1,76 @@
 const bucketMs = 60_000
 
-/** Keys by the minute in which they expire: finding the expired ones does not visit the others. */
-export class ExpiryIndex {
-  readonly #buckets = new Map<number, Set<string>>()
-  readonly #times = new Map<string, number>()
+interface Bucket {
+  readonly minute: number
+  readonly items: Expiring[]
+}
 
-  set(key: string, time: number): void {
-    const bucket = Math.floor(time / bucketMs)
-    const before = this.#times.get(key)
-    this.#times.set(key, time)
-    if (before !== undefined && Math.floor(before / bucketMs) === bucket) return
-    if (before !== undefined) this.#removeFromBucket(key, before)
-    const keys = this.#buckets.get(bucket)
-    if (keys === undefined) this.#buckets.set(bucket, new Set([key]))
-    else keys.add(key)
+/** What an index can hold. An item is in one index at most. */
+export interface Expiring {
+  /** Where it is in an index; the index sets both. `null`: it is in none. */
+  bucket: Bucket | null
+  position: number
+}
+
+/**
+ * Finds expired items without visiting the others. An item whose time is moved to a later one stays where it is:
+ * `sweep()` moves it when it gets there. So a session that is refreshed costs nothing here.
+ */
+export class ExpiryIndex<Item extends Expiring> {
+  readonly #buckets = new Map<number, Bucket>()
+  readonly #timeOf: (item: Item) => number
+
+  /** @param timeOf when an item expires, in milliseconds */
+  constructor(timeOf: (item: Item) => number) {
+    this.#timeOf = timeOf
   }
 
-  delete(key: string): void {
-    const time = this.#times.get(key)
-    if (time === undefined) return
-    this.#times.delete(key)
-    this.#removeFromBucket(key, time)
+  /** Call it for a new item, and whenever its time may have become earlier. */
+  set(item: Item): void {
+    const minute = minuteOf(this.#timeOf(item))
+    if (item.bucket !== null && item.bucket.minute <= minute) return
+    this.delete(item)
+    let bucket = this.#buckets.get(minute)
+    if (bucket === undefined) this.#buckets.set(minute, (bucket = { minute, items: [] }))
+    item.bucket = bucket
+    item.position = bucket.items.push(item) - 1
   }
 
-  /** Yields the keys that have expired. The caller may delete them meanwhile. */
-  *due(now: number): Generator<string> {
-    const last = Math.floor(now / bucketMs)
-    for (const bucket of [...this.#buckets.keys()].filter((bucket) => bucket <= last)) {
-      for (const key of this.#buckets.get(bucket) ?? []) if (this.#times.get(key)! <= now) yield key
+  delete(item: Item): void {
+    const { bucket, position } = item
+    if (bucket === null) return
+    item.bucket = null
+    const last = bucket.items.pop()!
+    if (last !== item) {
+      bucket.items[position] = last
+      last.position = position
+    }
+    if (bucket.items.length === 0) this.#buckets.delete(bucket.minute)
+  }
+
+  /**
+   * Takes out each item that has expired, and passes it to `onExpired`. Yields after each item that it looked at: the
+   * index may change meanwhile.
+   */
+  *sweep(now: number, onExpired: (item: Item) => void): Generator<void> {
+    const last = minuteOf(now)
+    for (const { minute, items } of [...this.#buckets.values()].filter(({ minute }) => minute <= last)) {
+      // Backwards, because the last item takes the place of one that is taken out.
+      for (let position = items.length - 1; position >= 0; position = Math.min(position, items.length) - 1) {
+        const item = items[position] as Item
+        const time = this.#timeOf(item)
+        if (minuteOf(time) > minute) this.delete(item)
+        if (time > now) this.set(item)
+        else {
+          this.delete(item)
+          onExpired(item)
+        }
+        yield
+      }
     }
   }
+}
 
-  #removeFromBucket(key: string, time: number): void {
-    const bucket = Math.floor(time / bucketMs)
-    const keys = this.#buckets.get(bucket)
-    keys?.delete(key)
-    if (keys?.size === 0) this.#buckets.delete(bucket)
-  }
+function minuteOf(time: number): number {
+  return Math.floor(time / bucketMs)
 }

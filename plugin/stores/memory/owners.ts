@@ -1,38 +1,34 @@
 import { revokeAllRememberedMs, type Subject } from '../session-store.ts'
 import { ExpiryIndex } from './expiry-index.ts'
+import { Owner } from './owner.ts'
+import type { Session } from './session.ts'
 
 interface OwnerName {
   readonly issuer: string
   readonly sub: string
 }
 
-/** A subject under one issuer. */
-export interface Owner {
-  /** Raised by `revokeAll()`: sessions that started with a lower one are revoked. */
-  counter: number
-  /** When `revokeAll()` was last called. `-Infinity`: never. */
-  revokedAllAt: number
-  /** Ids of the sessions that are not logged as revoked, in the order of their start. */
-  readonly open: Set<string>
-}
+type SessionOwner = Owner<Session>
 
 /** The subjects that have sessions, or had `revokeAll()` called during the last day. */
 export class Owners {
-  readonly #owners = new Map<string, Owner>()
-  readonly #expiry = new ExpiryIndex()
+  /** By issuer, then by subject. */
+  readonly #owners = new Map<string, Map<string, SessionOwner>>()
+  readonly #expiry = new ExpiryIndex<SessionOwner>(({ checkAt }) => checkAt!)
 
   /** The owners of a subject that exist. */
-  of({ issuers, sub }: Subject): Owner[] {
+  of({ issuers, sub }: Subject): SessionOwner[] {
     return [...new Set(issuers)]
-      .map((issuer) => this.#owners.get(keyOf({ issuer, sub })))
+      .map((issuer) => this.#owners.get(issuer)?.get(sub))
       .filter((owner) => owner !== undefined)
   }
 
   /** Creates the owner if it does not exist. */
-  get(subject: OwnerName): Owner {
-    const key = keyOf(subject)
-    let owner = this.#owners.get(key)
-    if (owner === undefined) this.#owners.set(key, (owner = { counter: 0, revokedAllAt: -Infinity, open: new Set() }))
+  get({ issuer, sub }: OwnerName): SessionOwner {
+    let subs = this.#owners.get(issuer)
+    if (subs === undefined) this.#owners.set(issuer, (subs = new Map()))
+    let owner = subs.get(sub)
+    if (owner === undefined) subs.set(sub, (owner = new Owner({ issuer, sub })))
     return owner
   }
 
@@ -42,35 +38,28 @@ export class Owners {
       const owner = this.get({ issuer, sub })
       owner.counter++
       owner.revokedAllAt = now
-      this.#expiry.set(keyOf({ issuer, sub }), now + revokeAllRememberedMs)
+      owner.checkAt = now + revokeAllRememberedMs
+      this.#expiry.set(owner)
     }
   }
 
-  /** Drops an owner unless it has sessions, or had `revokeAll()` called during the last day. */
-  drop(owner: OwnerName, now: number): void {
-    this.#drop(keyOf(owner), now)
+  /** Drops an owner unless it has sessions, or had `revokeAll()` called during the last day. False if it is kept. */
+  drop(owner: SessionOwner, now: number): boolean {
+    if (owner.openCount > 0 || (owner.revokedAllAt ?? -Infinity) > now - revokeAllRememberedMs) return false
+    const subs = this.#owners.get(owner.issuer)
+    // A session that was revoked can outlive its owner, and the subject have another owner by now.
+    if (subs?.get(owner.sub) === owner) subs.delete(owner.sub)
+    this.#expiry.delete(owner)
+    return true
   }
 
-  /** Drops such owners, and yields how many were looked at, so that the caller can pause in between. */
-  *sweep(now: number): Generator<number> {
-    let looked = 0
-    for (const key of this.#expiry.due(now)) {
-      this.#drop(key, now)
+  /** Drops such owners. Yields after each that it looked at. */
+  *sweep(now: number): Generator<void> {
+    yield* this.#expiry.sweep(now, (owner) => {
+      if (this.drop(owner, now)) return
       // Its sessions need its counter: look again in a day, not at each call.
-      if (this.#owners.has(key)) this.#expiry.set(key, now + revokeAllRememberedMs)
-      yield ++looked
-    }
+      owner.checkAt = now + revokeAllRememberedMs
+      this.#expiry.set(owner)
+    })
   }
-
-  #drop(key: string, now: number): void {
-    const owner = this.#owners.get(key)
-    if (owner === undefined || owner.open.size > 0 || owner.revokedAllAt > now - revokeAllRememberedMs) return
-    this.#owners.delete(key)
-    this.#expiry.delete(key)
-  }
-}
-
-/** With the length in front, two different pairs never have the same key. */
-function keyOf({ issuer, sub }: OwnerName): string {
-  return `${issuer.length}:${issuer}${sub}`
 }

@@ -1,27 +1,79 @@
 import t from 'tap'
 import { Owners } from '../../../plugin/stores/memory/owners.ts'
+import { Session } from '../../../plugin/stores/memory/session.ts'
 
 const dayMs = 24 * 3_600_000
-const owner = { issuer: 'https://api.example.com', sub: 'alice' }
-const subject = { issuers: [owner.issuer], sub: 'alice' }
+const name = { issuer: 'https://api.example.com', sub: 'alice' }
+const subject = { issuers: [name.issuer], sub: 'alice' }
+
+function addSession(owners: Owners, id: string) {
+  const owner = owners.get(name)
+  const given = {
+    ...name,
+    id,
+    sessionKey: 'key',
+    device: null,
+    scope: null,
+    claims: {},
+    details: {},
+    accessLifetimeSeconds: 10,
+    idleMs: 100,
+    idleLimitMs: null,
+    absoluteMs: 250
+  }
+  const session = new Session(given, { owner, now: 0 })
+  owner.add(session)
+  return session
+}
+
+const looks = (owners: Owners, now: number) => [...owners.sweep(now)].length
 
 t.test('sweep() drops an owner without sessions a day after revokeAll(), and not before', async (t) => {
   const owners = new Owners()
   owners.raise(subject, 0)
-  t.strictSame([...owners.sweep(dayMs - 1)], [])
+  t.equal(looks(owners, dayMs - 1), 0)
   t.equal(owners.of(subject).length, 1)
-  t.strictSame([...owners.sweep(dayMs)], [1])
+  t.equal(looks(owners, dayMs), 1)
   t.strictSame(owners.of(subject), [])
 })
 
 t.test('sweep() looks at an owner with sessions once a day, and at a dropped one not again', async (t) => {
   const owners = new Owners()
-  owners.get(owner).open.add('session')
+  const session = addSession(owners, 'session')
   owners.raise(subject, 0)
-  t.strictSame([...owners.sweep(dayMs)], [1])
-  t.strictSame([...owners.sweep(dayMs + 1)], [], 'looked at a moment ago')
-  owners.of(subject)[0]!.open.delete('session')
-  owners.drop(owner, dayMs + 2)
+  t.equal(looks(owners, dayMs), 1)
+  t.equal(looks(owners, dayMs + 1), 0, 'looked at a moment ago')
+  session.owner.remove(session)
+  t.ok(owners.drop(session.owner, dayMs + 2))
   t.strictSame(owners.of(subject), [])
-  t.strictSame([...owners.sweep(3 * dayMs)], [])
+  t.equal(looks(owners, 3 * dayMs), 0)
+})
+
+t.test('drop() keeps the owner that the subject has by now', async (t) => {
+  const owners = new Owners()
+  const revoked = addSession(owners, 'revoked')
+  revoked.owner.remove(revoked)
+  owners.drop(revoked.owner, 1)
+  const session = addSession(owners, 'session')
+  owners.drop(revoked.owner, 2)
+  t.strictSame(owners.of(subject), [session.owner])
+})
+
+t.test('open() lists the sessions in the order of their start, whichever are removed, also meanwhile', async (t) => {
+  const ids = ['a', 'b', 'c', 'd']
+  for (const removed of [[], ['a'], ['d'], ['b', 'c'], ['a', 'b', 'c', 'd'], ['d', 'a', 'a']]) {
+    const owners = new Owners()
+    const sessions = new Map(ids.map((id) => [id, addSession(owners, id)]))
+    const owner = owners.get(name)
+    for (const id of removed) owner.remove(sessions.get(id)!)
+    const left = ids.filter((id) => !removed.includes(id))
+    t.strictSame([[...owner.open()].map(({ id }) => id), owner.openCount], [left, left.length], `without ${removed}`)
+    addSession(owners, 'e')
+    const seen: string[] = []
+    for (const session of owner.open()) {
+      seen.push(session.id)
+      owner.remove(session)
+    }
+    t.strictSame([seen, owner.openCount, owner.first, owner.last], [[...left, 'e'], 0, null, null])
+  }
 })
