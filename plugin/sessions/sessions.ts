@@ -42,10 +42,7 @@ export function createSessions({
      * fails; it writes the revocation later then.
      * @throws AuthError AUTH_STORE_UNAVAILABLE
      */
-    signOut: (sessionId: string, store = sharedStore): Promise<void> =>
-      refuseLocallyOnFailure(sessionId, async () => {
-        if (!(await revokeIn(store, { sessionId }))) await revokeLost(sessionId, store)
-      }),
+    signOut,
 
     /**
      * Signs out the session of a refresh token of any generation, as `signOut()` does. Does nothing for a text that is
@@ -54,8 +51,14 @@ export function createSessions({
      */
     async endByRefreshToken(text: string, store = sharedStore): Promise<void> {
       const token = refreshTokens.read(text)
-      if (token === null || isKnownForgery(token)) return
+      if (token === null) return
       const { sessionId } = token
+      const known = knownSessions.get(sessionId)
+      // Decided without the store: a forged token must not end a session while the store is down.
+      if (known !== undefined) {
+        if (refreshTokens.matches(token, known.sessionKey)) await signOut(sessionId, store)
+        return
+      }
       await refuseLocallyOnFailure(sessionId, async () => {
         const ownership = await ownershipOf(token, store)
         if (ownership === 'ours') await revokeIn(store, { sessionId })
@@ -110,10 +113,10 @@ export function createSessions({
     return refreshTokens.matches(token, row.sessionKey) ? 'ours' : 'not ours'
   }
 
-  /** Decided without the store: a forged token must not end a session while the store is down. */
-  function isKnownForgery(token: RefreshToken): boolean {
-    const known = knownSessions.get(token.sessionId)
-    return known !== undefined && !refreshTokens.matches(token, known.sessionKey)
+  async function signOut(sessionId: string, store = sharedStore): Promise<void> {
+    await refuseLocallyOnFailure(sessionId, async () => {
+      if (!(await revokeIn(store, { sessionId }))) await revokeLost(sessionId, store)
+    })
   }
 
   async function revokeIn(

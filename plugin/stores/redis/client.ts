@@ -3,6 +3,7 @@ import { kindOf, factoryOptionError } from '../factory-options.ts'
 /** The methods that the store calls. `Redis` and `Cluster` of ioredis 5 and 6 have them. */
 export interface IoredisClient {
   readonly status: string
+  readonly isCluster?: boolean
   call(command: string, args: string[]): Promise<unknown>
   connect(): Promise<unknown>
   on(event: 'ready' | 'error', listener: (error: unknown) => void): unknown
@@ -15,7 +16,8 @@ export interface IoredisSubscriber {
   readonly status: string
   connect(): Promise<unknown>
   subscribe(channel: string): Promise<unknown>
-  on(event: 'ready' | 'message' | 'error', listener: (error: unknown) => void): unknown
+  on(event: 'ready' | 'error', listener: (error: unknown) => void): unknown
+  on(event: 'message', listener: (channel: string, message: string) => void): unknown
   disconnect(): void
 }
 
@@ -28,6 +30,7 @@ export interface NodeRedisClient {
   readonly isReady?: boolean
   evalSha(sha1: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
   eval(script: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
+  publish(channel: string, message: string): Promise<unknown>
   on(event: 'ready' | 'error', listener: (error: unknown) => void): unknown
   off(event: 'ready' | 'error', listener: (error: unknown) => void): unknown
   duplicate(): NodeRedisSubscriber
@@ -36,7 +39,7 @@ export interface NodeRedisClient {
 /** The connection of node-redis that `duplicate()` makes, for push. */
 export interface NodeRedisSubscriber {
   connect(): Promise<unknown>
-  subscribe(channel: string, listener: () => void): Promise<unknown>
+  subscribe(channel: string, listener: (message: string) => void): Promise<unknown>
   on(event: 'ready' | 'error', listener: (error: unknown) => void): unknown
   destroy(): void
 }
@@ -52,6 +55,7 @@ export interface ClientAdapter {
   whyClosed(): string | undefined
   evalSha(sha1: string, command: ScriptCommand): Promise<unknown>
   eval(text: string, command: ScriptCommand): Promise<unknown>
+  publish(channel: string, message: string): Promise<unknown>
 }
 
 interface ScriptCommand {
@@ -63,6 +67,11 @@ const isFunction = (value: unknown) => typeof value === 'function'
 
 export function isIoredis(client: RedisClient): client is IoredisClient {
   return 'call' in client && isFunction(client.call)
+}
+
+/** Whether messages may take different ways to a subscriber. Clients of node-redis for clusters have `masters`. */
+export function isCluster(client: RedisClient): boolean {
+  return isIoredis(client) ? client.isCluster === true : 'masters' in client
 }
 
 /** @throws TypeError for anything that is not a client of ioredis or node-redis */
@@ -98,7 +107,8 @@ function adaptIoredis(client: IoredisClient): ClientAdapter {
         ? 'The Redis client has ended: its retryStrategy gave up, or disconnect() was called. Pass an open client'
         : undefined,
     evalSha: run('EVALSHA'),
-    eval: run('EVAL')
+    eval: run('EVAL'),
+    publish: async (channel, message) => client.call('PUBLISH', [channel, message])
   }
 }
 
@@ -107,6 +117,7 @@ function adaptNodeRedis(client: NodeRedisClient): ClientAdapter {
     isQueueing: () => client.isOpen && client.isReady === false,
     whyClosed: () => (client.isOpen ? undefined : 'The Redis client is not open: call client.connect() first'),
     evalSha: async (sha1, { keys, args }) => client.evalSha(sha1, { keys, arguments: args }),
-    eval: async (text, { keys, args }) => client.eval(text, { keys, arguments: args })
+    eval: async (text, { keys, args }) => client.eval(text, { keys, arguments: args }),
+    publish: async (channel, message) => client.publish(channel, message)
   }
 }

@@ -18,7 +18,7 @@ export type Evaluate = (script: Script, command: Command) => Promise<unknown>
 const credentialTriesMs = 10_000
 
 export function createDriver(client: RedisClient, { timeoutMs }: { timeoutMs: number }) {
-  const { isQueueing, whyClosed, evalSha, eval: evalText } = adaptClient(client)
+  const { isQueueing, whyClosed, evalSha, eval: evalText, publish: send } = adaptClient(client)
   let connection: Promise<void> | undefined
   /** The last error of the connection. */
   let connectionError: unknown
@@ -55,17 +55,21 @@ export function createDriver(client: RedisClient, { timeoutMs }: { timeoutMs: nu
     return new Error(`${message}: ${reason || name}`, { cause: connectionError })
   }
 
-  async function send(
-    script: Script,
-    { keys, args = [], isTooLate }: Command & { isTooLate: () => boolean }
-  ): Promise<unknown> {
-    const command = { keys, args: args.map(String) }
-    // The client would carry out what is in its queue even after the call has rejected.
+  /** The client would carry out what is in its queue even after the call has rejected. */
+  async function connected(isTooLate: () => boolean): Promise<void> {
     while (isQueueing()) {
       if (isIoredis(client) && client.status === 'wait') client.connect().catch(() => {})
       await untilReady()
     }
     if (isTooLate()) throw timeoutError()
+  }
+
+  async function run(
+    script: Script,
+    { keys, args = [], isTooLate }: Command & { isTooLate: () => boolean }
+  ): Promise<unknown> {
+    const command = { keys, args: args.map(String) }
+    await connected(isTooLate)
     try {
       return await evalSha(script.sha1, command)
     } catch (error) {
@@ -75,11 +79,9 @@ export function createDriver(client: RedisClient, { timeoutMs }: { timeoutMs: nu
     }
   }
 
-  /** Limits the time of a step that may send several scripts. Nothing is sent once the time is up. */
-  async function withCallTimeout<T>(step: (evaluate: Evaluate) => Promise<T>): Promise<T> {
+  async function withLimit<T>(step: (isTooLate: () => boolean) => Promise<T>): Promise<T> {
     let tooLate = false
-    const evaluate: Evaluate = async (script, command) => send(script, { ...command, isTooLate: () => tooLate })
-    return await withTimeout(() => step(evaluate), {
+    return await withTimeout(() => step(() => tooLate), {
       ms: timeoutMs,
       timeoutError() {
         tooLate = true
@@ -88,9 +90,22 @@ export function createDriver(client: RedisClient, { timeoutMs }: { timeoutMs: nu
     })
   }
 
+  /** Limits the time of a step that may send several scripts. Nothing is sent once the time is up. */
+  async function withCallTimeout<T>(step: (evaluate: Evaluate) => Promise<T>): Promise<T> {
+    return await withLimit((isTooLate) => step(async (script, command) => run(script, { ...command, isTooLate })))
+  }
+
   const evaluate: Evaluate = async (script, command) => withCallTimeout(async (run) => run(script, command))
 
-  return { evaluate, withCallTimeout, whyClosed }
+  /** A plain command, unlike a script. */
+  async function publish(channel: string, message: string): Promise<void> {
+    await withLimit(async (isTooLate) => {
+      await connected(isTooLate)
+      await send(channel, message)
+    })
+  }
+
+  return { evaluate, publish, withCallTimeout, whyClosed }
 }
 
 export type Driver = ReturnType<typeof createDriver>

@@ -24,6 +24,11 @@ export function isAboutCredentials(error: unknown): boolean {
   )
 }
 
+/** Whether the user lacks the permission for a command or a channel. */
+export function isForbidden(error: unknown): boolean {
+  return messageOf(error).startsWith('NOPERM')
+}
+
 export function wrongCredentials(error: unknown): UnusableStoreError {
   let refusal = error
   while (refusal instanceof Error && isAboutCredentials(refusal.cause)) refusal = refusal.cause

@@ -1,8 +1,10 @@
 import type { PushListener } from '../session-store.ts'
-import { isIoredis } from './client.ts'
+import { PushFeed } from '../push/feed.ts'
+import { heartbeatMessage } from '../push/message.ts'
+import { isCluster, isIoredis } from './client.ts'
 import type { IoredisSubscriber, NodeRedisSubscriber, RedisClient } from './client.ts'
 import type { Driver } from './driver.ts'
-import { script } from './scripts/script.ts'
+import { isForbidden } from './errors.ts'
 
 /** A connection that subscribes, again after each reconnect. */
 interface Subscriber {
@@ -13,39 +15,50 @@ interface Subscriber {
 
 interface Subscription {
   readonly channel: string
-  readonly wake: () => void
+  readonly receive: (message: string) => void
+  /** Called after each reconnect: messages that were published meanwhile are lost. */
+  readonly connected: () => void
 }
-
-const publish = script(`
-  return redis.call('PUBLISH', ARGV[1], '')`)
 
 /**
  * Opens a connection of its own at the first `subscribe()`, because a connection that subscribes can do little else.
- * It has the client's options, and so reconnects as the client does. It wakes its listeners after each reconnect,
- * because messages that were published meanwhile are lost.
+ * It has the client's options, and so reconnects as the client does.
  */
 export function createPush(client: RedisClient, { driver, channel }: { driver: Driver; channel: string }) {
-  const listeners = new Set<PushListener>()
   let subscriber: Subscriber | undefined
-  let closed = false
-  const wake = () => {
-    if (!closed) for (const listener of listeners) listener.wake()
+  let mayPublish = true
+  const publish = async (message: string) =>
+    driver.publish(channel, message).catch((error: unknown) => {
+      mayPublish = !isForbidden(error)
+      throw error
+    })
+  const heartbeat = async (message: string) => (mayPublish ? publish(message) : undefined)
+  const feed = new PushFeed({ publish: isCluster(client) ? null : heartbeat })
+  const subscription = {
+    channel,
+    receive: (message: string) => feed.receive(message),
+    connected() {
+      mayPublish = true
+      feed.wake()
+    }
   }
 
   return {
     async subscribe(listener: PushListener): Promise<void> {
-      if (closed) throw new Error('Cannot subscribe: the store is closed')
-      listeners.add(listener)
+      feed.add(listener)
       const current = (subscriber ??= isIoredis(client)
-        ? ioredisSubscriber(client.duplicate(), { channel, wake })
-        : nodeRedisSubscriber(client.duplicate(), { channel, wake }))
+        ? ioredisSubscriber(client.duplicate(), subscription)
+        : nodeRedisSubscriber(client.duplicate(), subscription))
       await driver.withCallTimeout(async () => current.subscribed())
       // Fails if the user may subscribe but not publish: then no message would ever arrive.
-      await driver.evaluate(publish, { keys: [], args: [channel] })
+      await publish(heartbeatMessage)
     },
 
+    /** Runs a script that may publish, under a name that is in what it publishes. */
+    run: feed.run.bind(feed),
+
     async close(): Promise<void> {
-      closed = true
+      feed.close()
       subscriber?.end()
     }
   }
@@ -71,14 +84,14 @@ function createAttempts(attempt: () => Promise<void>) {
   }
 }
 
-function ioredisSubscriber(connection: IoredisSubscriber, { channel, wake }: Subscription): Subscriber {
+function ioredisSubscriber(connection: IoredisSubscriber, { channel, receive, connected }: Subscription): Subscriber {
   connection.on('error', ignore)
-  connection.on('message', wake)
+  connection.on('message', (_channel, message) => receive(message))
   const attempts = createAttempts(async () => {
     await connection.subscribe(channel)
-    wake()
+    connected()
   })
-  const connected = new Promise<void>((resolve) => {
+  const ready = new Promise<void>((resolve) => {
     // After each reconnect. ioredis resubscribes too, unless the application has switched that off.
     connection.on('ready', () => {
       attempts.start().catch(ignore)
@@ -88,35 +101,38 @@ function ioredisSubscriber(connection: IoredisSubscriber, { channel, wake }: Sub
   if (connection.status === 'wait') connection.connect().catch(ignore)
   return {
     async subscribed() {
-      await connected
+      await ready
       await attempts.current()
     },
     end: () => connection.disconnect()
   }
 }
 
-function nodeRedisSubscriber(connection: NodeRedisSubscriber, { channel, wake }: Subscription): Subscriber {
+function nodeRedisSubscriber(
+  connection: NodeRedisSubscriber,
+  { channel, receive, connected }: Subscription
+): Subscriber {
   // Without a listener, a lost connection would end the process.
   connection.on('error', ignore)
   let isSubscribed = false
   const attempts = createAttempts(async () => {
-    await connection.subscribe(channel, wake)
+    await connection.subscribe(channel, receive)
     isSubscribed = true
-    wake()
+    connected()
   })
-  const connected = (async () => {
+  const ready = (async () => {
     await connection.connect()
     // node-redis resubscribes by itself; a subscription that was refused may be allowed by now.
     connection.on('ready', () => {
-      if (isSubscribed) wake()
+      if (isSubscribed) connected()
       else attempts.start().catch(ignore)
     })
     attempts.start().catch(ignore)
   })()
-  connected.catch(ignore)
+  ready.catch(ignore)
   return {
     async subscribed() {
-      await connected
+      await ready
       await attempts.current()
     },
     end() {

@@ -92,7 +92,9 @@ export function createRedisStore(
     script: Script,
     { keys = [], args = [], lifetimeSeconds }: Call & { lifetimeSeconds: number }
   ) {
-    return await run(script, { keys: [...logKeys, ...keys], args: [newNonce(), channel, lifetimeSeconds, ...args] })
+    const nonce = newNonce()
+    const command = { keys: [...logKeys, ...keys], args: [nonce, channel, lifetimeSeconds, ...args] }
+    return await push.run(nonce, () => run(script, command))
   }
 
   async function compareAndSet(
@@ -111,13 +113,14 @@ export function createRedisStore(
       const subject = { issuers, sub }
       const named = [...new Set(revoke)]
       const keys = [base, ...logKeys, sessionKeyOf(id), ...ownerKeys(subject), ...named.map(sessionKeyOf)]
-      const [now, flat, revoked, others, evicted, more] = (await withCallTimeout(async (evaluate) => {
+      const nonce = newNonce()
+      const insert = async (evaluate: Evaluate) => {
         // Redis knows when a script runs, not when it was sent: a revokeAll() may have run between the two.
         const [sentAt] =
           authenticatedAge === undefined ? [0] : ((await evaluate(scripts.time, { keys: [base] })) as [now: unknown])
         const authenticatedAt = authenticatedAge === undefined ? '' : Number(sentAt) - authenticatedAge()
         const args = [
-          newNonce(),
+          nonce,
           channel,
           lifetimeSeconds,
           id,
@@ -134,7 +137,16 @@ export function createRedisStore(
           ...listArguments(toPieces(session))
         ]
         return await evaluate(scripts.insert, { keys, args })
-      })) as [now: unknown, flat: unknown, revoked: unknown[], others: unknown[], evicted: unknown[], more: unknown]
+      }
+      const reply = await push.run(nonce, () => withCallTimeout(insert))
+      const [now, flat, revoked, others, evicted, more] = reply as [
+        now: unknown,
+        flat: unknown,
+        revoked: unknown[],
+        others: unknown[],
+        evicted: unknown[],
+        more: unknown
+      ]
       const storeTime = Number(now)
       if (flat === undefined) return { row: null, storeTime }
       return {

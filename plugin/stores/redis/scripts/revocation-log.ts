@@ -46,6 +46,16 @@ local function keepRaisedNumbers ()
   writeBatch(batch)
 end
 
+-- As push/message.ts reads it: what followers record before they read the log.
+local function pushedEntries (call)
+  if #members > ${maxBatch} then return '' end
+  local entries = {}
+  for position, member in ipairs(members) do
+    entries[position] = { string.sub(member, 1, 1), string.sub(member, 2), decimal(untils[member]) }
+  end
+  return cjson.encode({ call = call, entries = entries })
+end
+
 -- Entries become visible in the order of their numbers, because Redis runs one script at a time.
 local function flushRevocations (nonce, channel)
   if #members == 0 then return end
@@ -61,7 +71,7 @@ local function flushRevocations (nonce, channel)
   end
   writeBatch(batch)
   -- Not every user may publish. Readers of the log poll in that case.
-  redis.pcall('PUBLISH', channel, '')
+  redis.pcall('PUBLISH', channel, pushedEntries(nonce))
 end
 
 -- The row stays as long as its access tokens live, so that a repeated call gets the same result.

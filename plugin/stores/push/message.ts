@@ -1,0 +1,53 @@
+import { maxBatch, type Revocation } from '../session-store.ts'
+
+/**
+ * A message without content shows that the connection delivers. What a revocation publishes is JSON:
+ * `{"call":"…","entries":[["s","<session id>","<until>"],["t","<iss> <jti>","<until>"]]}`. A call that appends more than
+ * fits publishes nothing but an empty text.
+ */
+export const heartbeatMessage = 'heartbeat'
+
+/** Far longer than {@link maxBatch} entries of this plugin. */
+const longestMessage = 1_000_000
+
+const kinds: Readonly<Record<string, Revocation['kind']>> = Object.freeze({
+  __proto__: null as never,
+  s: 'session',
+  t: 'token'
+})
+
+export interface PushedEntries {
+  /** Names the call that appended them, if the store gives its calls names. */
+  readonly call: string | undefined
+  readonly entries: readonly Revocation[]
+}
+
+/**
+ * Reads a message with entries. Anything else is `null`: the log must be read then. Whoever may publish may also write
+ * to the log, so a message proves as much as an entry; but it must not throw or cost more.
+ */
+export function readPushedEntries(text: string): PushedEntries | null {
+  if (text.length > longestMessage) return null
+  const { call, entries } = parseObject(text)
+  if (call !== undefined && typeof call !== 'string') return null
+  if (!Array.isArray(entries) || entries.length === 0 || entries.length > maxBatch) return null
+  const revocations = entries.map(readEntry)
+  return revocations.every((entry) => entry !== null) ? { call, entries: revocations } : null
+}
+
+function parseObject(text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
+  } catch {
+    return {}
+  }
+}
+
+function readEntry(value: unknown): Revocation | null {
+  if (!Array.isArray(value) || value.length !== 3) return null
+  const [letter, id, until] = value as unknown[]
+  const kind = typeof letter === 'string' ? kinds[letter] : undefined
+  const isEntry = kind !== undefined && typeof id === 'string' && id !== '' && typeof until === 'string'
+  return isEntry && /^\d{1,16}$/.test(until) ? { kind, id, until: Number(until) } : null
+}
