@@ -11,7 +11,7 @@ import { createEmit } from './events.ts'
 import { createAuthenticate } from './http/authenticate.ts'
 import { addRefusalHook, createChallenge } from './http/challenge.ts'
 import { createCookieAuthentication } from './http/cookie-authentication.ts'
-import { createCookieSerializer } from './http/cookie-serializer.ts'
+import { loadCookieSerializer } from './http/cookie-serializer.ts'
 import { createCookies } from './http/cookies.ts'
 import { createCrossSite } from './http/cross-site.ts'
 import { documentRoutes } from './http/document.ts'
@@ -101,7 +101,7 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
   const resources = createProtectedResources(settings.resources)
   const challenge = createChallenge({ realm: settings.realm, resources })
   const crossSite = createCrossSite({ isTrustedOrigin: settings.isTrustedOrigin, emit })
-  const cookies = settings.cookies && createCookies(settings.cookies, await createCookieSerializer())
+  const cookies = settings.cookies && createCookies(settings.cookies, await loadCookieSerializer())
   const sessionCookies = cookies && createSessionCookies({ cookies, accessTokens, refreshTokens })
   const renews = settings.cookies?.renew ?? false
   const renew = renews && sessionCookies ? createRenew({ refresh, revocations, sessionCookies, crossSite }) : null

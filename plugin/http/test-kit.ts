@@ -12,7 +12,7 @@ import type { SessionCookies } from './session-cookies.ts'
 export interface Registration {
   readonly app: FastifyInstance
   readonly settings: Pick<Settings, 'issuer' | 'audience' | 'cookies' | 'clock'>
-  readonly keys: Pick<KeySource, 'current'>
+  readonly keys: Pick<KeySource, 'current' | 'loadSigner'>
   readonly startSession: StartSession
   readonly revocations: Pick<Revocations, 'wake'>
   /** `null` if the application uses no cookies. */

@@ -22,7 +22,7 @@ export interface AccessTokenApiParts {
   readonly acceptedAudience: readonly string[]
   readonly accessToken: { readonly lifetimeSeconds: number; readonly maxLifetimeSeconds: number }
   readonly clock: () => number
-  readonly accessTokens: Pick<AccessTokens, 'prepare' | 'verify' | 'verifyForAudience' | 'maxLifetimeOf'>
+  readonly accessTokens: Pick<AccessTokens, 'loadSigner' | 'prepare' | 'verify' | 'verifyForAudience' | 'maxLifetimeOf'>
   readonly revocations: Pick<Revocations, 'assertNotRevoked' | 'revokeEverywhere'>
   readonly requirementCheck: Pick<RequirementCheck, 'assertSatisfies'>
 }
@@ -65,6 +65,7 @@ export function createAccessTokenApi(parts: AccessTokenApiParts) {
         throw new RangeError(`"lifetimeSeconds" must be a whole number between 1 and ${maxLifetimeSeconds}`)
       }
       const audience = 'audience' in input ? checkPurpose(input.audience) : undefined
+      await accessTokens.loadSigner()
       const iat = Math.floor(clock() / 1000)
       const token = accessTokens.prepare({ sub, scope: checkScope(scope), audience, claims: checkAppClaims(claims) })
       return token.sign({ iat, exp: iat + lifetimeSeconds })

@@ -128,6 +128,7 @@ export function createRefresh({
     const token = refreshTokens.read(text)
     if (token === null) throw invalid('the refresh token is malformed, or its mac is wrong')
     if (revocations.isSessionRevoked(token.sessionId)) throw invalid('the session is revoked')
+    await tokenIssuer.loadSigner()
     const store = sharedStore.withDeadline()
     const known = knownSessions.get(token.sessionId)
     if (known !== undefined) assertMatches(token, known.sessionKey)

@@ -78,6 +78,7 @@ export function createSessionStart({
     { revoke, assertFits, transport, store = sharedStore }: SessionStartOptions
   ): Promise<TokenSet> {
     const { sub, claims, scope, device, authenticatedAt, revokeOthers, persistent } = checkSignIn(input)
+    await tokenIssuer.loadSigner()
     const limits = limitsOf(input)
     if (authenticatedAt !== undefined && authenticatedAt < nodeClock() - revokeAllRememberedMs) {
       throw refusal('AUTH_REVOKED_TOKEN', 'the credential was read more than a day ago')

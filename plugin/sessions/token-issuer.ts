@@ -29,7 +29,7 @@ export type AssertFits = (tokenLength: number, claims: Readonly<Record<string, u
 export type TokenContent = Pick<SessionRow, 'id' | 'sub' | 'claims' | 'scope' | 'details'>
 
 export interface TokenIssuerParts {
-  readonly accessTokens: Pick<AccessTokens, 'prepare'>
+  readonly accessTokens: Pick<AccessTokens, 'loadSigner' | 'prepare'>
   readonly refreshTokens: Pick<RefreshTokens, 'issue'>
   /** The clock of access tokens. */
   readonly clock: () => number
@@ -42,6 +42,12 @@ export type TokenIssuer = ReturnType<typeof createTokenIssuer>
 /** Issues the tokens of sessions in two steps, so that a token that cannot be signed or sent prevents the write. */
 export function createTokenIssuer({ accessTokens, refreshTokens, clock, lifetimeSeconds }: TokenIssuerParts) {
   return {
+    /**
+     * To be awaited before {@link prepare}.
+     * @throws Error if what signs cannot be loaded
+     */
+    loadSigner: accessTokens.loadSigner,
+
     /**
      * The step before the write: checks the access token, without signing it.
      * @throws TypeError if the claims do not match `accessToken.claims`

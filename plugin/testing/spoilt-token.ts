@@ -78,6 +78,7 @@ export function checkKind(kind: unknown): asserts kind is SpoiltKind {
   throw new TypeError(`"kind" must be one of ${Object.keys(spoiltTokenCodes).join(', ')}: received ${String(kind)}`)
 }
 
-function sign({ keys }: Registration, payload: Record<string, unknown>): string {
+async function sign({ keys }: Registration, payload: Record<string, unknown>): Promise<string> {
+  await keys.loadSigner()
   return keys.current().active.sign(payload)
 }

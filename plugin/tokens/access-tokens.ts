@@ -27,7 +27,7 @@ export interface AccessTokensParts {
   >
   /** Whether claims match the option `accessToken.claims`. */
   readonly matchesSchema: MatchesSchema
-  readonly keys: Pick<KeySource, 'current' | 'reloadForUnknownKid' | 'hasFailed' | 'onRetire'>
+  readonly keys: Pick<KeySource, 'current' | 'loadSigner' | 'reloadForUnknownKid' | 'hasFailed' | 'onRetire'>
   readonly trustedIssuers: IssuerSource
   /** Milliseconds since the epoch: by this clock, local tokens are issued and expire. */
   readonly clock: () => number
@@ -65,6 +65,12 @@ export function createAccessTokens(parts: AccessTokensParts) {
   keys.onRetire(() => verified.clear())
 
   return {
+    /**
+     * To be awaited before a token is prepared: see `KeySource.loadSigner()`.
+     * @throws Error if what signs cannot be loaded
+     */
+    loadSigner: () => keys.loadSigner(),
+
     prepare: createPrepare({ issuer, audience, clock, keys, matchesSchema }),
 
     /** Wraps a token for the methods below, which split and decode it at most once. Checks nothing yet. */

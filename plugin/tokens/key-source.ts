@@ -36,12 +36,12 @@ export async function createKeySource({
 }: KeySourceParts): Promise<KeySource> {
   const type = types?.[0] ?? 'at+jwt'
   if (typeof keys !== 'function') {
-    return new KeySource({ ...rest, keyring: await createKeyring({ keys, secrets, type }), load: null })
+    return new KeySource({ ...rest, keyring: createKeyring({ keys, secrets, type }), load: null })
   }
   const timeoutError = () => optionError('keys', `did not return a list within ${timeoutMs} ms`)
   const load = async () => {
     const list = checkKeyList(await withTimeout(() => keys(), { ms: timeoutMs, timeoutError }))
-    return await createKeyring({ keys: list, secrets, type })
+    return createKeyring({ keys: list, secrets, type })
   }
   return new KeySource({ ...rest, keyring: await load(), load })
 }
@@ -57,6 +57,7 @@ export class KeySource {
   readonly #timer: NodeJS.Timeout | null
   readonly #retireListeners: (() => void)[] = []
   #keyring: Keyring
+  #signs = false
   #hasFailed = false
   #lastReloadForKidAt = -Infinity
   #running: Promise<boolean> | undefined
@@ -82,6 +83,16 @@ export class KeySource {
 
   current(): Keyring {
     return this.#keyring
+  }
+
+  /**
+   * Loads what the active key signs with, before the first token is signed. From then on, reloaded keys are in use only
+   * when they can sign.
+   * @throws Error if it cannot be loaded
+   */
+  loadSigner(): Promise<void> | undefined {
+    this.#signs = true
+    return this.#keyring.active.load()
   }
 
   /** Whether there are public keys to publish, now or after a reload. */
@@ -140,6 +151,7 @@ export class KeySource {
     if (this.#load === null) return true
     try {
       const next = await this.#load()
+      if (this.#signs) await next.active.load()
       const retires = !this.#keyring.keys.every((key) => next.keys.some((other) => isSameKey(key, other)))
       this.#keyring = next
       this.#hasFailed = false

@@ -39,7 +39,7 @@ export interface KeyringParts {
  * an active key, secrets neither sign nor verify access tokens.
  * @throws TypeError that names the option
  */
-export async function createKeyring({ keys: options, secrets, type }: KeyringParts): Promise<Keyring> {
+export function createKeyring({ keys: options, secrets, type }: KeyringParts): Keyring {
   const given = withStates(options.map((option, index) => readKey(option, `keys.${index}`)))
   const activeCount = given.filter((key) => key.state === 'active').length
   if (activeCount > 1) throw optionError('keys', 'must have exactly one active private key: received several')
@@ -51,7 +51,7 @@ export async function createKeyring({ keys: options, secrets, type }: KeyringPar
   checkUnique(keys)
   const active = keys.find((key) => key.state === 'active')
   if (active === undefined) throw optionError('secret', 'is missing: no key can sign')
-  return index(keys, await createSigner(active, type))
+  return index(keys, createSigner(active, type))
 }
 
 function secretKeys(secrets: readonly Buffer[]): readonly Key[] {

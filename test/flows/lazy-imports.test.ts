@@ -19,15 +19,22 @@ const subpaths = Object.values(exports).flatMap((entry) => {
   return always.includes(source) ? [] : [source]
 })
 
+const cookie = /[/\\]@fastify[/\\]cookie[/\\]/
+const signing = /[/\\](@fastify[/\\]jwt|fast-jwt|asn1\.js|bn\.js)[/\\]/
 const jose = /[/\\]node_modules[/\\]jose[/\\]/
 const typebox = /[/\\]@sinclair[/\\]typebox[/\\]/
 const compiler = /[/\\]typebox[/\\]build[/\\]\w+[/\\]compiler[/\\]/
 const schemaCheck = /\/plugin\/tokens\/claims-schema-check\.ts$/
 
+/** Runs a program of test/fixtures/ in a process of its own, and reads what it prints. */
+async function run(program: string): Promise<unknown> {
+  const path = fileURLToPath(new URL(`../fixtures/${program}`, import.meta.url))
+  const { stdout } = await promisify(execFile)(process.execPath, [...process.execArgv, path])
+  return JSON.parse(stdout)
+}
+
 t.test('an application loads only what its options need', async (t) => {
-  const program = fileURLToPath(new URL('../fixtures/importing-process.ts', import.meta.url))
-  const { stdout } = await promisify(execFile)(process.execPath, [...process.execArgv, program])
-  const steps: Record<string, string[]> = JSON.parse(stdout)
+  const steps = (await run('importing-process.ts')) as Record<string, string[]>
   const modules = (step: string) => steps[step]!.map((file) => file.replaceAll('\\', '/'))
 
   t.ok(subpaths.includes('plugin/stores/redis') && subpaths.includes('plugin/stores/contract'), 'subpaths are found')
@@ -36,8 +43,26 @@ t.test('an application loads only what its options need', async (t) => {
     'loaded files are recorded'
   )
   const isOf = (subpath: string) => (file: string) => new RegExp(`/${subpath}($|\\.ts$|/)`).test(file)
-  for (const step of ['import', 'register', 'trustedIssuers', 'accessToken.claims']) {
+  for (const step of [
+    'import',
+    'cookies: false',
+    'register',
+    'verify',
+    'trustedIssuers',
+    'sign',
+    'accessToken.claims'
+  ]) {
     const files = modules(step)
+    t.equal(
+      files.some((file) => cookie.test(file)),
+      !['import', 'cookies: false'].includes(step),
+      `@fastify/cookie: ${step}`
+    )
+    t.equal(
+      files.some((file) => signing.test(file)),
+      ['sign', 'accessToken.claims'].includes(step),
+      `@fastify/jwt, unless the application only verifies: ${step}`
+    )
     t.strictSame(
       subpaths.flatMap((subpath) => files.filter(isOf(subpath))),
       [],
@@ -64,3 +89,20 @@ t.test('an application loads only what its options need', async (t) => {
     )
   }
 })
+
+t.test(
+  'if @fastify/jwt cannot be loaded, the error says so, nothing is written, and the client can retry',
+  async (t) => {
+    const message = '@fastify/jwt, which signs access tokens, cannot be loaded'
+    t.strictSame(await run('failing-import-process.ts'), {
+      whileItFails: {
+        signIn: { status: 500, message },
+        refresh: { status: 500, message },
+        sign: [message, 'there is no such package'],
+        sessionsOfBob: 0,
+        generation: 0
+      },
+      refreshAfterwards: { status: 200 }
+    })
+  }
+)

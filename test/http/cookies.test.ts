@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import type { KeyOption } from '../../plugin/index.ts'
-import { createCookieSerializer } from '../../plugin/http/cookie-serializer.ts'
+import { loadCookieSerializer } from '../../plugin/http/cookie-serializer.ts'
 import { createCookies } from '../../plugin/http/cookies.ts'
 import { resolveOptions } from '../../plugin/options/options.ts'
 import { createApp, issuer, secret, summaryOf, setCookies } from '../fixtures/app.ts'
@@ -11,7 +11,7 @@ import { localSigner } from '../fixtures/tokens.ts'
 const tooLarge = { status: 500, code: 'AUTH_TOKEN_TOO_LARGE', challenge: null, cookies: [], cacheControl: null }
 
 t.test("assertFits() decides from a token's length alone whether its cookie fits into 4096 bytes", async (t) => {
-  const serialize = await createCookieSerializer()
+  const serialize = await loadCookieSerializer()
   for (const option of [
     {},
     { domain: 'example.com', sameSite: 'none' as const },

@@ -20,6 +20,7 @@ function create(now: number) {
   const prepared: unknown[] = []
   const issuer = createTokenIssuer({
     accessTokens: {
+      loadSigner: () => undefined,
       prepare: (input) => {
         prepared.push(input)
         return { length: 123, scope: input.scope ?? null, sign: (times) => JSON.stringify(times) }

@@ -387,6 +387,22 @@ t.test('reload() during a load shares the next load, which sees every change mad
   t.equal(loads.length, 2)
 })
 
+t.test('loadSigner() makes reload() put keys into use only when they can sign', async (t) => {
+  let list = [entry(a, 'active')]
+  const { source } = await createSource(async () => list)
+  const active = () => source.current().active
+  t.throws(() => active().sign({ iat: 1 }), TypeError, 'nothing is loaded before the first token')
+  const reloading = source.reload()
+  await source.loadSigner()
+  t.equal(kidOf(active().sign({ iat: 1 })), 'a', 'a reload in progress replaces the key by one that can sign')
+  await reloading
+  t.equal(kidOf(active().sign({ iat: 1 })), 'a')
+  list = [entry(b, 'active')]
+  t.equal(await source.reload(), true)
+  t.equal(kidOf(active().sign({ iat: 1 })), 'b')
+  t.equal(source.loadSigner(), undefined, 'there is nothing to wait for')
+})
+
 t.test('reloadForUnknownKid() reloads once for an unknown kid, and again only after a cooldown', async (t) => {
   let loads = 0
   let list = [entry(a, 'active')]
