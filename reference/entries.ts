@@ -61,6 +61,12 @@ export const entries: readonly Entry[] = [
     purpose: 'Keeps sessions in PostgreSQL, for several machines.'
   },
   {
+    specifier: 'fastify-authenticate/stores/sharded',
+    source: 'plugin/stores/sharded.ts',
+    page: 'stores.md',
+    purpose: 'Distributes sessions over several stores.'
+  },
+  {
     specifier: 'fastify-authenticate/stores/session-store',
     source: 'plugin/stores/session-store.ts',
     page: 'session-store.md',

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import {
   issuer,
   lifetime,
+  newIdOf,
   oddTexts,
   randomText,
   readAll,
@@ -19,11 +20,12 @@ export const revokeCases: Cases = {
     store,
     other
   }) => {
+    const sub = randomText()
     for (const [lifetimeSeconds, accessLifetimeSeconds] of [
       [600, 10],
       [10, 600]
     ] as const) {
-      const row = await start(store, { accessLifetimeSeconds })
+      const row = await start(store, { sub, accessLifetimeSeconds })
       const { revoked: ended, storeTime } = await store.revoke(row.id, { lifetimeSeconds })
       const revoked = await rowOf(other, row)
       assert.equal(revoked.revokedAt, storeTime)
@@ -35,7 +37,7 @@ export const revokeCases: Cases = {
   },
 
   'revoke() returns `revoked: null` and the time for an unknown id, and logs nothing': async ({ store }) => {
-    await start(store, { id: 'a' })
+    await start(store, { id: newIdOf(store, { sub: 'a', text: 'a' }), sub: 'a' })
     for (const id of ['', ...oddTexts.filter((text) => text !== 'a')]) {
       const { revoked, storeTime } = await store.revoke(id, lifetime)
       assert.equal(revoked, null)

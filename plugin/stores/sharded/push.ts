@@ -1,0 +1,37 @@
+import type { PushListener, SessionStore } from '../session-store.ts'
+import { settledAll } from './settled.ts'
+import { shardError, type Shard } from './shard.ts'
+
+/** The push of all shards that have it. Without any, there is no `subscribe()`. */
+export function createSubscribe(shards: readonly Shard[]): SessionStore['subscribe'] {
+  const pushing = shards.filter(({ store }) => store.subscribe !== undefined)
+  if (pushing.length === 0) return undefined
+
+  return async function subscribe(listener) {
+    const silent = new Set(shards)
+
+    /** Push works when every shard has been heard. One that is silent, or cannot push, has to be polled. */
+    function hear(shard: Shard): void {
+      silent.delete(shard)
+      if (silent.size > 0) return
+      for (const other of shards) silent.add(other)
+      listener.heartbeat()
+    }
+
+    const listenerOf = (shard: Shard): PushListener => ({
+      wake: () => listener.wake(),
+      revoked: (entries) => listener.revoked(entries.map(shard.commonEntry)),
+      heartbeat: () => hear(shard)
+    })
+
+    await settledAll(
+      pushing.map(async (shard) => {
+        try {
+          await shard.store.subscribe!(listenerOf(shard))
+        } catch (error) {
+          throw shardError(shard.name, error)
+        }
+      })
+    )
+  }
+}
