@@ -3,11 +3,20 @@ import { kindOf, factoryOptionError } from '../factory-options.ts'
 
 /** The methods of a pool's client that the store calls. */
 export interface PostgresClient {
+  /** The process of the server that serves this client. A pooler may give it another number. */
+  readonly processID?: number | null | undefined
   query(text: string, values?: unknown[]): Promise<{ rows: unknown[] }>
   on(event: 'error', listener: (error: Error) => void): unknown
-  on(event: 'notification', listener: () => void): unknown
+  on(event: 'notification', listener: (notification: PostgresNotification) => void): unknown
   removeListener(event: string, listener: (error: Error) => void): unknown
   release(error?: Error): void
+}
+
+/** What `pg` emits for a NOTIFY. */
+export interface PostgresNotification {
+  readonly payload?: string | undefined
+  /** The process of the server that has sent it. */
+  readonly processId?: number | undefined
 }
 
 /** The methods of a pool that the store calls: the `Pool` of `pg` has them. */

@@ -1,3 +1,5 @@
+import { PushFeed } from '../push/feed.ts'
+import { heartbeatMessage } from '../push/message.ts'
 import type { PushListener } from '../session-store.ts'
 import { ignore, withClient, withTimeLimit } from './driver.ts'
 import type { PostgresClient, PostgresPool } from './driver.ts'
@@ -9,45 +11,53 @@ const probeMs = 30_000
 const listeners = new WeakMap<PostgresPool, number>()
 
 /**
- * Wakes its listeners after a notification on the channel, and whenever it starts to listen (again), because earlier
- * notifications were not received. Takes one client of the pool and keeps it until `close()`.
+ * Passes on the notifications of the channel, and wakes its listeners whenever it starts to listen (again), because
+ * earlier notifications were not received. Takes one client of the pool and keeps it until `close()`.
  */
 export function createPush(
   pool: PostgresPool,
   { channel, limits }: { channel: string; limits: Pick<TimeLimits, 'pushMs' | 'pushRetryMs'> }
 ) {
   const { pushMs: responseMs, pushRetryMs: retryMs } = limits
-  const subscribers = new Set<PushListener>()
+  const feed = new PushFeed({ publish: async (message) => (delivers ? notify(message) : undefined) })
   let held: PostgresClient | undefined
   let listening: Promise<void> | undefined
   let retryTimer: NodeJS.Timeout | undefined
   let probeTimer: NodeJS.Timeout | undefined
   let retryAfter = retryMs.first
-  let closed = false
+  /** Whether a notification of another client has arrived since `held` listens. */
+  let delivers = false
+
+  /** By another client than the one that listens: a pooler in transaction mode delivers what that one sends itself. */
+  async function notify(message: string): Promise<void> {
+    await withTimeLimit(responseMs, (limit) =>
+      withClient({ pool, ...limit }, (client) => client.query('SELECT pg_notify($1, $2)', [channel, message]))
+    )
+  }
 
   async function listen(): Promise<void> {
     const client = await pool.connect()
-    if (closed) return client.release()
+    if (feed.isClosed) return client.release()
     held = client
     client.on('error', (error) => lose(client, error))
     const notified = new Promise<void>((resolve) => {
-      client.on('notification', () => {
+      client.on('notification', ({ payload = '', processId }) => {
         resolve()
-        for (const listener of subscribers) listener.wake()
+        feed.receive(payload, processId)
       })
     })
     try {
       await client.query(`LISTEN "${channel}"`)
       // A pooler in transaction mode accepts LISTEN but delivers nothing except what the same client sends.
-      await withTimeLimit(responseMs, (limit) =>
-        withClient({ pool, ...limit }, (other) => other.query("SELECT pg_notify($1, '')", [channel]))
-      )
+      await notify(heartbeatMessage)
       await withTimeLimit(responseMs, () => notified).catch(() => {
         throw new Error(
           'PostgreSQL did not deliver a notification: LISTEN does not work behind a pooler in transaction mode'
         )
       })
       retryAfter = retryMs.first
+      delivers = true
+      feed.wake()
     } catch (error) {
       lose(client, error as Error)
       throw error
@@ -68,12 +78,13 @@ export function createPush(
   function lose(client: PostgresClient, error: Error): void {
     if (held !== client) return
     held = undefined
+    delivers = false
     client.release(error)
     retry()
   }
 
   function retry(): void {
-    if (closed || retryTimer !== undefined) return
+    if (feed.isClosed || retryTimer !== undefined) return
     retryTimer = setTimeout(() => {
       retryTimer = undefined
       start().catch(ignore)
@@ -104,18 +115,20 @@ export function createPush(
   return {
     /** Resolves when listening. Rejects with the reason otherwise, and retries if the pool has a client to spare. */
     async subscribe(listener: PushListener): Promise<void> {
-      if (closed) throw new Error('Cannot subscribe: the store is closed')
+      feed.add(listener)
       if (probeTimer === undefined) {
         reserve()
         void start()
       }
-      subscribers.add(listener)
       // Sending and receiving have a limit each.
       await withTimeLimit(2 * responseMs, () => listening!)
     },
 
+    /** Runs a call that may notify, on the client with this process of the server. */
+    run: feed.run.bind(feed),
+
     close(): void {
-      closed = true
+      feed.close()
       clearTimeout(retryTimer)
       if (probeTimer !== undefined) {
         clearInterval(probeTimer)

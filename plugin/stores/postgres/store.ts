@@ -37,7 +37,9 @@ export function createPostgresStore(
   const query = ({ text, values = () => [], timeoutMs = limits.callMs }: Query) =>
     withTimeLimit(timeoutMs, async (limit) => {
       await Promise.race([preparation.once(), limit.timedOut])
-      const { rows } = await withClient({ pool, ...limit }, (client) => client.query(text, values()))
+      const { rows } = await withClient({ pool, ...limit }, (client) =>
+        push.run(client.processID ?? undefined, () => client.query(text, values()))
+      )
       return rows as Columns[]
     })
 

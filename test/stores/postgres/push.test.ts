@@ -1,10 +1,11 @@
-import { EventEmitter } from 'node:events'
+import { EventEmitter, once } from 'node:events'
+import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { createPostgresStore } from '../../../plugin/stores/postgres/store.ts'
 import type { PostgresPool } from '../../../plugin/stores/postgres.ts'
 import { skip } from '../../fixtures/postgres-server.ts'
-import { createEvent, startPostgresStores } from '../../fixtures/postgres-store.ts'
-import { ending, idsOf, revokedTokens } from '../../fixtures/store-values.ts'
+import { createEvent, newSession, startPostgresStores } from '../../fixtures/postgres-store.ts'
+import { ending, idsOf, inserting, revokedTokens } from '../../fixtures/store-values.ts'
 import { onPush } from '../../fixtures/push-listener.ts'
 
 t.test('createPush()', { skip }, async (t) => {
@@ -30,6 +31,84 @@ t.test('createPush()', { skip }, async (t) => {
     await again
     await store.close()
     t.strictSame(idsOf((await other.readRevocations(null, 10)).entries), ['a', 'b'])
+  })
+
+  await t.test('subscribe() receives what was committed, and wakes for what no notification can hold', async (t) => {
+    const schema = newSchema()
+    const [store, other] = [newStore(newPool(), { schema }), newStore(otherPool, { schema })]
+    const bell = new EventEmitter()
+    await store.subscribe!({
+      wake: () => bell.emit('change', 'wake'),
+      revoked: (entries) => bell.emit('change', entries),
+      heartbeat() {}
+    })
+    const changed = async (change: () => Promise<unknown>) =>
+      (await Promise.all([once(bell, 'change'), change()]))[0][0]
+    const session = newSession()
+    await other.insert(session, inserting)
+    const token = (id: string, until = 1e15) => ({ kind: 'token', id, until }) as const
+    const pushed = await changed(() => other.revoke(session.id, ending))
+    t.strictSame(pushed, (await store.readRevocations(null, 10)).entries)
+    t.strictSame(
+      await changed(() => other.appendRevocations([token('i a'), token('i "é\\語😀', 2e15)], ending)),
+      [token('i a'), token('i "é\\語😀', 2e15)],
+      'in their order'
+    )
+    t.strictSame(
+      await changed(() => other.appendRevocations([token('i a'), token('i a', 3e15), token('i b')], ending)),
+      [token('i a', 3e15), token('i b')],
+      'only what has changed'
+    )
+    const many = Array.from({ length: 101 }, (_, index) => token(`i ${index}`))
+    t.strictSame(await changed(() => other.appendRevocations(many.slice(1), ending)), many.slice(1))
+    t.equal(
+      await changed(() => other.appendRevocations(revokedTokens(...many.map(({ id }) => `x${id}`)), ending)),
+      'wake'
+    )
+    t.equal(await changed(() => other.appendRevocations([token(`i ${'x'.repeat(8000)}`)], ending)), 'wake')
+  })
+
+  await t.test('subscribe() receives what its own call has revoked after the caller has', async (t) => {
+    const order: string[] = []
+    const delivered = createEvent()
+    const heard = delivered.next()
+    const own = newPool()
+    const slow: PostgresPool = {
+      on: own.on.bind(own),
+      removeListener: own.removeListener.bind(own),
+      async connect() {
+        const client = await own.connect()
+        return new Proxy(client, {
+          get(target, name) {
+            if (name === 'on') {
+              return (event: 'notification', listen: (notification: unknown) => void) =>
+                target.on(event, (notification) => {
+                  listen(notification)
+                  if (event === 'notification' && notification.payload!.startsWith('{')) delivered.happen()
+                })
+            }
+            if (name === 'query') {
+              return async (text: string, values: unknown[]) => {
+                const result = await target.query(text, values)
+                // The response is slower than the notification.
+                if (text.includes('auth_revoke(')) await heard
+                return result
+              }
+            }
+            const value: unknown = Reflect.get(target, name, target)
+            return typeof value === 'function' ? value.bind(target) : value
+          }
+        })
+      }
+    }
+    const store = createPostgresStore(slow, { schema: newSchema() })
+    t.teardown(() => store.close())
+    const session = newSession()
+    await store.insert(session, inserting)
+    await store.subscribe!({ wake() {}, revoked: () => order.push('pushed'), heartbeat() {} })
+    await store.revoke(session.id, ending).then(() => order.push('called'))
+    await setImmediate()
+    t.strictSame(order, ['called', 'pushed'])
   })
 
   await t.test(

@@ -17,7 +17,8 @@ t.test('steps: a published step never changes', async (t) => {
       ['003-subjects', '004-functions', '91d2ebac8c7c0745'],
       ['004-functions', '004-functions', '1fcd0a8663149ebe'],
       ['005-session-limits', '004-functions', '6fbd335958745122'],
-      ['006-cached-plans', '004-functions', '7a6412ee6ef51992']
+      ['006-cached-plans', '004-functions', '7a6412ee6ef51992'],
+      ['007-pushed-entries', '004-functions', '5d33fea143b0d3fa']
     ]
   )
 })
@@ -50,7 +51,7 @@ t.test('migrate()', { skip }, async (t) => {
     const { rows } = await pool.query(`SELECT step FROM ${schema}.auth_schema ORDER BY step`)
     t.strictSame(
       rows.map(({ step }) => step),
-      ['001-sessions', '002-functions', '003-subjects', '004-functions', '005-session-limits', '006-cached-plans']
+      Object.keys(steps)
     )
   })
 
@@ -100,7 +101,7 @@ t.test('migrate()', { skip }, async (t) => {
       const store = newStore(pool, { schema })
       const message =
         'the PostgreSQL schema "newer" has the step "999-changed", which needs code that knows the step ' +
-        '"999-changed": this version of fastify-authenticate knows the steps up to "006-cached-plans"; update it'
+        '"999-changed": this version of fastify-authenticate knows the steps up to "007-pushed-entries"; update it'
       await t.rejects(store.prepare!(), { name: 'UnusableStoreError', message })
       await t.rejects(store.find('a'), { message }, 'calls reject too')
     }
