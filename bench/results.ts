@@ -3,6 +3,7 @@ import { availableParallelism, cpus } from 'node:os'
 import { join } from 'node:path'
 import type { NamedComparison } from './comparison.ts'
 import type { DatabaseLoad } from './database-load.ts'
+import type { DatabaseSession } from './database-sessions.ts'
 import type { Effort } from './effort.ts'
 import type { ManyNodes } from './many-nodes.ts'
 import type { Memory } from './memory.ts'
@@ -26,6 +27,7 @@ export interface Results {
   readonly verification: readonly NamedComparison[]
   readonly signInAndRefresh: readonly OfStore<NamedComparison>[]
   readonly stores: Stores
+  readonly databaseSessions: readonly DatabaseSession[]
   readonly storm: readonly Storm[]
   /** `null` if Redis is not installed. */
   readonly manyNodes: ManyNodes | null

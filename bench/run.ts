@@ -3,6 +3,7 @@ import type { NamedComparison } from './comparison.ts'
 import { full, quick, type Effort } from './effort.ts'
 import { measureDatabaseLoad } from './database-load.ts'
 import { format, goalsOf, outcomeOf } from './goals.ts'
+import { measureDatabaseSessions } from './database-sessions.ts'
 import { stopSharedDatabases } from './databases.ts'
 import { measureManyNodes } from './many-nodes.ts'
 import { measureMemory } from './memory.ts'
@@ -21,6 +22,7 @@ const parts = {
   verification: measureVerification,
   signInAndRefresh: measureSignInAndRefresh,
   stores: measureStores,
+  databaseSessions: measureDatabaseSessions,
   storm: measureStorm,
   manyNodes: measureManyNodes,
   pauses: measurePauses,

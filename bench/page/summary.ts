@@ -1,0 +1,62 @@
+import type { NamedComparison } from '../comparison.ts'
+import type { DatabaseSession } from '../database-sessions.ts'
+import { names } from '../names.ts'
+import type { Results } from '../results.ts'
+import { count, factor, micros, times } from './tables.ts'
+
+/** What a reader learns first: how the plugin compares, and what it costs. */
+export function summarize(results: Results): string {
+  return [seenTokens(results), newTokens(results), sessions(results), memory(results)]
+    .filter((sentence) => sentence !== null)
+    .join('\n')
+}
+
+function seenTokens({ protectedRoute: { plugin, floors, peers } }: Results): string {
+  const seen = rowOf(plugin, names.seen('HS256', 'header'))
+  const least = rowOf(floors, names.leastHook('header'))
+  const cached = rowOf(peers, names.peer.cached)
+  const uncached = rowOf(peers, names.peer.uncached)
+  return `- **A protected route** costs ${times(seen)} times the CPU of a route without any check (${micros(seen.subject.cpuMicros)} a
+  request), if the token was seen before. The least hook that finds the user costs ${times(least)} times as much,
+  \`@fastify/jwt\` ${times(uncached)}, and with its cache ${times(cached)}. The store is not read.`
+}
+
+function newTokens({ protectedRoute: { unseen } }: Results): string {
+  const [least, most] = range(unseen.map(({ subject }) => subject.cpuMicros))
+  const [lowest, highest] = range(unseen.map(({ ratio }) => ratio.cpuMicros))
+  return `- **The first request with a token** costs ${micros(least)} to ${micros(most)}, which depends on the algorithm:
+  ${lowest.toFixed(2)} to ${highest.toFixed(2)} times \`@fastify/jwt\` without its cache.`
+}
+
+function sessions({ databaseSessions: rows }: Results): string | null {
+  if (rows.length === 0) return null
+  const needs = (filter: Pick<DatabaseSession, 'peer' | 'request'>) =>
+    range(rows.filter(({ peer, request }) => peer === filter.peer && request === filter.request).map(factorOf))
+      .map(factor)
+      .join(' to ')
+  return `- **A session check** does not read the database. Over the same databases, \`better-auth\` needs
+  ${needs({ peer: 'better-auth', request: 'check' })} times the CPU of this plugin for it, and \`@fastify/session\` ${needs({ peer: '@fastify/session', request: 'check' })} times.
+- **A refresh** writes to the database. \`better-auth\` needs ${needs({ peer: 'better-auth', request: 'refresh' })} times the CPU for its
+  refresh, and \`@fastify/session\` ${needs({ peer: '@fastify/session', request: 'refresh' })} times. Theirs keep the same token; this plugin rotates it.`
+}
+
+function memory({ memory, stores: { sessionBytes } }: Results): string {
+  const inMemory = sessionBytes.filter(({ store }) => store === 'memory')
+  const session = inMemory.map(({ bytes }) => `, and a session of the memory store ${count(bytes)}`).join('')
+  return `- **In memory**, a token takes ${count(memory.token)} bytes, a revocation ${count(memory.revocation)}${session}.`
+}
+
+/** How many times the CPU of this plugin the other library needs. */
+export function factorOf({ ratio }: NamedComparison): number {
+  return 1 / ratio.cpuMicros
+}
+
+function range(values: readonly number[]): [number, number] {
+  return [Math.min(...values), Math.max(...values)]
+}
+
+function rowOf(rows: readonly NamedComparison[], name: string): NamedComparison {
+  const row = rows.find((other) => other.name === name)
+  if (row === undefined) throw new Error(`no figure is named "${name}"`)
+  return row
+}
