@@ -69,9 +69,14 @@ export type AuthEvent =
   | { readonly type: 'clock-skew'; readonly skewMs: number; readonly compensated: boolean }
   /**
    * The store's revocation log has not been read for `maxStalenessSeconds`, or is read again. `silentMs` is the time
-   * since the log was last read, `Infinity` before the first time.
+   * since the log was last read, `Infinity` before the first time. Of a store with shards, this is about the log of
+   * `shard`.
    */
-  | { readonly type: 'revocation-log-stale' | 'revocation-log-recovered'; readonly silentMs: number }
+  | {
+      readonly type: 'revocation-log-stale' | 'revocation-log-recovered'
+      readonly silentMs: number
+      readonly shard?: string
+    }
   /** An async `keys` returned a valid list, which is now in use. */
   | { readonly type: 'keys-reloaded'; readonly kids: readonly string[] }
   /** Reloading the keys failed or returned an invalid list; the current keys stay in use. Raise an alarm. */

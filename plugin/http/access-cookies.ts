@@ -32,7 +32,7 @@ export async function chooseAccessCookie(
   let live = liveOf(own, revocations)
   if (!nameOneSession(live)) {
     // A stale list may show two live sessions where one has ended.
-    await revocations.becomeUsable()
+    await revocations.becomeUsable(own.map(({ verified }) => verified.sessionId))
     live = liveOf(own, revocations)
   }
   if (live.length === 0) return own[0]?.token ?? null

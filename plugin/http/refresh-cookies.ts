@@ -25,7 +25,7 @@ export async function exchangeRefreshCookie(
   let candidates = withoutEnded(presented.refresh, revocations)
   if (!presented.areTooMany && !nameOneSession(candidates)) {
     // A stale list may show two live sessions where one has ended.
-    await revocations.becomeUsable()
+    await revocations.becomeUsable(presented.refresh.map(({ token }) => token.sessionId))
     candidates = withoutEnded(presented.refresh, revocations)
   }
   if (presented.areTooMany || !nameOneSession(candidates)) {

@@ -1,4 +1,4 @@
-import { maxBatch, type Revocation } from '../stores/session-store.ts'
+import { maxBatch, type Revocation, type StoreShards } from '../stores/session-store.ts'
 
 interface Pending {
   readonly entry: Revocation
@@ -11,6 +11,8 @@ export interface PendingRevocationsParts {
   readonly write: (entries: readonly Revocation[]) => Promise<unknown>
   /** The number of the last read of the log that has begun. */
   readonly reading: () => number
+  /** The shards of the store. Entries of one that is away do not delay the others. Default: none. */
+  readonly shards?: StoreShards | undefined
 }
 
 /**
@@ -80,22 +82,32 @@ export class PendingRevocations {
   }
 
   async #writeQueue(): Promise<void> {
-    try {
-      for (let batch = this.#nextBatch(); batch.length > 0; batch = this.#nextBatch()) {
+    /** Where writing has failed: the next poll tries again. */
+    const away = new Set<string>()
+    for (let batch = this.#nextBatch(away); batch.length > 0; batch = this.#nextBatch(away)) {
+      try {
         await this.#parts.write(batch)
         for (const entry of batch) this.confirm(entry)
+      } catch {
+        away.add(this.#shardOf(batch[0]!))
       }
-    } catch {
-      // The store is down: the next poll tries again.
     }
   }
 
-  #nextBatch(): Revocation[] {
+  /** Entries of one shard. */
+  #nextBatch(away: ReadonlySet<string>): Revocation[] {
     const batch: Revocation[] = []
     for (const { entry, writtenAt } of this.#pending.values()) {
-      if (writtenAt === null && batch.push(entry) === maxBatch) break
+      if (writtenAt !== null || away.has(this.#shardOf(entry))) continue
+      const isOfBatch = batch[0] === undefined || this.#shardOf(batch[0]) === this.#shardOf(entry)
+      if (isOfBatch && batch.push(entry) === maxBatch) break
     }
     return batch
+  }
+
+  /** Empty for what belongs to the whole store. */
+  #shardOf({ kind, id }: Revocation): string {
+    return kind === 'session' ? (this.#parts.shards?.of(id) ?? '') : ''
   }
 }
 

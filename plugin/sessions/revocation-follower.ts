@@ -1,9 +1,11 @@
 import { setImmediate } from 'node:timers/promises'
-import { maxBatch, type Revocation } from '../stores/session-store.ts'
+import { maxBatch, type Revocation, type StoreShards } from '../stores/session-store.ts'
 import type { TimedStore } from './timed-store.ts'
 
 export interface RevocationFollowerParts {
   readonly store: Pick<TimedStore, 'readRevocations'>
+  /** The shards of the store: each can lose the place of its log alone. Default: none. */
+  readonly shards?: StoreShards | undefined
   /** Receives the entries of each page. */
   readonly onEntries: (entries: readonly Revocation[]) => void
   /** Called after a log that lost its place was read whole: `isLogged` says what it holds. Awaited. */
@@ -16,6 +18,8 @@ export class RevocationFollower {
   #cursor: string | null = null
   /** The entries that were read since the log lost its place, also by earlier reads that failed. `null`: it has not. */
   #reread: Set<string> | null = null
+  /** The shards that have lost their place since. `null`: the whole log has. */
+  #lost: Set<string> | null = new Set()
   #reading = 0
 
   constructor(parts: RevocationFollowerParts) {
@@ -28,15 +32,17 @@ export class RevocationFollower {
   }
 
   /**
-   * Reads to the end of the log. Must not run twice at the same time.
+   * Reads to the end of the log, and resolves to the shards that could not be read. Must not run twice at the same time.
    * @throws AuthError AUTH_STORE_UNAVAILABLE; what was read before is kept
    */
-  async read(): Promise<void> {
+  async read(): Promise<readonly string[]> {
     const { store, onEntries, onReread } = this.#parts
+    const unread = new Set<string>()
     this.#reading++
     for (let more = true; more;) {
       const page = await store.readRevocations(this.#cursor, maxBatch)
-      if (!page.resumed) this.#reread = new Set()
+      if (!page.resumed) this.#lose(page.lost)
+      for (const shard of page.unread ?? []) unread.add(shard)
       onEntries(page.entries)
       for (const entry of page.entries) this.#reread?.add(textOf(entry))
       this.#cursor = page.cursor
@@ -44,9 +50,23 @@ export class RevocationFollower {
       // A store in this process may respond without a pause: requests must be handled between two pages.
       if (more) await setImmediate()
     }
-    const reread = this.#reread
+    const [reread, lost] = [this.#reread, this.#lost]
     this.#reread = null
-    if (reread !== null) await onReread((entry) => reread.has(textOf(entry)))
+    this.#lost = new Set()
+    if (reread !== null) await onReread((entry) => reread.has(textOf(entry)) || !this.#mayBeMissing(entry, lost))
+    return [...unread]
+  }
+
+  /** The log has lost its place, or only these shards have: the logs of the others are not read whole. */
+  #lose(shards: readonly string[] | undefined): void {
+    this.#reread = new Set()
+    if (shards === undefined) this.#lost = null
+    else for (const shard of shards) this.#lost?.add(shard)
+  }
+
+  #mayBeMissing({ kind, id }: Revocation, lost: ReadonlySet<string> | null): boolean {
+    const { shards } = this.#parts
+    return lost === null || shards === undefined || kind === 'token' || lost.has(shards.of(id))
   }
 }
 

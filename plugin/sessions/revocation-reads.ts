@@ -1,15 +1,22 @@
 import { AuthError, refusal } from '../errors.ts'
 import type { Emit } from '../events.ts'
 import type { Settings } from '../options/options.ts'
+import type { StoreShards } from '../stores/session-store.ts'
 import { withTimeout } from '../timeout.ts'
 import { PollPace } from './poll-pace.ts'
-import { Staleness } from './staleness.ts'
+import { ShardStaleness } from './shard-staleness.ts'
+import { Staleness, type ListStaleness } from './staleness.ts'
 import { storeTimeoutMs } from './timed-store.ts'
 
 export interface RevocationReadsParts {
   readonly revocation: Settings['revocation']
-  /** Reads the log to its end. It is never called twice at the same time. */
-  readonly read: () => Promise<void>
+  /** The shards of the store, each of which can be away. Default: the store is there or away as a whole. */
+  readonly shards?: StoreShards | undefined
+  /**
+   * Reads the log to its end, and resolves to the shards that could not be read. It is never called twice at the same
+   * time.
+   */
+  readonly read: () => Promise<readonly string[]>
   /** Called after each read, also after one that failed, and when none is due. */
   readonly afterRead: () => void
   /** Milliseconds that never run back. */
@@ -24,28 +31,32 @@ export interface RevocationReadsParts {
 /** Reads the revocation log, one read at a time, and knows whether the last one is recent enough to decide by. */
 export class RevocationReads {
   readonly #parts: RevocationReadsParts
-  readonly #staleness: Staleness
+  readonly #staleness: ListStaleness
   readonly #pace: PollPace
-  #reading: Promise<void> | undefined
-  /** Whether the list of revocations may decide about a request now, without waiting. */
-  readonly isUsable: () => boolean
+  #reading: Promise<readonly string[]> | undefined
+  /** Whether the list of revocations may decide now, without waiting, about a session or a token without one. */
+  readonly isUsable: (sessionId: string | null) => boolean
 
   constructor(parts: RevocationReadsParts) {
-    const { revocation, monotonic, nodeClock, emit } = parts
+    const { revocation, shards, monotonic, nodeClock, emit } = parts
     const { maxStalenessSeconds, whenStale } = revocation
-    const staleness = new Staleness({
+    const stalenessParts = {
       limitMs: maxStalenessSeconds * 1000,
       monotonic,
       // Only 'ask' can afford a clock that somebody sets forward: that costs it one read.
       wallClock: whenStale === 'ask' ? nodeClock : null,
       emit
-    })
+    }
+    const staleness = shards ? new ShardStaleness({ ...stalenessParts, shards }) : new Staleness(stalenessParts)
     const usable = {
       accept: () => true,
-      refuse: () => !staleness.report(),
+      refuse: (sessionId) => {
+        staleness.report()
+        return !staleness.isStale(sessionId)
+      },
       // Not reported: after a pause, the read that follows shows whether anything is wrong.
-      ask: () => !staleness.isStale()
-    } satisfies Record<typeof whenStale, () => boolean>
+      ask: (sessionId) => !staleness.isStale(sessionId)
+    } satisfies Record<typeof whenStale, RevocationReads['isUsable']>
     this.#parts = parts
     this.#staleness = staleness
     this.#pace = new PollPace({ ...revocation, monotonic, nodeClock })
@@ -53,18 +64,18 @@ export class RevocationReads {
   }
 
   /**
-   * Resolves when the list may decide about a request. If `whenStale` is `ask`, a stale list is read again; requests
+   * Resolves when the list may decide about these sessions (`null`: a token without one). If `whenStale` is `ask`, a stale list is read again; requests
    * that find it stale share one read.
    * @throws AuthError AUTH_STORE_UNAVAILABLE
    */
-  async becomeUsable(): Promise<void> {
-    if (this.isUsable()) return
+  async becomeUsable(sessionIds: readonly (string | null)[]): Promise<void> {
+    if (sessionIds.every(this.isUsable)) return
     if (this.#parts.revocation.whenStale !== 'ask') {
       throw refusal('AUTH_STORE_UNAVAILABLE', 'the revocation list is stale')
     }
     const ms = this.#parts.timeoutMs ?? storeTimeoutMs
     try {
-      await withTimeout(() => this.#readIfStale(), {
+      await withTimeout(() => this.#readIfStale(sessionIds), {
         ms,
         timeoutError: () => new Error(`no response within ${ms} ms`)
       })
@@ -110,25 +121,32 @@ export class RevocationReads {
    * A read that is running may have been sent, and even its response received, before this process was stopped: only
    * its age counts. A read that begins now returns everything that was revoked before the request.
    */
-  async #readIfStale(): Promise<void> {
+  async #readIfStale(sessionIds: readonly (string | null)[]): Promise<void> {
     await this.end()
-    if (this.#staleness.isStale()) await this.#read()
+    if (sessionIds.every(this.isUsable)) return
+    const unread = await this.#read()
+    const isShown = sessionIds.every((sessionId) => this.#staleness.isShownBy(unread, sessionId))
+    if (!isShown) throw new Error(`no response of ${unread.map((shard) => `shard "${shard}"`).join(', ')}`)
   }
 
-  #read(): Promise<void> {
+  #read(): Promise<readonly string[]> {
     this.#reading ??= this.#readOnce().finally(() => {
       this.#reading = undefined
     })
     return this.#reading
   }
 
-  /** @throws AuthError AUTH_STORE_UNAVAILABLE */
-  async #readOnce(): Promise<void> {
+  /**
+   * Resolves to the shards that could not be read.
+   * @throws AuthError AUTH_STORE_UNAVAILABLE
+   */
+  async #readOnce(): Promise<readonly string[]> {
     const sentAt = this.#staleness.now()
     try {
-      await this.#parts.read()
-      this.#staleness.reset(sentAt)
-      this.#pace.read(sentAt.monotonic)
+      const unread = await this.#parts.read()
+      this.#staleness.reset(sentAt, unread)
+      if (unread.length === 0) this.#pace.read(sentAt.monotonic)
+      return unread
     } finally {
       this.#staleness.report()
       this.#parts.afterRead()

@@ -2,7 +2,7 @@ import { refusal } from '../errors.ts'
 import type { AuthEvent, Emit, RevocationReason } from '../events.ts'
 import type { Settings } from '../options/options.ts'
 import { inSlices } from '../slices.ts'
-import { revocationMarginMs, type Revocation, type RevokedSession } from '../stores/session-store.ts'
+import { revocationMarginMs, type Revocation, type RevokedSession, type StoreShards } from '../stores/session-store.ts'
 import { createReadTokenRevocationId, type AccessToken } from '../tokens/access-token.ts'
 import { PendingRevocations } from './pending-revocations.ts'
 import { ReplacedSessions } from './replaced-sessions.ts'
@@ -17,6 +17,8 @@ const pruneMs = 60_000
 export interface RevocationsParts {
   readonly settings: Pick<Settings, 'accessToken' | 'refreshToken' | 'revocation'>
   readonly store: Pick<TimedStore, 'appendRevocations' | 'readRevocations'>
+  /** The shards of the store. Default: none. */
+  readonly shards?: StoreShards | undefined
   /** All known issuers, to report which token was revoked. Default: none. */
   readonly issuers?: readonly string[] | undefined
   /** The clock of access tokens. */
@@ -61,7 +63,16 @@ export class Revocations {
   #isServing = false
 
   constructor(parts: RevocationsParts) {
-    const { settings, store, now, nodeClock = now, accessLifetime, emit, monotonic = () => performance.now() } = parts
+    const {
+      settings,
+      store,
+      shards,
+      now,
+      nodeClock = now,
+      accessLifetime,
+      emit,
+      monotonic = () => performance.now()
+    } = parts
     this.#parts = parts
     this.#readTokenId = createReadTokenRevocationId(parts.issuers ?? [])
     this.#monotonic = monotonic
@@ -70,15 +81,18 @@ export class Revocations {
     this.#replaced = new ReplacedSessions({ windowMs: settings.refreshToken.retrySeconds * 1000, now })
     this.#follower = new RevocationFollower({
       store,
+      shards,
       onEntries: (entries) => this.#take(entries),
       onReread: (isLogged) => inSlices(this.#queueMissing(isLogged))
     })
     this.#pending = new PendingRevocations({
       write: (entries) => store.appendRevocations(entries, { lifetimeSeconds: accessLifetime() }),
-      reading: () => this.#follower.reading
+      reading: () => this.#follower.reading,
+      shards
     })
     this.reads = new RevocationReads({
       revocation: settings.revocation,
+      shards,
       read: () => this.#follow(),
       afterRead: () => {
         // Not awaited: a long write must not delay the next poll.
@@ -97,14 +111,14 @@ export class Revocations {
    */
   async assertNotRevoked(verified: AccessToken): Promise<AccessToken> {
     this.#assertNotListed(verified)
-    await this.reads.becomeUsable()
+    await this.reads.becomeUsable([verified.sessionId])
     this.#assertNotListed(verified)
     return verified
   }
 
   /** Whether {@link assertNotRevoked} would resolve without waiting. */
   isValid(verified: AccessToken): boolean {
-    return !this.#list.isRevoked(verified) && this.reads.isUsable()
+    return !this.#list.isRevoked(verified) && this.reads.isUsable(verified.sessionId)
   }
 
   /** Whether this process knows that a session is revoked, even if the store does not know it, or no longer. */
@@ -183,8 +197,8 @@ export class Revocations {
   }
 
   /** @see RevocationReads.becomeUsable */
-  async becomeUsable(): Promise<void> {
-    await this.reads.becomeUsable()
+  async becomeUsable(sessionIds: readonly (string | null)[]): Promise<void> {
+    await this.reads.becomeUsable(sessionIds)
   }
 
   /** @see RevocationReads.wake */
@@ -205,11 +219,12 @@ export class Revocations {
     await this.#pending.flushQueue()
   }
 
-  async #follow(): Promise<void> {
-    await this.#follower.read()
+  async #follow(): Promise<readonly string[]> {
+    const unread = await this.#follower.read()
     await inSlices(this.#pending.endReading(this.#storeNow()))
     // Only after a response of the store, which corrects this node's clock: a wrong clock would prune too much.
     if (this.#monotonic() - this.#prunedAt >= pruneMs) this.#prune()
+    return unread
   }
 
   #take(entries: readonly Revocation[]): void {

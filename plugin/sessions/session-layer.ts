@@ -35,7 +35,17 @@ export function createSessionLayer(parts: SessionLayerParts) {
   const store = new TimedStore({ store: parts.store, storeClock, clock: nodeClock })
   const { now, storeNow } = storeClock
   const issuers = [...settings.issuers, ...settings.trustedIssuers.map(({ issuer }) => issuer)]
-  const revocations = new Revocations({ settings, issuers, store, now, storeNow, nodeClock, accessLifetime, emit })
+  const revocations = new Revocations({
+    settings,
+    issuers,
+    store,
+    shards: parts.store.shards,
+    now,
+    storeNow,
+    nodeClock,
+    accessLifetime,
+    emit
+  })
   const trimmer = new Trimmer({
     store,
     maxSessions: settings.refreshToken.maxSessions,

@@ -11,6 +11,24 @@ export interface StalenessParts {
    */
   readonly wallClock: (() => number) | null
   readonly emit: Emit
+  /** The shard whose entries these are, for the events. Default: all entries are of one store. */
+  readonly shard?: string | undefined
+}
+
+/** How old the list of revocations is, as a whole or for each shard of the store. */
+export interface ListStaleness {
+  now(): Moment
+  /**
+   * The log has been read to its end, except those of these shards.
+   * @param sentAt when the read was sent. Its response may have waited in a process that was stopped.
+   */
+  reset(sentAt: Moment, unread: readonly string[]): void
+  /** Whether the list is too old to decide about this session, or about a token without a session. */
+  isStale(sessionId: string | null): boolean
+  /** Whether a read that could not read these shards shows what was revoked of this session. */
+  isShownBy(unread: readonly string[], sessionId: string | null): boolean
+  /** Emits events for what has changed. */
+  report(): void
 }
 
 /** A moment by both clocks. */
@@ -23,7 +41,7 @@ export interface Moment {
 /**
  * How old the list of revocations is. Emits `revocation-log-stale` and `revocation-log-recovered`, once each time.
  */
-export class Staleness {
+export class Staleness implements ListStaleness {
   readonly #parts: StalenessParts
   #readAt: Moment = { monotonic: -Infinity, wall: -Infinity }
   #wasStale = false
@@ -37,10 +55,6 @@ export class Staleness {
     return { monotonic: monotonic(), wall: wallClock === null ? NaN : wallClock() }
   }
 
-  /**
-   * The log has been read to its end.
-   * @param sentAt when the read was sent. Its response may have waited in a process that was stopped.
-   */
   reset(sentAt: Moment): void {
     this.#readAt = sentAt
   }
@@ -49,15 +63,18 @@ export class Staleness {
     return this.#silentMs() > this.#parts.limitMs
   }
 
-  /** Emits an event if this has changed, and returns {@link isStale}. */
-  report(): boolean {
+  isShownBy(): boolean {
+    return true
+  }
+
+  report(): void {
     const silentMs = this.#silentMs()
     const isStale = silentMs > this.#parts.limitMs
     if (isStale !== this.#wasStale) {
-      this.#parts.emit({ type: isStale ? 'revocation-log-stale' : 'revocation-log-recovered', silentMs })
+      const { emit, shard } = this.#parts
+      emit({ type: isStale ? 'revocation-log-stale' : 'revocation-log-recovered', silentMs, ...(shard && { shard }) })
     }
     this.#wasStale = isStale
-    return isStale
   }
 
   #silentMs(): number {

@@ -16,8 +16,10 @@ const checks: Partial<Record<keyof SessionStore, (result: Record<string, unknown
   revokeAll: isRevokeMany,
   trim: isRevokeMany,
   list: ({ rows }) => Array.isArray(rows) && rows.every(isRow),
-  readRevocations: ({ entries, cursor, more, resumed, storeTime }) =>
+  readRevocations: ({ entries, cursor, more, resumed, storeTime, unread, lost }) =>
     isRevocationList(entries, storeTime) &&
+    isOptionalList(unread) &&
+    isOptionalList(lost) &&
     typeof cursor === 'string' &&
     typeof more === 'boolean' &&
     typeof resumed === 'boolean'
@@ -47,6 +49,10 @@ export function isRevocationList(entries: unknown, storeTime: unknown): boolean 
         isObject(entry) && (entry.kind === 'session' || entry.kind === 'token') && isRevokedId(entry, storeTime)
     )
   )
+}
+
+function isOptionalList(names: unknown): boolean {
+  return names === undefined || Array.isArray(names)
 }
 
 function isCompareAndSet({ row, applied }: Record<string, unknown>): boolean {

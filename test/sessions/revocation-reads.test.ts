@@ -22,9 +22,9 @@ async function createReads({ whenStale = 'ask', timeoutMs }: Setup = {}) {
   const reads = new RevocationReads({
     revocation: { pollSeconds: 1, maxStalenessSeconds: limitMs / 1000, whenStale },
     read: () =>
-      new Promise<void>((resolve, reject) => {
+      new Promise<readonly string[]>((resolve, reject) => {
         begun++
-        running.push({ resolve, reject })
+        running.push({ resolve: () => resolve([]), reject })
       }),
     afterRead: () => {},
     monotonic,
@@ -69,13 +69,13 @@ t.test("isUsable() with whenStale: 'ask' counts the clock that has advanced more
     const { reads, monotonic, nodeClock, end, begun, events } = await createReads()
     monotonic.set(monotonicMs)
     nodeClock.set(epoch + wallMs)
-    t.equal(reads.isUsable(), isUsable, what)
-    const request = reads.becomeUsable()
+    t.equal(reads.isUsable(null), isUsable, what)
+    const request = reads.becomeUsable([null])
     await setImmediate()
     t.equal(begun(), isUsable ? 0 : 1, `${what}: reads`)
     if (!isUsable) await end()
     await request
-    t.equal(reads.isUsable(), true)
+    t.equal(reads.isUsable(null), true)
     t.strictSame(events(), [], 'a pause is not an incident')
   }
 })
@@ -84,10 +84,10 @@ for (const whenStale of ['accept', 'refuse'] as const) {
   t.test(`isUsable() with whenStale: '${whenStale}' ignores the wall clock, and nobody reads`, async (t) => {
     const { reads, monotonic, nodeClock, begun } = await createReads({ whenStale })
     nodeClock.advance(86_400)
-    t.equal(reads.isUsable(), true)
+    t.equal(reads.isUsable(null), true)
     monotonic.set(limitMs + 1)
-    t.equal(reads.isUsable(), whenStale === 'accept')
-    const request = outcomeOf(reads.becomeUsable())
+    t.equal(reads.isUsable(null), whenStale === 'accept')
+    const request = outcomeOf(reads.becomeUsable([null]))
     await setImmediate()
     t.strictSame([request.is, begun()], [whenStale === 'accept' ? 'usable' : 'AUTH_STORE_UNAVAILABLE', 0])
   })
@@ -96,9 +96,9 @@ for (const whenStale of ['accept', 'refuse'] as const) {
 t.test('becomeUsable() shares one read among 100 requests', async (t) => {
   const { reads, monotonic, end, begun } = await createReads()
   monotonic.advance(31)
-  const requests = Array.from({ length: 100 }, () => outcomeOf(reads.becomeUsable()))
+  const requests = Array.from({ length: 100 }, () => outcomeOf(reads.becomeUsable([null])))
   await setImmediate()
-  const late = outcomeOf(reads.becomeUsable())
+  const late = outcomeOf(reads.becomeUsable([null]))
   await setImmediate()
   t.strictSame(new Set([...requests, late].map(({ is }) => is)), new Set(['waiting']))
   await end()
@@ -110,7 +110,7 @@ t.test('becomeUsable() shares a poll that is running, if it was sent recently', 
   const { reads, monotonic, end, begun } = await createReads()
   monotonic.advance(31)
   const poll = reads.poll()
-  const request = outcomeOf(reads.becomeUsable())
+  const request = outcomeOf(reads.becomeUsable([null]))
   await end()
   await poll
   t.strictSame([request.is, begun()], ['usable', 1])
@@ -131,20 +131,20 @@ t.test('becomeUsable() does not trust a read that was sent before the process wa
   const poll = reads.poll()
   // Its response is received, and the process is stopped before it is processed.
   monotonic.advance(31)
-  const request = outcomeOf(reads.becomeUsable())
+  const request = outcomeOf(reads.becomeUsable([null]))
   await end()
   await poll
   t.strictSame([request.is, begun()], ['waiting', 2], 'a second read, sent after the pause')
-  t.equal(reads.isUsable(), false)
+  t.equal(reads.isUsable(null), false)
   await end()
-  t.strictSame([request.is, begun(), reads.isUsable()], ['usable', 2, true])
+  t.strictSame([request.is, begun(), reads.isUsable(null)], ['usable', 2, true])
 })
 
 t.test('becomeUsable() reads itself if the read that was running fails', async (t) => {
   const { reads, monotonic, end, begun } = await createReads()
   monotonic.advance(31)
   const poll = reads.poll()
-  const request = outcomeOf(reads.becomeUsable())
+  const request = outcomeOf(reads.becomeUsable([null]))
   await end(new Error('the connection was lost while the machine slept'))
   await poll
   t.strictSame([request.is, begun()], ['waiting', 2])
@@ -155,19 +155,21 @@ t.test('becomeUsable() reads itself if the read that was running fails', async (
 t.test('becomeUsable() accepts a read of its own that takes longer than maxStalenessSeconds', async (t) => {
   const { reads, monotonic, end, begun } = await createReads()
   monotonic.advance(31)
-  const request = outcomeOf(reads.becomeUsable())
+  const request = outcomeOf(reads.becomeUsable([null]))
   await setImmediate()
   monotonic.advance(31)
   await end()
-  t.strictSame([request.is, begun(), reads.isUsable()], ['usable', 1, false], 'the next request reads again')
+  t.strictSame([request.is, begun(), reads.isUsable(null)], ['usable', 1, false], 'the next request reads again')
 })
 
 t.test(
-  'becomeUsable() throws AUTH_STORE_UNAVAILABLE if the read fails, and each request has its own error',
+  'becomeUsable([null]) throws AUTH_STORE_UNAVAILABLE if the read fails, and each request has its own error',
   async (t) => {
     const { reads, monotonic, end, begun, events } = await createReads()
     monotonic.advance(31)
-    const requests = [reads.becomeUsable(), reads.becomeUsable()].map((request) => request.catch((error) => error))
+    const requests = [reads.becomeUsable([null]), reads.becomeUsable([null])].map((request) =>
+      request.catch((error) => error)
+    )
     await setImmediate()
     const cause = new Error('down')
     await end(cause)
@@ -179,7 +181,7 @@ t.test(
     t.equal(begun(), 1)
     t.strictSame(events(), [{ type: 'revocation-log-stale', silentMs: 31_000 }])
 
-    const next = outcomeOf(reads.becomeUsable())
+    const next = outcomeOf(reads.becomeUsable([null]))
     await setImmediate()
     await end()
     t.strictSame([next.is, begun()], ['usable', 2], 'the next request tries again')
@@ -190,11 +192,11 @@ t.test(
 t.test('becomeUsable() throws AUTH_STORE_UNAVAILABLE if the read takes too long, and the read continues', async (t) => {
   const { reads, monotonic, end, begun } = await createReads({ timeoutMs: 1 })
   monotonic.advance(31)
-  await t.rejects(reads.becomeUsable(), {
+  await t.rejects(reads.becomeUsable([null]), {
     code: 'AUTH_STORE_UNAVAILABLE',
     cause: { message: 'no response within 1 ms' }
   })
   t.equal(begun(), 1)
   await end()
-  t.equal(reads.isUsable(), true)
+  t.equal(reads.isUsable(null), true)
 })
