@@ -22,9 +22,11 @@ export interface PostgresStoreOptions {
  *
  * Takes an open pool and never closes it. Creates or migrates its tables (`auth_…`) in `prepare()`, or before the first
  * call; the next call repeats a failed attempt. Every call is one round trip and one transaction, except that
- * `appendRevocations()` and `sweep()` work in batches of one transaction each. When a call resolves, its result is
- * durable, even under `synchronous_commit = off` (but not beyond what the server's replication promises). A call
- * rejects after 1.8 s; it may have been carried out nevertheless. Times are the server's, in milliseconds.
+ * `appendRevocations()` and `sweep()` work in batches of one transaction each, and that `find()` and `rotate()` share
+ * one transaction with other such calls that arrive while the server is busy with the ones before. A call whose session
+ * is locked by another transaction does not delay the others. When a call resolves, its result is durable, even under
+ * `synchronous_commit = off` (but not beyond what the server's replication promises). A call rejects after 1.8 s; it
+ * may have been carried out nevertheless. Times are the server's, in milliseconds.
  *
  * The cost of rotating does not depend on the number of sessions, and no index changes. The cost of `revokeAll()` does
  * not depend on the number of the subject's sessions. `list()` and `insert()` read all live sessions of the subject,

@@ -63,19 +63,27 @@ export interface Lending extends TimeLimit {
   readonly pool: PostgresPool
 }
 
-/**
- * Runs work on a client of the pool. After a failure the client is destroyed, so that none returns to the pool inside a
- * transaction. It is also destroyed after `ms`, so that a server that does not respond cannot keep the pool's clients.
- */
+/** Runs work on a client of the pool, as `lendClient()` does. */
 export async function withClient<T>(lending: Lending, work: (client: PostgresClient) => Promise<T>): Promise<T> {
-  const client = await borrowClient(lending)
-  const keptUntil = performance.now() + lending.ms
+  return await lendClient({ client: await borrowClient(lending), ...lending }, work)
+}
+
+/**
+ * Runs work on a client, and returns the client to its pool. After a failure the client is destroyed, so that none
+ * returns to the pool inside a transaction. It is also destroyed after `ms`, so that a server that does not respond
+ * cannot keep the pool's clients.
+ */
+export async function lendClient<T>(
+  { client, ms, timedOut }: TimeLimit & { readonly client: PostgresClient },
+  work: (client: PostgresClient) => Promise<T>
+): Promise<T> {
+  const keptUntil = performance.now() + ms
   // A connection that breaks also emits this, which would end the process without a listener.
   client.on('error', ignore)
   // Also if the work throws before it returns a promise.
   const working = (async () => await work(client))()
   try {
-    const result = await Promise.race([working, lending.timedOut])
+    const result = await Promise.race([working, timedOut])
     giveBack(client)
     return result
   } catch (error) {
@@ -94,7 +102,7 @@ function giveBack(client: PostgresClient): void {
   client.release()
 }
 
-async function borrowClient({ pool, timedOut }: Lending): Promise<PostgresClient> {
+export async function borrowClient({ pool, timedOut }: Omit<Lending, 'ms'>): Promise<PostgresClient> {
   const connecting = pool.connect()
   try {
     return await Promise.race([connecting, timedOut])

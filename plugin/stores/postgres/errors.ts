@@ -33,3 +33,9 @@ export function toUnusable(error: unknown): UnusableStoreError | undefined {
   const state = typeof code === 'string' ? ` (${code})` : ''
   return new UnusableStoreError(`PostgreSQL cannot be used: ${message}${state}; ${remedy}`, { cause: error })
 }
+
+/** Whether a value of one call has caused the error, such as a text with U+0000: other calls can succeed without it. */
+export function isOfOneCall(error: unknown): boolean {
+  const { code } = error as { code?: unknown }
+  return typeof code === 'string' && code.startsWith('22')
+}

@@ -7,6 +7,7 @@ import { functions } from './steps/004-functions.ts'
 import { sessionLimits } from './steps/005-session-limits.ts'
 import { cachedPlans } from './steps/006-cached-plans.ts'
 import { pushedEntries } from './steps/007-pushed-entries.ts'
+import { batches } from './steps/008-batches.ts'
 
 interface Step {
   readonly statements: string
@@ -26,7 +27,8 @@ export const steps: Readonly<Record<string, Step>> = {
   '004-functions': { statements: functions, usableFrom: '004-functions' },
   '005-session-limits': { statements: sessionLimits, usableFrom: '004-functions' },
   '006-cached-plans': { statements: cachedPlans, usableFrom: '004-functions' },
-  '007-pushed-entries': { statements: pushedEntries, usableFrom: '004-functions' }
+  '007-pushed-entries': { statements: pushedEntries, usableFrom: '004-functions' },
+  '008-batches': { statements: batches, usableFrom: '004-functions' }
 }
 
 /** An arbitrary number, the same on all nodes. */

@@ -2,6 +2,7 @@
 export const createStatements = (schema: string) => ({
   time: `SELECT ${schema}.auth_now() AS now`,
   find: `SELECT now, (session).* FROM ${schema}.auth_find($1)`,
+  findMany: `SELECT place, now, (session).* FROM ${schema}.auth_find_many($1)`,
   list: `SELECT clock.now, session.* FROM (SELECT ${schema}.auth_now() AS now) AS clock
     LEFT JOIN ${schema}.auth_list($1, $2, $3) AS session ON true ORDER BY session.created_at, session.id`,
   // One snapshot for the page and for whether the cursor belongs to this log.
@@ -16,6 +17,7 @@ export const createStatements = (schema: string) => ({
   insert: `SELECT now, (session).*, revoked::text, evicted::text, more
     FROM ${schema}.auth_insert($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`,
   rotate: `SELECT applied, now, (session).* FROM ${schema}.auth_rotate($1, $2, $3, $4, $5, $6)`,
+  rotateMany: `SELECT place, applied, now, (session).* FROM ${schema}.auth_rotate_many($1, $2, $3, $4, $5, $6)`,
   countRetry: `SELECT applied, now, (session).* FROM ${schema}.auth_count_retry($1, $2, $3, $4, $5, $6)`,
   countRepeat: `SELECT applied, now, (session).* FROM ${schema}.auth_count_repeat($1, $2, $3, $4)`,
   revoke: `SELECT now, sub, until FROM ${schema}.auth_revoke($1, $2, $3, $4)`,

@@ -1,23 +1,17 @@
 import { beginning, formatCursor, parseCursor } from '../revocation-cursor.ts'
 import { maxBatch, wholeMilliseconds } from '../session-store.ts'
 import type { CompareAndSetResult, Revocation, SessionStore } from '../session-store.ts'
-import { withClient, withTimeLimit } from './driver.ts'
+import { createBatches } from './batches.ts'
 import type { PostgresPool } from './driver.ts'
 import { toUnusable } from './errors.ts'
 import { createPreparation } from './preparation.ts'
 import { createPush } from './push.ts'
+import { createQueries } from './queries.ts'
 import { toCursor, toRevocation, toRevoked, toRow, toTime } from './rows.ts'
 import type { Columns } from './rows.ts'
 import { createStatements } from './statements.ts'
 import { timeLimits } from './time-limits.ts'
 import type { TimeLimits } from './time-limits.ts'
-
-interface Query {
-  readonly text: string
-  /** Called when there is a client: the age of a credential grows while the call waits for one. */
-  readonly values?: () => unknown[]
-  readonly timeoutMs?: number
-}
 
 /** How many entries one transaction of `appendRevocations()` writes: others who write to the log wait for it. */
 const appendBatch = 2500
@@ -34,24 +28,21 @@ export function createPostgresStore(
   const preparation = createPreparation(pool, { schema, limits })
   let closed = false
 
-  const query = ({ text, values = () => [], timeoutMs = limits.callMs }: Query) =>
-    withTimeLimit(timeoutMs, async (limit) => {
-      await Promise.race([preparation.once(), limit.timedOut])
-      const { rows } = await withClient({ pool, ...limit }, (client) =>
-        push.run(client.processID ?? undefined, () => client.query(text, values()))
-      )
-      return rows as Columns[]
-    })
+  const { query, queryOne, queryTogether } = createQueries({ pool, preparation, push, limits })
 
-  async function queryOne(given: Query): Promise<Columns> {
-    const [columns] = await query(given)
-    return columns!
-  }
+  const compareAndSet = async (text: string, values: unknown[]): Promise<CompareAndSetResult> =>
+    toCompareAndSetResult(await queryOne({ text, values: () => values }))
 
-  async function compareAndSet(text: string, values: unknown[]): Promise<CompareAndSetResult> {
-    const columns = await queryOne({ text, values: () => values })
-    return { row: toRow(columns), storeTime: toTime(columns), applied: columns.applied === true }
-  }
+  const finds = createBatches<readonly [id: string]>({
+    limitMs: limits.callMs,
+    send: (take) => queryTogether({ text: sql.findMany, values: () => columnsOf(take(), 1) }),
+    sendAlone: (values) => queryOne({ text: sql.find, values: () => [...values] })
+  })
+  const rotations = createBatches<RotateValues>({
+    limitMs: limits.callMs,
+    send: (take) => queryTogether({ text: sql.rotateMany, values: () => columnsOf(take(), 6) }),
+    sendAlone: (values) => queryOne({ text: sql.rotate, values: () => [...values] })
+  })
 
   async function append(entries: readonly Revocation[], lifetimeSeconds: number) {
     const kinds = entries.map(({ kind }) => kind)
@@ -104,12 +95,12 @@ export function createPostgresStore(
     },
 
     async find(id) {
-      const columns = await queryOne({ text: sql.find, values: () => [id] })
+      const columns = await finds.call([id])
       return { row: toRow(columns), storeTime: toTime(columns) }
     },
 
-    rotate: (id, { from, to, minAgeMs, idleMs, accessLifetimeSeconds }) =>
-      compareAndSet(sql.rotate, [id, from, to, minAgeMs, idleMs, accessLifetimeSeconds]),
+    rotate: async (id, { from, to, minAgeMs, idleMs, accessLifetimeSeconds }) =>
+      toCompareAndSetResult(await rotations.call([id, from, to, minAgeMs, idleMs, accessLifetimeSeconds])),
 
     countRetry: (id, { generation, retries, keepRetries, idleMs, accessLifetimeSeconds }) =>
       compareAndSet(sql.countRetry, [
@@ -192,6 +183,25 @@ export function createPostgresStore(
       push.close()
     }
   }
+}
+
+/** The parameters of `auth_rotate()`, in order. */
+type RotateValues = readonly [
+  id: string,
+  from: number,
+  to: number,
+  minAgeMs: number,
+  idleMs: number,
+  accessLifetimeSeconds: number
+]
+
+/** One array for each parameter: PostgreSQL takes a batch as columns. */
+function columnsOf(calls: readonly (readonly unknown[])[], parameters: number): unknown[][] {
+  return Array.from({ length: parameters }, (_, index) => calls.map((values) => values[index]))
+}
+
+function toCompareAndSetResult(columns: Columns): CompareAndSetResult {
+  return { row: toRow(columns), storeTime: toTime(columns), applied: columns.applied === true }
 }
 
 /** NaN proves no time: it counts as infinitely old. */

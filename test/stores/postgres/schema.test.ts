@@ -18,7 +18,8 @@ t.test('steps: a published step never changes', async (t) => {
       ['004-functions', '004-functions', '1fcd0a8663149ebe'],
       ['005-session-limits', '004-functions', '6fbd335958745122'],
       ['006-cached-plans', '004-functions', '7a6412ee6ef51992'],
-      ['007-pushed-entries', '004-functions', '5d33fea143b0d3fa']
+      ['007-pushed-entries', '004-functions', '5d33fea143b0d3fa'],
+      ['008-batches', '004-functions', '0aec842cbafc9a3e']
     ]
   )
 })
@@ -101,14 +102,14 @@ t.test('migrate()', { skip }, async (t) => {
       const store = newStore(pool, { schema })
       const message =
         'the PostgreSQL schema "newer" has the step "999-changed", which needs code that knows the step ' +
-        '"999-changed": this version of fastify-authenticate knows the steps up to "007-pushed-entries"; update it'
+        '"999-changed": this version of fastify-authenticate knows the steps up to "008-batches"; update it'
       await t.rejects(store.prepare!(), { name: 'UnusableStoreError', message })
       await t.rejects(store.find('a'), { message }, 'calls reject too')
     }
   )
 
   await t.test(
-    'migrate() to 006-cached-plans lets code of 004-functions run on, and its refreshes obey the limit',
+    'migrate() to 008-batches lets code of 004-functions run on, and its refreshes obey the limit',
     async (t) => {
       const schema = 'before'
       const before = newPool({ max: 1, options: `-c search_path=${schema}` })

@@ -57,8 +57,10 @@ t.test('createStatements()', { skip }, async (t) => {
           ${revokeOthers}, 10, 60000, 600, 1000)`
       const calls = {
         find: "SELECT auth_find('x')",
+        'find many': "SELECT auth_find_many('{x,y}')",
         list: `SELECT auth_list('{${issuer}}', 'user', 100)`,
         rotate: "SELECT auth_rotate('x', 0, 1, 0, 1000, 600)",
+        'rotate many': "SELECT auth_rotate_many('{x,y}', '{0,0}', '{1,1}', '{0,0}', '{1000,1000}', '{600,600}')",
         insert: insert({ revokeOthers: false }),
         'insert, revoking others': insert({ revokeOthers: true }),
         revoke: `SELECT auth_revoke('x', '{${issuer}}', 'user', 600)`,
@@ -127,21 +129,27 @@ t.test('createStatements()', { skip }, async (t) => {
     t.match(await store.find(session.id), { row: { revokedAt: null } })
   })
 
-  await t.test('rotate() changes no index', async (t) => {
-    const schema = newSchema()
-    const store = newStore(pool, { schema })
-    await store.insert(newSession({ id: 'x', absoluteMs: 1000 * hourMs }), inserting)
-    const client = await pool.connect()
-    await client.query('BEGIN')
-    await client.query(`SELECT ${schema}.auth_rotate('x', 0, 1, 0, ${hourMs + 20 * 60_000}, 600)`)
-    const { rows } = await client.query(
-      `SELECT pg_stat_get_xact_tuples_hot_updated('${schema}.auth_sessions'::regclass)::integer AS hot`
-    )
-    await client.query('COMMIT')
-    client.release()
-    t.strictSame(rows, [{ hot: 1 }])
-    t.match(await store.find('x'), { row: { generation: 1 } })
-  })
+  const idleMs = hourMs + 20 * 60_000
+  for (const [name, call] of Object.entries({
+    alone: `auth_rotate('x', 0, 1, 0, ${idleMs}, 600)`,
+    'with others': `auth_rotate_many('{x}', '{0}', '{1}', '{0}', '{${idleMs}}', '{600}')`
+  })) {
+    await t.test(`rotate() changes no index, ${name}`, async (t) => {
+      const schema = newSchema()
+      const store = newStore(pool, { schema })
+      await store.insert(newSession({ id: 'x', absoluteMs: 1000 * hourMs }), inserting)
+      const client = await pool.connect()
+      await client.query('BEGIN')
+      await client.query(`SELECT ${schema}.${call}`)
+      const { rows } = await client.query(
+        `SELECT pg_stat_get_xact_tuples_hot_updated('${schema}.auth_sessions'::regclass)::integer AS hot`
+      )
+      await client.query('COMMIT')
+      client.release()
+      t.strictSame(rows, [{ hot: 1 }])
+      t.match(await store.find('x'), { row: { generation: 1 } })
+    })
+  }
 
   await t.test('sweep() reads no session before its time, and a refreshed one only once', async (t) => {
     const schema = newSchema()

@@ -223,11 +223,16 @@ t.test('createPostgresStore()', { skip }, async (t) => {
     const pool = newPool({ options: '-c synchronous_commit=off' })
     await newStore(pool, { schema }).find('a')
     const client = await pool.connect()
-    await client.query('BEGIN')
-    await client.query(`SELECT ${schema}.auth_rotate('a', 0, 1, 0, 0, 0)`)
-    t.strictSame((await client.query('SHOW synchronous_commit')).rows, [{ synchronous_commit: 'on' }])
-    await client.query('COMMIT')
-    t.strictSame((await client.query('SHOW synchronous_commit')).rows, [{ synchronous_commit: 'off' }])
+    for (const call of [
+      "auth_rotate('a', 0, 1, 0, 0, 0)",
+      "auth_rotate_many('{a}', '{0}', '{1}', '{0}', '{0}', '{0}')"
+    ]) {
+      await client.query('BEGIN')
+      await client.query(`SELECT ${schema}.${call}`)
+      t.strictSame((await client.query('SHOW synchronous_commit')).rows, [{ synchronous_commit: 'on' }], call)
+      await client.query('COMMIT')
+      t.strictSame((await client.query('SHOW synchronous_commit')).rows, [{ synchronous_commit: 'off' }])
+    }
     client.release()
   })
 

@@ -3,7 +3,7 @@ import { compareAndSet } from './004-changing.ts'
 import { settings } from './004-subjects.ts'
 
 // The sweep must check the row no later than it expires. Usually `sweep_at` stays, and the index does not change.
-const slide = `idle_expires_at = least(now + _idle_ms, now + idle_limit_ms, absolute_expires_at),
+export const slide = `idle_expires_at = least(now + _idle_ms, now + idle_limit_ms, absolute_expires_at),
           sweep_at = least(sweep_at, now + _idle_ms, now + idle_limit_ms, absolute_expires_at),
           access_lifetime_seconds = greatest(access_lifetime_seconds, _access_lifetime_seconds)`
 
