@@ -21,7 +21,13 @@ export interface Goal {
 
 /** The goals of this project. If a goal covers several figures, the worst one counts. */
 export function goalsOf(results: Results): Goal[] {
-  return [...seenGoals(results), ...unseenGoals(results), ...refusedGoals(results), ...storeGoals(results)]
+  return [
+    ...seenGoals(results),
+    ...unseenGoals(results),
+    ...refusedGoals(results),
+    ...storeGoals(results),
+    ...startGoals(results)
+  ]
 }
 
 function seenGoals({ protectedRoute: { seen } }: Results): Goal[] {
@@ -74,6 +80,19 @@ function storeGoals({ signInAndRefresh, stores: { rotation, sessionBytes }, memo
     bytes({ what: 'Token kept in memory', limit: 1000 }, memory.token),
     bytes({ what: 'Revocation kept in memory', limit: 93 }, memory.revocation)
   ]
+}
+
+function startGoals({ startUp: { importRatio, exampleRatio } }: Results): Goal[] {
+  const rows = [
+    {
+      what: 'Import and registration of the plugin',
+      floor: 'the import of Fastify',
+      limit: 0.8,
+      value: importRatio.median
+    },
+    { what: 'Start of the example server', floor: 'a bare Fastify server', limit: 2.5, value: exampleRatio.median }
+  ]
+  return rows.map((row) => evaluate({ ...row, unit: 'times' }))
 }
 
 function rowOf(rows: readonly NamedComparison[], name: string): NamedComparison {
