@@ -31,7 +31,7 @@ export const withoutOwnTest: Record<string, string> = {
     'test/tokens/trusted-issuer.test.ts: wrong options, the warning; test/tokens/issuer-lookup.test.ts: a function',
   'plugin/tokens/unknown-kid.ts': 'test/tokens/key-source.test.ts and test/tokens/access-tokens.test.ts',
   'plugin/tokens/unverified-token.ts': 'test/http/one-pass.test.ts counts how often it decodes',
-  'plugin/tokens/verified-tokens.ts': 'test/tokens/access-tokens.test.ts: a known token, and a cacheSize of 0',
+  'plugin/tokens/shared-values.ts': 'test/tokens/access-token.test.ts: the scopes of each kind of claim',
   'example-server/files/atomic-file.ts': 'test/example-server/server.test.ts: two servers start over one new DATA_DIR',
   'example-server/attempts/account-delay.ts': 'test/example-server/attempts/attempts.test.ts',
   'example-server/attempts/client-network.ts': 'test/example-server/attempts/attempts.test.ts',

@@ -18,7 +18,7 @@ import { emitRefusal } from './refusal-event.ts'
 export interface AuthenticatorParts {
   /** The name of the access cookie; `null` to read the header alone. */
   readonly accessCookie: string | null
-  readonly accessTokens: Pick<AccessTokens, 'fromCache' | 'parse' | 'verifyUncached'>
+  readonly accessTokens: Pick<AccessTokens, 'fromCache' | 'parse' | 'verifyNow' | 'verifyUncached'>
   readonly revocations: Pick<Revocations, 'isValid' | 'assertNotRevoked'>
   readonly crossSite: Pick<CrossSite, 'allowsCookie'>
   readonly byCookie: CookieAuthentication
@@ -30,8 +30,9 @@ export interface AuthenticatorParts {
 
 /**
  * Authenticates a request and sets `request.user` and `request.auth`. `null` means done: most callers present a token
- * that is in the cache, and a promise would cost more than its check. For any other caller, returns a promise of the
- * user, or of `null` if the requirements are optional; the promise rejects with the refusal.
+ * that can be checked without waiting, and a promise would cost more than the look-up in the cache. For any other
+ * caller, returns a promise of the user, or of `null` if the requirements are optional; the promise rejects with the
+ * refusal.
  */
 export type Authenticate = (request: FastifyRequest, requirements: Requirements) => Promise<User | null> | null
 
@@ -40,49 +41,66 @@ export function createAuthenticate(parts: AuthenticatorParts): Authenticate {
   const { satisfies, assertSatisfies } = parts.requirementCheck
 
   return function authenticate(request, requirements) {
-    let credentials: Credentials
-    let cached: AccessToken | null = null
+    const credentials = readCredentials(request.raw, accessCookie)
     try {
-      credentials = readCredentials(request.raw, accessCookie)
-      if (isPresented(credentials)) {
-        cached = accessTokens.fromCache(credentials.token, requirements.issuers)
-        if (
-          cached !== null &&
-          revocations.isValid(cached) &&
-          satisfies(cached, requirements) &&
-          resources.admits(request, cached) &&
-          (credentials.kind === 'header' || crossSite.allowsCookie(request))
-        ) {
-          setUser(request, authOf(credentials, cached))
-          return null
-        }
+      const verified = verifyNow(credentials, requirements)
+      if (
+        verified !== null &&
+        isPresented(credentials) &&
+        revocations.isValid(verified) &&
+        satisfies(verified, requirements) &&
+        resources.admits(request, verified) &&
+        (credentials.kind === 'header' || crossSite.allowsCookie(request))
+      ) {
+        setUser(request, authOf(credentials, verified))
+        return null
       }
+      clearUser(request)
+      return authenticateFully(request, { credentials, verified, requirements })
     } catch (error) {
       clearUser(request)
-      return rejection(error)
+      return rejection(refused(error, { request, credentials, requirements }))
     }
-    clearUser(request)
-    return authenticateFully(request, { credentials, cached, requirements })
   }
 
-  /** Repeats no step above. What it adds is the signature check, and the reason for a refusal. */
+  /** The token, if it was verified before, or can be verified without waiting. It may be revoked. */
+  function verifyNow(credentials: Credentials, { issuers }: Requirements): AccessToken | null {
+    if (!isPresented(credentials)) return null
+    const { kind, token } = credentials
+    const cached = accessTokens.fromCache(token, issuers)
+    // Not a cookie: another application on the host may have set it, and more must be read before it is refused.
+    if (cached !== null || kind === 'cookie') return cached
+    try {
+      return accessTokens.verifyNow(accessTokens.parse(token))
+    } catch (error) {
+      // Not before: what is accepted is base64url, and so well-formed.
+      assertWellFormed(credentials)
+      throw error
+    }
+  }
+
+  /** Repeats no step above, except for tokens that need a look-up. What it adds is the reason for a refusal. */
   async function authenticateFully(request: FastifyRequest, attempt: Attempt): Promise<User | null> {
-    const { credentials, cached, requirements } = attempt
+    const { credentials, verified: known, requirements } = attempt
     try {
       assertWellFormed(credentials)
       if (credentials.kind !== 'header') {
-        const verified = await byCookie(request, { values: valuesOf(credentials), cached, requirements })
+        const verified = await byCookie(request, { values: valuesOf(credentials), cached: known, requirements })
         return verified && accept(request, { credentials, verified, requirements })
       }
-      // In this function, because each further promise makes refusals slower.
       const { token } = credentials
-      const verified = cached ?? (await accessTokens.verifyUncached(accessTokens.parse(token), requirements.issuers))
+      const verified = known ?? (await accessTokens.verifyUncached(accessTokens.parse(token), requirements.issuers))
       await revocations.assertNotRevoked(verified)
       return accept(request, { credentials, verified, requirements })
     } catch (error) {
-      emitRefusal(error, { emit, source: sourceOf(credentials) })
-      throw challenge(error, { request, requirements })
+      throw refused(error, { request, credentials, requirements })
     }
+  }
+
+  /** Reports a refusal, and adds its challenge. */
+  function refused(error: unknown, { request, credentials, requirements }: Refused): unknown {
+    emitRefusal(error, { emit, source: sourceOf(credentials) })
+    return challenge(error, { request, requirements })
   }
 
   /** @param attempt.verified is valid and not revoked */
@@ -96,13 +114,17 @@ export function createAuthenticate(parts: AuthenticatorParts): Authenticate {
 
 interface Attempt {
   readonly credentials: Credentials
-  /** The token if it was verified before. It may have been revoked since, or lack what is required here. */
-  readonly cached: AccessToken | null
+  /** The token, if it is verified. It may have been revoked since, or lack what is required here. */
+  readonly verified: AccessToken | null
   readonly requirements: Requirements
 }
 
-interface Verified extends Omit<Attempt, 'cached'> {
+interface Verified extends Attempt {
   readonly verified: AccessToken
+}
+
+interface Refused extends Omit<Attempt, 'verified'> {
+  readonly request: FastifyRequest
 }
 
 /** The values of the access cookie. */

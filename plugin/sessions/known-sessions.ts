@@ -1,5 +1,5 @@
 import type { SessionRow } from '../stores/session-store.ts'
-import { createTokenCache } from '../tokens/token-cache.ts'
+import { ClockMap } from '../tokens/clock-map.ts'
 
 const maxKnownSessions = 10_000
 
@@ -10,11 +10,11 @@ export type KnownSessions = ReturnType<typeof createKnownSessions>
 
 /** Sessions that this process has seen, by id. The refresh of a known session takes one round trip instead of two. */
 export function createKnownSessions() {
-  const cache = createTokenCache<KnownSession>(maxKnownSessions)
+  const cache = new ClockMap<KnownSession & { wasUsed: boolean }>(maxKnownSessions)
 
   return {
-    get: cache.get,
+    get: (id: string): KnownSession | undefined => cache.get(id),
     remember: ({ id, sub, sessionKey, scope, claims, details }: SessionRow): void =>
-      cache.set(id, { id, sub, sessionKey, scope, claims, details })
+      cache.set(id, { id, sub, sessionKey, scope, claims, details, wasUsed: false })
   }
 }

@@ -1,9 +1,12 @@
-import { authenticatedAtOf, rolesOf, scopesOf, type TokenClaims } from './claims.ts'
+import { authenticatedAtOf, isRoles, type TokenClaims } from './claims.ts'
 import { deepFreeze } from './deep-freeze.ts'
+import { flatCopy } from './flat-copy.ts'
+import { sharedScopes, sharedText } from './shared-values.ts'
 import type { TrustedIssuer } from './trusted-issuer.ts'
 
-/** An access token that has passed every check but revocation. */
+/** An access token that has passed every check but revocation. One object, because thousands are kept in memory. */
 export interface AccessToken {
+  readonly text: string
   /** The claims as they were signed. Deep-frozen, because requests share them. */
   readonly claims: TokenClaims
   /** What the application sees as the user. For an external issuer's token, `scope` and `roles` come from `map`. */
@@ -16,30 +19,74 @@ export interface AccessToken {
   readonly authenticatedAt: number | null
   readonly scopes: readonly string[]
   readonly roles: readonly string[]
+  /** Seconds since the epoch: the later of `iat` and `nbf`. */
+  readonly validFrom: number
+  /** Seconds since the epoch: `exp`, or earlier, when an external issuer's token must be verified again. */
+  readonly validUntil: number
   /** Written by `Revocations` only: the version of the list at which this token was last found valid. */
   checkedAtVersion: number
+  /** Written by the cache only. */
+  wasUsed: boolean
 }
 
-export function localAccessToken(claims: TokenClaims): AccessToken {
+export function localAccessToken(text: string, claims: TokenClaims): AccessToken {
+  shareTexts(claims)
   deepFreeze(claims)
-  return accessToken({ claims, user: claims, sessionId: claims.sid ?? null, isOwn: true })
+  return accessToken(text, { claims, user: claims, sessionId: claims.sid ?? null, isOwn: true, validUntil: claims.exp })
+}
+
+export interface ExternalClaims {
+  readonly claims: TokenClaims
+  readonly issuer: Pick<TrustedIssuer, 'map'>
+  /** Seconds since the epoch: when the token must be verified again. */
+  readonly recheckAt: number
 }
 
 /** Frozen before `map` is called, so that `claims` stay as they were signed. */
-export function externalAccessToken(claims: TokenClaims, issuer: Pick<TrustedIssuer, 'map'>): AccessToken {
+export function externalAccessToken(text: string, { claims, issuer, recheckAt }: ExternalClaims): AccessToken {
+  shareTexts(claims)
   deepFreeze(claims)
   const { scope: _scope, roles: _roles, ...others } = claims
   const user = Object.freeze({ ...others, ...issuer.map(claims) })
-  return accessToken({ claims, user, sessionId: null, isOwn: false })
+  const validUntil = Math.min(claims.exp, recheckAt)
+  return accessToken(text, { claims, user, sessionId: null, isOwn: false, validUntil })
 }
 
+/** Claims that are the same in most tokens. Without a copy in each token, a tenth less memory is needed. */
+const commonClaims = ['iss', 'aud', 'scope'] as const
+
+function shareTexts(claims: Record<string, unknown>): void {
+  // Of several cookies, the chosen one is verified twice.
+  if (Object.isFrozen(claims)) return
+  for (const name of commonClaims) {
+    const value = claims[name]
+    if (typeof value === 'string') claims[name] = sharedText(value)
+  }
+}
+
+const none: readonly never[] = Object.freeze([])
+
 /** Scopes and roles are read from the user, so that the application sees the ones that routes check. */
-function accessToken(parts: Pick<AccessToken, 'claims' | 'user' | 'sessionId' | 'isOwn'>): AccessToken {
-  const { claims, user, sessionId, isOwn } = parts
-  const scopes = Object.freeze(scopesOf(user.scope))
-  const roles = Object.freeze(rolesOf(user.roles))
-  const authenticatedAt = authenticatedAtOf(claims.auth_time)
-  return { claims, user, sessionId, isOwn, authenticatedAt, scopes, roles, checkedAtVersion: -1 }
+function accessToken(
+  text: string,
+  parts: Pick<AccessToken, 'claims' | 'user' | 'sessionId' | 'isOwn' | 'validUntil'>
+): AccessToken {
+  const { claims, user, sessionId, isOwn, validUntil } = parts
+  const { iat, nbf = iat } = claims
+  return {
+    text: flatCopy(text),
+    claims,
+    user,
+    sessionId,
+    isOwn,
+    authenticatedAt: authenticatedAtOf(claims.auth_time),
+    scopes: typeof user.scope === 'string' ? sharedScopes(user.scope) : none,
+    roles: isRoles(user.roles) ? user.roles : none,
+    validFrom: Math.max(iat, nbf),
+    validUntil,
+    checkedAtVersion: -1,
+    wasUsed: false
+  }
 }
 
 /** A token is revoked by issuer and `jti`, never by its text: several texts can encode the same signed token. */

@@ -10,7 +10,7 @@ import { issuerMismatch, keyMismatch } from './mismatch.ts'
 import { acceptsTrusted } from './requirements.ts'
 import { createLoadUnknownKey } from './unknown-kid.ts'
 import { UnverifiedToken } from './unverified-token.ts'
-import { createVerifiedTokens, type VerifiedNow } from './verified-tokens.ts'
+import { createVerifiedTokens } from './verified-tokens.ts'
 
 export interface AccessTokensParts {
   /** Issues the tokens. */
@@ -34,6 +34,9 @@ export interface AccessTokensParts {
   /** This node's own clock, for external issuers' tokens. Default: `clock`. */
   readonly nodeClock?: () => number
 }
+
+/** External issuers can withdraw a key silently: their tokens are verified again after this long. */
+const maxRecheckMs = 5 * 60_000
 
 interface PurposeOptions {
   readonly audience: readonly string[]
@@ -60,7 +63,7 @@ export function createAccessTokens(parts: AccessTokensParts) {
   const loadUnknownKey = createLoadUnknownKey<ParsedToken>({
     keys,
     hasKey: local.hasKey,
-    claimsToBeOurs: ({ token }) => own.has(claimedIssuer(token))
+    claimsToBeOurs: ({ token }) => own.has(token.claimedIssuer())
   })
   keys.onRetire(() => verified.clear())
 
@@ -76,15 +79,17 @@ export function createAccessTokens(parts: AccessTokensParts) {
     /** Wraps a token for the methods below, which split and decode it at most once. Checks nothing yet. */
     parse: (text: string): UnverifiedToken => new UnverifiedToken(text),
 
-    fromCache,
+    /** A token that has been verified before and is valid now, except perhaps for revocation; `null` for any other. */
+    fromCache: verified.get,
+    verifyNow,
     verifyUncached,
 
     /**
-     * {@link fromCache}, or else {@link verifyUncached}: for a caller that has not looked the token up.
+     * `fromCache()`, or else {@link verifyUncached}: for a caller that has not looked the token up.
      * @throws as `verifyUncached()`
      */
     async verify(text: string, issuers: readonly string[] | null = null): Promise<AccessToken> {
-      return fromCache(text, issuers) ?? (await verifyUncached(new UnverifiedToken(text), issuers))
+      return verified.get(text, issuers) ?? (await verifyUncached(new UnverifiedToken(text), issuers))
     },
 
     /**
@@ -113,7 +118,7 @@ export function createAccessTokens(parts: AccessTokensParts) {
      * {@link verifyIgnoringExpiry}, it reloads the keys when the `kid` is unknown.
      */
     async readLocal(token: UnverifiedToken): Promise<AccessToken | null> {
-      if (!own.has(claimedIssuer(token))) return null
+      if (!own.has(token.claimedIssuer())) return null
       try {
         if (!local.hasKey(local.parse(token))) await keys.reloadForUnknownKid()
         return verifyIgnoringExpiry(token)
@@ -128,7 +133,7 @@ export function createAccessTokens(parts: AccessTokensParts) {
      * application on the same host. Nothing in it has been verified.
      */
     isForeign(token: UnverifiedToken): boolean {
-      const iss = claimedIssuer(token)
+      const iss = token.claimedIssuer()
       return typeof iss === 'string' && !own.has(iss) && !trustedIssuers.isKnown(iss)
     },
 
@@ -139,7 +144,7 @@ export function createAccessTokens(parts: AccessTokensParts) {
      */
     async findIssuers(texts: readonly string[], issuers: readonly string[] | null): Promise<void> {
       if (!trustedIssuers.asks || issuers === null) return
-      const claimed = new Set(texts.map((text) => claimedIssuer(new UnverifiedToken(text))))
+      const claimed = new Set(texts.map((text) => new UnverifiedToken(text).claimedIssuer()))
       if ([...claimed].some((iss) => own.has(iss))) return
       const accepted = [...claimed].filter((iss) => typeof iss === 'string' && acceptsTrusted(issuers, iss))
       await Promise.all(accepted.map((iss) => trustedIssuers.find(iss)))
@@ -154,7 +159,7 @@ export function createAccessTokens(parts: AccessTokensParts) {
     async sessionIdOf(token: UnverifiedToken): Promise<string | null> {
       const parsed = local.parse(token)
       // Before the keys are reloaded: no key of ours makes another issuer's token ours.
-      const iss = claimedIssuer(token)
+      const iss = token.claimedIssuer()
       if (!own.has(iss)) throw refusal('AUTH_INVALID_TOKEN', issuerMismatch(iss, parts.issuers))
       if (!local.hasKey(parsed)) await loadUnknownKey(parsed)
       return local.sessionIdOf(parsed, clock())
@@ -162,15 +167,7 @@ export function createAccessTokens(parts: AccessTokensParts) {
   }
 
   /**
-   * A token that has been verified before and is valid now, except perhaps for revocation; `null` for any other.
-   * @param issuers the external issuers that are accepted here. Default: none
-   */
-  function fromCache(text: string, issuers: readonly string[] | null = null): AccessToken | null {
-    return verified.get(text, issuers)
-  }
-
-  /**
-   * Verifies a token that {@link fromCache} does not know: size, shape, header, signature, claims and the application's
+   * Verifies a token that `fromCache()` does not know: size, shape, header, signature, claims and the application's
    * schema. Does not check revocation. The token's issuer selects the keys, so that no issuer can sign for another.
    * @param issuers the external issuers that are accepted here; others are refused before their keys are fetched
    * @throws AuthError AUTH_INVALID_TOKEN, AUTH_EXPIRED_TOKEN; AUTH_KEYS_UNAVAILABLE while a key source fails
@@ -179,28 +176,49 @@ export function createAccessTokens(parts: AccessTokensParts) {
     return check(token, { issuers, audience: null })
   }
 
+  /**
+   * {@link verifyUncached} without a promise, for most tokens: local ones whose key is known here. `null` for any
+   * other, because its issuer or its key has to be looked up.
+   * @throws AuthError AUTH_INVALID_TOKEN, AUTH_EXPIRED_TOKEN
+   */
+  function verifyNow(token: UnverifiedToken): AccessToken | null {
+    if (!trustedIssuers.isEmpty && !own.has(token.decode().payload.iss)) return null
+    const parsed = local.parse(token)
+    return local.hasKey(parsed) ? verified.add(checkLocal(parsed, null)) : null
+  }
+
   /** Adds the token to the cache, unless it was verified for an audience of its own. */
   async function check(
     token: UnverifiedToken,
     { issuers, audience }: { issuers: readonly string[] | null; audience: readonly string[] | null }
   ): Promise<AccessToken> {
     const found = trustedIssuers.isEmpty ? null : await trustedIssuerOf(token, issuers)
-    let checked: VerifiedNow
-    if (found === null) {
-      const parsed = local.parse(token)
-      if (!local.hasKey(parsed)) {
-        await loadUnknownKey(parsed)
-        if (!local.hasKey(parsed)) refuseForeign(parsed)
-      }
-      const claims = local.check(parsed, { now: clock(), allowExpired: false, audience })
-      checked = { token: localAccessToken(claims), recheckMs: Infinity }
-    } else {
-      const { issuer: external, recheckMs } = found
-      const claims = await external.check(token, { clock: nodeClock, audience })
-      checked = { token: externalAccessToken(claims, external), recheckMs: recheckMs() }
+    const checked =
+      found === null ? await findKeyAndCheck(token, audience) : await checkExternal(token, { ...found, audience })
+    return audience === null ? verified.add(checked) : checked
+  }
+
+  async function findKeyAndCheck(token: UnverifiedToken, audience: readonly string[] | null): Promise<AccessToken> {
+    const parsed = local.parse(token)
+    if (!local.hasKey(parsed)) {
+      await loadUnknownKey(parsed)
+      if (!local.hasKey(parsed)) refuseForeign(parsed)
     }
-    if (audience === null) verified.set(token.text, checked)
-    return checked.token
+    return checkLocal(parsed, audience)
+  }
+
+  function checkLocal(parsed: ParsedToken, audience: readonly string[] | null): AccessToken {
+    const claims = local.check(parsed, { now: clock(), allowExpired: false, audience })
+    return localAccessToken(parsed.token.text, claims)
+  }
+
+  async function checkExternal(
+    token: UnverifiedToken,
+    { issuer, recheckMs, audience }: FoundIssuer & { audience: readonly string[] | null }
+  ): Promise<AccessToken> {
+    const claims = await issuer.check(token, { clock: nodeClock, audience })
+    const recheckAt = (nodeClock() + Math.min(recheckMs(), maxRecheckMs)) / 1000
+    return externalAccessToken(token.text, { claims, issuer, recheckAt })
   }
 
   /**
@@ -208,12 +226,12 @@ export function createAccessTokens(parts: AccessTokensParts) {
    * @throws AuthError AUTH_INVALID_TOKEN
    */
   function verifyIgnoringExpiry(token: UnverifiedToken): AccessToken {
-    return localAccessToken(local.check(local.parse(token), { now: clock(), allowExpired: true }))
+    return localAccessToken(token.text, local.check(local.parse(token), { now: clock(), allowExpired: true }))
   }
 
   /** If no key fits and the issuer is unknown, the issuer says more about the mistake. */
   function refuseForeign({ token, read }: ParsedToken): void {
-    const iss = claimedIssuer(token)
+    const iss = token.claimedIssuer()
     if (own.has(iss)) return
     const expected = [...parts.issuers, ...trustedIssuers.names]
     const detail = `${keyMismatch(read.hint, keys.current().keys)}; ${issuerMismatch(iss, expected)}`
@@ -233,15 +251,5 @@ export function createAccessTokens(parts: AccessTokensParts) {
     if (acceptsTrusted(issuers, iss as string)) return await trustedIssuers.find(iss)
     if (trustedIssuers.isKnown(iss)) throw refusal('AUTH_INVALID_TOKEN', 'tokens of this issuer are not accepted here')
     return null
-  }
-
-  /** The claim `iss`, unverified; `undefined` if the token cannot be decoded. */
-  function claimedIssuer(token: UnverifiedToken): unknown {
-    try {
-      return token.decode().payload.iss
-    } catch (error) {
-      if (error instanceof AuthError) return undefined
-      throw error
-    }
   }
 }

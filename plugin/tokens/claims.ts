@@ -162,11 +162,6 @@ export function scopesOf(scope: unknown): readonly string[] {
   return typeof scope === 'string' ? scope.split(' ').filter((token) => token !== '') : []
 }
 
-/** The roles in the claim `roles`; none if it is absent or not a list of strings. */
-export function rolesOf(roles: unknown): readonly string[] {
-  return isRoles(roles) ? roles : []
-}
-
 export function isRoles(roles: unknown): roles is readonly string[] {
   return Array.isArray(roles) && roles.every((role) => typeof role === 'string')
 }

@@ -92,7 +92,7 @@ function checkUnique(keys: readonly Key[]): void {
 
 function index(keys: readonly Key[], active: Signer): Keyring {
   const verifiers = keys.map(createVerifier)
-  const byKid = new Map(verifiers.map((verifier) => [verifier.key.kid, verifier]))
+  const byKid = new Map(verifiers.map((verifier) => [verifier.key.kid, [verifier] as const]))
   const ofAlgorithm = (alg: Algorithm) => verifiers.filter(({ key }) => isSameAlgorithm(alg, key.alg))
   const byAlgorithm = new Map(keys.map(({ alg }) => [canonicalName(alg), ofAlgorithm(alg)]))
   const published = keys.map(({ publicJwk }) => publicJwk).filter((jwk) => jwk !== null)
@@ -102,8 +102,8 @@ function index(keys: readonly Key[], active: Signer): Keyring {
     kids: [...byKid.keys()],
     candidates({ alg, kid }: KeyHint) {
       if (kid === undefined) return byAlgorithm.get(alg) ?? []
-      const verifier = byKid.get(kid)
-      return verifier !== undefined && isSameAlgorithm(alg, verifier.key.alg) ? [verifier] : []
+      const named = byKid.get(kid)
+      return named !== undefined && isSameAlgorithm(alg, named[0].key.alg) ? named : []
     },
     jwks: () => ({ keys: [...published] })
   })

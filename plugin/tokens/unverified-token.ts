@@ -1,4 +1,4 @@
-import { refusal } from '../errors.ts'
+import { AuthError, refusal } from '../errors.ts'
 import { decodeBase64url, decodeObject, splitJws, type JsonObject, type Segments } from './jws.ts'
 import type { Verifier } from './verifier.ts'
 
@@ -42,6 +42,16 @@ export class UnverifiedToken {
       throw refusal('AUTH_INVALID_TOKEN', 'the signature is not canonical base64url')
     }
     return { header, payload }
+  }
+
+  /** The claim `iss`; `undefined` if the token cannot be decoded. */
+  claimedIssuer(): unknown {
+    try {
+      return this.decode().payload.iss
+    } catch (error) {
+      if (error instanceof AuthError) return undefined
+      throw error
+    }
   }
 
   /**

@@ -1,25 +1,13 @@
 import type { AccessToken } from './access-token.ts'
 import { hasPassed } from './claims.ts'
+import { ClockMap } from './clock-map.ts'
 import { acceptsTrusted } from './requirements.ts'
-import { createTokenCache } from './token-cache.ts'
 
-/** External issuers can withdraw a key silently: their tokens are verified again after this long. */
-const maxRecheckMs = 5 * 60_000
-
-interface VerifiedToken {
-  readonly token: AccessToken
-  /** Seconds since the epoch: the later of `iat` and `nbf`. */
-  readonly validFrom: number
-  /** Seconds since the epoch: `exp`, or earlier, when the token must be verified again. */
-  readonly validUntil: number
-}
-
-/** A token that has just been verified. */
-export interface VerifiedNow {
-  readonly token: AccessToken
-  /** Milliseconds after which an external issuer's token must be verified again, if that is sooner than usual. */
-  readonly recheckMs: number
-}
+/**
+ * The key is the last 12 characters: 70 bits of the signature. From 13 on, V8 makes a sliced string, which is slower to
+ * hash.
+ */
+const tailLength = 12
 
 export interface VerifiedTokensParts {
   /** The maximum number of tokens; 0 disables the cache. */
@@ -36,35 +24,39 @@ export interface VerifiedTokensParts {
  * accepted differs from caller to caller, so it is checked on each look-up.
  */
 export function createVerifiedTokens({ cacheSize, clockToleranceSeconds, clock, nodeClock }: VerifiedTokensParts) {
-  const cache = createTokenCache<VerifiedToken>(cacheSize)
+  const cache = new ClockMap<AccessToken>(cacheSize)
 
   return {
     /**
      * A token that is valid now; `null` for any other.
-     * @param issuers the external issuers that this caller accepts; an earlier caller may have accepted others
+     * @param issuers the external issuers that this caller accepts; an earlier caller may have accepted others.
+     * Default: none
      */
-    get(text: string, issuers: readonly string[] | null): AccessToken | null {
-      const known = cache.get(text)
-      if (known === undefined) return null
+    get(text: string, issuers: readonly string[] | null = null): AccessToken | null {
+      const tail = text.slice(-tailLength)
+      const token = cache.get(tail)
+      // Another token may end with the same characters.
+      if (token === undefined || token.text !== text) return null
       // The store's clock does not apply to external issuers' tokens.
-      const now = known.token.isOwn ? clock() : nodeClock()
-      const hasExpired = hasPassed(known.validUntil, now)
-      if (hasExpired) cache.delete(text)
-      const hasBegun = hasPassed(known.validFrom, now + clockToleranceSeconds * 1000)
-      return hasBegun && !hasExpired && isAccepted(known, issuers) ? known.token : null
+      const now = token.isOwn ? clock() : nodeClock()
+      const hasExpired = hasPassed(token.validUntil, now)
+      if (hasExpired) cache.delete(tail)
+      const hasBegun = hasPassed(token.validFrom, now + clockToleranceSeconds * 1000)
+      return hasBegun && !hasExpired && isAccepted(token, issuers) ? token : null
     },
 
-    /** Must be called for a token that has just been verified. */
-    set(text: string, { token, recheckMs }: VerifiedNow): void {
-      const { exp, iat, nbf = iat } = token.claims
-      const recheckAt = token.isOwn ? Infinity : (nodeClock() + Math.min(recheckMs, maxRecheckMs)) / 1000
-      cache.set(text, { token, validFrom: Math.max(iat, nbf), validUntil: Math.min(exp, recheckAt) })
+    /** Must be called for a token that has just been verified. Returns it. */
+    add(token: AccessToken): AccessToken {
+      cache.set(token.text.slice(-tailLength), token)
+      return token
     },
 
-    clear: cache.clear
+    clear(): void {
+      cache.clear()
+    }
   }
 }
 
-function isAccepted({ token }: VerifiedToken, issuers: readonly string[] | null): boolean {
-  return token.isOwn || acceptsTrusted(issuers, token.claims.iss)
+function isAccepted({ isOwn, claims }: AccessToken, issuers: readonly string[] | null): boolean {
+  return isOwn || acceptsTrusted(issuers, claims.iss)
 }

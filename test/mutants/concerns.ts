@@ -146,8 +146,15 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
   'plugin/tokens/published-key.ts': ['tokens/published-key', 'tokens/trusted-issuer'],
   'plugin/tokens/rights.ts': ['tokens/rights', 'tokens/trusted-issuer'],
   'plugin/tokens/key-source.ts': ['tokens/key-source', 'http/jwks'],
-  'plugin/tokens/token-cache.ts': ['tokens/token-cache', 'tokens/access-tokens', 'tokens/key-source'],
-  'plugin/tokens/verified-tokens.ts': ['tokens/access-tokens', 'tokens/rights', 'tokens/trusted-issuer'],
+  'plugin/tokens/clock-map.ts': ['tokens/clock-map'],
+  'plugin/tokens/shared-values.ts': ['tokens/access-token'],
+  'plugin/tokens/verified-tokens.ts': [
+    'tokens/verified-tokens',
+    'tokens/access-tokens',
+    'tokens/key-source',
+    'tokens/rights',
+    'tokens/trusted-issuer'
+  ],
   'plugin/tokens/': tokens,
   'plugin/http/openapi.ts': ['http/document'],
   'plugin/http/authenticate.ts': [

@@ -9,7 +9,7 @@ import { encode, signature } from '../fixtures/tokens.ts'
 const names = Object.keys(algorithms) as Algorithm[]
 const input = `${encode({ typ: 'at+jwt' })}.${encode({ sub: 'älice' })}`
 
-/** Keys of the same kind are the same: only the algorithm tells them apart. */
+/** Keys of the same kind are the same: only the algorithm differs. */
 const secret = randomBytes(64)
 const ed25519 = generateKeyPairSync('ed25519').privateKey
 const ec = Object.fromEntries(

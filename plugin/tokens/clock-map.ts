@@ -1,0 +1,51 @@
+interface ClockEntry {
+  /** Written by the map only: whether the entry was read since the hand passed it. */
+  wasUsed: boolean
+}
+
+/** How many entries the hand passes for one new entry, so that no request waits for a long round. */
+const maxPassed = 64
+
+/**
+ * A map of limited size that keeps what is in use: the CLOCK algorithm. A hand goes round the entries and removes the
+ * first one that was not read since it passed. Unlike in an LRU, a read moves nothing.
+ */
+export class ClockMap<Entry extends ClockEntry> {
+  readonly #size: number
+  readonly #entries = new Map<string, Entry>()
+  #hand = this.#entries.entries()
+
+  /** @param size the maximum number of entries; 0 keeps none */
+  constructor(size: number) {
+    this.#size = size
+  }
+
+  get(key: string): Entry | undefined {
+    const entry = this.#entries.get(key)
+    if (entry !== undefined) entry.wasUsed = true
+    return entry
+  }
+
+  set(key: string, entry: Entry): void {
+    if (this.#size === 0) return
+    if (this.#entries.size >= this.#size && !this.#entries.has(key)) this.#removeOne()
+    this.#entries.set(key, entry)
+  }
+
+  delete(key: string): void {
+    this.#entries.delete(key)
+  }
+
+  clear(): void {
+    this.#entries.clear()
+  }
+
+  #removeOne(): void {
+    for (let passed = 0; ;) {
+      const { done, value } = this.#hand.next()
+      if (done) this.#hand = this.#entries.entries()
+      else if (value[1].wasUsed && passed++ < maxPassed) value[1].wasUsed = false
+      else return this.delete(value[0])
+    }
+  }
+}
