@@ -134,7 +134,6 @@ export const withoutOwnTest: Record<string, string> = {
   'plugin/stores/sqlite/revocation-log.ts': 'test/stores/sqlite/store.test.ts: cursors; the store contract',
   'plugin/stores/sqlite/revoking.ts': 'test/stores/memory.test.ts runs the store contract over SQLite',
   'plugin/stores/sqlite/rows.ts': 'test/stores/sqlite/store.test.ts: BigInt; the store contract',
-  'plugin/stores/sqlite/sweep.ts': 'test/stores/sqlite/store.test.ts: sweep()',
   'plugin/stores/sqlite/transaction.ts': 'test/stores/sqlite/driver.test.ts: open transactions of the application',
   'plugin/stores/sqlite/write-queue.ts': 'test/stores/sqlite/driver.test.ts: order, failures and time limits',
   'plugin/stores/contract/': 'test/stores/contract.test.ts runs it over stores with one fault each',

@@ -207,6 +207,7 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
     'stores/memory/owners',
     'stores/memory/expiry-index',
     'stores/memory/numbered-items',
+    'stores/memory/id-table',
     'stores/contract',
     'sessions/refresh',
     'sessions/sessions',

@@ -34,3 +34,24 @@ t.test('Sweeper calls sweep() every ten minutes, logs its failures, and continue
   t.equal(sweeps, 2, 'closed')
   t.equal(warnings.length, 1)
 })
+
+t.test('Sweeper does not call sweep() while the last call is running', async (t) => {
+  mock.timers.enable({ apis: ['setInterval'] })
+  t.teardown(() => mock.timers.reset())
+  let sweeps = 0
+  let finish = (_removed: number) => {}
+  const sweep = async () => {
+    sweeps++
+    return await new Promise<number>((resolve) => {
+      finish = resolve
+    })
+  }
+  const sweeper = new Sweeper({ store: { sweep }, log: { warn() {} } })
+  mock.timers.tick(30 * 60_000)
+  t.equal(sweeps, 1)
+  finish(0)
+  await setImmediate()
+  mock.timers.tick(10 * 60_000)
+  t.equal(sweeps, 2)
+  sweeper.close()
+})

@@ -1,6 +1,7 @@
 import { isLive, maxBatch, revokedUntil, type NewSession, type RevokedSession } from '../session-store.ts'
 import type { Subject } from '../session-store.ts'
 import { ExpiryIndex } from './expiry-index.ts'
+import { IdTable } from './id-table.ts'
 import { Owners } from './owners.ts'
 import type { RevocationLog } from './revocation-log.ts'
 import { Session } from './session.ts'
@@ -15,7 +16,7 @@ export interface RevokeTerms {
 export class SessionTable {
   readonly owners = new Owners()
   readonly #log: RevocationLog
-  readonly #sessions = new Map<string, Session>()
+  readonly #sessions = new IdTable<Session>()
   readonly #expiry = new ExpiryIndex<Session>(({ expiresAt }) => expiresAt)
 
   constructor(log: RevocationLog) {
@@ -30,7 +31,7 @@ export class SessionTable {
     const owner = this.owners.get(given)
     const session = new Session(given, { owner, now })
     owner.add(session)
-    this.#sessions.set(session.id, session)
+    this.#sessions.add(session)
     this.#expiry.set(session)
     return session
   }

@@ -31,7 +31,7 @@ export function createSqliteStore(database: SqliteDatabase, { prefix, clock, tim
   } catch (error) {
     throw setUpError(error, path)
   }
-  const { read, write, idle } = createDriver(database, { timeoutMs, assertUsable: createFileCheck(path) })
+  const { read, write, checkpoint, idle } = createDriver(database, { timeoutMs, assertUsable: createFileCheck(path) })
   const statements = prepareStatements(database, prefix)
   const log = createRevocationLog(statements)
   const { revoke, raiseCounter, logBehind, evict } = createRevoking(statements, log)
@@ -177,7 +177,7 @@ export function createSqliteStore(database: SqliteDatabase, { prefix, clock, tim
 
     readRevocations: async (cursor, limit) => await read(() => ({ ...log.read(cursor, limit), storeTime: clock() })),
 
-    sweep: () => sweep({ write, statements, clock }),
+    sweep: () => sweep({ write, checkpoint, statements, clock }),
 
     close: idle
   }

@@ -1,36 +1,56 @@
+import { setImmediate, setTimeout } from 'node:timers/promises'
 import { revokeAllRememberedMs } from '../session-store.ts'
 import type { Driver } from './driver.ts'
 import type { Statements } from './statements.ts'
 
-/** How long one transaction removes rows: meanwhile other writers wait, and this process is blocked. */
-const sliceMs = 8
-/** Rows that are removed between two looks at the clock. */
-const rowsAtOnce = 50
+/** How long one transaction with its commit, and one checkpoint, may block this process. Other writers wait as well. */
+const sliceMs = 15
+/** How many rows a transaction removes. With fewer than `atLeast`, the disk is what takes the time. */
+const rows = { atLeast: 50, atFirst: 100, atMost: 1000 }
 
-interface SweepOptions extends Pick<Driver, 'write'> {
+interface SweepOptions extends Pick<Driver, 'write' | 'checkpoint'> {
   readonly statements: Statements
   readonly clock: () => number
+  /** Milliseconds that never run back. Default: `performance.now`. */
+  readonly monotonic?: (() => number) | undefined
 }
 
-/** Removes what has expired, in short transactions. Other calls are carried out between them. */
-export async function sweep({ write, statements, clock }: SweepOptions): Promise<number> {
+/**
+ * Removes what has expired, in short transactions. How long one takes depends on the disk, so each is measured. A
+ * third of the time is left to other calls.
+ */
+export async function sweep({
+  write,
+  checkpoint,
+  statements,
+  clock,
+  monotonic = () => performance.now()
+}: SweepOptions): Promise<number> {
+  let limit = rows.atFirst
+
   /** Repeats `removeSome`, which returns how many rows it looked at, until it finds fewer than its limit. */
   async function removeAll(removeSome: (limit: number) => number): Promise<number> {
-    let total = 0
-    for (let more = true; more;) {
-      const slice = await write(() => {
-        let removed = 0
-        for (const until = performance.now() + sliceMs; ;) {
-          const some = removeSome(rowsAtOnce)
-          removed += some
-          if (some < rowsAtOnce) return { removed, more: false }
-          if (performance.now() > until) return { removed, more: true }
-        }
+    for (let total = 0; ;) {
+      let beganAt = 0
+      const removed = await write(() => {
+        beganAt = monotonic()
+        return removeSome(limit)
       })
-      total += slice.removed
-      more = slice.more
+      const writeMs = monotonic() - beganAt
+      total += removed
+      if (removed < limit) return total
+      await setImmediate()
+      const checkpointMs = timed(checkpoint)
+      await setTimeout((writeMs + checkpointMs) / 2)
+      const isInTime = Math.max(writeMs, checkpointMs) <= sliceMs
+      limit = isInTime ? Math.min(Math.ceil(limit * 1.25), rows.atMost) : Math.max(limit >> 1, rows.atLeast)
     }
-    return total
+  }
+
+  function timed(work: () => void): number {
+    const beganAt = monotonic()
+    work()
+    return monotonic() - beganAt
   }
 
   const removed = await removeAll((limit) => Number(statements.sweepSessions.run({ now: clock(), limit }).changes))
