@@ -9,7 +9,8 @@ const maxBits = 8192
 const minExponent = 65537n
 /** OpenSSL does not verify with a longer exponent when the modulus is long, and each bit makes it slower. */
 const maxExponentBits = 64
-const smallPrimes = primesBelow(752).map(BigInt)
+/** Computed for the first RSA key. */
+let smallPrimes: readonly bigint[] | undefined
 
 /**
  * Refuses a public key that is short, slow or weak: NIST SP 800-89 §5.3.3, and ROCA. Does not check whether the modulus
@@ -30,6 +31,7 @@ export function checkRsa(publicKey: KeyObject, name: string): void {
   if (isRoca(modulus)) {
     throw optionError(name, 'has a modulus whose primes can be computed (ROCA, CVE-2017-15361)')
   }
+  smallPrimes ??= primesBelow(752).map(BigInt)
   if (smallPrimes.some((prime) => modulus % prime === 0n)) {
     throw optionError(name, 'has a modulus that is divisible by a small prime')
   }
