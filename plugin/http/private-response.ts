@@ -7,14 +7,26 @@ import type { FastifyReply } from 'fastify'
 export function keepPrivate(reply: Pick<FastifyReply, 'getHeader' | 'header'>): void {
   const given = reply.getHeader('cache-control')
   if (given === undefined) reply.header('cache-control', 'private')
-  else if (!unshared.test(String(given))) reply.header('cache-control', privateForm(String(given)))
+  else {
+    const directives = directivesOf(String(given))
+    if (!directives.some(isUnshared)) reply.header('cache-control', privateForm(directives))
+  }
 }
 
-const unshared = /(?:^|,)\s*(?:private|no-store)\s*(?:,|$)/i
+/** RFC 9111 §5.2: a comma separates directives, except within the quoted value of one. */
+const directive = /(?:[^",]|"(?:[^"\\]|\\.)*"?)+/g
+const unshared = /^(?:private|no-store)$/i
 const sharing = /^(?:public|s-maxage(?:\s*=.*)?)$/i
 
+function directivesOf(cacheControl: string): string[] {
+  return (cacheControl.match(directive) ?? []).map((text) => text.trim()).filter((text) => text !== '')
+}
+
+function isUnshared(text: string): boolean {
+  return unshared.test(text)
+}
+
 /** The same directives, except for those that let shared caches keep the response. */
-function privateForm(cacheControl: string): string {
-  const directives = cacheControl.split(',').map((directive) => directive.trim())
-  return ['private', ...directives.filter((directive) => directive !== '' && !sharing.test(directive))].join(', ')
+function privateForm(directives: readonly string[]): string {
+  return ['private', ...directives.filter((text) => !sharing.test(text))].join(', ')
 }

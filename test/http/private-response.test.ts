@@ -17,7 +17,13 @@ t.test('keepPrivate() keeps the response to a user out of shared caches, and cha
     ['max-age=60, Private', 'max-age=60, Private'],
     ['no-store', 'no-store'],
     ['no-store, max-age=0, private', 'no-store, max-age=0, private'],
-    ['private="x-user", max-age=60', 'private, private="x-user", max-age=60']
+    ['private="x-user", max-age=60', 'private, private="x-user", max-age=60'],
+    // A quoted value may contain commas (RFC 9110 §5.6.4): what is in it is not a directive.
+    ['max-age=60, ext="no-store"', 'private, max-age=60, ext="no-store"'],
+    ['public, ext="a, no-store, b"', 'private, ext="a, no-store, b"'],
+    ['ext="a\\", private, \\"b", public', 'private, ext="a\\", private, \\"b"'],
+    ['ext="no-store, private', 'private, ext="no-store, private'],
+    ['ext="x, public", no-store', 'ext="x, public", no-store']
   ]
   const server = await createApp({
     after(app) {
