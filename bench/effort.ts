@@ -17,6 +17,12 @@ export interface Effort {
   readonly sessions: { readonly few: number; readonly manyInMemory: number; readonly manyInDatabase: number }
   /** How many are held in memory, to find out the size of one. */
   readonly held: { readonly tokens: number; readonly revocations: number }
+  /** How often each stop of the event loop is measured, and with how many entries. */
+  readonly pauses: {
+    readonly runs: number
+    readonly revocations: number
+    readonly sessions: { readonly memory: number; readonly sqlite: number }
+  }
   readonly storm: { readonly refreshes: number; readonly inTheAir: number }
   readonly starts: number
   /** Sessions that are started, refreshed and ended to measure the load of a database. */
@@ -33,6 +39,7 @@ export const full: Effort = {
   revocations: 1e6,
   sessions: { few: 1e3, manyInMemory: 1e6, manyInDatabase: 1e5 },
   held: { tokens: 10_000, revocations: 1e6 },
+  pauses: { runs: 3, revocations: 1e5, sessions: { memory: 1e6, sqlite: 1e6 } },
   storm: { refreshes: 10_000, inTheAir: 600 },
   starts: 9,
   databaseSessions: 20_000
@@ -48,6 +55,7 @@ export const quick: Effort = {
   revocations: 1e5,
   sessions: { few: 1e3, manyInMemory: 1e5, manyInDatabase: 1e4 },
   held: { tokens: 10_000, revocations: 1e6 },
+  pauses: { runs: 1, revocations: 1e5, sessions: { memory: 1e5, sqlite: 3e4 } },
   storm: { refreshes: 1000, inTheAir: 300 },
   starts: 1,
   databaseSessions: 2000

@@ -83,4 +83,3 @@ async function isRefusedByAll(nodes: readonly TestApp[], access: string): Promis
 async function bytesOfReading(admin: Redis): Promise<number> {
   return difference(await readStats(admin), await readStats(admin)).bytesOut * -1
 }
-

@@ -6,7 +6,8 @@ import type { Effort } from './effort.ts'
 
 /** All clients of three nodes refresh at the same time, as after a restart of the whole fleet. */
 export interface Storm {
-  readonly store: StoreName
+  /** Not the memory store, because the nodes are processes of their own. */
+  readonly store: Exclude<StoreName, 'memory'>
   readonly refreshes: number
   /** How many requests are open at a time. */
   readonly inTheAir: number
@@ -21,7 +22,6 @@ export interface Storm {
   readonly longest: number
 }
 
-/** Without the memory store, because the nodes are processes of their own. */
 export async function measureStorm({ storm }: Effort): Promise<Storm[]> {
   const rows: Storm[] = []
   for (const { location } of await sharedDatabases()) {
@@ -33,10 +33,7 @@ export async function measureStorm({ storm }: Effort): Promise<Storm[]> {
 }
 
 /** Where the example server finds its database. */
-const environments: Record<
-  Exclude<StoreName, 'memory'>,
-  (location: Database['location']) => Readonly<Record<string, string>>
-> = {
+const environments: Record<Storm['store'], (location: Database['location']) => Readonly<Record<string, string>>> = {
   sqlite: () => ({}),
   redis: ({ path }) => ({ REDIS_URL: `unix://${path}` }),
   postgres: ({ host, user, database }) => ({

@@ -52,6 +52,7 @@ t.test(
     t.ok(goals.every(({ value, limit, met }) => met === value <= limit))
     t.equal(outcomeOf({ what: '', limit: 1.5, unit: 'times', value: 1.8, met: false }), 'MISSED by 20 %')
     t.equal(outcomeOf({ what: '', limit: 1.5, unit: 'times', value: 1.5, met: true }), 'met')
+    t.equal(outcomeOf({ what: '', limit: 0, unit: 'count', value: 7, met: false }), 'MISSED')
   }
 )
 
@@ -63,7 +64,10 @@ t.test('describePerformance() and drawPerformance() show each comparison and eac
     t.ok(text.includes(`${name} |`), name)
   }
   for (const { name } of peers) t.match(drawPerformance(results), name)
-  t.notMatch(text, /undefined|NaN/)
+  const { databaseSessions, signInAndRefresh, pauses } = results
+  for (const { name } of [...databaseSessions, ...signInAndRefresh]) t.ok(text.includes(`${name} |`), name)
+  for (const { what } of pauses) t.ok(text.includes(`${what} |`), what)
+  t.notMatch(text, /undefined|NaN|Infinity/)
 })
 
 t.test('drawChart() draws longer bars for larger values, and escapes text', async (t) => {

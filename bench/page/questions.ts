@@ -151,13 +151,25 @@ They do not do the same work:
 function start({ startUp }: Results): string {
   return `## How long does a start take?
 
+Cold processes. The plugin is built, as from the registry; the servers are TypeScript, and listen at the end.
+
 ${table(
-  ['', 'ms'],
+  ['', 'ms', 'reference', 'ratio', 'quartiles'],
   [
-    ['import of Fastify', count(startUp.importFastify)],
-    ['import and registration of this plugin', count(startUp.importAndRegister)],
-    ['a bare Fastify server, from TypeScript, until it listens', count(startUp.bareTypeScript)],
-    ['the example server, from TypeScript, until it listens', count(startUp.exampleServer)]
+    [
+      'import and registration of this plugin, against the import of Fastify',
+      count(startUp.importAndRegister),
+      count(startUp.importFastify),
+      startUp.importRatio.median.toFixed(2),
+      spread(startUp.importRatio)
+    ],
+    [
+      'the example server, against a bare server',
+      count(startUp.exampleServer),
+      count(startUp.bareTypeScript),
+      startUp.exampleRatio.median.toFixed(2),
+      spread(startUp.exampleRatio)
+    ]
   ]
 )}`
 }
@@ -188,16 +200,40 @@ ${table(
 
 function manyNodes({ manyNodes: measured }: Results): string | null {
   if (measured === null) return null
-  const { nodes, scriptsPerSignOut, idleScriptsPerSecond } = measured
+  const { nodes, scriptsPerSignOut, idleScriptsPerSecond, pushedBytes, followers } = measured
   return `## What do many nodes cost their database?
 
-Scripts that Redis runs for ${nodes} nodes. Each follows the list of revocations.
+${nodes} nodes over one Redis. Each follows the list of revocations.
 
 ${table(
-  ['', 'scripts'],
+  ['', ''],
   [
-    ['one sign-out, until it is known on each node', scriptsPerSignOut.toFixed(1)],
-    ['while nothing happens, per second and node', (idleScriptsPerSecond / nodes).toFixed(2)]
+    ['scripts for one sign-out, until it is known on each node', scriptsPerSignOut.toFixed(1)],
+    ['bytes that Redis sends to one node for one sign-out', count(pushedBytes)],
+    ['scripts while nothing happens, per second and node', (idleScriptsPerSecond / nodes).toFixed(2)]
+  ]
+)}
+
+${count(followers.count)} simulated nodes, and ${count(followers.signOutsPerSecond)} sign-outs per second. "Polling" is what nodes do while Redis does not push:
+
+${table(
+  ['', 'pushed', 'polling'],
+  [
+    [
+      'CPU of Redis for one sign-out, for all nodes together',
+      micros(followers.cpuMicrosPerSignOut.push),
+      micros(followers.cpuMicrosPerSignOut.poll)
+    ],
+    [
+      'bytes for one sign-out, to all nodes together',
+      count(followers.bytesPerSignOut.push),
+      count(followers.bytesPerSignOut.poll)
+    ],
+    [
+      'until the last node knows the sign-out',
+      `${count(followers.lastDelayMs.push)} ms`,
+      `${count(followers.lastDelayMs.poll)} ms`
+    ]
   ]
 )}`
 }

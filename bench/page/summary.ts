@@ -40,10 +40,11 @@ function sessions({ databaseSessions: rows }: Results): string | null {
   refresh, and \`@fastify/session\` ${needs({ peer: '@fastify/session', request: 'refresh' })} times. Theirs keep the same token; this plugin rotates it.`
 }
 
-function memory({ memory, stores: { sessionBytes } }: Results): string {
+function memory({ memory, stores: { sessionBytes }, startUp }: Results): string {
   const inMemory = sessionBytes.filter(({ store }) => store === 'memory')
   const session = inMemory.map(({ bytes }) => `, and a session of the memory store ${count(bytes)}`).join('')
-  return `- **In memory**, a token takes ${count(memory.token)} bytes, a revocation ${count(memory.revocation)}${session}.`
+  return `- **In memory**, a token takes ${count(memory.token)} bytes, a revocation ${count(memory.revocation)}${session}.
+- **The start** takes ${count(startUp.importAndRegister)} ms more: ${startUp.importRatio.median.toFixed(2)} times the import of Fastify.`
 }
 
 /** How many times the CPU of this plugin the other library needs. */

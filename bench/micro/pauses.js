@@ -1,0 +1,79 @@
+import { randomBytes } from 'node:crypto'
+import { memoryStore } from '../../dist/stores/memory.js'
+import { input } from '../input.js'
+import { captureRequest } from './captured-request.js'
+import { serveCases } from './cases.js'
+import { inserting, session } from './session.js'
+
+const { revocations, sessions, folder } = input
+const daysMs = 24 * 3600 * 1000
+const pageOf = (entries, start, limit) => entries.slice(start, start + limit)
+
+/** Resolves to the longest time in milliseconds for which nothing else could run meanwhile. */
+async function longestStop(work) {
+  let longest = 0
+  let running = true
+  let last = performance.now()
+  const look = () => {
+    const now = performance.now()
+    longest = Math.max(longest, now - last)
+    last = now
+    if (running) setImmediate(look)
+  }
+  setImmediate(look)
+  await work()
+  running = false
+  await new Promise((resolve) => setImmediate(resolve))
+  return longest
+}
+
+/** The entries exist before: to make them would be a stop of its own. */
+async function loadRevocations() {
+  const until = Date.now() + daysMs
+  const all = Array.from({ length: revocations }, () => ({
+    kind: 'session',
+    id: randomBytes(16).toString('base64url'),
+    until
+  }))
+  let finish
+  const loaded = new Promise((resolve) => {
+    finish = resolve
+  })
+  async function readRevocations(cursor, limit) {
+    const start = Number(cursor ?? 0)
+    const entries = pageOf(all, start, limit)
+    const end = start + entries.length
+    if (end === revocations) setImmediate(finish)
+    return { entries, cursor: String(end), more: end < revocations, resumed: true, storeTime: Date.now() }
+  }
+  const { app } = await captureRequest()
+  await app.close()
+  let opened
+  const ms = await longestStop(async () => {
+    opened = await captureRequest({ store: { ...memoryStore(), readRevocations } })
+    await loaded
+  })
+  await opened.app.close()
+  return ms
+}
+
+async function sweepMemory() {
+  let now = Date.now()
+  const store = memoryStore({ clock: () => now })
+  for (let number = 1; number <= sessions.memory; number++) await store.insert(session(number), inserting)
+  now += 100 * daysMs
+  return await longestStop(() => store.sweep())
+}
+
+async function sweepSqlite() {
+  const { openFile, fillFile } = await import('./stores/sqlite.js')
+  const file = `${folder}/sweep-${Date.now()}.db`
+  let now = Date.now()
+  const store = openFile(file, { clock: () => now })
+  await fillFile(store, { file, count: sessions.sqlite })
+  now += 100 * daysMs
+  return await longestStop(() => store.sweep())
+}
+
+const cases = { load: loadRevocations, memory: sweepMemory, sqlite: sweepSqlite }
+serveCases({}, { longestMs: await cases[input.name]() })
