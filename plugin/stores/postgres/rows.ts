@@ -3,12 +3,11 @@ import type { Revocation, RevokedSession, SessionRow } from '../session-store.ts
 
 export type Columns = Record<string, unknown>
 
-/**
- * `Number()` everywhere, because `pg` returns a bigint as text unless the application has configured it otherwise. The
- * column `salt` is the `sessionKey`; it keeps the name it was published with.
- */
-export function toRow(of: Columns): SessionRow | null {
-  if (of.id === null) return null
+/** The column `salt` is the `sessionKey`; it keeps the name it was published with. */
+export function toRow({ session }: Columns): SessionRow | null {
+  const of = JSON.parse(String(session)) as Columns | null
+  // A function returns a row without values, a join returns none.
+  if (of === null || of.id === null) return null
   return {
     id: String(of.id),
     issuer: String(of.issuer),
