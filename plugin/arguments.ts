@@ -21,11 +21,14 @@ export function assertDefined(given: object, describe = undefinedMember): void {
  * also for anything that is not an object
  */
 export function assertKnown(given: unknown, allowed: readonly string[]): asserts given is object {
-  const others = allowed.slice(0, -1).join(', ')
-  const expected = `${others === '' ? '' : `${others} or `}${allowed.at(-1)}`
-  if (!isObject(given)) throw new TypeError(`expected an object with ${expected}`)
+  if (!isObject(given)) throw new TypeError(`expected an object with ${anyOf(allowed)}`)
   const unknown = unknownMember(given, allowed)
-  if (unknown !== undefined) throw new TypeError(`unknown member "${unknown}": expected ${expected}`)
+  if (unknown !== undefined) throw new TypeError(`unknown member "${unknown}": expected ${anyOf(allowed)}`)
+}
+
+function anyOf(names: readonly string[]): string {
+  const others = names.slice(0, -1).join(', ')
+  return `${others === '' ? '' : `${others} or `}${names.at(-1)}`
 }
 
 /**

@@ -131,7 +131,7 @@ export function createCookieAuthentication({
     const { sessionId } = token
     if (sessionId !== null && revocations.wasJustReplaced(sessionId)) return
     const hasEnded = sessionId !== null && revocations.isSessionRevoked(sessionId)
-    const isOfRefresh = sessionCookies.read(request).refresh.some(({ token }) => token.sessionId === sessionId)
+    const isOfRefresh = sessionCookies.read(request).refresh.some((token) => token.sessionId === sessionId)
     sessionCookies.clear(request, hasEnded && isOfRefresh ? ['access', 'refresh'] : ['access'])
   }
 }

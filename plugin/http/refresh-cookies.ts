@@ -3,7 +3,8 @@ import { AuthError, refusal } from '../errors.ts'
 import type { Refresh } from '../sessions/refresh.ts'
 import type { Revocations } from '../sessions/revocations.ts'
 import type { TokenSet } from '../sessions/token-issuer.ts'
-import type { PresentedCookies, PresentedRefreshToken, SessionCookies } from './session-cookies.ts'
+import type { RefreshToken } from '../tokens/refresh-token.ts'
+import type { PresentedCookies, SessionCookies } from './session-cookies.ts'
 
 export interface ExchangeParts {
   readonly refresh: Refresh
@@ -25,7 +26,7 @@ export async function exchangeRefreshCookie(
   let candidates = withoutEnded(presented.refresh, revocations)
   if (!presented.areTooMany && !nameOneSession(candidates)) {
     // A stale list may show two live sessions where one has ended.
-    await revocations.becomeUsable(presented.refresh.map(({ token }) => token.sessionId))
+    await revocations.becomeUsable(presented.refresh.map(({ sessionId }) => sessionId))
     candidates = withoutEnded(presented.refresh, revocations)
   }
   if (presented.areTooMany || !nameOneSession(candidates)) {
@@ -33,9 +34,9 @@ export async function exchangeRefreshCookie(
     throw refusal('AUTH_REFRESH_INVALID', 'the refresh cookies name several sessions, or have too many values')
   }
   // A sign-in may have replaced the cookies since the browser sent this request. Read before `refresh()` ends it.
-  const mayBeReplaced = candidates.some(({ token }) => revocations.wasJustReplaced(token.sessionId))
+  const mayBeReplaced = candidates.some(({ sessionId }) => revocations.wasJustReplaced(sessionId))
   try {
-    return await refresh(latest(candidates).text, { assertFits: sessionCookies.assertFits })
+    return await refresh(latest(candidates), { assertFits: sessionCookies.assertFits })
   } catch (error) {
     if (error instanceof AuthError && finalCodes.has(error.code) && !mayBeReplaced) sessionCookies.clear(request)
     throw error
@@ -44,20 +45,20 @@ export async function exchangeRefreshCookie(
 
 /** A leftover of a session that has ended does not count beside the token of another session. */
 function withoutEnded(
-  tokens: readonly PresentedRefreshToken[],
+  tokens: readonly RefreshToken[],
   revocations: ExchangeParts['revocations']
-): readonly PresentedRefreshToken[] {
-  const live = tokens.filter(({ token }) => !revocations.isSessionRevoked(token.sessionId))
+): readonly RefreshToken[] {
+  const live = tokens.filter(({ sessionId }) => !revocations.isSessionRevoked(sessionId))
   return live.length > 0 ? live : tokens
 }
 
 /** Of two sessions, neither is trusted: an attacker may have planted one of them. */
-function nameOneSession(tokens: readonly PresentedRefreshToken[]): boolean {
-  return tokens.every(({ token }) => token.sessionId === tokens[0]!.token.sessionId)
+function nameOneSession(tokens: readonly RefreshToken[]): boolean {
+  return tokens.every(({ sessionId }) => sessionId === tokens[0]!.sessionId)
 }
 
 /** The token that the browser received last. */
-function latest([first, ...others]: readonly PresentedRefreshToken[]): PresentedRefreshToken {
+function latest([first, ...others]: readonly RefreshToken[]): RefreshToken {
   if (first === undefined) throw refusal('AUTH_REFRESH_INVALID', 'the shape or the mac is wrong')
-  return others.reduce((one, other) => (other.token.generation > one.token.generation ? other : one), first)
+  return others.reduce((one, other) => (other.generation > one.generation ? other : one), first)
 }

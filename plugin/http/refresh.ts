@@ -3,6 +3,7 @@ import { refusal } from '../errors.ts'
 import type { Emit } from '../events.ts'
 import type { Refresh } from '../sessions/refresh.ts'
 import type { Revocations } from '../sessions/revocations.ts'
+import type { RefreshTokens } from '../tokens/refresh-token.ts'
 import type { Challenge } from './challenge.ts'
 import type { CrossSite } from './cross-site.ts'
 import { emitRefusal } from './refusal-event.ts'
@@ -13,6 +14,7 @@ import { respondBearer, respondCookie, type BearerResponse, type CookieResponse 
 
 export interface ReplyRefreshParts {
   readonly refresh: Refresh
+  readonly refreshTokens: Pick<RefreshTokens, 'read'>
   readonly revocations: Pick<Revocations, 'becomeUsable' | 'wasJustReplaced' | 'isSessionRevoked'>
   /** `null` if the application uses no cookies. */
   readonly sessionCookies: SessionCookies | null
@@ -24,6 +26,7 @@ export interface ReplyRefreshParts {
 /** `reply.refresh()` */
 export function createReplyRefresh({
   refresh,
+  refreshTokens,
   revocations,
   sessionCookies,
   crossSite,
@@ -53,7 +56,9 @@ export function createReplyRefresh({
       if (typeof refreshToken !== 'string') {
         throw refusal('AUTH_MALFORMED_CREDENTIALS', 'the refresh token must be a string')
       }
-      return respondBearer(this, await refresh(refreshToken, { assertFits: () => {} }))
+      const token = refreshTokens.read(refreshToken)
+      if (token === null) throw refusal('AUTH_REFRESH_INVALID', 'the refresh token is malformed, or its mac is wrong')
+      return respondBearer(this, await refresh(token, { assertFits: () => {} }))
     } catch (error) {
       emitRefusal(error, { emit })
       throw challenge(error, { request: this.request })

@@ -48,5 +48,5 @@ export function createRenew({ crossSite, ...exchangeParts }: RenewParts): Renew 
 /** Whether there are good refresh cookies, and all of them belong to the session of the access cookie. */
 function belongTo(expired: AccessToken | null, { refresh }: PresentedCookies): boolean {
   if (expired === null) return true
-  return refresh.length > 0 && refresh.every(({ token }) => token.sessionId === expired.sessionId)
+  return refresh.length > 0 && refresh.every(({ sessionId }) => sessionId === expired.sessionId)
 }

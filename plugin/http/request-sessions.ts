@@ -1,5 +1,6 @@
 import { AuthError, refusal } from '../errors.ts'
 import type { AccessTokens } from '../tokens/access-tokens.ts'
+import type { RefreshToken } from '../tokens/refresh-token.ts'
 import type { UnverifiedToken } from '../tokens/unverified-token.ts'
 import type { PresentedCookies } from './session-cookies.ts'
 
@@ -13,7 +14,7 @@ export interface CookieSessions {
   /**
    * Refresh tokens with a good mac that name other sessions. Only the store knows whether they are the session's own.
    */
-  readonly refreshTokens: readonly string[]
+  readonly refreshTokens: readonly RefreshToken[]
   /** Why the list may be incomplete; `null` if it is complete. An incomplete list must not pass as "nothing to end". */
   readonly problem: AuthError | null
 }
@@ -24,14 +25,12 @@ export async function sessionsInCookies(
   accessTokens: Pick<AccessTokens, 'sessionIdOf'>
 ): Promise<CookieSessions> {
   const { ids: signed, problem } = await signedSessions(presented.access, accessTokens)
-  const all = new Set([...signed, ...presented.refresh.map(({ token }) => token.sessionId)])
+  const all = new Set([...signed, ...presented.refresh.map(({ sessionId }) => sessionId)])
   const chosen = new Set([...all].slice(0, maxSessions))
   const areTooMany = presented.areTooMany || all.size > maxSessions
   return {
     ids: signed.filter((id) => chosen.has(id)),
-    refreshTokens: presented.refresh
-      .filter(({ token: { sessionId } }) => chosen.has(sessionId) && !signed.includes(sessionId))
-      .map(({ text }) => text),
+    refreshTokens: presented.refresh.filter(({ sessionId }) => chosen.has(sessionId) && !signed.includes(sessionId)),
     problem: areTooMany
       ? refusal('AUTH_MALFORMED_CREDENTIALS', 'the cookies name too many sessions, or have too many values')
       : problem

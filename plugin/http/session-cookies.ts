@@ -21,14 +21,9 @@ export interface PresentedAccess {
 /** Both cookies of a request. */
 export interface PresentedCookies extends PresentedAccess {
   /** Refresh tokens with a good mac. Their rows have not been read. */
-  readonly refresh: readonly PresentedRefreshToken[]
+  readonly refresh: readonly RefreshToken[]
   /** Whether a refresh cookie, good or bad, may be ours. */
   readonly hasRefresh: boolean
-}
-
-export interface PresentedRefreshToken {
-  readonly text: string
-  readonly token: RefreshToken
 }
 
 export type SessionCookies = ReturnType<typeof createSessionCookies>
@@ -54,10 +49,10 @@ export function createSessionCookies({
   function read(request: FastifyRequest): PresentedCookies {
     const { access, isForeign, areTooMany } = readAccess(cookies.read(request, 'access'))
     const values = distinct(cookies.read(request, 'refresh'))
-    const refresh = values.slice(0, maxDistinctValues).flatMap((text) => {
-      const token = refreshTokens.read(text)
-      return token === null ? [] : [{ text, token }]
-    })
+    const refresh = values
+      .slice(0, maxDistinctValues)
+      .map(refreshTokens.read)
+      .filter((token) => token !== null)
     return {
       access,
       refresh,

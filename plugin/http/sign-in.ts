@@ -102,7 +102,7 @@ export function createSignIn({
       carryByRaw(reply)
       throw problem
     }
-    const named = await Promise.all(refreshTokens.map((text) => sessions.findSession(text, store)))
+    const named = await Promise.all(refreshTokens.map((token) => sessions.findSession(token, store)))
     return [...new Set([...ids, ...named])].filter((id) => id !== null)
   }
 

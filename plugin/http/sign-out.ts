@@ -3,6 +3,7 @@ import { refusal } from '../errors.ts'
 import type { Emit } from '../events.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { AccessTokens } from '../tokens/access-tokens.ts'
+import type { RefreshTokens } from '../tokens/refresh-token.ts'
 import type { Challenge } from './challenge.ts'
 import { assertWellFormed, readCredentials } from './credentials.ts'
 import type { CrossSite } from './cross-site.ts'
@@ -14,6 +15,7 @@ import type { PresentedCookies, SessionCookies } from './session-cookies.ts'
 export interface SignOutParts {
   readonly sessions: Pick<Sessions, 'begin' | 'signOut' | 'endByRefreshToken'>
   readonly accessTokens: Pick<AccessTokens, 'parse' | 'sessionIdOf'>
+  readonly refreshTokens: Pick<RefreshTokens, 'read'>
   /** `null` if the application uses no cookies. */
   readonly sessionCookies: SessionCookies | null
   readonly crossSite: Pick<CrossSite, 'assertSameSite'>
@@ -25,13 +27,22 @@ export interface SignOutParts {
  * `reply.signOut()`: ends the session that the argument names, else the header, else the cookies. Having nothing to end
  * is success, but credentials that cannot be read are an error.
  */
-export function createSignOut({ sessions, accessTokens, sessionCookies, crossSite, challenge, emit }: SignOutParts) {
+export function createSignOut({
+  sessions,
+  accessTokens,
+  refreshTokens,
+  sessionCookies,
+  crossSite,
+  challenge,
+  emit
+}: SignOutParts) {
   async function end(reply: FastifyReply, refreshToken: unknown): Promise<void> {
     if (refreshToken === undefined) return await endByRequest(reply)
     if (typeof refreshToken !== 'string') {
       throw refusal('AUTH_MALFORMED_CREDENTIALS', 'the refresh token must be a string')
     }
-    await sessions.endByRefreshToken(refreshToken)
+    const token = refreshTokens.read(refreshToken)
+    if (token !== null) await sessions.endByRefreshToken(token)
   }
 
   async function endByRequest(reply: FastifyReply): Promise<void> {
@@ -55,11 +66,11 @@ export function createSignOut({ sessions, accessTokens, sessionCookies, crossSit
     // First, so that the browser drops them even if the store is unavailable.
     clearCookies(request, presented.areTooMany)
     carryByRaw(reply)
-    const { ids, refreshTokens, problem } = await sessionsInCookies(presented, accessTokens)
+    const { ids, refreshTokens: tokens, problem } = await sessionsInCookies(presented, accessTokens)
     const store = sessions.begin()
     const results = await Promise.allSettled([
       ...ids.map((id) => sessions.signOut(id, store)),
-      ...refreshTokens.map((text) => sessions.endByRefreshToken(text, store))
+      ...tokens.map((token) => sessions.endByRefreshToken(token, store))
     ])
     for (const result of results) if (result.status === 'rejected') throw result.reason
     if (problem !== null) throw problem

@@ -4,7 +4,7 @@ import type { Settings } from '../options/options.ts'
 import type { CompareAndSetResult, SessionRow } from '../stores/session-store.ts'
 import type { PreparedToken } from '../tokens/prepared-token.ts'
 import type { RefreshToken, RefreshTokens } from '../tokens/refresh-token.ts'
-import type { KnownSession, KnownSessions } from './known-sessions.ts'
+import type { KnownSession, KnownSessions, SessionBasis } from './known-sessions.ts'
 import { ownIssuers } from './own-issuers.ts'
 import { createRefreshedClaims } from './refreshed-claims.ts'
 import type { Revocations } from './revocations.ts'
@@ -21,7 +21,7 @@ export interface RefreshParts {
   readonly store: Pick<TimedStore, 'withDeadline'>
   /** How many seconds a token that is signed now stays valid, by the store's clock. */
   readonly accessLifetime: () => number
-  readonly refreshTokens: Pick<RefreshTokens, 'read' | 'matches'>
+  readonly refreshTokens: Pick<RefreshTokens, 'matches'>
   readonly tokenIssuer: TokenIssuer
   readonly knownSessions: KnownSessions
   readonly revocations: Pick<Revocations, 'isSessionRevoked'>
@@ -37,8 +37,12 @@ interface Attempt {
   readonly row: SessionRow
   /** When the row was read, by the store's clock. */
   readonly storeTime: number
-  readonly assertFits: AssertFits
 }
+
+/** The access token of a request; or what happens without one, if the verdict is to issue one. */
+type Preparation =
+  | { readonly token: PreparedToken }
+  | { readonly token: null; readonly refuse: (attempt: Pick<Attempt, 'row' | 'store'>) => Promise<never> }
 
 interface Outcome {
   /** The atomic store call that carries the verdict out. Left out if nothing is written. */
@@ -119,72 +123,93 @@ export function createRefresh({
   } satisfies Record<Verdict, Outcome | Refuse>
 
   /**
-   * @param text what the client presented; nothing in it has been verified yet
+   * @param token what the client presented. Whether it is its session's own has not been checked yet
    * @throws AuthError AUTH_REFRESH_INVALID; AUTH_REFRESH_REUSED (the session is revoked then); AUTH_REFRESH_SUPERSEDED;
    * AUTH_STORE_UNAVAILABLE; AUTH_TOKEN_TOO_LARGE
    * @throws TypeError if `refreshToken.claims` returns something invalid
    */
-  return async function refresh(text: string, { assertFits }: { readonly assertFits: AssertFits }): Promise<TokenSet> {
-    const token = refreshTokens.read(text)
-    if (token === null) throw invalid('the refresh token is malformed, or its mac is wrong')
+  return async function refresh(
+    token: RefreshToken,
+    { assertFits }: { readonly assertFits: AssertFits }
+  ): Promise<TokenSet> {
     if (revocations.isSessionRevoked(token.sessionId)) throw invalid('the session is revoked')
     await tokenIssuer.loadSigner()
-    const store = sharedStore.withDeadline()
+    let store = sharedStore.withDeadline()
     const known = knownSessions.get(token.sessionId)
     if (known !== undefined) assertMatches(token, known.sessionKey)
     // A known session takes one round trip: the store itself decides whether the verdict is `rotate`.
-    const early = known === undefined || refreshedClaims ? null : prepareEarly(known, assertFits)
-    let result = early ? await rotate(token, store) : { ...(await store.find(token.sessionId)), applied: false }
+    let preparation = known && mayRotate(known, token) ? await prepare(known, { store, assertFits }) : null
+    // `refreshToken.claims` may have used up the time, and a stolen token must be noticed nevertheless.
+    if (preparation?.token === null) store = sharedStore.withDeadline()
+    let result = preparation?.token ? await rotate(token, store) : await read(token, store)
     for (let race = 0; race < maxRaces; race++) {
       const { row, storeTime, applied } = result
       if (row === null) throw invalid('there is no such session')
-      assertMatches(token, row.sessionKey)
+      if (row.sessionKey !== known?.sessionKey) assertMatches(token, row.sessionKey)
       // `revokeAll()` would not find it, so that a changed password would not end it.
       if (!own.includes(row.issuer)) throw invalid('"issuer" no longer has the issuer of the session')
       knownSessions.remember(row)
-      const attempt: Attempt = { token, store, row, storeTime, assertFits }
+      const attempt: Attempt = { token, store, row, storeTime }
       const { generation } = token
       const outcome: Outcome | Refuse = outcomes[applied ? 'rotate' : decide(row, { generation, storeTime, ...policy })]
       if (typeof outcome === 'function') return await outcome(attempt)
-      const accessToken = early ?? (await prepare(attempt))
+      preparation ??= await prepare(row, { store, assertFits })
+      if (preparation.token === null) return await preparation.refuse(attempt)
       const isWritten = applied || outcome.write === undefined
       result = isWritten ? { row, storeTime, applied: true } : await outcome.write(attempt)
       if (result.applied && result.row !== null) {
         emit(outcome.event(result.row))
-        return tokenIssuer.issue(accessToken, { row: result.row, storeTime: result.storeTime })
+        return tokenIssuer.issue(preparation.token, { row: result.row, storeTime: result.storeTime })
       }
     }
     throw refusal('AUTH_STORE_UNAVAILABLE', `the session was changed ${maxRaces} times during this refresh`)
   }
 
-  /** `null` if the session must be read first: its claims no longer match the schema, or make the token too long. */
-  function prepareEarly(known: KnownSession, assertFits: AssertFits): PreparedToken | null {
-    try {
-      return tokenIssuer.prepare(known, assertFits)
-    } catch {
-      return null
-    }
+  /** The application is not asked for the claims of a token that is probably too old. */
+  function mayRotate(known: KnownSession, { generation }: RefreshToken): boolean {
+    return refreshedClaims === null || generation >= known.generation
   }
 
   function assertMatches(token: RefreshToken, sessionKey: string): void {
     if (!refreshTokens.matches(token, sessionKey)) throw invalid('the second half of the mac is wrong')
   }
 
-  /** Before anything is written: a token that cannot be signed or sent must not cost the client its session. */
-  async function prepare({ row, store, assertFits }: Attempt): Promise<PreparedToken> {
-    const content = refreshedClaims ? await refreshedClaims(row, store) : row
-    if (content === null) {
-      await signOut(row.id, store)
-      throw invalid('"refreshToken.claims" returned null')
-    }
+  /**
+   * Before anything is written: a token that cannot be signed or sent must not cost the client its session. Never
+   * rejects, because a token that is to be refused must be refused for its own reason.
+   */
+  async function prepare(
+    session: SessionBasis,
+    { store, assertFits }: { readonly store: TimedStore; readonly assertFits: AssertFits }
+  ): Promise<Preparation> {
     try {
-      return tokenIssuer.prepare({ id: row.id, sub: row.sub, details: row.details, ...content }, assertFits)
+      const content = refreshedClaims ? await refreshedClaims(session, store) : session
+      if (content === null) return endSession('"refreshToken.claims" returned null')
+      const { id, sub, details } = session
+      const { claims, scope } = content
+      return { token: tokenIssuer.prepare({ id, sub, details, claims, scope }, assertFits) }
     } catch (error) {
-      if (refreshedClaims || !(error instanceof TypeError)) throw error
-      // The schema has changed since the sign-in. Only a new sign-in can fix that.
-      await signOut(row.id, store)
-      throw invalid('the claims given at sign-in no longer match "accessToken.claims"')
+      if (!refreshedClaims && error instanceof TypeError) {
+        // The schema has changed since the sign-in. Only a new sign-in can fix that.
+        return endSession('the claims given at sign-in no longer match "accessToken.claims"')
+      }
+      return { token: null, refuse: () => Promise.reject(error) }
     }
+  }
+
+  function endSession(detail: string): Preparation {
+    return {
+      token: null,
+      async refuse({ row, store }) {
+        await signOut(row.id, store)
+        throw invalid(detail)
+      }
+    }
+  }
+
+  async function read({ sessionId }: RefreshToken, store: TimedStore): Promise<CompareAndSetResult> {
+    const { row, storeTime } = await store.find(sessionId)
+    return { row, storeTime, applied: false }
   }
 
   /** Writes once for each generation: clients may repeat a token any number of times. */
@@ -194,8 +219,8 @@ export function createRefresh({
     return await store.countRepeat(row.id, { generation: row.generation, repeated: token.generation, streak })
   }
 
-  async function rotate({ sessionId, generation }: RefreshToken, store: TimedStore): Promise<CompareAndSetResult> {
-    return await store.rotate(sessionId, {
+  function rotate({ sessionId, generation }: RefreshToken, store: TimedStore): Promise<CompareAndSetResult> {
+    return store.rotate(sessionId, {
       from: generation,
       to: generation + 1,
       minAgeMs: policy.retryMs,

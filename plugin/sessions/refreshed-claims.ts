@@ -4,6 +4,7 @@ import type { Settings } from '../options/options.ts'
 import type { SessionRow } from '../stores/session-store.ts'
 import { checkAppClaims, checkScope } from '../tokens/app-claims.ts'
 import { scopesOf } from '../tokens/claims.ts'
+import type { SessionBasis } from './known-sessions.ts'
 import type { TimedStore } from './timed-store.ts'
 
 /** The claims and the scope of a refreshed access token. */
@@ -22,10 +23,10 @@ export interface RefreshedClaimsSettings {
  */
 export function createRefreshedClaims({ claims: currentClaims, mayWidenScope }: RefreshedClaimsSettings) {
   return async function refreshedClaims(
-    row: SessionRow,
+    session: SessionBasis,
     store: Pick<TimedStore, 'withTimeout'>
   ): Promise<RefreshedClaims | null> {
-    const current = await store.withTimeout(() => currentClaims(sessionInfo(row)))
+    const current = await store.withTimeout(() => currentClaims(sessionInfo(session)))
     if (current === null) return null
     assertReturned(current, {
       by: 'refreshToken.claims',
@@ -34,13 +35,13 @@ export function createRefreshedClaims({ claims: currentClaims, mayWidenScope }: 
     })
     // `{ scope: scopes.typo }` must not keep the scope of the sign-in, which may be more.
     assertDefined(current, (name) => `the "${name}" that "refreshToken.claims" returned ${undefinedProblem}`)
-    const claims = current.claims === undefined ? row.claims : checkAppClaims(current.claims)
-    return { claims, scope: refreshedScope(row.scope, { current: current.scope, mayWidenScope }) }
+    const claims = current.claims === undefined ? session.claims : checkAppClaims(current.claims)
+    return { claims, scope: refreshedScope(session.scope, { current: current.scope, mayWidenScope }) }
   }
 }
 
-/** Member by member: the application must not see the row's `sessionKey`. */
-function sessionInfo({ id, sub, device, scope, claims }: SessionRow): SessionInfo {
+/** Member by member: the application must not see the `sessionKey`. */
+function sessionInfo({ id, sub, device, scope, claims }: SessionBasis): SessionInfo {
   return { id, sub, device, scope, claims }
 }
 

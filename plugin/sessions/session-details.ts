@@ -24,5 +24,11 @@ export function packDetails(details: SessionDetails): SessionRow['details'] {
 }
 
 export function detailsOf({ details }: Pick<SessionRow, 'details'>): SessionDetails {
-  return { ...defaults, ...details }
+  const { persistent, authTime, acr, amr } = details as Partial<SessionDetails>
+  return {
+    persistent: persistent ?? defaults.persistent,
+    authTime: authTime ?? defaults.authTime,
+    acr: acr ?? defaults.acr,
+    amr: amr ?? defaults.amr
+  }
 }

@@ -12,7 +12,7 @@ export interface SessionsParts {
   readonly store: TimedStore
   /** How many seconds a token that is signed now stays valid, by the store's clock. */
   readonly accessLifetime: () => number
-  readonly refreshTokens: Pick<RefreshTokens, 'read' | 'matches'>
+  readonly refreshTokens: Pick<RefreshTokens, 'matches'>
   readonly knownSessions: Pick<KnownSessions, 'get'>
   readonly revocations: Pick<Revocations, 'markRevoked' | 'revokeLocally' | 'revokeEverywhere' | 'longestRevocation'>
   readonly trimmer: Pick<Trimmer, 'add'>
@@ -45,13 +45,11 @@ export function createSessions({
     signOut,
 
     /**
-     * Signs out the session of a refresh token of any generation, as `signOut()` does. Does nothing for a text that is
-     * not a refresh token of this application.
+     * Signs out the session of a refresh token of any generation, as `signOut()` does. Does nothing for a token that is
+     * not its session's own.
      * @throws AuthError AUTH_STORE_UNAVAILABLE
      */
-    async endByRefreshToken(text: string, store = sharedStore): Promise<void> {
-      const token = refreshTokens.read(text)
-      if (token === null) return
+    async endByRefreshToken(token: RefreshToken, store = sharedStore): Promise<void> {
       const { sessionId } = token
       const known = knownSessions.get(sessionId)
       // Decided without the store: a forged token must not end a session while the store is down.
@@ -67,13 +65,12 @@ export function createSessions({
     },
 
     /**
-     * The session of a refresh token of any generation, even if the store has lost the session. `null` for a text that
-     * is not a refresh token of this application.
+     * The session of a refresh token of any generation, even if the store has lost the session. `null` for a token that
+     * is not its session's own.
      * @throws AuthError AUTH_STORE_UNAVAILABLE
      */
-    async findSession(text: string, store = sharedStore): Promise<string | null> {
-      const token = refreshTokens.read(text)
-      return token === null || (await ownershipOf(token, store)) === 'not ours' ? null : token.sessionId
+    async findSession(token: RefreshToken, store = sharedStore): Promise<string | null> {
+      return (await ownershipOf(token, store)) === 'not ours' ? null : token.sessionId
     },
 
     /** A subject's live sessions, oldest first. */

@@ -2,12 +2,9 @@ import type { SessionStore } from '../stores/session-store.ts'
 
 /** What each result must contain beside `storeTime`. Without it, a custom store with a mistake would fail open. */
 const checks: Partial<Record<keyof SessionStore, (result: Record<string, unknown>) => boolean>> = {
-  insert: ({ row, storeTime, ...rest }) =>
+  insert: ({ row, revoked, evicted, more, storeTime }) =>
     row === null ||
-    (isRow(row) &&
-      isRevokedList(rest.revoked, storeTime) &&
-      isRevokedList(rest.evicted, storeTime) &&
-      typeof rest.more === 'boolean'),
+    (isRow(row) && isRevokedList(revoked, storeTime) && isRevokedList(evicted, storeTime) && typeof more === 'boolean'),
   find: ({ row }) => row === null || isRow(row),
   rotate: isCompareAndSet,
   countRetry: isCompareAndSet,

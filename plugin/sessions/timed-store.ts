@@ -1,13 +1,27 @@
 import { withTimeout } from '../timeout.ts'
 import { refusal } from '../errors.ts'
-import type { SessionStore, Timed } from '../stores/session-store.ts'
+import type { SessionStore } from '../stores/session-store.ts'
 import type { StoreClock } from './store-clock.ts'
 import { checkResult } from './store-results.ts'
 
 /** How long a request waits for the store, all its calls together. */
 export const storeTimeoutMs = 2000
 
-type Method = Exclude<keyof SessionStore, 'prepare' | 'subscribe' | 'sweep' | 'close'>
+/** The calls of {@link SessionStore} that requests make. */
+type Method =
+  | 'insert'
+  | 'find'
+  | 'rotate'
+  | 'countRetry'
+  | 'countRepeat'
+  | 'revoke'
+  | 'revokeAll'
+  | 'trim'
+  | 'list'
+  | 'appendRevocations'
+  | 'readRevocations'
+type Arguments<Name extends Method> = Parameters<SessionStore[Name]>
+type Result<Name extends Method> = Awaited<ReturnType<SessionStore[Name]>>
 
 export interface TimedStoreParts {
   readonly store: SessionStore
@@ -43,17 +57,49 @@ export class TimedStore {
     return this.#endsAt === null ? this.#timeoutMs : Math.max(0, this.#endsAt - this.#now())
   }
 
-  readonly insert = this.#timed('insert')
-  readonly find = this.#timed('find')
-  readonly rotate = this.#timed('rotate')
-  readonly countRetry = this.#timed('countRetry')
-  readonly countRepeat = this.#timed('countRepeat')
-  readonly revoke = this.#timed('revoke')
-  readonly revokeAll = this.#timed('revokeAll')
-  readonly trim = this.#timed('trim')
-  readonly list = this.#timed('list')
-  readonly appendRevocations = this.#timed('appendRevocations')
-  readonly readRevocations = this.#timed('readRevocations')
+  insert(...args: Arguments<'insert'>): Promise<Result<'insert'>> {
+    return this.#call('insert', args)
+  }
+
+  find(...args: Arguments<'find'>): Promise<Result<'find'>> {
+    return this.#call('find', args)
+  }
+
+  rotate(...args: Arguments<'rotate'>): Promise<Result<'rotate'>> {
+    return this.#call('rotate', args)
+  }
+
+  countRetry(...args: Arguments<'countRetry'>): Promise<Result<'countRetry'>> {
+    return this.#call('countRetry', args)
+  }
+
+  countRepeat(...args: Arguments<'countRepeat'>): Promise<Result<'countRepeat'>> {
+    return this.#call('countRepeat', args)
+  }
+
+  revoke(...args: Arguments<'revoke'>): Promise<Result<'revoke'>> {
+    return this.#call('revoke', args)
+  }
+
+  revokeAll(...args: Arguments<'revokeAll'>): Promise<Result<'revokeAll'>> {
+    return this.#call('revokeAll', args)
+  }
+
+  trim(...args: Arguments<'trim'>): Promise<Result<'trim'>> {
+    return this.#call('trim', args)
+  }
+
+  list(...args: Arguments<'list'>): Promise<Result<'list'>> {
+    return this.#call('list', args)
+  }
+
+  appendRevocations(...args: Arguments<'appendRevocations'>): Promise<Result<'appendRevocations'>> {
+    return this.#call('appendRevocations', args)
+  }
+
+  readRevocations(...args: Arguments<'readRevocations'>): Promise<Result<'readRevocations'>> {
+    return this.#call('readRevocations', args)
+  }
 
   /** Applies the time limit to other work of the request, such as a function of the application. */
   async withTimeout<T>(work: () => T | Promise<T>): Promise<T> {
@@ -67,23 +113,21 @@ export class TimedStore {
   }
 
   #now(): number {
-    return (this.#parts.monotonic ?? (() => performance.now()))()
+    const { monotonic } = this.#parts
+    return monotonic === undefined ? performance.now() : monotonic()
   }
 
   get #timeoutMs(): number {
     return this.#parts.timeoutMs ?? storeTimeoutMs
   }
 
-  #timed<Name extends Method>(name: Name): SessionStore[Name] {
-    const call = async (...args: unknown[]): Promise<Timed> => {
-      const { store, storeClock, clock } = this.#parts
-      const sentAt = clock()
-      const method = store[name] as (...args: unknown[]) => Promise<Timed>
-      const result = await this.withTimeout(() => method.apply(store, args))
-      checkResult(name, result)
-      storeClock.observe({ storeTime: result.storeTime, sentAt, receivedAt: clock() })
-      return result
-    }
-    return call as SessionStore[Name]
+  async #call<Name extends Method>(name: Name, args: Arguments<Name>): Promise<Result<Name>> {
+    const { store, storeClock, clock } = this.#parts
+    const sentAt = clock()
+    const method = store[name] as (...args: unknown[]) => Promise<Result<Name>>
+    const result = await this.withTimeout(() => method.apply(store, args))
+    checkResult(name, result)
+    storeClock.observe({ storeTime: result.storeTime, sentAt, receivedAt: clock() })
+    return result
   }
 }

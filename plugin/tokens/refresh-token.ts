@@ -1,18 +1,21 @@
 import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto'
+import { ClockMap } from './clock-map.ts'
 import { derive } from './secret.ts'
 
 /** A refresh token whose server mac is valid. Its session's row has not been read yet. */
 export interface RefreshToken {
   readonly sessionId: string
   readonly generation: number
-  /** The second half of the mac, keyed by the session key in the row: see `matches()`. */
-  readonly sessionMac: Buffer
+  /** What shows whether the token is its session's own: see `matches()`. */
+  readonly proof: { readonly sessionKey: string } | { readonly sessionMac: Buffer }
 }
 
-const maxLength = 256
+/** How many tokens that this process has issued are read again without a mac. */
+const maxIssued = 10_000
+
 const halfBytes = 16
-const idShape = /^[\w~-]{22,64}$/
-const generationShape = /^(0|[1-9]\d{0,15})$/
+/** Version, session id, generation, and both halves of the mac. */
+const shape = /^rt1\.([\w~-]{22,64})\.(0|[1-9]\d{0,15})\.([\w-]{43})$/
 
 /** What a refresh token is issued for: a session's row. */
 interface IssueInput {
@@ -36,39 +39,39 @@ export function createRefreshTokens({ issuers, secrets }: { issuers: readonly st
     secrets.map((secret) => createSecretKey(derive(secret, { purpose: `refresh token ${issuer}`, bytes: 32 })))
   )
 
+  const issued = new ClockMap<RefreshToken & { wasUsed: boolean }>(maxIssued)
+
   return {
     /** The refresh token of a session's generation. The same row always yields the same token. */
     issue({ sessionId, generation, sessionKey }: IssueInput): string {
       const text = signedPart(sessionId, generation)
-      return `${text}.${Buffer.concat([mac(keys[0]!, text), mac(sessionKey, text)]).toString('base64url')}`
+      const macs = Buffer.concat([mac(keys[0]!, text), mac(sessionKey, text)])
+      const token = `${text}.${macs.toString('base64url')}`
+      issued.set(token, { sessionId, generation, proof: { sessionKey }, wasUsed: false })
+      return token
     },
 
     /** Reads a token and checks its server mac, in constant time for each key; `null` if it is not one of ours. */
     read(token: string): RefreshToken | null {
-      if (token.length > maxLength) return null
-      const [version, sessionId = '', digits = '', encodedMac = '', ...rest] = token.split('.')
+      const known = issued.get(token)
+      if (known !== undefined) return known
+      const [, sessionId, digits, encodedMac] = shape.exec(token) ?? []
+      if (sessionId === undefined || encodedMac === undefined) return null
       const generation = Number(digits)
-      if (
-        version !== 'rt1' ||
-        !idShape.test(sessionId) ||
-        !generationShape.test(digits) ||
-        !Number.isSafeInteger(generation) ||
-        rest.length > 0
-      ) {
-        return null
-      }
       const bytes = Buffer.from(encodedMac, 'base64url')
-      if (bytes.length !== 2 * halfBytes || bytes.toString('base64url') !== encodedMac) return null
+      if (!Number.isSafeInteger(generation) || bytes.toString('base64url') !== encodedMac) return null
       const text = signedPart(sessionId, generation)
       const serverMac = bytes.subarray(0, halfBytes)
       return keys.some((key) => timingSafeEqual(mac(key, text), serverMac))
-        ? { sessionId, generation, sessionMac: bytes.subarray(halfBytes) }
+        ? { sessionId, generation, proof: { sessionMac: bytes.subarray(halfBytes) } }
         : null
     },
 
     /** Whether the second half of the mac was made with this session key, compared in constant time. */
-    matches: ({ sessionId, generation, sessionMac }: RefreshToken, sessionKey: string): boolean =>
-      timingSafeEqual(mac(sessionKey, signedPart(sessionId, generation)), sessionMac)
+    matches: ({ sessionId, generation, proof }: RefreshToken, sessionKey: string): boolean =>
+      'sessionKey' in proof
+        ? proof.sessionKey === sessionKey
+        : timingSafeEqual(mac(sessionKey, signedPart(sessionId, generation)), proof.sessionMac)
   }
 }
 

@@ -132,6 +132,7 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
   'plugin/tokens/audience.ts': ['sessions/access-token-api'],
   'plugin/tokens/primes.ts': ['tokens/roca', 'tokens/key'],
   'plugin/tokens/rsa.ts': ['tokens/key', 'tokens/roca'],
+  'plugin/tokens/random-id.ts': ['tokens/random-id'],
   'plugin/tokens/refresh-token.ts': ['tokens/refresh-token', 'http/refresh', 'sessions/refresh', 'http/sign-out'],
   'plugin/tokens/issuer-lookup.ts': ['tokens/issuer-lookup'],
   'plugin/tokens/lru-map.ts': ['tokens/lru-map', 'tokens/issuer-lookup'],

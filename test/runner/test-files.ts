@@ -37,7 +37,7 @@ const alone: readonly (readonly [files: RegExp, reason: string])[] = [
   [/^test\/browser\//, 'a browser ends with the process that has started it'],
   [/^test\/(histories|mutants|runner)\//, 'limits the time of processes, or ends some'],
   [/^test\/flows\/killed-test\.test\.ts$/, 'ends test processes'],
-  [/^test\/http\/one-pass\.test\.ts$/, 'replaces functions of node:crypto before the plugin imports them'],
+  [/^test\/http\/one-(pass|signature)\.test\.ts$/, 'replaces functions of node:crypto before the plugin imports them'],
   [/^test\/http\/route-registry\.test\.ts$/, 'creates an application before the first import of the plugin']
 ]
 

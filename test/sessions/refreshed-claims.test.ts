@@ -1,8 +1,19 @@
 import { Type } from '@sinclair/typebox'
 import { mock } from 'node:test'
 import t from 'tap'
-import { challenges, createApp, summaryOf, type SignedIn } from '../fixtures/app.ts'
-import { claimsOf, cleared, deployed, issueToken, present, rowOf, types, type Transport } from '../fixtures/refresh.ts'
+import { memoryStore } from '../../plugin/stores/memory.ts'
+import { challenges, createApp, createClock, summaryOf, type SignedIn } from '../fixtures/app.ts'
+import {
+  claimsOf,
+  cleared,
+  deployed,
+  issueToken,
+  present,
+  rowOf,
+  types,
+  withMethods,
+  type Transport
+} from '../fixtures/refresh.ts'
 
 t.test('refreshToken.claims is called before each access token that a refresh issues', async (t) => {
   type Claims = NonNullable<
@@ -289,3 +300,91 @@ t.test(
     }
   }
 )
+
+t.test('refreshToken.claims: the refresh of a known session is one call of the store', async (t) => {
+  const clock = createClock()
+  const calls: string[] = []
+  const memory = memoryStore({ clock })
+  const store = withMethods(memory, {
+    find: (...input) => {
+      calls.push('find')
+      return memory.find(...input)
+    },
+    rotate: (...input) => {
+      calls.push('rotate')
+      return memory.rotate(...input)
+    }
+  })
+  const plugin = { store, clock, refreshToken: { claims: async () => ({ claims: { roles: ['user'] } }) } }
+  const [here, elsewhere] = [await createApp({ plugin }), await createApp({ plugin })]
+  const refreshed = async (server: typeof here, token: string) => {
+    clock.advance(60)
+    calls.splice(0)
+    const response = await present(server, token, 'bearer')
+    t.strictSame(claimsOf(response.json().access_token).roles, ['user'])
+    return response.json().refresh_token as string
+  }
+  const first = await refreshed(here, (await here.signIn('bearer')).refresh)
+  t.strictSame(calls, ['rotate'])
+  const second = await refreshed(elsewhere, first)
+  t.strictSame(calls, ['find', 'rotate'], 'a session that this process does not know')
+  await refreshed(here, second)
+  t.strictSame(calls, ['rotate'], 'a session that another process has refreshed meanwhile')
+})
+
+t.test('refreshToken.claims cannot hide a stolen token, whatever it does', async (t) => {
+  type Claims = () => Promise<{ claims?: object } | null>
+  const failing: Claims = async () => {
+    throw new Error('the database of users is down')
+  }
+  for (const [name, broken] of Object.entries<Claims>({
+    'it fails': failing,
+    'it never settles': () => new Promise(() => {}),
+    'it ends the session': async () => null
+  })) {
+    let claims: Claims = async () => ({})
+    const { clock, store, first, second } = await deployed({}, { refreshToken: { claims: () => claims() as never } })
+    const { refresh, sessionId } = await first.signIn('bearer')
+    await present(second, refresh, 'bearer')
+    let token = refresh
+    for (let generation = 0; generation < 3; generation++) {
+      clock.advance(60)
+      token = (await present(first, token, 'bearer')).json().refresh_token
+    }
+    clock.advance(60)
+    const asked = new Promise<void>((resolve) => {
+      claims = () => {
+        resolve()
+        return broken()
+      }
+    })
+    second.events()
+    mock.timers.enable({ apis: ['setTimeout'] })
+    t.teardown(() => mock.timers.reset())
+    // The newest token that the second server has seen: it asks for the claims before it asks the store.
+    const stolen = present(second, refresh, 'bearer')
+    await asked
+    mock.timers.tick(2000)
+    t.equal((await stolen).json().code, 'AUTH_REFRESH_REUSED', name)
+    mock.timers.reset()
+    t.strictSame(types(second.events()), ['refresh-token-reused', 'session-revoked', 'token-refused'], name)
+    t.equal((await rowOf(store, sessionId)).revokedAt, clock(), name)
+  }
+})
+
+t.test('refreshToken.claims receives frozen claims: what it changes would reach later refreshes', async (t) => {
+  const { clock, first, second } = await deployed(
+    {},
+    {
+      refreshToken: {
+        claims: async ({ claims }) => {
+          ;(claims.roles as string[]).push('admin')
+          return { claims }
+        }
+      }
+    }
+  )
+  const { refresh } = await first.signIn('bearer', { claims: { roles: ['user'] } })
+  clock.advance(60)
+  for (let time = 0; time < 2; time++) t.equal((await present(second, refresh, 'bearer')).statusCode, 503)
+})
