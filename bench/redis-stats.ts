@@ -9,7 +9,6 @@ export interface RedisStats {
 }
 
 export async function readStats(client: Redis): Promise<RedisStats> {
-  // One after the other, so that a client has to be asked for nothing else meanwhile.
   const [commands, cpu, stats] = [
     await client.info('commandstats'),
     await client.info('cpu'),

@@ -5,7 +5,10 @@ const staleValues = ['accept', 'refuse', 'ask'] as const
 
 /** How this process learns which sessions were revoked elsewhere. */
 export interface RevocationOptions {
-  /** Seconds between two polls of the store's revocation log, 1 to 3600. Default 1. */
+  /**
+   * Seconds between two polls of the store's revocation log, 1 to 3600. Default 1. While the store's push works, the
+   * log is read every 5 s if that is less often, and twice within `maxStalenessSeconds` if that is more often.
+   */
   readonly pollSeconds?: number | undefined
   /**
    * The list of revocations is stale when the log has not been read for this many seconds. The event

@@ -4,10 +4,10 @@ import type { Revocation } from './revocation.ts'
  * What a store that can push calls after `subscribe()`. None of its methods throws or waits. A store that only learns
  * **that** its log has grown calls `wake()` and nothing else:
  * ```ts
- * import type { SessionStore } from 'fastify-authenticate/stores/session-store'
+ * import type { PushListener } from 'fastify-authenticate/stores/session-store'
  *
- * const subscribe: SessionStore['subscribe'] = async (listener) => {
- *   await database.listen('revocations', () => listener.wake())
+ * async function subscribe(listener: PushListener): Promise<void> {
+ *   process.on('message', () => listener.wake())
  * }
  * ```
  */

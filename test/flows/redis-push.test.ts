@@ -97,7 +97,7 @@ t.test(
       t.equal(await scripts(), [1, 1, 2][index])
     }
     await passSeconds(60)
-    t.equal(await scripts(), 0, 'nobody polls while heartbeats are heard')
+    t.equal(await scripts(), 0, 'nobody polls while heartbeats arrive')
     t.strictSame(
       nodes.flatMap(({ events }) => events()),
       []

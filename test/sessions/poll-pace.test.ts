@@ -29,14 +29,14 @@ function create({ pollSeconds = 1, maxStalenessSeconds = 30 } = {}) {
 const always = () => true
 const never = () => false
 
-t.test('isDue() reads every 5 s while heartbeats are heard, and every `pollSeconds` otherwise', async (t) => {
+t.test('isDue() reads every 5 s while heartbeats arrive, and every `pollSeconds` otherwise', async (t) => {
   t.strictSame(create().poll(15, { hears: always }), [5, 10, 15])
   t.strictSame(create().poll(5, { hears: never }), [1, 2, 3, 4, 5])
   t.strictSame(create({ pollSeconds: 2 }).poll(12, { hears: always }), [6, 12], 'at whole polls')
   t.strictSame(create({ pollSeconds: 10 }).poll(30, { hears: always }), [10, 20, 30], 'never more often')
 })
 
-t.test('isDue() is true from 3 s of silence on, until a heartbeat is heard again', async (t) => {
+t.test('isDue() is true from 3 s of silence on, until a heartbeat arrives again', async (t) => {
   t.strictSame(create().poll(14, { hears: (second) => second < 6 || second > 11 }), [5, 9, 10, 11])
 })
 

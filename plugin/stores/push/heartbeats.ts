@@ -1,4 +1,4 @@
-/** Everybody who hears nothing for this long sends, at a random moment of what follows: usually one sends for all. */
+/** A node that receives nothing for this long sends at a random moment of what follows: usually one sends for all. */
 const silenceMs = 1500
 const spreadMs = 400
 
@@ -49,7 +49,7 @@ export class Heartbeats {
     return silenceMs + this.#random() * spreadMs
   }
 
-  /** A message that is heard moves no timer: there may be many. Instead, the timer waits for what is left. */
+  /** A message that arrives moves no timer: there may be many. Instead, the timer waits for what is left. */
   #wait(pauseMs: number, leftMs = pauseMs): void {
     this.#timer = setTimeout(() => {
       const left = this.#heardAt + pauseMs - this.#monotonic()

@@ -1,10 +1,6 @@
 import { maxBatch, type Revocation } from '../session-store.ts'
 
-/**
- * A message without content shows that the connection delivers. What a revocation publishes is JSON:
- * `{"call":"…","entries":[["s","<session id>","<until>"],["t","<iss> <jti>","<until>"]]}`. A call that appends more than
- * fits publishes nothing but an empty text.
- */
+/** A message without content: it shows that the connection delivers. */
 export const heartbeatMessage = 'heartbeat'
 
 /** Far longer than {@link maxBatch} entries of this plugin. */
@@ -23,8 +19,10 @@ export interface PushedEntries {
 }
 
 /**
- * Reads a message with entries. Anything else is `null`: the log must be read then. Whoever may publish may also write
- * to the log, so a message proves as much as an entry; but it must not throw or cost more.
+ * Reads a message with entries. Its text is
+ * `{"call":"<name>","entries":[["s","<session id>","<until>"],["t","<iss> <jti>","<until>"]]}`. Anything else returns
+ * `null`, and the log must be read: a call that appends more than fits publishes an empty text. A client that may
+ * publish may also write to the log, so a message proves as much as an entry.
  */
 export function readPushedEntries(text: string): PushedEntries | null {
   if (text.length > longestMessage) return null
