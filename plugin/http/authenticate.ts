@@ -10,7 +10,7 @@ import type { User } from '../tokens/user.ts'
 import type { Auth } from './auth.ts'
 import type { Challenge } from './challenge.ts'
 import type { CookieAuthentication } from './cookie-authentication.ts'
-import { assertWellFormed, isPresented, readCredentials, type Credentials } from './credentials.ts'
+import { assertWellFormed, isPresented, problemOf, readCredentials, type Credentials } from './credentials.ts'
 import type { CrossSite } from './cross-site.ts'
 import type { ProtectedResources } from './protected-resources.ts'
 import { emitRefusal } from './refusal-event.ts'
@@ -59,7 +59,8 @@ export function createAuthenticate(parts: AuthenticatorParts): Authenticate {
       return authenticateFully(request, { credentials, verified, requirements })
     } catch (error) {
       clearUser(request)
-      return rejection(refused(error, { request, credentials, requirements }))
+      // Not before: a token that is accepted is base64url, and so well-formed.
+      return rejection(refused(problemOf(credentials) ?? error, { request, credentials, requirements }))
     }
   }
 
@@ -70,13 +71,7 @@ export function createAuthenticate(parts: AuthenticatorParts): Authenticate {
     const cached = accessTokens.fromCache(token, issuers)
     // Not a cookie: another application on the host may have set it, and more must be read before it is refused.
     if (cached !== null || kind === 'cookie') return cached
-    try {
-      return accessTokens.verifyNow(accessTokens.parse(token))
-    } catch (error) {
-      // Not before: what is accepted is base64url, and so well-formed.
-      assertWellFormed(credentials)
-      throw error
-    }
+    return accessTokens.verifyNow(accessTokens.parse(token))
   }
 
   /** Repeats no step above, except for tokens that need a look-up. What it adds is the reason for a refusal. */

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { refusal } from '../errors.ts'
+import { refusal, type AuthError } from '../errors.ts'
 import { maxTokenLength } from '../tokens/jws.ts'
 
 /** A token, and where it was found. */
@@ -35,23 +35,30 @@ export function isPresented(credentials: Credentials): credentials is Presented 
 const token68 = /^[\w.~+/-]+=*$/
 
 /**
- * Refuses an `Authorization` header that does not hold one bearer token. A token that was found in the cache needs no
- * such check, which costs as much as the look-up.
- * @throws AuthError AUTH_NO_CREDENTIALS, AUTH_MALFORMED_CREDENTIALS
+ * Why an `Authorization` header does not hold one bearer token: AUTH_NO_CREDENTIALS or AUTH_MALFORMED_CREDENTIALS;
+ * `null` if it does, or if there is none. A token that is accepted needs no such check, which costs as much as the
+ * look-up in the cache.
  */
-export function assertWellFormed(credentials: Credentials): asserts credentials is Presented | Absent | Several {
+export function problemOf(credentials: Credentials): AuthError | null {
   switch (credentials.kind) {
     case 'foreign':
-      throw refusal('AUTH_NO_CREDENTIALS', 'the scheme of the Authorization header is not Bearer')
+      return refusal('AUTH_NO_CREDENTIALS', 'the scheme of the Authorization header is not Bearer')
     case 'malformed':
-      throw refusal('AUTH_MALFORMED_CREDENTIALS', credentials.detail)
+      return refusal('AUTH_MALFORMED_CREDENTIALS', credentials.detail)
     case 'header':
-      if (token68.test(credentials.token)) return
-      throw refusal('AUTH_MALFORMED_CREDENTIALS', 'the Authorization header does not hold exactly one token68')
+      if (token68.test(credentials.token)) return null
+      return refusal('AUTH_MALFORMED_CREDENTIALS', 'the Authorization header does not hold exactly one token68')
     case 'none':
     case 'cookie':
     case 'several':
+      return null
   }
+}
+
+/** @throws AuthError as {@link problemOf} returns it */
+export function assertWellFormed(credentials: Credentials): asserts credentials is Presented | Absent | Several {
+  const problem = problemOf(credentials)
+  if (problem !== null) throw problem
 }
 
 /** The parts of a raw request that are read here: HTTP/2 and `inject()` have them too. */
