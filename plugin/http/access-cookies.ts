@@ -10,7 +10,7 @@ interface Candidate {
 
 export interface ChooseParts {
   readonly accessTokens: Pick<AccessTokens, 'readLocal'>
-  readonly revocations: Pick<Revocations, 'becomeUsable' | 'isSessionRevoked'>
+  readonly revocations: Pick<Revocations, 'reads' | 'isSessionRevoked'>
 }
 
 /**
@@ -32,7 +32,7 @@ export async function chooseAccessCookie(
   let live = liveOf(own, revocations)
   if (!nameOneSession(live)) {
     // A stale list may show two live sessions where one has ended.
-    await revocations.becomeUsable(own.map(({ verified }) => verified.sessionId))
+    await revocations.reads.becomeUsable(own.map(({ verified }) => verified.sessionId))
     live = liveOf(own, revocations)
   }
   if (live.length === 0) return own[0]?.token ?? null

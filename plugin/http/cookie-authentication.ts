@@ -15,7 +15,7 @@ export interface CookieAuthenticationParts {
     AccessTokens,
     'findIssuers' | 'fromCache' | 'readLocal' | 'verify' | 'verifyUncached' | 'verifyIgnoringExpiry'
   >
-  readonly revocations: Pick<Revocations, 'assertNotRevoked' | 'becomeUsable' | 'wasJustReplaced' | 'isSessionRevoked'>
+  readonly revocations: Pick<Revocations, 'assertNotRevoked' | 'reads' | 'wasJustReplaced' | 'isSessionRevoked'>
   /** `null` if the application uses no cookies. */
   readonly sessionCookies: SessionCookies | null
   readonly crossSite: Pick<CrossSite, 'assertAllowsCookie'>

@@ -8,7 +8,7 @@ import type { PresentedCookies, SessionCookies } from './session-cookies.ts'
 
 export interface ExchangeParts {
   readonly refresh: Refresh
-  readonly revocations: Pick<Revocations, 'becomeUsable' | 'wasJustReplaced' | 'isSessionRevoked'>
+  readonly revocations: Pick<Revocations, 'reads' | 'wasJustReplaced' | 'isSessionRevoked'>
   readonly sessionCookies: SessionCookies
 }
 
@@ -26,7 +26,7 @@ export async function exchangeRefreshCookie(
   let candidates = withoutEnded(presented.refresh, revocations)
   if (!presented.areTooMany && !nameOneSession(candidates)) {
     // A stale list may show two live sessions where one has ended.
-    await revocations.becomeUsable(presented.refresh.map(({ sessionId }) => sessionId))
+    await revocations.reads.becomeUsable(presented.refresh.map(({ sessionId }) => sessionId))
     candidates = withoutEnded(presented.refresh, revocations)
   }
   if (presented.areTooMany || !nameOneSession(candidates)) {

@@ -15,7 +15,7 @@ import { respondBearer, respondCookie, type BearerResponse, type CookieResponse 
 export interface ReplyRefreshParts {
   readonly refresh: Refresh
   readonly refreshTokens: Pick<RefreshTokens, 'read'>
-  readonly revocations: Pick<Revocations, 'becomeUsable' | 'wasJustReplaced' | 'isSessionRevoked'>
+  readonly revocations: Pick<Revocations, 'reads' | 'wasJustReplaced' | 'isSessionRevoked'>
   /** `null` if the application uses no cookies. */
   readonly sessionCookies: SessionCookies | null
   readonly crossSite: Pick<CrossSite, 'assertSameSite'>

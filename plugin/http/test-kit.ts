@@ -14,7 +14,7 @@ export interface Registration {
   readonly settings: Pick<Settings, 'issuer' | 'audience' | 'cookies' | 'clock'>
   readonly keys: Pick<KeySource, 'current' | 'loadSigner'>
   readonly startSession: StartSession
-  readonly revocations: Pick<Revocations, 'wake'>
+  readonly revocations: Pick<Revocations, 'reads'>
   /** `null` if the application uses no cookies. */
   readonly sessionCookies: Pick<SessionCookies, 'assertFits'> | null
 }

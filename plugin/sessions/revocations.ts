@@ -63,16 +63,8 @@ export class Revocations {
   #isServing = false
 
   constructor(parts: RevocationsParts) {
-    const {
-      settings,
-      store,
-      shards,
-      now,
-      nodeClock = now,
-      accessLifetime,
-      emit,
-      monotonic = () => performance.now()
-    } = parts
+    const { settings, store, now, nodeClock = now, accessLifetime, emit, monotonic = () => performance.now() } = parts
+    const { shards } = parts
     this.#parts = parts
     this.#readTokenId = createReadTokenRevocationId(parts.issuers ?? [])
     this.#monotonic = monotonic
@@ -163,7 +155,7 @@ export class Revocations {
    */
   recordPushed(entries: readonly Revocation[]): void {
     if (!isRevocationList(entries, this.#storeNow())) {
-      void this.wake()
+      void this.reads.wake()
       return
     }
     for (const entry of entries) {
@@ -194,16 +186,6 @@ export class Revocations {
     const { now, settings } = this.#parts
     const until = now() + settings.accessToken.maxLifetimeSeconds * 1000 + revocationMarginMs
     return { kind: 'session', id: sessionId, until }
-  }
-
-  /** @see RevocationReads.becomeUsable */
-  async becomeUsable(sessionIds: readonly (string | null)[]): Promise<void> {
-    await this.reads.becomeUsable(sessionIds)
-  }
-
-  /** @see RevocationReads.wake */
-  async wake(): Promise<void> {
-    await this.reads.wake()
   }
 
   /** From now on, an entry of the log emits `session-revoked` or `token-revoked`. */

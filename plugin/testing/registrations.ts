@@ -31,7 +31,7 @@ export function createRegistrations() {
 
     /** What one of several applications has ended, the others learn now. */
     async wake(): Promise<void> {
-      await Promise.all(open.map(({ revocations }) => revocations.wake()))
+      await Promise.all(open.map(({ revocations }) => revocations.reads.wake()))
     },
 
     /**

@@ -8,13 +8,21 @@ import { fileURLToPath } from 'node:url'
 import { memoryStore } from '../../plugin/stores/memory.ts'
 import type { SessionStore } from '../../plugin/index.ts'
 import { startProxy } from '../fixtures/fault-proxy.ts'
-import type { Place } from '../fixtures/place.ts'
+import type { DatabasePlace, Place } from '../fixtures/place.ts'
 import { startPostgres } from '../fixtures/postgres-server.ts'
 import { startRedisPair } from '../fixtures/redis-pair.ts'
 import { startRedis } from '../fixtures/redis-server.ts'
 import type { Random } from './random.ts'
 
-export const databaseNames = ['memory', 'sqlite', 'redis', 'redis-failover', 'postgres'] as const
+export const databaseNames = [
+  'memory',
+  'sqlite',
+  'redis',
+  'redis-failover',
+  'postgres',
+  'three redis',
+  'three postgres'
+] as const
 export type DatabaseName = (typeof databaseNames)[number]
 
 /** A temporary fault, of one node (by its number) or of all. */
@@ -51,6 +59,10 @@ export async function startDatabase(name: DatabaseName, { nodes }: { nodes: numb
       const pair = await startRedisPair()
       return await startServer(pair.server, { nodes, placeOf: redisPlace, socket: 'redis.sock', failover: pair })
     }
+    case 'three redis':
+      return await startThree('redis', { nodes })
+    case 'three postgres':
+      return await startThree('postgres', { nodes })
     case 'postgres': {
       const { connection, ...server } = await startPostgres()
       const socket = '.s.PGSQL.5432'
@@ -62,6 +74,21 @@ export async function startDatabase(name: DatabaseName, { nodes }: { nodes: numb
           placeOf: (folder) => ({ store: 'postgres', ...connection, host: folder })
         }
       )
+    }
+  }
+}
+
+/** Shards, of which one at a time fails. */
+async function startThree(name: 'redis' | 'postgres', { nodes }: { nodes: number }): Promise<Database> {
+  const shards = await Promise.all([1, 2, 3].map(() => startDatabase(name, { nodes })))
+  return {
+    places: Array.from({ length: nodes }, (_, node) => ({
+      store: 'sharded',
+      shards: shards.map(({ places }) => places![node] as DatabasePlace)
+    })),
+    outages: shards.flatMap(({ outages }) => outages),
+    async stop() {
+      for (const { stop } of shards) await stop()
     }
   }
 }

@@ -216,6 +216,7 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
     'sessions/trimmer',
     'sessions/revocations'
   ],
+  'plugin/stores/sharded': ['stores/sharded', 'stores/sharded/store', 'stores/sharded/shard-clocks', 'flows/shards'],
   'plugin/stores/revocation.ts': ['stores/memory', 'stores/contract', 'sessions/sessions'],
   'plugin/stores/session-row.ts': ['sessions/rotation', 'stores/memory', 'stores/contract'],
   'plugin/stores/session-store.ts': ['stores/contract', 'sessions/refresh', 'sessions/sessions']
