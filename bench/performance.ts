@@ -1,6 +1,7 @@
 import { drawChart } from './chart.ts'
 import { describeMethod } from './page/method.ts'
-import { describeQuestions, pictureRows } from './page/questions.ts'
+import { describeQuestions } from './page/questions.ts'
+import { pictureRows } from './page/routes.ts'
 import { summarize } from './page/summary.ts'
 import type { Results } from './results.ts'
 
