@@ -25,8 +25,7 @@ export const pageRoutes: FastifyPluginAsync = async function page(app) {
   await app.register(fastifyStatic, {
     root: pageFolder,
     prefix: '/page/',
-    wildcard: false,
-    globIgnore: ['tsconfig.json'],
+    allowedPath: (path) => !path.endsWith('/tsconfig.json'),
     cacheControl: false,
     setHeaders(reply, path) {
       reply.header('cache-control', 'no-cache')
@@ -43,8 +42,7 @@ export const pageRoutes: FastifyPluginAsync = async function page(app) {
     root: clientFolder,
     prefix: '/client/',
     decorateReply: false,
-    wildcard: false,
-    globIgnore: ['!(*.js)'],
+    allowedPath: (path) => /^\/[\w-]+\.js$/.test(path),
     cacheControl: false,
     setHeaders: (reply) => reply.header('cache-control', 'no-cache')
   })
