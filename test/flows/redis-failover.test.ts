@@ -146,3 +146,28 @@ t.test(
     }
   }
 )
+
+t.test(
+  'a sign-out that a failover of Redis loses is written again by a node that has only received it by push',
+  { skip: skipWithoutRedis.skip },
+  async (t) => {
+    const pair = await startPair(t)
+    const [ending, receiving] = [await startNode(t, pair.path), await startNode(t, pair.path)]
+    const ended = await ending.signIn('bearer')
+    await pair.part()
+    await ending.app.inject({ method: 'POST', url: '/logout', payload: { refresh_token: ended.refresh } })
+    t.ok(await becomes(async () => (await me(receiving, ended.access)) === 401))
+    await ending.app.close()
+    await pair.fail()
+
+    const client = new Redis(pair.path)
+    t.teardown(() => client.disconnect())
+    const store = redisStore(client)
+    t.ok(
+      await becomes(async () => typeof (await store.find(ended.sessionId)).row?.revokedAt === 'number'),
+      'the row is revoked again'
+    )
+    const late = await startNode(t, pair.path)
+    t.equal(await me(late, ended.access), 401, 'nodes that start later learn of it')
+  }
+)

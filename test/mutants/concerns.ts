@@ -200,6 +200,8 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
   'plugin/http/request-sessions.ts': ['http/sign-out', 'flows/sessions'],
   'plugin/http/cookies.ts': ['options/shape', 'http/sign-in', 'http/cookies', 'http/session-cookies'],
   'plugin/http/': http,
+  'plugin/sessions/poll-pace.ts': ['sessions/poll-pace', 'sessions/revocation-reads'],
+  'plugin/stores/push/': ['stores/push/message', 'stores/push/feed', 'stores/push/heartbeats'],
   'plugin/sessions/replaced-sessions.ts': ['sessions/replaced-sessions', 'flows/sessions'],
   'plugin/sessions/authentication.ts': ['sessions/authentication'],
   'plugin/sessions/': sessions,
