@@ -2,7 +2,8 @@ import { Redis } from 'ioredis'
 import { redisStore } from '../../../dist/stores/redis.js'
 import { inserting, session } from '../session.js'
 
-const batchSize = 500
+// Few enough that Redis, which waits for the disk, responds in time.
+const batchSize = 100
 
 export async function open({ path }, name) {
   const client = new Redis(path)
