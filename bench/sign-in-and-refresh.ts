@@ -11,8 +11,9 @@ const least = { 'sign-in': 'leastSignIn', refresh: 'leastRefresh', 'refresh with
 const subjects = { 'sign-in': 'signIn', refresh: 'refresh', 'refresh with claims': 'refreshWithClaims' } as const
 
 /**
- * Sign-in and refresh against the least that they need: the store's own call, one signature, and the macs of the refresh
- * tokens. Over each store with HS256; over the memory store, where the plugin's own part is the largest, with ES256 too.
+ * Sign-in and refresh against the least that they need: the store's own call, one signature, and the macs of the
+ * refresh tokens. Over each store with HS256; over the memory store, where the plugin's own part is the largest, with
+ * ES256 too.
  */
 export async function measureSignInAndRefresh(effort: Effort): Promise<OfStore<NamedComparison>[]> {
   const rows: OfStore<NamedComparison>[] = []

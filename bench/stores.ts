@@ -56,7 +56,7 @@ interface Cases {
 }
 
 /** Compares two cases of a process that is started for them. */
-export async function compareOnce(
+async function compareOnce(
   { file, onReady = () => {}, ...options }: MicroOptions,
   { name, subject, reference, effort }: Cases
 ): Promise<NamedComparison> {

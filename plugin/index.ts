@@ -129,8 +129,14 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
     'signIn',
     createSignIn({ startSession, sessions, accessTokens, sessionCookies, crossSite, challenge, secure })
   )
-  app.decorateReply('refresh', createReplyRefresh({ refresh, refreshTokens, revocations, sessionCookies, crossSite, challenge, emit }))
-  app.decorateReply('signOut', createSignOut({ sessions, accessTokens, refreshTokens, sessionCookies, crossSite, challenge, emit }))
+  app.decorateReply(
+    'refresh',
+    createReplyRefresh({ refresh, refreshTokens, revocations, sessionCookies, crossSite, challenge, emit })
+  )
+  app.decorateReply(
+    'signOut',
+    createSignOut({ sessions, accessTokens, refreshTokens, sessionCookies, crossSite, challenge, emit })
+  )
   app.decorateReply('assertSameSite', function () {
     crossSite.assertSameSite(this.request)
   })
