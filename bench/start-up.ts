@@ -70,7 +70,7 @@ async function measureExampleServer(turns: number) {
   const folder = await mkdtemp(join(tmpdir(), 'bench-'))
   const [bare, example] = [[] as number[], [] as number[]]
   try {
-    // The loader writes what it has compiled to a cache. Whoever starts the server first pays for that once.
+    // The first run of each server fills the cache of the loader.
     await timeOf('bench/servers/bare-typescript.ts', folder)
     const first = await timeOf('example-server/server.ts', folder)
     for (let turn = 0; turn < turns; turn++) {
