@@ -12,8 +12,6 @@ import { RevocationReads } from './revocation-reads.ts'
 import { isRevocationList } from './store-results.ts'
 import type { TimedStore } from './timed-store.ts'
 
-const pruneMs = 60_000
-
 export interface RevocationsParts {
   readonly settings: Pick<Settings, 'accessToken' | 'refreshToken' | 'revocation'>
   readonly store: Pick<TimedStore, 'appendRevocations' | 'readRevocations'>
@@ -49,16 +47,14 @@ interface RevokedBy {
  */
 export class Revocations {
   readonly #parts: RevocationsParts
-  readonly #monotonic: () => number
   readonly #storeNow: () => number
-  readonly #list = new RevocationList()
+  readonly #list: RevocationList
   readonly #replaced: ReplacedSessions
   readonly #pending: PendingRevocations
   readonly #follower: RevocationFollower
   /** When the log is read. */
   readonly reads: RevocationReads
   readonly #readTokenId: ReturnType<typeof createReadTokenRevocationId>
-  #prunedAt: number
   /** Before the first request, entries emit no event: no token that they refuse was accepted here. */
   #isServing = false
 
@@ -67,9 +63,8 @@ export class Revocations {
     const { shards } = parts
     this.#parts = parts
     this.#readTokenId = createReadTokenRevocationId(parts.issuers ?? [])
-    this.#monotonic = monotonic
     this.#storeNow = parts.storeNow ?? now
-    this.#prunedAt = monotonic()
+    this.#list = new RevocationList(monotonic)
     this.#replaced = new ReplacedSessions({ windowMs: settings.refreshToken.retrySeconds * 1000, now })
     this.#follower = new RevocationFollower({
       store,
@@ -205,7 +200,7 @@ export class Revocations {
     const unread = await this.#follower.read()
     await inSlices(this.#pending.endReading(this.#storeNow()))
     // Only after a response of the store, which corrects this node's clock: a wrong clock would prune too much.
-    if (this.#monotonic() - this.#prunedAt >= pruneMs) this.#prune()
+    this.#list.pruneIfDue(this.#storeNow())
     return unread
   }
 
@@ -218,8 +213,8 @@ export class Revocations {
 
   /** Writes again what is missing from a log that lost its place. */
   *#queueMissing(isLogged: (entry: Revocation) => boolean): Generator<void, void> {
-    this.#prune()
     const now = this.#storeNow()
+    this.#list.prune(now)
     for (const entry of this.#list.entries()) {
       if (entry.until > now && !isLogged(entry)) this.#pending.queue(entry)
       yield
@@ -240,11 +235,5 @@ export class Revocations {
 
   #assertNotListed(verified: AccessToken): void {
     if (this.#list.isRevoked(verified)) throw refusal('AUTH_REVOKED_TOKEN', 'the token or its session was revoked')
-  }
-
-  #prune(): void {
-    this.#prunedAt = this.#monotonic()
-    // Not awaited: the next poll must not wait for it.
-    void inSlices(this.#list.prune(this.#storeNow()))
   }
 }

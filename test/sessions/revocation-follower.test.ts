@@ -1,7 +1,17 @@
+import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { memoryStore } from '../../plugin/stores/memory.ts'
 import { createClock, epoch, issuer } from '../fixtures/app.ts'
-import { inserting, lifetimeSeconds, logOf, replaceable, row, serving, session } from '../fixtures/revocations.ts'
+import {
+  createNode,
+  inserting,
+  lifetimeSeconds,
+  logOf,
+  replaceable,
+  row,
+  serving,
+  session
+} from '../fixtures/revocations.ts'
 
 t.test('poll() rereads a log that does not resume, and appends what the log has lost', async (t) => {
   const clock = createClock()
@@ -98,4 +108,45 @@ t.test('poll() restores a lost log even if its sessions are still revoked', asyn
     [{ kind: 'session', id: 's', until: revoked!.until }],
     'a node that starts now refuses its tokens'
   )
+})
+
+t.test('poll() lets requests be handled between two pages, also if the store responds without a pause', async (t) => {
+  const turns: number[] = []
+  let turn = 0
+  const node = createNode({
+    methods: (memory) => ({
+      async readRevocations(cursor, limit) {
+        turns.push(turn)
+        return await memory.readRevocations(cursor, limit)
+      }
+    })
+  })
+  const entries = Array.from({ length: 5000 }, (_, index) => session(`${index}`))
+  await node.memory.appendRevocations(entries, { lifetimeSeconds })
+  const state = { isDone: false }
+  async function countTurns() {
+    for (; !state.isDone; turn++) await setImmediate()
+  }
+  const counting = countTurns()
+  await node.revocations.reads.poll()
+  state.isDone = true
+  await counting
+  t.strictSame(turns, [0, 1, 2, 3, 4])
+})
+
+t.test('poll() removes expired entries in slices, and lets requests be handled meanwhile', async (t) => {
+  const node = await serving()
+  const entries = Array.from({ length: 100 }, (_, index) => session(`${index}`, epoch + 1000))
+  await node.memory.appendRevocations(entries, { lifetimeSeconds })
+  await node.poll()
+  node.clock.advance(2)
+  node.time.advance(60)
+  // An entry takes a millisecond: a slice is 10 entries.
+  let ms = 0
+  t.intercept(performance, 'now', { value: () => ms++ })
+  const left = () => entries.filter(({ id }) => node.revocations.isSessionRevoked(id)).length
+  await node.revocations.reads.poll()
+  const counts = [left()]
+  for (; counts.at(-1)! > 0; counts.push(left())) await setImmediate()
+  t.strictSame(counts, [90, 80, 70, 60, 50, 40, 30, 20, 10, 0])
 })
