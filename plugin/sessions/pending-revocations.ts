@@ -11,7 +11,7 @@ export interface PendingRevocationsParts {
   readonly write: (entries: readonly Revocation[]) => Promise<unknown>
   /** The number of the last read of the log that has begun. */
   readonly reading: () => number
-  /** The shards of the store. Entries of one that is away do not delay the others. Default: none. */
+  /** The shards of the store. Entries of one that is down do not delay the others. Default: none. */
   readonly shards?: StoreShards | undefined
 }
 

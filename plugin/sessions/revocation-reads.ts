@@ -10,7 +10,7 @@ import { storeTimeoutMs } from './timed-store.ts'
 
 export interface RevocationReadsParts {
   readonly revocation: Settings['revocation']
-  /** The shards of the store, each of which can be away. Default: the store is there or away as a whole. */
+  /** The shards of the store, each of which can be down. Default: the store is up or down as a whole. */
   readonly shards?: StoreShards | undefined
   /**
    * Reads the log to its end, and resolves to the shards that could not be read. It is never called twice at the same

@@ -2,7 +2,7 @@ import type { StoreShards } from '../stores/session-store.ts'
 import { Staleness, type ListStaleness, type Moment, type StalenessParts } from './staleness.ts'
 
 /**
- * How old the list of revocations is, for each shard of the store: while one is away, only what its sessions may do is
+ * How old the list of revocations is, for each shard of the store: while one is down, only what its sessions may do is
  * uncertain.
  */
 export class ShardStaleness implements ListStaleness {

@@ -11,7 +11,7 @@ export interface StalenessParts {
    */
   readonly wallClock: (() => number) | null
   readonly emit: Emit
-  /** The shard whose entries these are, for the events. Default: all entries are of one store. */
+  /** The shard whose entries these are: events name it. Default: all entries are of one store. */
   readonly shard?: string | undefined
 }
 

@@ -26,7 +26,7 @@ export interface Subject {
   readonly sub: string
 }
 
-/** The parts of a store that can be away each by itself, such as the databases of `shardedStore()`. */
+/** The parts of a store that can be down each by itself, such as the databases of `shardedStore()`. */
 export interface StoreShards {
   /** The name of each. */
   readonly names: readonly string[]
@@ -112,8 +112,8 @@ export interface SessionStore {
   newId?(sub: string): string
 
   /**
-   * The parts of the store. While one is away, only calls for its own sessions may reject. What the other methods
-   * promise for one step holds within one shard. Leave it out if the store is there or away as a whole.
+   * The parts of the store. While one is down, only calls for its own sessions may reject. What the other methods
+   * promise for one step holds within one shard. Leave it out if the store is up or down as a whole.
    */
   readonly shards?: StoreShards | undefined
 

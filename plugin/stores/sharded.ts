@@ -23,7 +23,7 @@ export interface ShardedStoreOptions {
    */
   sets?: readonly ShardSet[] | undefined
   /**
-   * Names of former shards whose sessions have all expired: a session that such a name stands in does not exist.
+   * Names of former shards whose sessions have all expired: a session whose id has such a name does not exist.
    * Sessions of any other unknown shard return 503, because they may exist. Default: none.
    */
   removed?: readonly string[] | undefined
@@ -43,7 +43,7 @@ export interface ShardedStoreOptions {
  * revocation log, which consists of the logs of all shards. `revokeAll()` rejects if one of the subject's shards is
  * away, and must be repeated then.
  *
- * While a shard is away, calls for its sessions reject, and those for others do not. It does not stop the start. Its
+ * While a shard is down, calls for its sessions reject, and those for others do not. It does not stop the start. Its
  * revocations are stale then, and those of other shards are not. Revoking an access token by its `jti` needs all
  * shards.
  *

@@ -7,7 +7,7 @@ const patienceMs = 2000
 const againMs = 1000
 
 /**
- * Prepares all shards. One that is away does not keep the others from starting: it is prepared as soon as it responds.
+ * Prepares all shards. One that is down does not keep the others from starting: it is prepared as soon as it responds.
  */
 export class Preparation {
   readonly #shards: readonly Shard[]

@@ -10,7 +10,7 @@ export function createSubscribe(shards: readonly Shard[]): SessionStore['subscri
   return async function subscribe(listener) {
     const silent = new Set(shards)
 
-    /** Push works when every shard has been heard. One that is silent, or cannot push, has to be polled. */
+    /** Push works when every shard sends heartbeats. One that is silent, or cannot push, has to be polled. */
     function hear(shard: Shard): void {
       silent.delete(shard)
       if (silent.size > 0) return

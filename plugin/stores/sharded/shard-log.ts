@@ -12,7 +12,7 @@ export interface ShardRead {
   readonly limit: number
 }
 
-/** Reads the log of one shard, which may be away. */
+/** Reads the log of one shard, which may be down. */
 export class ShardLog {
   readonly shard: Shard
   #isAway = false

@@ -29,7 +29,7 @@ export class SubjectSessions {
   }
 
   /**
-   * Ends the sessions and remembers the time on every shard. If one is away, the call fails, and those of the others
+   * Ends the sessions and remembers the time on every shard. If one is down, the call fails, and those of the others
    * are ended nevertheless: their next `trim()` logs what is left.
    */
   async revokeAll(subject: Subject, options: RevokeAllOptions) {
