@@ -44,6 +44,9 @@ interface PurposeOptions {
   readonly issuers: readonly string[] | null
 }
 
+type Issuers = PurposeOptions['issuers']
+type PurposeAudience = { readonly audience: readonly string[] | null }
+
 export type AccessTokens = ReturnType<typeof createAccessTokens>
 
 /** Issues and verifies access tokens: JWTs as defined in RFC 9068, in the compact serialization of JWS. */
@@ -190,20 +193,17 @@ export function createAccessTokens(parts: AccessTokensParts) {
   /** Adds the token to the cache, unless it was verified for an audience of its own. */
   async function check(
     token: UnverifiedToken,
-    { issuers, audience }: { issuers: readonly string[] | null; audience: readonly string[] | null }
+    { issuers, audience }: { issuers: Issuers } & PurposeAudience
   ): Promise<AccessToken> {
     const found = trustedIssuers.isEmpty ? null : await trustedIssuerOf(token, issuers)
-    const checked =
-      found === null ? await findKeyAndCheck(token, audience) : await checkExternal(token, { ...found, audience })
+    const checked = await (found ? checkExternal(token, { ...found, audience }) : findKeyAndCheck(token, audience))
     return audience === null ? verified.add(checked) : checked
   }
 
   async function findKeyAndCheck(token: UnverifiedToken, audience: readonly string[] | null): Promise<AccessToken> {
     const parsed = local.parse(token)
-    if (!local.hasKey(parsed)) {
-      await loadUnknownKey(parsed)
-      if (!local.hasKey(parsed)) refuseForeign(parsed)
-    }
+    if (!local.hasKey(parsed)) await loadUnknownKey(parsed)
+    if (!local.hasKey(parsed)) refuseForeign(parsed)
     return checkLocal(parsed, audience)
   }
 
@@ -212,13 +212,10 @@ export function createAccessTokens(parts: AccessTokensParts) {
     return localAccessToken(parsed.token.text, claims)
   }
 
-  async function checkExternal(
-    token: UnverifiedToken,
-    { issuer, recheckMs, audience }: FoundIssuer & { audience: readonly string[] | null }
-  ): Promise<AccessToken> {
-    const claims = await issuer.check(token, { clock: nodeClock, audience })
-    const recheckAt = (nodeClock() + Math.min(recheckMs(), maxRecheckMs)) / 1000
-    return externalAccessToken(token.text, { claims, issuer, recheckAt })
+  async function checkExternal(token: UnverifiedToken, found: FoundIssuer & PurposeAudience): Promise<AccessToken> {
+    const claims = await found.issuer.check(token, { clock: nodeClock, audience: found.audience })
+    const recheckAt = (nodeClock() + Math.min(found.recheckMs(), maxRecheckMs)) / 1000
+    return externalAccessToken(token.text, { claims, issuer: found.issuer, recheckAt })
   }
 
   /**
@@ -242,10 +239,7 @@ export function createAccessTokens(parts: AccessTokensParts) {
    * The trusted issuer that a token claims; `null` for a token of any other. It is not looked up for a caller that
    * would not accept its tokens.
    */
-  async function trustedIssuerOf(
-    token: UnverifiedToken,
-    issuers: readonly string[] | null
-  ): Promise<FoundIssuer | null> {
+  async function trustedIssuerOf(token: UnverifiedToken, issuers: Issuers): Promise<FoundIssuer | null> {
     const { iss } = token.decode().payload
     if (own.has(iss)) return null
     if (acceptsTrusted(issuers, iss as string)) return await trustedIssuers.find(iss)
