@@ -56,7 +56,7 @@ export const quick: Effort = {
   coldCacheSize: 1000,
   revocations: 1e5,
   sessions: { few: 1e3, manyInMemory: 1e5, manyInDatabase: 1e4 },
-  held: { tokens: 10_000, revocations: 1e5 },
+  held: { tokens: 10_000, revocations: 1e6 },
   pauses: { runs: 1, seconds: 2, revocations: 1e5, sessions: { memory: 1e5, sqlite: 1e5 } },
   storm: { refreshes: 500, inTheAir: 200 },
   starts: 1,

@@ -77,7 +77,7 @@ async function follow({ count, seconds, perSecond, pushes }: Stream) {
     }
     while (missing.size > 0) await setTimeout(10)
     const { cpuMicros, bytesOut } = difference(await readStats(client), before)
-    return { cpuMicros: cpuMicros / ids.length, bytes: bytesOut / ids.length, delayMs: median(delays) }
+    return { cpuMicros: cpuMicros / ids.length, bytes: bytesOut / ids.length, delayMs: count > 0 ? median(delays) : 0 }
   } finally {
     for (const end of ends) await end()
     client.disconnect()
