@@ -1,17 +1,13 @@
 import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto'
-import { ClockMap } from './clock-map.ts'
 import { derive } from './secret.ts'
 
 /** A refresh token whose server mac is valid. Its session's row has not been read yet. */
 export interface RefreshToken {
   readonly sessionId: string
   readonly generation: number
-  /** What shows whether the token is its session's own: see `matches()`. */
-  readonly proof: { readonly sessionKey: string } | { readonly sessionMac: Buffer }
+  /** The second half of the mac, which the session key in the row verifies. */
+  readonly sessionMac: Buffer
 }
-
-/** How many tokens that this process has issued are read again without a mac. */
-const maxIssued = 10_000
 
 const halfBytes = 16
 /** Version, session id, generation, and both halves of the mac. */
@@ -39,22 +35,16 @@ export function createRefreshTokens({ issuers, secrets }: { issuers: readonly st
     secrets.map((secret) => createSecretKey(derive(secret, { purpose: `refresh token ${issuer}`, bytes: 32 })))
   )
 
-  const issued = new ClockMap<RefreshToken & { wasUsed: boolean }>(maxIssued)
-
   return {
     /** The refresh token of a session's generation. The same row always yields the same token. */
     issue({ sessionId, generation, sessionKey }: IssueInput): string {
       const text = signedPart(sessionId, generation)
       const macs = Buffer.concat([mac(keys[0]!, text), mac(sessionKey, text)])
-      const token = `${text}.${macs.toString('base64url')}`
-      issued.set(token, { sessionId, generation, proof: { sessionKey }, wasUsed: false })
-      return token
+      return `${text}.${macs.toString('base64url')}`
     },
 
     /** Reads a token and checks its server mac, in constant time for each key; `null` if it is not one of ours. */
     read(token: string): RefreshToken | null {
-      const known = issued.get(token)
-      if (known !== undefined) return known
       const [, sessionId, digits, encodedMac] = shape.exec(token) ?? []
       if (sessionId === undefined || encodedMac === undefined) return null
       const generation = Number(digits)
@@ -63,15 +53,13 @@ export function createRefreshTokens({ issuers, secrets }: { issuers: readonly st
       const text = signedPart(sessionId, generation)
       const serverMac = bytes.subarray(0, halfBytes)
       return keys.some((key) => timingSafeEqual(mac(key, text), serverMac))
-        ? { sessionId, generation, proof: { sessionMac: bytes.subarray(halfBytes) } }
+        ? { sessionId, generation, sessionMac: bytes.subarray(halfBytes) }
         : null
     },
 
     /** Whether the second half of the mac was made with this session key, compared in constant time. */
-    matches: ({ sessionId, generation, proof }: RefreshToken, sessionKey: string): boolean =>
-      'sessionKey' in proof
-        ? proof.sessionKey === sessionKey
-        : timingSafeEqual(mac(sessionKey, signedPart(sessionId, generation)), proof.sessionMac)
+    matches: ({ sessionId, generation, sessionMac }: RefreshToken, sessionKey: string): boolean =>
+      timingSafeEqual(mac(sessionKey, signedPart(sessionId, generation)), sessionMac)
   }
 }
 

@@ -7,40 +7,30 @@ const secrets = ['the secret of this server, 32 bytes', 'the secret of last year
 )
 const row = { sessionId: 'A'.repeat(22), generation: 7, sessionKey: 'the key in the row' }
 const tokens = createRefreshTokens({ issuers: [issuer], secrets })
-/** Another process with the same options: `tokens` remembers what it has issued itself. */
-const elsewhere = createRefreshTokens({ issuers: [issuer], secrets })
 
 t.test('issue() returns the same token for the same row, and read() returns its session and generation', async (t) => {
   const token = tokens.issue(row)
   t.match(token, /^rt1\.A{22}\.7\.[\w-]{43}$/)
   t.equal(tokens.issue({ ...row }), token)
+  t.match(tokens.read(token), { sessionId: row.sessionId, generation: 7 })
   const latest = tokens.issue({ ...row, generation: Number.MAX_SAFE_INTEGER })
-  for (const reader of [tokens, elsewhere]) {
-    t.match(reader.read(token), { sessionId: row.sessionId, generation: 7 })
-    t.match(reader.read(latest), { generation: Number.MAX_SAFE_INTEGER })
-  }
+  t.match(tokens.read(latest), { generation: Number.MAX_SAFE_INTEGER })
 })
 
 t.test('matches() is true for the session key that issued the token, and for no other', async (t) => {
-  for (const issuing of [tokens, elsewhere]) {
-    const read = tokens.read(issuing.issue(row))!
-    t.equal(tokens.matches(read, row.sessionKey), true)
-    t.equal(tokens.matches(read, 'another key'), false)
-  }
-  const read = tokens.read(elsewhere.issue({ ...row, generation: 70 }))!
-  t.equal(tokens.matches({ ...read, generation: 71 }, row.sessionKey), false)
+  const read = tokens.read(tokens.issue(row))!
+  t.equal(tokens.matches(read, row.sessionKey), true)
+  t.equal(tokens.matches(read, 'another key'), false)
+  t.equal(tokens.matches({ ...read, generation: 8 }, row.sessionKey), false)
 })
 
-t.test('read() accepts no other text after it was issued: a changed half, a changed generation', async (t) => {
-  const issued = tokens.issue({ ...row, generation: 1 })
-  const forged = elsewhere.issue({ ...row, generation: 2, sessionKey: 'a guessed key' })
-  const [version, id, , mac] = issued.split('.') as [string, string, string, string]
-  const tail = mac.slice(-12)
-  t.equal(tokens.read([version, id, 2, mac].join('.')), null, 'the mac of another generation')
-  t.equal(tokens.read([version, id, 1, `${'A'.repeat(31)}${tail}`].join('.')), null, 'the tail alone')
-  t.equal(tokens.read([version, 'B'.repeat(22), 1, mac].join('.')), null, 'another session')
-  const read = tokens.read(forged)!
-  t.equal(tokens.matches(read, row.sessionKey), false, 'a half made with another key')
+t.test('read() accepts a mac for nothing but its own session and generation', async (t) => {
+  const [version, id, generation, mac] = tokens.issue(row).split('.') as [string, string, string, string]
+  t.equal(tokens.read([version, id, 8, mac].join('.')), null, 'the mac of another generation')
+  t.equal(tokens.read([version, 'B'.repeat(22), generation, mac].join('.')), null, 'another session')
+  t.equal(tokens.read([version, id, generation, `${'A'.repeat(31)}${mac.slice(-12)}`].join('.')), null, 'the end alone')
+  const guessed = tokens.read(tokens.issue({ ...row, sessionKey: 'a guessed key' }))!
+  t.equal(tokens.matches(guessed, row.sessionKey), false, 'the half that another session key made')
 })
 
 t.test('read() accepts tokens of every secret, and issue() uses the first', async (t) => {
