@@ -46,6 +46,7 @@ interface PurposeOptions {
 
 type Issuers = PurposeOptions['issuers']
 type PurposeAudience = { readonly audience: readonly string[] | null }
+type Purpose = PurposeAudience & { readonly issuers: Issuers }
 
 export type AccessTokens = ReturnType<typeof createAccessTokens>
 
@@ -187,17 +188,12 @@ export function createAccessTokens(parts: AccessTokensParts) {
   function verifyNow(token: UnverifiedToken): AccessToken | null {
     if (!trustedIssuers.isEmpty && !own.has(token.decode().payload.iss)) return null
     const parsed = local.parse(token)
-    return local.hasKey(parsed) ? verified.add(checkLocal(parsed, null)) : null
+    return local.hasKey(parsed) ? checkLocal(parsed, null) : null
   }
 
-  /** Adds the token to the cache, unless it was verified for an audience of its own. */
-  async function check(
-    token: UnverifiedToken,
-    { issuers, audience }: { issuers: Issuers } & PurposeAudience
-  ): Promise<AccessToken> {
+  async function check(token: UnverifiedToken, { issuers, audience }: Purpose): Promise<AccessToken> {
     const found = trustedIssuers.isEmpty ? null : await trustedIssuerOf(token, issuers)
-    const checked = await (found ? checkExternal(token, { ...found, audience }) : findKeyAndCheck(token, audience))
-    return audience === null ? verified.add(checked) : checked
+    return await (found ? checkExternal(token, { ...found, audience }) : findKeyAndCheck(token, audience))
   }
 
   async function findKeyAndCheck(token: UnverifiedToken, audience: readonly string[] | null): Promise<AccessToken> {
@@ -209,13 +205,18 @@ export function createAccessTokens(parts: AccessTokensParts) {
 
   function checkLocal(parsed: ParsedToken, audience: readonly string[] | null): AccessToken {
     const claims = local.check(parsed, { now: clock(), allowExpired: false, audience })
-    return localAccessToken(parsed.token.text, claims)
+    return remembered(localAccessToken(parsed.token.text, claims), audience)
   }
 
   async function checkExternal(token: UnverifiedToken, found: FoundIssuer & PurposeAudience): Promise<AccessToken> {
     const claims = await found.issuer.check(token, { clock: nodeClock, audience: found.audience })
     const recheckAt = (nodeClock() + Math.min(found.recheckMs(), maxRecheckMs)) / 1000
-    return externalAccessToken(token.text, { claims, issuer: found.issuer, recheckAt })
+    return remembered(externalAccessToken(token.text, { claims, issuer: found.issuer, recheckAt }), found.audience)
+  }
+
+  /** Adds it to the cache in the turn of its check: a removed key clears the cache, and its tokens must stay out. */
+  function remembered(token: AccessToken, audience: readonly string[] | null): AccessToken {
+    return audience === null ? verified.add(token) : token
   }
 
   /**
