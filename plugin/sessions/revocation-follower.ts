@@ -32,7 +32,8 @@ export class RevocationFollower {
   }
 
   /**
-   * Reads to the end of the log, and resolves to the shards that could not be read. Must not run twice at the same time.
+   * Reads to the end of the log, and resolves to the shards that could not be read. Must not run twice at the same
+   * time.
    * @throws AuthError AUTH_STORE_UNAVAILABLE; what was read before is kept
    */
   async read(): Promise<readonly string[]> {

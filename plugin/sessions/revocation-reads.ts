@@ -64,8 +64,8 @@ export class RevocationReads {
   }
 
   /**
-   * Resolves when the list may decide about these sessions (`null`: a token without one). If `whenStale` is `ask`, a stale list is read again; requests
-   * that find it stale share one read.
+   * Resolves when the list may decide about these sessions (`null`: a token without one). If `whenStale` is `ask`, a
+   * stale list is read again; requests that find it stale share one read.
    * @throws AuthError AUTH_STORE_UNAVAILABLE
    */
   async becomeUsable(sessionIds: readonly (string | null)[]): Promise<void> {

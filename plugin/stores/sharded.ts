@@ -35,13 +35,13 @@ export interface ShardedStoreOptions {
  * Distributes sessions over several stores, of one kind or of different kinds: more writes than one primary can take.
  *
  * All sessions that a subject starts are in one shard, which follows from the `sub`. The id of a session names its
- * shard. A list names its shards `'0'`, `'1'` and so on, and may only grow at its end; an object names them itself, with 1
- * to 16 letters, digits and `-`. Clients can read the names.
+ * shard. A list names its shards `'0'`, `'1'` and so on, and may only grow at its end; an object names them itself,
+ * with 1 to 16 letters, digits and `-`. Clients can read the names.
  *
  * Each call is one call of one shard, except: `insert()` for a session that ends others on other shards, which are
  * ended first; `list()`, `revokeAll()` and `trim()` for a subject whose shard has changed between two sets; and the
  * revocation log, which consists of the logs of all shards. `revokeAll()` rejects if one of the subject's shards is
- * away, and must be repeated then.
+ * down, and must be repeated then.
  *
  * While a shard is down, calls for its sessions reject, and those for others do not. It does not stop the start. Its
  * revocations are stale then, and those of other shards are not. Revoking an access token by its `jti` needs all

@@ -5,7 +5,7 @@ import type { SessionStore } from '../../plugin/stores/session-store.ts'
 import { createApp, createClock } from '../fixtures/app.ts'
 import { bearer, refresh } from '../fixtures/signed-in.ts'
 
-/** Two shards over one clock, of which `a` can be away. */
+/** Two shards over one clock, of which `a` can be down. */
 function createShards() {
   const clock = createClock()
   const state = { isAway: false }
@@ -22,7 +22,7 @@ function createShards() {
   return { clock, state, store: shardedStore({ a: mayFail as unknown as SessionStore, b: memoryStore({ clock }) }) }
 }
 
-t.test('a shard that is away costs its own sessions 503, and nobody else', async (t) => {
+t.test('a shard that is down costs its own sessions 503, and nobody else', async (t) => {
   const { state, store } = createShards()
   const server = await createApp({
     plugin: { store, revocation: { whenStale: 'ask', maxStalenessSeconds: 1, pollSeconds: 3600 } }

@@ -27,7 +27,7 @@ function assertAsPromised(t: Test, history: History): void {
   )
 }
 
-// A failover of Redis and three servers take longer: `npm run test:histories` has them too, for a minute each.
+// A failover of Redis and three servers take longer: `npm run test:histories` runs each for a minute.
 for (const store of ['memory', 'sqlite', 'redis', 'postgres'] as const) {
   const skip = store === 'memory' ? false : skips[store]
   const name = `what clients see of three nodes over ${store} that fails is what is promised`

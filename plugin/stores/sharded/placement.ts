@@ -47,9 +47,10 @@ export class Placement {
   async absent(id: string): Promise<SessionSnapshot & { readonly row: null }> {
     const { row, storeTime } = await this.#parts.sets.oldest.find(id)
     if (row === null) return { row, storeTime }
+    const { name } = this.#parts.sets.oldest
     throw new Error(
-      `the session was started before the sessions were distributed: list the shard "${this.#parts.sets.oldest.name}" ` +
-        'alone as the first of "sets"'
+      `the session was started before the sessions were distributed: list the shard "${name}" alone as the first of ` +
+        '"sets"'
     )
   }
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 
-/** The name of a shard: it stands in ids of sessions, and must leave room for 22 characters there. */
+/** The name of a shard: ids of sessions begin with it, and 22 characters follow. */
 export const shardNameShape = /^[A-Za-z\d-]{1,16}$/
 
 const idShape = /^([A-Za-z\d-]{1,16})~[\w-]{22}$/

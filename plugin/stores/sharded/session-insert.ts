@@ -29,8 +29,6 @@ interface Insertion {
   readonly options: InsertOptions
 }
 
-export type SessionInsert = ReturnType<typeof createSessionInsert>
-
 /**
  * Starts a session on its shard, in one step with what it ends there. What it ends on other shards is ended **before**:
  * if this process ends in between, the former session is over and the new one has not begun. A sign-in that will be
@@ -90,7 +88,7 @@ export function createSessionInsert({ placement, sets, subjectSessions }: Sessio
   }
 
   /**
-   * More sessions than allowed are no reason to refuse the sign-in: `trim()` continues when all shards respond.
+   * The sign-in succeeds even if more sessions than allowed are left: `trim()` continues when all shards respond.
    */
   async function evictElsewhere({ subject, shard, others, options }: Insertion) {
     try {

@@ -32,7 +32,7 @@ export interface ShardClocksParts {
  *
  * As in `StoreClock` of the plugin, a response limits the possible difference by when it was sent and received, and the
  * estimate moves only if it is outside. So clocks that agree are never found to differ, and a slow response changes
- * nothing. Before an estimate moves, the first shard is asked for its time: this process may have slept since it
+ * nothing. Before an estimate moves, the first shard must return its time: this process may have slept since it
  * responded last, or all clocks were set.
  */
 export class ShardClocks {
@@ -61,7 +61,10 @@ export class ShardClocks {
     return this.#aheadMs[shard] !== undefined
   }
 
-  /** A shard has responded to a call that was sent at `sentAt`. Returns a promise if the first shard must be asked. */
+  /**
+   * A shard has responded to a call that was sent at `sentAt`. Returns a promise if the first shard must return its
+   * time.
+   */
   observe(shard: number, response: { readonly storeTime: number; readonly sentAt: number }): Promise<void> | undefined {
     const sighting = this.#see(shard, response)
     if (shard < this.#reference) this.#refer(shard)

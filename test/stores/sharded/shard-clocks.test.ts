@@ -72,7 +72,7 @@ t.test('a process that slept asks the first shard before it moves an estimate', 
   t.ok(Math.abs((await respond(1)) - 60_000) <= 4, 'only this clock was set')
 })
 
-t.test('an estimate stays while the first shard is away, and that is asked once a second', async (t) => {
+t.test('an estimate stays while the first shard is down, which is called once a second', async (t) => {
   const ahead = [0, 0]
   const { respond, asked, away, pass } = createClocks(ahead)
   await respond(0)

@@ -179,7 +179,7 @@ t.test('a store with sessions becomes the first shard, if it is listed alone as 
   })
 })
 
-t.test('revokeAll() rejects while one of the shards of the subject is away, and can be repeated', async (t) => {
+t.test('revokeAll() rejects while one of the shards of the subject is down, and can be repeated', async (t) => {
   const { store: a, state } = faulty('revokeAll')
   const clock = createClock(Date.now())
   const store = shardedStore(
@@ -196,7 +196,7 @@ t.test('revokeAll() rejects while one of the shards of the subject is away, and 
   await t.resolves(store.revokeAll(subject(moved), ending))
 })
 
-t.test('readRevocations() reads the other shards while one is away, and misses nothing of it later', async (t) => {
+t.test('readRevocations() reads the other shards while one is down, and misses nothing of it later', async (t) => {
   const { store: a, state } = faulty('readRevocations')
   const store = shardedStore({ a, b: memoryStore() })
   await store.prepare!()
@@ -247,7 +247,7 @@ t.test('appendRevocations() writes a session to its shard, and a token to all of
   t.strictSame(idsOf(await logOf(store)).sort(), idsOf(entries).sort(), 'each is read once')
 })
 
-t.test('appendRevocations() rejects if a shard is away, after the others have written', async (t) => {
+t.test('appendRevocations() rejects if a shard is down, after the others have written', async (t) => {
   const { store: a, state } = faulty('appendRevocations')
   const b = memoryStore()
   const store = shardedStore({ a, b })
@@ -292,7 +292,7 @@ t.test('prepare() names each store, and refuses one that has another name', asyn
   await t.rejects(twice.prepare!(), { name: 'UnusableStoreError' })
 })
 
-t.test('prepare() does not wait for a shard that is away, and prepares it later', async (t) => {
+t.test('prepare() does not wait for a shard that is down, and prepares it later', async (t) => {
   const { store: a, state } = faulty('find')
   state.isFaulty = true
   const store = shardedStore({ a, b: memoryStore() })
