@@ -28,10 +28,10 @@ export function shiftedTime(time: number, ms: number): number {
 }
 
 function shiftedMembers(value: object, ms: number): object {
-  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, shiftedMember(name, member, ms)]))
+  return Object.fromEntries(Object.entries(value).map((member) => [member[0], shiftedMember(member, ms)]))
 }
 
-function shiftedMember(name: string, member: unknown, ms: number): unknown {
+function shiftedMember([name, member]: [string, unknown], ms: number): unknown {
   if (typeof member === 'number') return times.has(name) ? shiftedTime(member, ms) : member
   if (name === 'retries') return (member as readonly number[]).map((time) => shiftedTime(time, ms))
   if (!nested.has(name) || member === null) return member
