@@ -176,7 +176,7 @@ export function createRefresh({
 
   /**
    * Before anything is written: a token that cannot be signed or sent must not cost the client its session. Never
-   * rejects, because a token that is to be refused must be refused for its own reason.
+   * rejects, because a token that will be refused must be refused for its own reason.
    */
   async function prepare(
     session: SessionBasis,

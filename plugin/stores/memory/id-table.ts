@@ -2,8 +2,8 @@ const smallest = 16
 
 /**
  * Items by id. A `Map` reads about eight places in memory for each look-up, one after the other: among a million
- * sessions this was most of the time of a refresh. Here it is three: the hash, the item and its id. The hashes are kept,
- * so that growing does not read the items.
+ * sessions this was most of the time of a refresh. Here it is three: the hash, the item and its id. The hashes are
+ * kept, so that growing does not read the items.
  *
  * The hash is not secret: ids must be random, as those of sessions are.
  */

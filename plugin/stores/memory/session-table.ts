@@ -121,7 +121,7 @@ export class SessionTable {
   }
 }
 
-/** The sessions with the smallest values, in this order; of equals the first. The others, maybe many, are not sorted. */
+/** The sessions with the smallest values, in order; of equals the first. The others, maybe many, are not sorted. */
 function smallest(
   sessions: readonly Session[],
   { count, of }: { readonly count: number; readonly of: (session: Session) => number }

@@ -80,8 +80,8 @@ export function createDriver(database: SqliteDatabase, { timeoutMs = callTimeout
     /** Runs after all earlier writes. `work` may run more than once, and is committed once. */
     write: enqueue,
     /**
-     * Moves what was committed from the log of SQLite to the file. A commit does it by itself when there are 1000 pages,
-     * which blocks the process longer. Does nothing while the application has a transaction open.
+     * Moves what was committed from the log of SQLite to the file. A commit does it by itself when there are 1000
+     * pages, which blocks the process longer. Does nothing while the application has a transaction open.
      */
     checkpoint(): void {
       try {
