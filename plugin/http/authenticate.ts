@@ -14,6 +14,7 @@ import { assertWellFormed, isPresented, problemOf, readCredentials, type Credent
 import type { CrossSite } from './cross-site.ts'
 import type { ProtectedResources } from './protected-resources.ts'
 import { emitRefusal } from './refusal-event.ts'
+import { responseState } from './response-state.ts'
 
 export interface AuthenticatorParts {
   /** The name of the access cookie; `null` to read the header alone. */
@@ -140,6 +141,7 @@ interface Slots {
 
 function clearUser(request: FastifyRequest): void {
   const slots = request as unknown as Slots
+  if (slots.auth) responseState(request).hadUser = true
   slots.user = null
   slots.auth = null
 }

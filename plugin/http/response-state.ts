@@ -7,6 +7,8 @@ interface ResponseState {
   /** `Set-Cookie` lines by name, domain, path and partition: the last value of a cookie replaces the earlier ones. */
   readonly cookies: Map<string, string>
   cacheControl: 'no-store' | 'private, no-store' | null
+  /** Whether the response may be about a user whom a later `authenticate()` refused: `request.auth` is `null` then. */
+  hadUser: boolean
 }
 
 const states = new WeakMap<FastifyRequest, ResponseState>()
@@ -15,7 +17,7 @@ const watched = new WeakSet<FastifyReply['raw']>()
 
 export function responseState(request: FastifyRequest): ResponseState {
   let state = states.get(request)
-  if (state === undefined) states.set(request, (state = { cookies: new Map(), cacheControl: null }))
+  if (state === undefined) states.set(request, (state = { cookies: new Map(), cacheControl: null, hadUser: false }))
   return state
 }
 
@@ -27,7 +29,7 @@ export function addResponseHook(app: FastifyInstance): void {
     if (state !== undefined) {
       for (const [name, value] of take(state)) reply.header(name, value)
     }
-    if (request.auth) keepPrivate(reply)
+    if (request.auth || state?.hadUser === true) keepPrivate(reply)
     done()
   })
 }

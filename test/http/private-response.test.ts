@@ -54,28 +54,40 @@ t.test('keepPrivate() keeps the response to a user out of shared caches, and cha
   }
 })
 
-t.test('keepPrivate() covers errors, later hooks of the application, and headers of reply.raw', async (t) => {
-  const server = await createApp({
-    after(app) {
-      app.get('/error', { config: { auth: true } }, async (_request, reply) => {
-        reply.header('cache-control', 'public')
-        throw new Error('broken')
-      })
-      app.get('/raw', { config: { auth: true } }, async (_request, reply) => {
-        reply.raw.setHeader('cache-control', 'public, max-age=60')
-        return 'raw'
-      })
-      app.get('/array', { config: { auth: true } }, async (_request, reply) =>
-        reply.header('cache-control', ['public', 'max-age=60']).send('array')
-      )
+t.test(
+  'keepPrivate() covers errors, headers of reply.raw, and a user whom a later authenticate() refuses',
+  async (t) => {
+    const server = await createApp({
+      after(app) {
+        app.get('/error', { config: { auth: true } }, async (_request, reply) => {
+          reply.header('cache-control', 'public')
+          throw new Error('broken')
+        })
+        app.get('/raw', { config: { auth: true } }, async (_request, reply) => {
+          reply.raw.setHeader('cache-control', 'public, max-age=60')
+          return 'raw'
+        })
+        app.get('/array', { config: { auth: true } }, async (_request, reply) =>
+          reply.header('cache-control', ['public', 'max-age=60']).send('array')
+        )
+        app.get('/admin', { config: { auth: true } }, async (request, reply) => {
+          const { sub } = request.user
+          const isAdmin = await request.authenticate({ roles: ['admin'] }).then(
+            () => true,
+            () => false
+          )
+          return reply.header('cache-control', 'public').send({ sub, isAdmin })
+        })
+      }
+    })
+    const { access } = await server.signIn('bearer')
+    for (const [url, sent] of Object.entries({
+      '/error': 'private',
+      '/raw': 'private, max-age=60',
+      '/array': 'private, max-age=60',
+      '/admin': 'private'
+    })) {
+      t.equal((await server.app.inject({ url, headers: bearer(access) })).headers['cache-control'], sent, url)
     }
-  })
-  const { access } = await server.signIn('bearer')
-  for (const [url, sent] of Object.entries({
-    '/error': 'private',
-    '/raw': 'private, max-age=60',
-    '/array': 'private, max-age=60'
-  })) {
-    t.equal((await server.app.inject({ url, headers: bearer(access) })).headers['cache-control'], sent, url)
   }
-})
+)
