@@ -4,6 +4,8 @@ interface Pending {
   readonly entry: Revocation
   /** The read of the log that had begun when the store confirmed the write. `null`: it must be written, or again. */
   writtenAt: number | null
+  /** The log of a shard has shown it, but other shards may lack it: the write of it has not succeeded yet. */
+  isShown?: boolean
 }
 
 export interface PendingRevocationsParts {
@@ -37,8 +39,9 @@ export class PendingRevocations {
   confirm(entry: Revocation): void {
     const known = this.#pending.get(keyOf(entry))
     if (known === undefined || known.entry.until > entry.until) return
-    // To the end of the map: the next batch begins with what is not written.
     this.#pending.delete(keyOf(entry))
+    if (known.isShown) return
+    // To the end of the map: the next batch begins with what is not written.
     this.#pending.set(keyOf(entry), { entry: known.entry, writtenAt: this.#parts.reading() })
   }
 
@@ -50,10 +53,12 @@ export class PendingRevocations {
     }
   }
 
-  /** The log has shown this entry. */
+  /** The log has shown this entry. One shard proves nothing about the others, which may have been down. */
   remove(entry: Revocation): void {
     const known = this.#pending.get(keyOf(entry))
-    if (known !== undefined && known.entry.until <= entry.until) this.#pending.delete(keyOf(entry))
+    if (known === undefined || known.entry.until > entry.until) return
+    if (this.#parts.shards !== undefined && known.writtenAt === null) known.isShown = true
+    else this.#pending.delete(keyOf(entry))
   }
 
   /**

@@ -1,7 +1,8 @@
 import t from 'tap'
 import { memoryStore } from '../../plugin/stores/memory.ts'
+import { shardedStore } from '../../plugin/stores/sharded.ts'
 import type { Revocation } from '../../plugin/stores/session-store.ts'
-import { createClock, epoch } from '../fixtures/app.ts'
+import { createClock, epoch, issuer } from '../fixtures/app.ts'
 import { inserting, lifetimeSeconds, logOf, replaceable, row, serving, session } from '../fixtures/revocations.ts'
 
 t.test('poll() writes a lost sign-out again even if this node has never read it from the log', async (t) => {
@@ -200,4 +201,49 @@ t.test('close() writes again after a running write has failed', async (t) => {
   fail!(new Error('connection reset'))
   await closed
   t.strictSame(await logOf(node.memory), [session('s')])
+})
+
+t.test('poll() writes to a shard that was away what it has read from the log of another', async (t) => {
+  const clock = createClock()
+  const [a, b] = [memoryStore({ clock }), memoryStore({ clock })]
+  let isAway = true
+  let writes = 0
+  const failing: typeof a = {
+    ...a,
+    async appendRevocations(...args) {
+      writes++
+      if (isAway) throw new Error('ECONNREFUSED')
+      return await a.appendRevocations(...args)
+    }
+  }
+  const node = await serving({ clock, store: shardedStore({ a: failing, b }) })
+  const entry = { kind: 'token', id: `${issuer} t`, until: epoch + 100_000 } as const
+  await t.rejects(node.revocations.revokeEverywhere([entry]), { code: 'AUTH_STORE_UNAVAILABLE' })
+  await node.poll()
+  t.strictSame([await logOf(a), await logOf(b)], [[], [entry]])
+  isAway = false
+  await node.poll()
+  t.strictSame(await logOf(a), [entry], 'a node that can read this shard alone knows the entry')
+  writes = 0
+  await node.poll()
+  await node.poll()
+  t.equal(writes, 0, 'nothing is written repeatedly')
+})
+
+t.test('poll() stops writing after one more write, if all shards had the entry although a write failed', async (t) => {
+  const clock = createClock()
+  const [a, b] = [memoryStore({ clock }), memoryStore({ clock })]
+  let writes = 0
+  const interrupted: typeof a = {
+    ...a,
+    async appendRevocations(...args) {
+      const written = await a.appendRevocations(...args)
+      if (writes++ === 0) throw new Error('ECONNRESET')
+      return written
+    }
+  }
+  const node = await serving({ clock, store: shardedStore({ a: interrupted, b }) })
+  await t.rejects(node.revocations.revokeEverywhere([{ kind: 'token', id: `${issuer} t`, until: epoch + 100_000 }]))
+  for (let polls = 0; polls < 4; polls++) await node.poll()
+  t.equal(writes, 2)
 })
