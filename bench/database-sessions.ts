@@ -6,7 +6,7 @@ import type { Effort } from './effort.ts'
 import { startProcess } from './process.ts'
 import { audience, issuer, keyOf, secret } from './tokens.ts'
 
-const users = 100
+export const users = 50
 const requests = { check: 'GET /me', refresh: 'POST /refresh' }
 
 /** Libraries that keep sessions in a database. `refreshing` is a server of its own, with other options. */
@@ -29,26 +29,32 @@ export async function measureDatabaseSessions(effort: Effort): Promise<DatabaseS
 
 async function compareOver(location: Database['location'], effort: Effort): Promise<DatabaseSession[]> {
   const { store } = location
-  const stops: (() => Promise<void>)[] = []
-  const open = async (file: string, refreshing: boolean) => {
-    const server = await startServer(file, { location, refreshing })
-    stops.push(server.stop)
-    return server
-  }
+  const kinds = (['check', 'refresh'] as const).flatMap((request) =>
+    Object.entries(peers).map(([peer, file]) => ({ store, peer, request, file }))
+  )
+  const plugin = startServer('plugin.js', { location })
+  const others = kinds.map(({ request, file }) => startServer(file, { location, refreshing: request === 'refresh' }))
+  const servers = await Promise.all([plugin, ...others])
   try {
-    const plugin = await open('plugin.js', false)
+    const own = {
+      check: await servers[0]!.workload('check', effort),
+      refresh: await servers[0]!.workload('refresh', effort)
+    }
     const pairs = []
-    for (const request of ['check', 'refresh'] as const) {
-      const subject = await plugin.workload(request, effort)
-      for (const [peer, file] of Object.entries(peers)) {
-        const reference = await (await open(file, request === 'refresh')).workload(request, effort)
-        pairs.push({ store, peer, request, name: `${store}: ${request}, against ${peer}`, subject, reference })
-      }
+    for (const [index, { peer, request }] of kinds.entries()) {
+      pairs.push({
+        store,
+        peer,
+        request,
+        name: `${store}: ${request}, against ${peer}`,
+        subject: own[request],
+        reference: await servers[index + 1]!.workload(request, effort)
+      })
     }
     const compared = await comparePairs(pairs, effort)
     return pairs.map(({ store, peer, request }, index) => ({ store, peer, request, ...compared[index]! }))
   } finally {
-    for (const stop of stops) await stop()
+    for (const { stop } of servers) await stop()
   }
 }
 

@@ -49,16 +49,16 @@ export const full: Effort = {
 
 export const quick: Effort = {
   name: 'quick',
-  burstMs: 20,
-  warmUp: { operations: 8000, cpuMs: 250 },
+  burstMs: 12,
+  warmUp: { operations: 6000, cpuMs: 130 },
   turns: 2,
   rounds: 2,
   coldCacheSize: 1000,
   revocations: 1e5,
   sessions: { few: 1e3, manyInMemory: 1e5, manyInDatabase: 1e4 },
   held: { tokens: 10_000, revocations: 1e6 },
-  pauses: { runs: 1, seconds: 2, revocations: 1e5, sessions: { memory: 1e5, sqlite: 1e5 } },
-  storm: { refreshes: 500, inTheAir: 200 },
+  pauses: { runs: 1, seconds: 1, revocations: 1e5, sessions: { memory: 1e5, sqlite: 5e4 } },
+  storm: { refreshes: 300, inTheAir: 150 },
   starts: 1,
-  databaseSessions: 1000
+  databaseSessions: 500
 }

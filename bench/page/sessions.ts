@@ -1,3 +1,4 @@
+import { users } from '../database-sessions.ts'
 import type { Results } from '../results.ts'
 import { factorOf } from './summary.ts'
 import { comparisons, count, factor, micros, table } from './tables.ts'
@@ -27,7 +28,7 @@ export function databaseSessions({ databaseSessions: rows }: Results): string | 
   if (rows.length === 0) return null
   return `## How do session check and refresh compare over the same database?
 
-Routes of Fastify, and cookies of 100 users, over the same SQLite, Redis and PostgreSQL with the same drivers. The CPU
+Routes of Fastify, and cookies of ${users} users, over the same SQLite, Redis and PostgreSQL with the same drivers. The CPU
 is that of the server's process. The factor says how many times the CPU of this plugin the other library needs.
 
 ${table(
