@@ -14,6 +14,8 @@ export class ClockMap<Entry extends ClockEntry> {
   readonly #size: number
   readonly #entries = new Map<string, Entry>()
   #hand = this.#entries.entries()
+  /** How many entries were deleted since the hand moved. */
+  #deleted = 0
 
   /** @param size the maximum number of entries; 0 keeps none */
   constructor(size: number) {
@@ -33,19 +35,33 @@ export class ClockMap<Entry extends ClockEntry> {
   }
 
   delete(key: string): void {
-    this.#entries.delete(key)
+    if (this.#entries.delete(key) && ++this.#deleted > this.#entries.size) this.#restart()
   }
 
   clear(): void {
     this.#entries.clear()
+    this.#restart()
   }
 
   #removeOne(): void {
+    this.#deleted = 0
     for (let passed = 0; ;) {
       const { done, value } = this.#hand.next()
-      if (done) this.#hand = this.#entries.entries()
+      if (done) this.#restart()
       else if (value[1].wasUsed && passed++ < maxPassed) value[1].wasUsed = false
-      else return this.delete(value[0])
+      else {
+        this.#entries.delete(value[0])
+        return
+      }
     }
+  }
+
+  /**
+   * Also if the map is not full, so that the hand does not move: in V8, an iterator keeps in memory what was deleted
+   * since it moved.
+   */
+  #restart(): void {
+    this.#hand = this.#entries.entries()
+    this.#deleted = 0
   }
 }

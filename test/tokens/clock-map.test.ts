@@ -1,3 +1,6 @@
+import { setImmediate } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import t from 'tap'
 import { ClockMap } from '../../plugin/tokens/clock-map.ts'
 
@@ -87,4 +90,22 @@ t.test('ClockMap forgets what was deleted, and everything by clear(), and is fil
   t.strictSame(heldBy(full, 9), [])
   for (const value of range(0, 6)) full.set(value)
   t.strictSame(heldBy(full, 9), [2, 3, 4, 5])
+})
+
+t.test('ClockMap releases the memory of entries that were deleted before it was full', async (t) => {
+  setFlagsFromString('--expose-gc')
+  const collectGarbage = runInNewContext('gc') as () => void
+  const map = new ClockMap<Entry>(10_000)
+  const entries: WeakRef<Entry>[] = []
+  for (let value = 0; value < 2000; value++) {
+    const entry = { value, wasUsed: false }
+    entries.push(new WeakRef(entry))
+    map.set(`${value}`, entry)
+    if (value >= 10) map.delete(`${value - 10}`)
+  }
+  // A WeakRef keeps its target for the current turn of the event loop.
+  await setImmediate()
+  collectGarbage()
+  const held = entries.filter((entry) => entry.deref() !== undefined)
+  t.ok(held.length < 100, `${held.length} entries of 10 that it has`)
 })
