@@ -7,8 +7,9 @@ import { createShardedStore } from './sharded/store.ts'
 export interface ShardSet {
   /**
    * From when on new sessions go to these shards: a time with its zone (ISO 8601), such as `'2027-01-31T09:00:00Z'`,
-   * later than that of the set before. Choose a time at which every node has this configuration. Required, except in
-   * the first set.
+   * later than that of the set before. Choose a time at which every node has had this configuration for a while: at
+   * least as long as a sign-in can take from its `authenticatedAt`, at most a day. Until a node has it, its
+   * `revokeAll()` does not make the new shards refuse older credentials. Required, except in the first set.
    */
   from?: string | undefined
   /** The names of the shards. Their order does not matter. */

@@ -203,16 +203,16 @@ t.test('close() writes again after a running write has failed', async (t) => {
   t.strictSame(await logOf(node.memory), [session('s')])
 })
 
-t.test('poll() writes to a shard that was away what it has read from the log of another', async (t) => {
+t.test('poll() writes to a shard that was down what it has read from the log of another', async (t) => {
   const clock = createClock()
   const [a, b] = [memoryStore({ clock }), memoryStore({ clock })]
-  let isAway = true
+  let isDown = true
   let writes = 0
   const failing: typeof a = {
     ...a,
     async appendRevocations(...args) {
       writes++
-      if (isAway) throw new Error('ECONNREFUSED')
+      if (isDown) throw new Error('ECONNREFUSED')
       return await a.appendRevocations(...args)
     }
   }
@@ -221,7 +221,7 @@ t.test('poll() writes to a shard that was away what it has read from the log of 
   await t.rejects(node.revocations.revokeEverywhere([entry]), { code: 'AUTH_STORE_UNAVAILABLE' })
   await node.poll()
   t.strictSame([await logOf(a), await logOf(b)], [[], [entry]])
-  isAway = false
+  isDown = false
   await node.poll()
   t.strictSame(await logOf(a), [entry], 'a node that can read this shard alone knows the entry')
   writes = 0

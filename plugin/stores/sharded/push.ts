@@ -20,7 +20,11 @@ export function createSubscribe(shards: readonly Shard[]): SessionStore['subscri
 
     const listenerOf = (shard: Shard): PushListener => ({
       wake: () => listener.wake(),
-      revoked: (entries) => listener.revoked(entries.map(shard.commonEntry)),
+      revoked(entries) {
+        // A read compares the clocks first.
+        if (shard.hasKnownClock()) listener.revoked(entries.map(shard.commonEntry))
+        else listener.wake()
+      },
       heartbeat: () => hear(shard)
     })
 

@@ -62,6 +62,8 @@ export function createShard({ name, store, place, clocks }: ShardParts) {
     },
     readRevocations: (...args: Parameters<SessionStore['readRevocations']>) =>
       call(() => store.readRevocations(...args)),
+    /** False until its clock has been compared with the common one: then times of the two must not be compared. */
+    hasKnownClock: (): boolean => clocks.isKnown(place),
     /** An entry of the log, by the common clock. */
     commonEntry: (entry: Revocation): Revocation => ({
       ...entry,

@@ -1,4 +1,4 @@
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { memoryStore } from '../../../plugin/stores/memory.ts'
 import { shardedStore } from '../../../plugin/stores/sharded.ts'
 import { UnusableStoreError, type SessionStore } from '../../../plugin/stores/session-store.ts'
@@ -33,6 +33,11 @@ async function start(store: SessionStore, sub: string, options = {}) {
 }
 
 const logOf = async (store: SessionStore) => (await store.readRevocations(null, 100)).entries
+
+/** Frozen clocks of shards move against a monotonic clock that runs. */
+function freezeMonotonic(t: Test): void {
+  t.intercept(performance, 'now', { value: () => 1000, configurable: true })
+}
 
 /** A shard of which one method fails from `state.isFaulty` on. */
 function faulty(method: StoreMethod) {
@@ -212,6 +217,15 @@ t.test('readRevocations() reads the other shards while one is down, and misses n
   t.strictSame([next.unread, idsOf(next.entries)], [undefined, [ofA.row.id]])
 })
 
+t.test('readRevocations() reads the log of a shard with the name of an inherited member', async (t) => {
+  const store = shardedStore({ constructor: memoryStore(), b: memoryStore() })
+  const entry = { kind: 'token', id: 'i t', until: Date.now() + hourMs } as const
+  await store.appendRevocations([entry], ending)
+  const { entries, cursor, unread } = await store.readRevocations(null, 100)
+  t.strictSame({ entries, unread }, { entries: [entry], unread: undefined })
+  t.match(await store.readRevocations(cursor, 100), { entries: [], resumed: true, unread: undefined })
+})
+
 t.test('readRevocations() rejects if no shard can be read', async (t) => {
   const { store: a, state } = faulty('readRevocations')
   state.isFaulty = true
@@ -258,6 +272,7 @@ t.test('appendRevocations() rejects if a shard is down, after the others have wr
 })
 
 t.test('all times are by the clock of the first shard', async (t) => {
+  freezeMonotonic(t)
   const at = Date.now()
   const [a, b] = [memoryStore({ clock: () => at }), memoryStore({ clock: () => at + hourMs })]
   const store = shardedStore({ a, b })
@@ -305,6 +320,7 @@ t.test('prepare() does not wait for a shard that is down, and prepares it later'
 })
 
 t.test('subscribe() passes what each shard pushes, by the common clock, and hears all or none', async (t) => {
+  freezeMonotonic(t)
   const at = Date.now()
   const listeners: Record<string, Parameters<NonNullable<SessionStore['subscribe']>>[0]> = {}
   const pushing = (name: string, ahead: number): SessionStore => ({
@@ -326,6 +342,36 @@ t.test('subscribe() passes what each shard pushes, by the common clock, and hear
   for (const name of ['a', 'a', 'b', 'b', 'b', 'a']) listeners[name]!.heartbeat()
   t.strictSame(heard, ['wake', [{ kind: 'token', id: 'i t', until: at + hourMs }], 'heartbeat', 'heartbeat'])
   t.equal(shardedStore([memoryStore()]).subscribe, undefined)
+})
+
+t.test('subscribe() wakes for what a shard pushes while its clock cannot be converted', async (t) => {
+  const { store: a, state } = faulty('find')
+  state.isFaulty = true
+  let push: Parameters<NonNullable<SessionStore['subscribe']>>[0]['revoked'] | undefined
+  const b: SessionStore = {
+    ...memoryStore({ clock: () => Date.now() - 2 * hourMs }),
+    async subscribe(listener) {
+      push = listener.revoked
+    }
+  }
+  const store = shardedStore({ a, b })
+  t.teardown(() => store.close())
+  await store.prepare!()
+  const heard: unknown[] = []
+  await store.subscribe!({
+    wake: () => heard.push('wake'),
+    revoked: () => heard.push('revoked'),
+    heartbeat: () => {}
+  })
+  const entry = { kind: 'token', id: 'i t', until: Date.now() - hourMs } as const
+  push!([entry])
+  state.isFaulty = false
+  // From now on, the clock of the first shard is the common one, and by that the entry seems to have expired.
+  await store.find(`a~${'A'.repeat(22)}`)
+  push!([entry])
+  await store.find(`b~${'A'.repeat(22)}`)
+  push!([entry])
+  t.strictSame(heard, ['revoked', 'wake', 'revoked'])
 })
 
 t.test('sweep() and close() reach every shard, also after one has failed', async (t) => {
