@@ -2,6 +2,12 @@ import { setImmediate } from 'node:timers/promises'
 import { maxBatch, type Revocation, type StoreShards } from '../stores/session-store.ts'
 import type { TimedStore } from './timed-store.ts'
 
+/**
+ * By how much the time of an entry may differ when it is read again. How far the clocks of two shards differ is an
+ * estimate, which moves. Far less than `revocationMarginMs`, by which an entry outlasts its tokens.
+ */
+const estimateMs = 1000
+
 export interface RevocationFollowerParts {
   readonly store: Pick<TimedStore, 'readRevocations'>
   /** The shards of the store: each can lose the place of its log alone. Default: none. */
@@ -16,8 +22,8 @@ export interface RevocationFollowerParts {
 export class RevocationFollower {
   readonly #parts: RevocationFollowerParts
   #cursor: string | null = null
-  /** The entries that were read since the log lost its place, also by earlier reads that failed. `null`: it has not. */
-  #reread: Set<string> | null = null
+  /** The `until` of entries that were read since the log lost its place, also by earlier reads that failed. `null`: it has not. */
+  #reread: Map<string, number> | null = null
   /** The shards that have lost their place since. `null`: the whole log has. */
   #lost: Set<string> | null = new Set()
   #reading = 0
@@ -45,7 +51,7 @@ export class RevocationFollower {
       if (!page.resumed) this.#lose(page.lost)
       for (const shard of page.unread ?? []) unread.add(shard)
       onEntries(page.entries)
-      for (const entry of page.entries) this.#reread?.add(textOf(entry))
+      for (const entry of page.entries) this.#reread?.set(keyOf(entry), entry.until)
       this.#cursor = page.cursor
       more = page.more
       // A store in this process may respond without a pause: requests must be handled between two pages.
@@ -54,13 +60,17 @@ export class RevocationFollower {
     const [reread, lost] = [this.#reread, this.#lost]
     this.#reread = null
     this.#lost = new Set()
-    if (reread !== null) await onReread((entry) => reread.has(textOf(entry)) || !this.#mayBeMissing(entry, lost))
+    if (reread !== null) {
+      const toleranceMs = this.#parts.shards === undefined ? 0 : estimateMs
+      const isShown = (entry: Revocation) => (reread.get(keyOf(entry)) ?? -Infinity) >= entry.until - toleranceMs
+      await onReread((entry) => isShown(entry) || !this.#mayBeMissing(entry, lost))
+    }
     return [...unread]
   }
 
   /** The log has lost its place, or only these shards have: the logs of the others are not read whole. */
   #lose(shards: readonly string[] | undefined): void {
-    this.#reread = new Set()
+    this.#reread = new Map()
     if (shards === undefined) this.#lost = null
     else for (const shard of shards) this.#lost?.add(shard)
   }
@@ -71,6 +81,6 @@ export class RevocationFollower {
   }
 }
 
-function textOf({ kind, id, until }: Revocation): string {
-  return `${kind}${id} ${until}`
+function keyOf({ kind, id }: Revocation): string {
+  return kind + id
 }

@@ -247,3 +247,28 @@ t.test('poll() stops writing after one more write, if all shards had the entry a
   for (let polls = 0; polls < 4; polls++) await node.poll()
   t.equal(writes, 2)
 })
+
+t.test('poll() does not write a log again after a failover to a shard whose clock differs a little', async (t) => {
+  const clock = createClock()
+  t.intercept(performance, 'now', { value: () => 1000, configurable: true })
+  const [primary, replica] = [memoryStore({ clock }), memoryStore({ clock: () => clock() + 20 })]
+  const [known, lost] = ['k', 'l'].map((letter) => session(`b~${letter.repeat(22)}`))
+  await primary.appendRevocations([known!, lost!], { lifetimeSeconds })
+  await replica.appendRevocations([known!], { lifetimeSeconds })
+  let current = primary
+  const written: string[] = []
+  const b: typeof primary = {
+    ...primary,
+    find: (id) => current.find(id),
+    readRevocations: (cursor, limit) => current.readRevocations(cursor, limit),
+    async appendRevocations(entries, options) {
+      written.push(...entries.map(({ id }) => id))
+      return await current.appendRevocations(entries, options)
+    }
+  }
+  const node = await serving({ clock, store: shardedStore({ a: memoryStore({ clock }), b }) })
+  current = replica
+  await node.poll()
+  await node.poll()
+  t.strictSame(written, [lost!.id])
+})
