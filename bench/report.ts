@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describePerformance, drawPerformance } from './performance.ts'
 import { readResults } from './results.ts'
-import { describeScale } from './scale-page.ts'
+import { describeScale } from './page/scale.ts'
 
 const results = readResults()
 const docs = join(import.meta.dirname, '../docs')

@@ -16,35 +16,39 @@ function seenTokens({ protectedRoute: { plugin, floors, peers } }: Results): str
   const least = rowOf(floors, names.leastHook('header'))
   const cached = rowOf(peers, names.peer.cached)
   const uncached = rowOf(peers, names.peer.uncached)
-  return `- **A protected route** costs ${times(seen)} times the CPU of a route without any check (${micros(seen.subject.cpuMicros)} a
-  request), if the token was seen before. The least hook that finds the user costs ${times(least)} times as much,
-  \`@fastify/jwt\` ${times(uncached)}, and with its cache ${times(cached)}. The store is not read.`
+  return `- **A protected route** costs ${times(seen)} times the CPU of a route without any check, if the token was seen
+  before: ${micros(seen.subject.cpuMicros)} a request. The least hook that finds the user costs ${times(least)} times as
+  much, \`@fastify/jwt\` ${times(uncached)}, and with its cache ${times(cached)}. The store is not read.`
 }
 
 function newTokens({ protectedRoute: { unseen } }: Results): string {
   const [least, most] = range(unseen.map(({ subject }) => subject.cpuMicros))
   const [lowest, highest] = range(unseen.map(({ ratio }) => ratio.cpuMicros))
-  return `- **The first request with a token** costs ${micros(least)} to ${micros(most)}, which depends on the algorithm:
-  ${lowest.toFixed(2)} to ${highest.toFixed(2)} times \`@fastify/jwt\` without its cache.`
+  return `- **The first request with a token** costs ${micros(least)} to ${micros(most)}, which depends on the
+  algorithm: ${lowest.toFixed(2)} to ${highest.toFixed(2)} times \`@fastify/jwt\` without its cache.`
 }
 
 function sessions({ databaseSessions: rows }: Results): string | null {
   if (rows.length === 0) return null
-  const needs = (filter: Pick<DatabaseSession, 'peer' | 'request'>) =>
-    range(rows.filter(({ peer, request }) => peer === filter.peer && request === filter.request).map(factorOf))
+  const needed = (peer: DatabaseSession['peer'], request: DatabaseSession['request']) =>
+    range(rows.filter((row) => row.peer === peer && row.request === request).map(factorOf))
       .map(factor)
       .join(' to ')
+  const [checkOfAuth, checkOfSession] = [needed('better-auth', 'check'), needed('@fastify/session', 'check')]
+  const [refreshOfAuth, refreshOfSession] = [needed('better-auth', 'refresh'), needed('@fastify/session', 'refresh')]
   return `- **A session check** does not read the database. Over the same databases, \`better-auth\` needs
-  ${needs({ peer: 'better-auth', request: 'check' })} times the CPU of this plugin for it, and \`@fastify/session\` ${needs({ peer: '@fastify/session', request: 'check' })} times.
-- **A refresh** writes to the database. \`better-auth\` needs ${needs({ peer: 'better-auth', request: 'refresh' })} times the CPU for its
-  refresh, and \`@fastify/session\` ${needs({ peer: '@fastify/session', request: 'refresh' })} times. Theirs keep the same token; this plugin rotates it.`
+  ${checkOfAuth} times the CPU of this plugin for it, and \`@fastify/session\` ${checkOfSession} times.
+- **A refresh** writes to the database. \`better-auth\` needs ${refreshOfAuth} times the CPU for its refresh, and
+  \`@fastify/session\` ${refreshOfSession} times. Theirs keep the same token; this plugin rotates it.`
 }
 
 function memory({ memory, stores: { sessionBytes }, startUp }: Results): string {
   const inMemory = sessionBytes.filter(({ store }) => store === 'memory')
+  const start = startUp.importRatio.median
   const session = inMemory.map(({ bytes }) => `, and a session of the memory store ${count(bytes)}`).join('')
-  return `- **In memory**, a token takes ${count(memory.token)} bytes, a revocation ${count(memory.revocation)}${session}.
-- **The start** takes ${count(startUp.importAndRegister)} ms more: ${startUp.importRatio.median.toFixed(2)} times the import of Fastify.`
+  return `- **In memory**, a token takes ${count(memory.token)} bytes,
+  a revocation ${count(memory.revocation)}${session}.
+- **The start** takes ${count(startUp.importAndRegister)} ms more: ${start.toFixed(2)} times the import of Fastify.`
 }
 
 /** How many times the CPU of this plugin the other library needs. */

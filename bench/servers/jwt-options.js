@@ -1,6 +1,6 @@
 import { createPublicKey } from 'node:crypto'
 
-/** Options of `@fastify/jwt` that check what this plugin checks, as far as it can, with the same key. */
+/** Options of `@fastify/jwt` that check what this plugin checks and it can check, with the same key. */
 export function jwtOptions({ issuer, audience, secret, key, cache = false }) {
   const { alg } = key
   return {

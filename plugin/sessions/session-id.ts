@@ -1,6 +1,6 @@
+import { randomBytes } from 'node:crypto'
 import { refusal } from '../errors.ts'
 import type { SessionStore } from '../stores/session-store.ts'
-import { randomId } from '../tokens/random-id.ts'
 
 /** What a refresh token can hold. */
 const shape = /^[\w~-]{22,64}$/
@@ -11,7 +11,7 @@ const shape = /^[\w~-]{22,64}$/
  */
 export function createNewSessionId(store: Pick<SessionStore, 'newId'>): (sub: string) => string {
   return function newSessionId(sub) {
-    if (store.newId === undefined) return randomId()
+    if (store.newId === undefined) return randomBytes(16).toString('base64url')
     const id: unknown = store.newId(sub)
     if (typeof id === 'string' && shape.test(id)) return id
     throw refusal(

@@ -1,8 +1,8 @@
+import { randomBytes } from 'node:crypto'
 import { refusal } from '../errors.ts'
 import type { Emit } from '../events.ts'
 import type { Settings } from '../options/options.ts'
 import { revokeAllRememberedMs, type NewSession } from '../stores/session-store.ts'
-import { randomId } from '../tokens/random-id.ts'
 import { createReadAuthentication } from './authentication.ts'
 import type { KnownSessions } from './known-sessions.ts'
 import { ownIssuers } from './own-issuers.ts'
@@ -87,7 +87,7 @@ export function createSessionStart({
       id: newSessionId(sub),
       issuer: settings.issuer,
       sub,
-      sessionKey: randomId(),
+      sessionKey: randomBytes(16).toString('base64url'),
       device,
       scope,
       claims,

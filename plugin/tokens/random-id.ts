@@ -5,7 +5,10 @@ const bytes = 16
 const pool = Buffer.alloc(256 * bytes)
 let used = pool.length
 
-/** 128 random bits as 22 characters of base64url. */
+/**
+ * 128 random bits as 22 characters of base64url. For ids that are not secret: two clones of one process, made from a
+ * snapshot of the machine, return the same ones for a while.
+ */
 export function randomId(): string {
   if (used === pool.length) {
     randomFillSync(pool)

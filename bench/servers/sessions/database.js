@@ -3,8 +3,8 @@ import { Redis } from 'ioredis'
 import { Pool } from 'pg'
 
 /**
- * Opens the same database with the same driver for each library: by default, `ioredis`, ten connections of `pg`, and the
- * API of `node:sqlite` in WAL mode. Each has a name of its own, which prefixes its keys or is its schema or file.
+ * Opens the same database with the same driver for each library: by default, `ioredis`, ten connections of `pg`, and
+ * the API of `node:sqlite` in WAL mode. Each has a name of its own, which prefixes its keys or is its schema or file.
  */
 export async function openDatabase({ store, ...location }, name) {
   if (store === 'redis') return new Redis(location.path, { keyPrefix: `${name}:` })

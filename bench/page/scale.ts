@@ -1,8 +1,9 @@
-import type { NamedComparison } from './comparison.ts'
-import type { Followers } from './followers.ts'
-import { names } from './names.ts'
-import type { Results } from './results.ts'
-import { assumptions, loadOf, nodesFor, primariesFor, type Costs, type Nodes, type Primaries } from './scale.ts'
+import type { NamedComparison } from '../comparison.ts'
+import type { Followers } from '../followers.ts'
+import { names } from '../names.ts'
+import type { Results } from '../results.ts'
+import { count, micros, table } from './tables.ts'
+import { assumptions, loadOf, nodesFor, primariesFor, type Costs, type Nodes, type Primaries } from '../scale.ts'
 
 const populations = [1e6, 1e7, 1e8]
 const databaseNames: Readonly<Record<string, string>> = { redis: 'Redis', postgres: 'PostgreSQL' }
@@ -12,6 +13,7 @@ export function describeScale(results: Results): string {
   const costs = costsOf(results)
   const shown = costs.databases.map(({ store }) => store)
   const { followers } = results.manyNodes!
+  const { pollSeconds } = assumptions
   return `# Scale
 
 Estimate how many nodes, databases and megabytes your users need, and see what breaks first. This page is generated
@@ -40,7 +42,7 @@ ${table(
     ['a core is busy', `${percent(assumptions.utilization)} of the time`],
     ['a Redis primary', `1 core and ${bytes(assumptions.bytesOfRedis)} of memory`],
     ['a PostgreSQL primary', `${assumptions.coresOfPostgres} cores`],
-    ['a node reads the revocation log of each primary', `every ${assumptions.pollSeconds} s`],
+    ['a node reads the revocation log of each primary', `every ${pollSeconds} s`],
     ['connections of a node', `${assumptions.poolSize} to PostgreSQL or 1 to Redis, and 1 that listens`]
   ]
 )}
@@ -97,9 +99,9 @@ tokens of sessions that have ended.
 
 ## How a sign-out reaches many nodes
 
-Redis sends each entry of the revocation log to every node, and each node also reads the log every ${assumptions.pollSeconds} seconds. Without
-push, every node reads the log every second (\`revocation.pollSeconds\`). Measured with ${followers.count} followers of one
-Redis and ${followers.signOutsPerSecond} sign-outs per second:
+Redis sends each entry of the revocation log to every node. Each node also reads the log every ${pollSeconds} seconds,
+and without push every second (\`revocation.pollSeconds\`). This was measured with ${followers.count} followers of one
+Redis, and ${followers.signOutsPerSecond} sign-outs per second:
 
 ${table(
   ['per sign-out', 'with push', 'by polling only'],
@@ -216,21 +218,8 @@ function ofDatabases({ databases }: Costs, name: string): string[] {
   return databases.map(({ operations }) => micros(operations.find((operation) => operation.name === name)!.cpuMicros))
 }
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
-  return [line(head), line(head.map((_, index) => (index === 0 ? '---' : '---:'))), ...rows.map(line)].join('\n')
-}
-
-function count(value: number): string {
-  return Math.round(value).toLocaleString('en')
-}
-
 function decimal(value: number): string {
   return value < 10 ? value.toFixed(2) : count(value)
-}
-
-function micros(value: number): string {
-  return `${value < 10 ? value.toFixed(1) : count(value)} µs`
 }
 
 function ms(value: number): string {
