@@ -22,7 +22,10 @@ export interface RevocationFollowerParts {
 export class RevocationFollower {
   readonly #parts: RevocationFollowerParts
   #cursor: string | null = null
-  /** The `until` of entries that were read since the log lost its place, also by earlier reads that failed. `null`: it has not. */
+  /**
+   * The `until` of the entries that were read since the log lost its place, also by earlier reads that failed. `null`:
+   * it has not.
+   */
   #reread: Map<string, number> | null = null
   /** The shards that have lost their place since. `null`: the whole log has. */
   #lost: Set<string> | null = new Set()
