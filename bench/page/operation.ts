@@ -101,8 +101,8 @@ export function storm({ storm: rows }: Results): string | null {
   if (first === undefined) return null
   return `## What happens when all clients refresh at the same time?
 
-${count(first.refreshes)} refreshes, ${first.inTheAir} of them open at a time, sent to three nodes of the example server,
-as after a restart of the whole fleet. Nodes, database and clients share the machine.
+${count(first.refreshes)} refreshes, ${first.inTheAir} of them open at a time, sent to three nodes of the example
+server, as after a restart of the whole fleet. Nodes, database and clients share the machine.
 
 ${table(
   ['', 'seconds', '503', 'other failures', 'median', '99 %', 'longest'],
