@@ -50,7 +50,7 @@ export const full: Effort = {
 export const quick: Effort = {
   name: 'quick',
   burstMs: 12,
-  warmUp: { operations: 6000, cpuMs: 130 },
+  warmUp: { operations: 12_000, cpuMs: 450 },
   turns: 2,
   rounds: 2,
   coldCacheSize: 1000,

@@ -39,7 +39,7 @@ export async function measureManyNodes(effort: Effort): Promise<ManyNodes | null
     }
     const admin = clients[0]!
     const signOuts = await measureSignOuts(nodes, { admin, signOuts: effort.name === 'quick' ? 10 : 50 })
-    const seconds = effort.name === 'quick' ? 3 : 10
+    const seconds = effort.name === 'quick' ? 5 : 10
     const before = await readStats(admin)
     await setTimeout(seconds * 1000)
     const idle = difference(await readStats(admin), before)
