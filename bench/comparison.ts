@@ -12,6 +12,13 @@ export interface Pair {
 
 export type NamedComparison = Comparison & { readonly name: string }
 
+/** @throws Error if no row has this name */
+export function rowOf(rows: readonly NamedComparison[], name: string): NamedComparison {
+  const row = rows.find((other) => other.name === name)
+  if (row === undefined) throw new Error(`no figure is named "${name}"`)
+  return row
+}
+
 /** How long `run` is warmed up, and how long its bursts are. */
 export interface WarmUp extends Pick<Effort, 'burstMs' | 'warmUp'> {
   /** Operations that run in any case, so that each token was seen. Default: 0. */

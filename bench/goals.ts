@@ -1,5 +1,5 @@
 import { algorithms } from './algorithms.ts'
-import type { NamedComparison } from './comparison.ts'
+import { rowOf, type NamedComparison } from './comparison.ts'
 import { names } from './names.ts'
 import type { Results } from './results.ts'
 
@@ -139,12 +139,6 @@ function startGoals({ startUp: { importRatio, exampleRatio } }: Results): Goal[]
     figure({ ...plugin, unit: 'times' }, importRatio.median),
     figure({ ...example, unit: 'times' }, exampleRatio.median)
   ]
-}
-
-function rowOf(rows: readonly NamedComparison[], name: string): NamedComparison {
-  const row = rows.find((other) => other.name === name)
-  if (row === undefined) throw new Error(`no figure is named "${name}"`)
-  return row
 }
 
 function times(goal: Pick<Goal, 'what' | 'floor' | 'limit'>, rows: readonly NamedComparison[]): Goal {

@@ -1,5 +1,6 @@
 import type { Results } from '../results.ts'
-import { count, micros, spread, table } from './tables.ts'
+import { followersTable } from './followers.ts'
+import { count, spread, table } from './tables.ts'
 
 export function start({ startUp }: Results): string {
   return `## How long does a start take?
@@ -71,29 +72,10 @@ ${table(
   ]
 )}
 
-${count(followers.count)} simulated nodes, and ${count(followers.signOutsPerSecond)} sign-outs per second. "Polling" is
-what nodes do while Redis does not push:
+${count(followers.count)} simulated nodes, and ${count(followers.signOutsPerSecond)} sign-outs per second. Nodes poll
+while Redis does not push:
 
-${table(
-  ['', 'pushed', 'polling'],
-  [
-    [
-      'CPU of Redis for one sign-out, for all nodes together',
-      micros(followers.cpuMicrosPerSignOut.push),
-      micros(followers.cpuMicrosPerSignOut.poll)
-    ],
-    [
-      'bytes for one sign-out, to all nodes together',
-      count(followers.bytesPerSignOut.push),
-      count(followers.bytesPerSignOut.poll)
-    ],
-    [
-      'until the last node knows the sign-out',
-      `${count(followers.lastDelayMs.push)} ms`,
-      `${count(followers.lastDelayMs.poll)} ms`
-    ]
-  ]
-)}`
+${followersTable(followers)}`
 }
 
 export function storm({ storm: rows }: Results): string | null {

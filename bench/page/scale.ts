@@ -1,7 +1,8 @@
-import type { NamedComparison } from '../comparison.ts'
+import { rowOf } from '../comparison.ts'
 import type { Followers } from '../followers.ts'
 import { names } from '../names.ts'
 import type { Results } from '../results.ts'
+import { followersTable } from './followers.ts'
 import { count, micros, table } from './tables.ts'
 import { assumptions, loadOf, nodesFor, primariesFor, type Costs, type Nodes, type Primaries } from '../scale.ts'
 
@@ -103,18 +104,7 @@ Redis sends each entry of the revocation log to every node. Each node also reads
 and without push every second (\`revocation.pollSeconds\`). This was measured with ${followers.count} followers of one
 Redis, and ${followers.signOutsPerSecond} sign-outs per second:
 
-${table(
-  ['per sign-out', 'with push', 'by polling only'],
-  [
-    [
-      'CPU time of Redis, that of the sign-out included',
-      micros(followers.cpuMicrosPerSignOut.push),
-      micros(followers.cpuMicrosPerSignOut.poll)
-    ],
-    ['sent to all followers', bytes(followers.bytesPerSignOut.push), bytes(followers.bytesPerSignOut.poll)],
-    ['until the last follower has it', ms(followers.lastDelayMs.push), ms(followers.lastDelayMs.poll)]
-  ]
-)}
+${followersTable(followers)}
 
 A sign-out that nobody follows takes ${micros(followers.cpuMicrosPerSignOut.alone)} of Redis. All followers ran in one
 process here, which shares two cores with Redis: the delays of separate machines differ.
@@ -153,12 +143,6 @@ function costsOf({ protectedRoute, stores, databaseLoad, memory, signInAndRefres
 
 function cpuOfPush({ count, cpuMicrosPerSignOut: { push, alone } }: Followers): number {
   return Math.max(0, push - alone) / count
-}
-
-function rowOf(rows: readonly NamedComparison[], name: string): NamedComparison {
-  const row = rows.find((other) => other.name === name)
-  if (row === undefined) throw new Error(`no figure is named "${name}"`)
-  return row
 }
 
 function summary(costs: Costs): string {
@@ -220,10 +204,6 @@ function ofDatabases({ databases }: Costs, name: string): string[] {
 
 function decimal(value: number): string {
   return value < 10 ? value.toFixed(2) : count(value)
-}
-
-function ms(value: number): string {
-  return `${value < 10 ? value.toFixed(1) : count(value)} ms`
 }
 
 function percent(share: number): string {

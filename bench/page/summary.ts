@@ -1,4 +1,4 @@
-import type { NamedComparison } from '../comparison.ts'
+import { rowOf, type NamedComparison } from '../comparison.ts'
 import type { DatabaseSession } from '../database-sessions.ts'
 import { names } from '../names.ts'
 import type { Results } from '../results.ts'
@@ -58,10 +58,4 @@ export function factorOf({ ratio }: NamedComparison): number {
 
 function range(values: readonly number[]): [number, number] {
   return [Math.min(...values), Math.max(...values)]
-}
-
-function rowOf(rows: readonly NamedComparison[], name: string): NamedComparison {
-  const row = rows.find((other) => other.name === name)
-  if (row === undefined) throw new Error(`no figure is named "${name}"`)
-  return row
 }

@@ -3,7 +3,7 @@ import session from '@fastify/session'
 import fastify from 'fastify'
 import { input } from '../input.js'
 import { listen } from './listen.js'
-import { signIn } from './sign-in.js'
+import { serveSession, signIn } from './sign-in.js'
 
 const app = fastify()
 await app.register(cookie)
@@ -13,12 +13,5 @@ await app.register(session, {
   saveUninitialized: false,
   rolling: false
 })
-app.post('/login', async (request) => {
-  request.session.sub = 'alice'
-  return {}
-})
-app.get('/me', async (request, reply) => {
-  if (request.session.sub === undefined) return reply.code(401).send()
-  return { sub: request.session.sub }
-})
+serveSession(app)
 await listen(app, await signIn(app, input.users))

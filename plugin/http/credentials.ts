@@ -36,8 +36,8 @@ const token68 = /^[\w.~+/-]+=*$/
 
 /**
  * Why an `Authorization` header does not hold one bearer token: AUTH_NO_CREDENTIALS or AUTH_MALFORMED_CREDENTIALS;
- * `null` if it does, or if there is none. A token that is accepted needs no such check, which costs as much as the
- * look-up in the cache.
+ * `null` if it does, or if the header is absent. A token that is accepted needs no such check, which costs as much as
+ * the look-up in the cache.
  */
 export function problemOf(credentials: Credentials): AuthError | null {
   switch (credentials.kind) {

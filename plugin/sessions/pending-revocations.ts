@@ -4,7 +4,7 @@ interface Pending {
   readonly entry: Revocation
   /** The read of the log that had begun when the store confirmed the write. `null`: it must be written, or again. */
   writtenAt: number | null
-  /** The log of a shard has shown it, but other shards may lack it: the write of it has not succeeded yet. */
+  /** The log of one shard contains it. Others may lack it, until a write has succeeded. */
   isShown?: boolean
 }
 

@@ -191,7 +191,7 @@ export interface SessionStore {
   /**
    * Calls the methods of the listener whenever the log has grown. Nodes read the log as well, so a lost call does no
    * harm. Leave it out if the store cannot push.
-   * @throws if there is no push for now; later calls of the listener are still allowed
+   * @throws if the store cannot push now. It may call the listener later
    */
   subscribe?(listener: PushListener): Promise<void>
 

@@ -5,6 +5,7 @@ import { getMigrations } from 'better-auth/db/migration'
 import { fromNodeHeaders } from 'better-auth/node'
 import fastify from 'fastify'
 import { input } from '../../input.js'
+import { emailAndPassword, noRows, serveSession, signUp } from '../better-auth-users.js'
 import { listen } from '../listen.js'
 import { openDatabase } from './database.js'
 
@@ -16,7 +17,7 @@ const storage = {
   sqlite: () => ({ database: { dialect: new NodeSqliteDialect({ database }), type: 'sqlite' } }),
   postgres: () => ({ database }),
   redis: () => ({
-    database: memoryAdapter({ user: [], session: [], account: [], verification: [] }),
+    database: memoryAdapter(noRows()),
     secondaryStorage: {
       get: (key) => database.get(key),
       set: (key, value, seconds) => (seconds ? database.set(key, value, 'EX', seconds) : database.set(key, value)),
@@ -33,30 +34,13 @@ const options = {
   ...storage[location.store](),
   // With 0, each check writes the new expiry, and sends the cookie again.
   session: { updateAge: refreshing ? 0 : 24 * 3600 },
-  emailAndPassword: {
-    enabled: true,
-    // Sign-in is not measured.
-    password: { hash: async () => 'hash', verify: async () => true }
-  }
+  emailAndPassword
 }
 if (location.store !== 'redis') await (await getMigrations(options)).runMigrations()
 const auth = betterAuth(options)
 
-async function signIn(number) {
-  const body = { email: `alice${number}@example.com`, password: 'correct horse', name: 'alice' }
-  const { headers } = await auth.api.signUpEmail({ body, returnHeaders: true })
-  return headers
-    .getSetCookie()
-    .map((cookie) => cookie.split(';')[0])
-    .join('; ')
-}
-
 const app = fastify()
-app.get('/me', async (request, reply) => {
-  const session = await auth.api.getSession({ headers: fromNodeHeaders(request.headers) })
-  if (session === null) return reply.code(401).send()
-  return { sub: session.user.name }
-})
+serveSession(app, auth)
 app.post('/refresh', async (request, reply) => {
   const { response, headers } = await auth.api.getSession({
     headers: fromNodeHeaders(request.headers),
@@ -66,6 +50,4 @@ app.post('/refresh', async (request, reply) => {
   if (response === null || cookies.length === 0) return reply.code(401).send()
   return reply.header('set-cookie', cookies).code(204).send()
 })
-const cookies = []
-while (cookies.length < users) cookies.push(await signIn(cookies.length))
-await listen(app, cookies)
+await listen(app, await signUp(auth, users))

@@ -3,7 +3,7 @@ import session from '@fastify/session'
 import fastify from 'fastify'
 import { input } from '../../input.js'
 import { listen } from '../listen.js'
-import { signIn } from '../sign-in.js'
+import { serveSession, signIn } from '../sign-in.js'
 import { openDatabase } from './database.js'
 
 const { secret, users, location, refreshing } = input
@@ -61,14 +61,7 @@ await app.register(session, {
     destroy: (_id, done) => done(new Error('no session ends here'))
   }
 })
-app.post('/login', async (request) => {
-  request.session.sub = 'alice'
-  return {}
-})
-app.get('/me', async (request, reply) => {
-  if (request.session.sub === undefined) return reply.code(401).send()
-  return { sub: request.session.sub }
-})
+serveSession(app)
 app.post('/refresh', async (request, reply) => {
   if (request.session.sub === undefined) return reply.code(401).send()
   return reply.code(204).send()
