@@ -10,8 +10,9 @@ const maxRunning = 2
 
 interface Call<Values> {
   readonly values: Values
-  /** When the caller stops waiting. */
-  readonly until: number
+  /** False when the caller has stopped waiting: a call that is abandoned must not be carried out later. */
+  isAwaited: boolean
+  readonly result: Promise<Columns>
   readonly resolve: (columns: Columns) => void
   readonly reject: (error: unknown) => void
 }
@@ -49,14 +50,15 @@ export function createBatches<Values>({ limitMs, send, sendAlone }: BatchParts<V
     }
   }
 
-  function callTogether(values: Values): Promise<Columns> {
-    return withTimeLimit(limitMs, () => {
-      const result = new Promise<Columns>((resolve, reject) => {
-        waiting.push({ values, until: performance.now() + limitMs, resolve, reject })
-      })
-      start()
-      return result
-    })
+  async function callTogether(values: Values): Promise<Columns> {
+    const one = createCall(values)
+    waiting.push(one)
+    start()
+    try {
+      return await withTimeLimit(limitMs, () => one.result)
+    } finally {
+      one.isAwaited = false
+    }
   }
 
   function start(): void {
@@ -74,7 +76,7 @@ export function createBatches<Values>({ limitMs, send, sendAlone }: BatchParts<V
     let calls: readonly Call<Values>[] | undefined
     function take(count: number): readonly Call<Values>[] {
       isTaking = false
-      calls = waiting.splice(0, count).filter(isAwaited)
+      calls = waiting.splice(0, count).filter(({ isAwaited }) => isAwaited)
       start()
       return calls
     }
@@ -97,13 +99,16 @@ export function createBatches<Values>({ limitMs, send, sendAlone }: BatchParts<V
   }
 
   function repeat(one: Call<Values>): void {
-    if (isAwaited(one)) sendAlone(one.values).then(one.resolve, one.reject)
+    if (one.isAwaited) sendAlone(one.values).then(one.resolve, one.reject)
   }
 
   return { call }
 }
 
-/** A call that its caller has abandoned must not be carried out later. */
-function isAwaited({ until }: Pick<Call<unknown>, 'until'>): boolean {
-  return until > performance.now()
+function createCall<Values>(values: Values): Call<Values> {
+  let settle!: Pick<Call<Values>, 'resolve' | 'reject'>
+  const result = new Promise<Columns>((resolve, reject) => {
+    settle = { resolve, reject }
+  })
+  return { values, isAwaited: true, result, ...settle }
 }
