@@ -20,7 +20,7 @@ export class Placement {
 
   /** The name of the session's shard, whether there is such a shard or not. */
   nameOf(id: string): string {
-    return shardNameIn(id) ?? this.#parts.sets.oldest.name
+    return shardNameIn(id) ?? this.#parts.sets.shardOfPlainIds.name
   }
 
   /**
@@ -30,7 +30,7 @@ export class Placement {
   shardOf(id: string): Shard | null {
     const { shards, sets, removed } = this.#parts
     const name = shardNameIn(id)
-    if (name === null) return sets.beganWithOne ? sets.oldest : null
+    if (name === null) return sets.beganWithOne ? sets.shardOfPlainIds : null
     const shard = shards.get(name)
     if (shard !== undefined) return shard
     if (removed.has(name)) return null
@@ -41,16 +41,17 @@ export class Placement {
   }
 
   /**
-   * What is known of a session that no shard can have. Its id may be older than the shards: then the store of that time
-   * must be listed alone as the first set, so that `list()` and `revokeAll()` find the session too.
+   * What `find()` returns for an id without a shard.
+   * @throws if the first shard has the session: it is older than the shards. Then the store of that time must be listed
+   * alone as the first set, so that `list()` and `revokeAll()` find the session too
    */
-  async absent(id: string): Promise<SessionSnapshot & { readonly row: null }> {
-    const { row, storeTime } = await this.#parts.sets.oldest.find(id)
+  async assertAbsent(id: string): Promise<SessionSnapshot & { readonly row: null }> {
+    const shard = this.#parts.sets.shardOfPlainIds
+    const { row, storeTime } = await shard.find(id)
     if (row === null) return { row, storeTime }
-    const { name } = this.#parts.sets.oldest
     throw new Error(
-      `the session was started before the sessions were distributed: list the shard "${name}" alone as the first of ` +
-        '"sets"'
+      `the session was started before the sessions were distributed: list the shard "${shard.name}" alone as the ` +
+        'first of "sets"'
     )
   }
 }

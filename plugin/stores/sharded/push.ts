@@ -1,6 +1,10 @@
+import { withTimeout } from '../../timeout.ts'
 import type { PushListener, SessionStore } from '../session-store.ts'
 import { settledAll } from './settled.ts'
 import { shardError, type Shard } from './shard.ts'
+
+/** How long `subscribe()` waits for a shard: less than the plugin waits for all, so that the error names the shard. */
+const subscribeMs = 1200
 
 /** The push of all shards that have it. Without any, there is no `subscribe()`. */
 export function createSubscribe(shards: readonly Shard[]): SessionStore['subscribe'] {
@@ -31,11 +35,15 @@ export function createSubscribe(shards: readonly Shard[]): SessionStore['subscri
     await settledAll(
       pushing.map(async (shard) => {
         try {
-          await shard.store.subscribe!(listenerOf(shard))
+          await withTimeout(() => shard.store.subscribe!(listenerOf(shard)), { ms: subscribeMs, timeoutError })
         } catch (error) {
           throw shardError(shard.name, error)
         }
       })
     )
   }
+}
+
+function timeoutError(): Error {
+  return new Error(`subscribe() did not resolve within ${subscribeMs} ms`)
 }

@@ -40,11 +40,11 @@ export class ShardSets {
   }
 
   /** The shard of sessions whose id names none: they were started when there was one store. */
-  get oldest(): Shard {
+  get shardOfPlainIds(): Shard {
     return this.#sets[0]!.shards[0]!
   }
 
-  /** Whether {@link oldest} keeps the older sessions of every subject. */
+  /** Whether all sessions were in one store once, so that {@link shardOfPlainIds} has those of every subject. */
   get beganWithOne(): boolean {
     return this.#sets[0]!.shards.length === 1
   }

@@ -44,7 +44,7 @@ export function createShardedStore(parts: ShardedStoreParts): SessionStore {
     change: (shard: Shard) => Promise<CompareAndSetResult>
   ): Promise<CompareAndSetResult> {
     const shard = placement.shardOf(id)
-    return shard === null ? { ...(await placement.absent(id)), applied: false } : await change(shard)
+    return shard === null ? { ...(await placement.assertAbsent(id)), applied: false } : await change(shard)
   }
 
   async function onAll<T>(work: (store: SessionStore) => Promise<T>): Promise<T[]> {
@@ -68,7 +68,7 @@ export function createShardedStore(parts: ShardedStoreParts): SessionStore {
 
     async find(id) {
       const shard = placement.shardOf(id)
-      return shard === null ? await placement.absent(id) : await shard.find(id)
+      return shard === null ? await placement.assertAbsent(id) : await shard.find(id)
     },
 
     rotate: (id, change) => compareAndSet(id, (shard) => shard.rotate(id, change)),
@@ -78,7 +78,7 @@ export function createShardedStore(parts: ShardedStoreParts): SessionStore {
     async revoke(id, options) {
       const shard = placement.shardOf(id)
       if (shard !== null) return await shard.revoke(id, options)
-      const { storeTime } = await placement.absent(id)
+      const { storeTime } = await placement.assertAbsent(id)
       return { revoked: null, storeTime }
     },
 

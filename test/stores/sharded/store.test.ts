@@ -1,3 +1,4 @@
+import { mock } from 'node:test'
 import t, { type Test } from 'tap'
 import { memoryStore } from '../../../plugin/stores/memory.ts'
 import { shardedStore } from '../../../plugin/stores/sharded.ts'
@@ -373,6 +374,28 @@ t.test('subscribe() wakes for what a shard pushes while its clock cannot be conv
   push!([entry])
   t.strictSame(heard, ['revoked', 'wake', 'revoked'])
 })
+
+t.test(
+  'subscribe() rejects with the name of a shard that does not respond, and passes on what others push',
+  async (t) => {
+    mock.timers.enable({ apis: ['setTimeout'] })
+    t.teardown(() => mock.timers.reset())
+    let push = () => {}
+    const a: SessionStore = {
+      ...memoryStore(),
+      async subscribe(listener) {
+        push = () => listener.wake()
+      }
+    }
+    const b: SessionStore = { ...memoryStore(), subscribe: () => new Promise(() => {}) }
+    let woken = 0
+    const subscribing = shardedStore({ a, b }).subscribe!({ wake: () => woken++, revoked() {}, heartbeat() {} })
+    mock.timers.tick(1200)
+    await t.rejects(subscribing, { message: 'shard "b": subscribe() did not resolve within 1200 ms' })
+    push()
+    t.equal(woken, 1)
+  }
+)
 
 t.test('sweep() and close() reach every shard, also after one has failed', async (t) => {
   for (const method of ['sweep', 'close'] as const) {
