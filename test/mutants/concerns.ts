@@ -218,7 +218,9 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
     'sessions/trimmer',
     'sessions/revocations'
   ],
-  'plugin/stores/sharded': ['stores/sharded', 'stores/sharded/store', 'stores/sharded/shard-clocks', 'flows/shards'],
+  'plugin/stores/sharded/options.ts': ['stores/sharded'],
+  'plugin/stores/sharded': ['stores/sharded/store', 'stores/sharded/shard-clocks', 'stores/sharded', 'flows/shards'],
+  'plugin/stores/postgres/batches.ts': ['stores/postgres/batches'],
   'plugin/stores/revocation.ts': ['stores/memory', 'stores/contract', 'sessions/sessions'],
   'plugin/stores/session-row.ts': ['sessions/rotation', 'stores/memory', 'stores/contract'],
   'plugin/stores/session-store.ts': ['stores/contract', 'sessions/refresh', 'sessions/sessions']

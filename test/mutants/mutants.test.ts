@@ -69,6 +69,12 @@ t.test('mutationsOf() makes the mistakes that each operator names, and no other'
       ['for (const a of b) { if (a) ; c }', 'for (const a of b) { if (a) continue; ; }']
     ],
     ['await removed', 'const x = await a', ['const x = a']],
+    ['await removed', 'async function f () { return await a }', []],
+    [
+      'await removed',
+      'async function f () { try { return await a } catch { b() } }',
+      ['async function f () { try { return a } catch { b() } }']
+    ],
     ['optional chaining', 'const x = [a?.b, a?.[0]]', ['const x = [a.b, a?.[0]]', 'const x = [a?.b, a[0]]']],
     ['anchor', 'const x = /^a$/i', ['const x = /a$/i', 'const x = /^a/i']],
     ['anchor', 'const x = /a/', []]

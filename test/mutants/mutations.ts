@@ -65,6 +65,14 @@ function isEarlyExit(node: ts.Node): boolean {
   return ts.isIfStatement(holder)
 }
 
+/** An async function that returns a promise resolves as the promise does: only a `try` notices the difference. */
+function isReturned(node: ts.Node): boolean {
+  if (!ts.isReturnStatement(node.parent)) return false
+  let holder: ts.Node = node.parent
+  while (holder !== undefined && !ts.isFunctionLike(holder) && !ts.isTryStatement(holder)) holder = holder.parent
+  return holder === undefined || !ts.isTryStatement(holder)
+}
+
 function isSuperCall(node: ts.ExpressionStatement): boolean {
   return ts.isCallExpression(node.expression) && node.expression.expression.kind === ts.SyntaxKind.SuperKeyword
 }
@@ -167,7 +175,7 @@ const operators: Readonly<Record<string, Operator>> = {
     return isStep || isEarlyExit(node) ? replace(node, ';') : none
   },
   'await removed'(node) {
-    return ts.isAwaitExpression(node) ? replace(node, node.expression.getText()) : none
+    return ts.isAwaitExpression(node) && !isReturned(node) ? replace(node, node.expression.getText()) : none
   },
   'optional chaining'(node) {
     if (node.kind !== ts.SyntaxKind.QuestionDotToken) return none
