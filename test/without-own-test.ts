@@ -18,7 +18,6 @@ export const withoutOwnTest: Record<string, string> = {
   'plugin/tokens/claims-schema.ts': 'test/tokens/access-tokens.test.ts: claims that the schema refuses',
   'plugin/tokens/deep-freeze.ts':
     'test/tokens/access-token.test.ts: frozen at every depth, and a claim named __proto__',
-  'plugin/tokens/flat-copy.ts': 'changes only how much memory a string keeps alive',
   'plugin/tokens/jwk.ts': 'a step of readKey(): test/tokens/key.test.ts',
   'plugin/tokens/key-material.ts': 'a step of readKey(): test/tokens/key.test.ts',
   'plugin/tokens/local-verifier.ts': 'test/tokens/access-tokens.test.ts checks every step, and their order',
@@ -30,8 +29,6 @@ export const withoutOwnTest: Record<string, string> = {
   'plugin/tokens/trusted-issuers.ts':
     'test/tokens/trusted-issuer.test.ts: wrong options, the warning; test/tokens/issuer-lookup.test.ts: a function',
   'plugin/tokens/unknown-kid.ts': 'test/tokens/key-source.test.ts and test/tokens/access-tokens.test.ts',
-  'plugin/tokens/unverified-token.ts': 'test/http/one-pass.test.ts counts how often it decodes',
-  'plugin/tokens/shared-values.ts': 'test/tokens/access-token.test.ts: the scopes of each kind of claim',
   'example-server/files/atomic-file.ts': 'test/example-server/server.test.ts: two servers start over one new DATA_DIR',
   'example-server/attempts/account-delay.ts': 'test/example-server/attempts/attempts.test.ts',
   'example-server/attempts/client-network.ts': 'test/example-server/attempts/attempts.test.ts',

@@ -47,7 +47,6 @@ export function createAuthenticate(parts: AuthenticatorParts): Authenticate {
       const verified = verifyNow(credentials, requirements)
       if (
         verified !== null &&
-        isPresented(credentials) &&
         revocations.isValid(verified) &&
         satisfies(verified, requirements) &&
         resources.admits(request, verified) &&

@@ -14,7 +14,7 @@ export class ClockMap<Entry extends ClockEntry> {
   readonly #size: number
   readonly #entries = new Map<string, Entry>()
   #hand = this.#entries.entries()
-  /** How many entries were deleted since the hand moved. */
+  /** How many entries were deleted since the hand was at the first entry. */
   #deleted = 0
 
   /** @param size the maximum number of entries; 0 keeps none */
@@ -44,7 +44,6 @@ export class ClockMap<Entry extends ClockEntry> {
   }
 
   #removeOne(): void {
-    this.#deleted = 0
     for (let passed = 0; ;) {
       const { done, value } = this.#hand.next()
       if (done) this.#restart()

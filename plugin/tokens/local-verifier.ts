@@ -4,7 +4,7 @@ import type { MatchesSchema } from './claims-schema.ts'
 import { checkHeader, createHeaders, mediaTypes, type ReadHeader } from './header.ts'
 import type { JsonObject } from './jws.ts'
 import type { KeySource } from './key-source.ts'
-import { issuerMismatch, keyMismatch } from './mismatch.ts'
+import { keyMismatch } from './mismatch.ts'
 import type { UnverifiedToken } from './unverified-token.ts'
 import type { Verifier } from './verifier.ts'
 
@@ -73,16 +73,13 @@ export function createLocalVerifier({ policy, type, matchesSchema, keys }: Local
     },
 
     /**
-     * The session of a token, for signing out. A valid signature, our `iss` and a `sid` suffice: every other
-     * requirement may have changed since the token was signed. `null` for a token without a session, and for one that
+     * The session of a token, for signing out. Must be called for a token whose `iss` is ours. A valid signature and a
+     * `sid` suffice: every other requirement may have changed since the token was signed. `null` for a token without a session, and for one that
      * expired more than `maxLifetimeSeconds` ago: no access token of its session can still be valid.
      * @throws AuthError AUTH_INVALID_TOKEN
      */
     sessionIdOf(parsed: ParsedToken, now: number): string | null {
-      const { iss, exp, sid } = signedClaims(parsed, null)
-      if (!policy.issuers.includes(iss as string)) {
-        throw refusal('AUTH_INVALID_TOKEN', issuerMismatch(iss, policy.issuers))
-      }
+      const { exp, sid } = signedClaims(parsed, null)
       if (!isWholeSeconds(exp)) throw refusal('AUTH_INVALID_TOKEN', 'exp must be an integer')
       if (sid !== undefined && typeof sid !== 'string') throw refusal('AUTH_INVALID_TOKEN', 'sid must be a string')
       const isTooOld = now / 1000 - exp > policy.maxLifetimeSeconds

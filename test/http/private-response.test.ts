@@ -13,6 +13,8 @@ t.test('keepPrivate() keeps the response to a user out of shared caches, and cha
     ['public, s-maxage=600, must-revalidate', 'private, must-revalidate'],
     ['max-age=0', 'private, max-age=0'],
     ['no-cache', 'private, no-cache'],
+    ['max-age=60, , no-transform,', 'private, max-age=60, no-transform'],
+    ['publicity, not-public, s-maxage-ext=1', 'private, publicity, not-public, s-maxage-ext=1'],
     ['private', 'private'],
     ['max-age=60, Private', 'max-age=60, Private'],
     ['no-store', 'no-store'],

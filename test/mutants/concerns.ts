@@ -118,7 +118,7 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
   'plugin/tokens/unknown-kid.ts': ['tokens/key-source', 'tokens/access-tokens'],
   'plugin/tokens/signer.ts': ['tokens/signer', 'tokens/encoded-length'],
   'plugin/tokens/verifier.ts': ['tokens/verifier', 'attacks/forged-tokens'],
-  'plugin/tokens/unverified-token.ts': ['http/one-pass'],
+  'plugin/tokens/unverified-token.ts': ['tokens/unverified-token', 'http/one-pass'],
   'plugin/tokens/key.ts': ['tokens/key', 'tokens/secret', 'tokens/keyring'],
   'plugin/tokens/key-material.ts': ['tokens/key', 'tokens/secret'],
   'plugin/tokens/asymmetric-key.ts': ['tokens/key', 'tokens/ed25519'],
@@ -148,7 +148,8 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
   'plugin/tokens/rights.ts': ['tokens/rights', 'tokens/trusted-issuer'],
   'plugin/tokens/key-source.ts': ['tokens/key-source', 'http/jwks'],
   'plugin/tokens/clock-map.ts': ['tokens/clock-map'],
-  'plugin/tokens/shared-values.ts': ['tokens/access-token'],
+  'plugin/tokens/shared-values.ts': ['tokens/shared-values', 'tokens/access-token'],
+  'plugin/tokens/flat-copy.ts': ['tokens/flat-copy'],
   'plugin/tokens/verified-tokens.ts': [
     'tokens/verified-tokens',
     'tokens/access-tokens',
@@ -160,6 +161,7 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
   'plugin/http/openapi.ts': ['http/document'],
   'plugin/http/authenticate.ts': [
     'http/one-pass',
+    'http/private-response',
     'http/protected-resources',
     'tokens/access-tokens',
     'flows/upgrades',

@@ -65,6 +65,42 @@ t.test('ClockMap removes the first entry that was not read since the hand passed
   t.equal(get(0), 0)
 })
 
+t.test('ClockMap goes round: an entry that it passed gives way, if it was not read again', async (t) => {
+  const { map, set, get } = createMap(2, 2)
+  t.strictSame([get(0), get(1)], [0, 1])
+  set(2)
+  set(3)
+  t.strictSame([map.get('0'), map.get('1')], [undefined, undefined], 'both were read before they were passed')
+  t.strictSame([get(2), get(3)], [2, 3])
+})
+
+t.test('ClockMap continues where it was when entries are deleted, unless more are deleted than are left', async (t) => {
+  const { map, set, get } = createMap(6)
+  const fill = () => {
+    for (const value of range(0, 6)) set(value)
+    get(0)
+    set(6)
+  }
+  for (const round of ['once', 'again']) {
+    fill()
+    for (const key of ['2', '3', '4', 'unknown']) map.delete(key)
+    for (const value of [7, 8, 9, 10]) set(value)
+    t.equal(map.get('5'), undefined, `${round}: after 3 of 6, the next is 5`)
+    t.equal(get(0), 0)
+
+    map.clear()
+    fill()
+    for (const key of ['2', '3', '4', '5']) map.delete(key)
+    for (const value of [7, 8, 9, 10, 11]) set(value)
+    t.equal(map.get('0'), undefined, `${round}: after 4 of 6, the next is the first`)
+    t.equal(get(6), 6)
+    for (const key of ['7', '8', '9']) map.delete(key)
+    for (const value of [12, 13, 14, 15]) set(value)
+    t.strictSame([get(6), get(10)], [6, undefined], `${round}: and then it continues`)
+    map.clear()
+  }
+})
+
 t.test('ClockMap passes at most 64 entries for a new one', async (t) => {
   const { set, get } = createMap(200, 200)
   const all = range(0, 200)
@@ -92,9 +128,10 @@ t.test('ClockMap forgets what was deleted, and everything by clear(), and is fil
   t.strictSame(heldBy(full, 9), [2, 3, 4, 5])
 })
 
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
+
 t.test('ClockMap releases the memory of entries that were deleted before it was full', async (t) => {
-  setFlagsFromString('--expose-gc')
-  const collectGarbage = runInNewContext('gc') as () => void
   const map = new ClockMap<Entry>(10_000)
   const entries: WeakRef<Entry>[] = []
   for (let value = 0; value < 2000; value++) {
@@ -108,4 +145,15 @@ t.test('ClockMap releases the memory of entries that were deleted before it was 
   collectGarbage()
   const held = entries.filter((entry) => entry.deref() !== undefined)
   t.ok(held.length < 100, `${held.length} entries of 10 that it has`)
+})
+
+t.test('ClockMap.clear() releases the memory of all entries', async (t) => {
+  const { map, set, get } = createMap(100, 100)
+  get(0)
+  set(100)
+  const entry = new WeakRef(map.get('50')!)
+  map.clear()
+  await setImmediate()
+  collectGarbage()
+  t.equal(entry.deref(), undefined)
 })

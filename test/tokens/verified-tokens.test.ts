@@ -1,11 +1,39 @@
 import t from 'tap'
 import { resolveOptions } from '../../plugin/options/options.ts'
+import { externalAccessToken, localAccessToken } from '../../plugin/tokens/access-token.ts'
 import { createAccessTokens } from '../../plugin/tokens/access-tokens.ts'
 import { createKeyring } from '../../plugin/tokens/keyring.ts'
 import { readSecrets } from '../../plugin/tokens/secret.ts'
+import { createVerifiedTokens } from '../../plugin/tokens/verified-tokens.ts'
 import { createClock, issuer, secret } from '../fixtures/app.ts'
 import { createLocalTokens, outcomeOf, refused } from '../fixtures/local-tokens.ts'
 import { encode, fixedKeys, forge, goodClaims, localSigner, noIssuers } from '../fixtures/tokens.ts'
+
+const idp = 'https://idp.example'
+
+/** A cache of three tokens with both clocks. They are of the names that a test gives, and all end differently. */
+function createCache() {
+  const clock = createClock()
+  const nodeClock = createClock()
+  const cache = createVerifiedTokens({ cacheSize: 3, clockToleranceSeconds: 5, clock, nodeClock })
+  return {
+    clock,
+    nodeClock,
+    isCached: (name: string, issuers?: readonly string[]) => cache.get(textOf(name), issuers)?.text === textOf(name),
+    addLocal: (name: string, claims: object = {}) =>
+      cache.add(localAccessToken(textOf(name), { ...goodClaims, ...claims, jti: name })),
+    addExternal: (name: string) =>
+      cache.add(
+        externalAccessToken(textOf(name), {
+          claims: { ...goodClaims, iss: idp, jti: name },
+          issuer: { map: () => ({}) },
+          recheckAt: goodClaims.exp
+        })
+      )
+  }
+}
+
+const textOf = (name: string) => name.padStart(12, '.')
 
 t.test('createVerifiedTokens() does not confuse two tokens that end with the same signature', async (t) => {
   const { tokens } = await createLocalTokens()
@@ -36,4 +64,51 @@ t.test('verify() does not cache a token whose key is removed while its caller wa
   removeKey()
   await verifying
   t.equal(tokens.fromCache(token), null)
+})
+
+t.test("get() reads the store's clock for local tokens, and the node's own for external ones", async (t) => {
+  const { clock, nodeClock, isCached, addLocal, addExternal } = createCache()
+  const both = () => [isCached('local'), isCached('external', [idp])]
+  addLocal('local')
+  addExternal('external')
+  t.strictSame(both(), [true, true])
+  nodeClock.advance(-6)
+  t.strictSame(both(), [true, false], 'the node is behind by more than the tolerance')
+  nodeClock.advance(6)
+  clock.advance(-6)
+  t.strictSame(both(), [false, true], 'the store is')
+  clock.advance(1)
+  t.strictSame(both(), [true, true], 'within the tolerance of 5 seconds')
+  nodeClock.advance(600)
+  t.strictSame(both(), [true, false], 'the external token has expired')
+  clock.advance(605)
+  t.strictSame(both(), [false, false], 'the local one too')
+})
+
+t.test('get() checks for each caller whether it accepts the external issuer of a cached token', async (t) => {
+  const { isCached, addLocal, addExternal } = createCache()
+  addExternal('external')
+  addLocal('local')
+  const rows: [issuers: readonly string[] | undefined, external: boolean][] = [
+    [[idp], true],
+    [['trusted'], true],
+    [undefined, false],
+    [[], false],
+    [['https://other.example'], false]
+  ]
+  for (const [issuers, external] of rows) {
+    t.equal(isCached('external', issuers), external, `${issuers}`)
+    t.equal(isCached('local', issuers), true, `local: ${issuers}`)
+  }
+})
+
+t.test('get() removes a token that has expired, so that a valid one keeps its place', async (t) => {
+  const { clock, isCached, addLocal } = createCache()
+  addLocal('short', { exp: goodClaims.iat + 60 })
+  addLocal('valid')
+  addLocal('other')
+  clock.advance(60)
+  t.equal(isCached('short'), false)
+  addLocal('new')
+  t.strictSame([isCached('valid'), isCached('other'), isCached('new')], [true, true, true])
 })
