@@ -5,9 +5,6 @@ import type { Shard } from './shard.ts'
 import { ShardLog } from './shard-log.ts'
 import { settledAll } from './settled.ts'
 
-/** Each shard returns at least this part of a page, however many shards there are. */
-const leastShare = 10
-
 /**
  * The revocation log of all shards. A session's entry is in the log of its shard. Entries of tokens, and of sessions
  * that belong to no shard, are in every log: so they are known as long as one shard can be read.
@@ -27,27 +24,34 @@ export class ShardedLog {
    */
   async read(text: string | null, limit: number): Promise<RevocationPage> {
     const cursors = parseCompositeCursor(text, this.#names)
-    const share = Math.max(1, Math.floor(limit / Math.min(this.#logs.length, leastShare)))
-    const reads = await Promise.all(
-      this.#logs.map(async (log) => {
-        const { name } = log.shard
-        return { name, page: await log.read({ cursor: cursors[name]!, limit: share }) }
-      })
-    )
-    const pages = reads.flatMap(({ name, page }) => (page === null ? [] : [{ name, page }]))
-    if (pages[0] === undefined) throw this.#logs[0]!.error
-    const cursor = { ...cursors, ...Object.fromEntries(pages.map(({ name, page }) => [name, page.cursor])) }
-    const lost = pages.filter(({ page }) => !page.resumed).map(({ name }) => name)
-    const unread = reads.filter(({ page }) => page === null).map(({ name }) => name)
+    // Each shard is asked every time, because it may be down.
+    const share = Math.max(1, Math.floor(limit / this.#logs.length))
+    const first = await readAll(this.#logs, { cursorOf: (name) => cursors[name]!, limit: share })
+    if (first.size === 0) throw this.#logs[0]!.error
+    const pages = await this.#readMore(first, limit)
+    const cursorOf = (name: string) => pages.get(name)?.cursor ?? cursors[name]!
+    const lost = this.#names.filter((name) => pages.get(name)?.resumed === false)
+    const unread = this.#names.filter((name) => !pages.has(name))
+    const all = [...pages.values()]
     return {
-      entries: withoutRepeats(pages.flatMap(({ page }) => page.entries)),
-      cursor: formatCompositeCursor(cursor),
-      more: pages.some(({ page }) => page.more),
+      entries: withoutRepeats(all.flatMap(({ entries }) => entries)),
+      cursor: formatCompositeCursor(Object.fromEntries(this.#names.map((name) => [name, cursorOf(name)]))),
+      more: all.some(({ more }) => more),
       resumed: lost.length === 0,
-      storeTime: pages[0].page.storeTime,
+      storeTime: all[0]!.storeTime,
       ...(unread.length > 0 && { unread }),
       ...(lost.length > 0 && { lost })
     }
+  }
+
+  /** Fills the page with more entries of the shards that have more: usually a few have most of them. */
+  async #readMore(pages: Pages, limit: number): Promise<Pages> {
+    const busy = this.#logs.filter(({ shard }) => pages.get(shard.name)?.more)
+    const read = [...pages.values()].reduce((sum, { entries }) => sum + entries.length, 0)
+    const share = Math.floor((limit - read) / busy.length)
+    if (busy.length === 0 || share < 1) return pages
+    const next = await readAll(busy, { cursorOf: (name) => pages.get(name)!.cursor, limit: share })
+    return new Map([...pages].map(([name, page]) => [name, joined(page, next.get(name))]))
   }
 
   /** @throws if one of the shards fails; what the others accepted stays written, and the call can be repeated */
@@ -68,6 +72,29 @@ export class ShardedLog {
     const named = kind === 'session' ? shardNameIn(id) : null
     return named === null || !this.#names.includes(named) || named === name
   }
+}
+
+/** The pages of the shards that could be read, by name. */
+type Pages = ReadonlyMap<string, RevocationPage>
+
+interface Reading {
+  readonly cursorOf: (name: string) => string | null
+  readonly limit: number
+}
+
+async function readAll(logs: readonly ShardLog[], { cursorOf, limit }: Reading): Promise<Pages> {
+  const reads = logs.map(async (log): Promise<[string, RevocationPage | null]> => {
+    const { name } = log.shard
+    return [name, await log.read({ cursor: cursorOf(name), limit })]
+  })
+  const isRead = (read: [string, RevocationPage | null]): read is [string, RevocationPage] => read[1] !== null
+  return new Map((await Promise.all(reads)).filter(isRead))
+}
+
+/** Two pages of one shard as one. */
+function joined(page: RevocationPage, next: RevocationPage | undefined): RevocationPage {
+  if (next === undefined) return page
+  return { ...next, entries: [...page.entries, ...next.entries], resumed: page.resumed && next.resumed }
 }
 
 /** What is in every log is read from each. */

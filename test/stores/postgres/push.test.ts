@@ -1,4 +1,5 @@
 import { EventEmitter, once } from 'node:events'
+import { mock } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { createPostgresStore } from '../../../plugin/stores/postgres/store.ts'
@@ -146,11 +147,16 @@ t.test('createPush()', { skip }, async (t) => {
       })
     }
     const deaf: PostgresPool = { on: () => {}, removeListener: () => {}, connect }
-    const store = createPostgresStore(deaf, { schema: 'made', limits: { pushMs: 300 } })
+    mock.timers.enable({ apis: ['setTimeout'] })
+    t.teardown(() => mock.timers.reset())
+    const store = createPostgresStore(deaf, { schema: 'made' })
     t.teardown(() => store.close())
-    await t.rejects(store.subscribe!(onPush()), {
+    const rejected = t.rejects(store.subscribe!(onPush()), {
       message: 'PostgreSQL did not deliver a notification: LISTEN does not work behind a pooler in transaction mode'
     })
+    await setImmediate()
+    mock.timers.tick(2000)
+    await rejected
   })
 
   await t.test('subscribe() rejects with the reason while the server is down, and wakes when it is back', async (t) => {

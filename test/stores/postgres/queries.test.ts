@@ -76,7 +76,7 @@ t.test('queryTogether()', { skip }, async (t) => {
       'limited'
     ]
     for (const id of sessions) {
-      const idleLimitMs = id === 'limited' ? 1000 : null
+      const idleLimitMs = id === 'limited' ? 60_000 : null
       await store.insert(newSession({ id, sub: id, idleLimitMs }), inserting)
     }
     await store.rotate('older', rotation)
@@ -108,7 +108,7 @@ t.test('queryTogether()', { skip }, async (t) => {
       else t.ok(row === null || storeTime >= row.rotatedAt)
     }
     const limited = results.at(-1)!
-    t.equal(limited.row!.idleExpiresAt, limited.storeTime + 1000)
+    t.equal(limited.row!.idleExpiresAt, limited.storeTime + 60_000)
     const alone = []
     for (const { id } of calls) alone.push((await store.find(id)).row)
     const together = await Promise.all(calls.map(({ id }) => store.find(id)))

@@ -5,12 +5,13 @@ import { shardedStore } from '../../../plugin/stores/sharded.ts'
 import { UnusableStoreError, type SessionStore } from '../../../plugin/stores/session-store.ts'
 import { createFaultyStore, databaseMessage, type StoreMethod } from '../../fixtures/fault-store.ts'
 import { createClock, epoch } from '../../fixtures/app.ts'
-import { ending, hourMs, idsOf, inserting, newSession, rotation, subject } from '../../fixtures/store-values.ts'
+import { ending, hourMs, idsOf, inserting, newSession, rotation, subject, times } from '../../fixtures/store-values.ts'
 
 const sets = [{ shards: ['a'] }, { from: new Date(epoch).toISOString(), shards: ['a', 'b'] }]
 
 /** Two shards over one frozen clock, of which `b` was added at `epoch`. */
-async function createStore({ at = epoch } = {}) {
+async function createStore(t: Test, { at = epoch } = {}) {
+  freezeMonotonic(t)
   const clock = createClock(at)
   const [a, b] = [memoryStore({ clock }), memoryStore({ clock })]
   const store = shardedStore({ a, b }, { sets, clock })
@@ -46,7 +47,7 @@ function faulty(method: StoreMethod) {
 }
 
 t.test('newId() names the shard of the newest set that has begun; sessions stay where they are', async (t) => {
-  const { store, a, clock } = await createStore({ at: epoch - 1 })
+  const { store, a, clock } = await createStore(t, { at: epoch - 1 })
   const sub = await (async () => {
     clock.set(epoch)
     const moved = subjectOf(store, 'b')
@@ -65,7 +66,7 @@ t.test('newId() names the shard of the newest set that has begun; sessions stay 
 })
 
 t.test('revokeAll() ends the sessions of all sets, and refuses older credentials in each', async (t) => {
-  const { store, clock } = await createStore()
+  const { store, clock } = await createStore(t)
   const sub = subjectOf(store, 'b')
   clock.set(epoch - 1)
   const { row: before } = await start(store, sub)
@@ -84,7 +85,7 @@ t.test('revokeAll() ends the sessions of all sets, and refuses older credentials
 })
 
 t.test('insert() with `revokeOthers` and `maxSessions` ends sessions of all sets', async (t) => {
-  const { store, clock } = await createStore()
+  const { store, clock } = await createStore(t)
   const sub = subjectOf(store, 'b')
   clock.set(epoch - 1)
   const before = [(await start(store, sub)).row.id]
@@ -114,7 +115,7 @@ t.test('insert() ends a session on another shard first, and only then starts the
 })
 
 t.test('insert() ends nothing on another shard if it refuses the credential', async (t) => {
-  const { store } = await createStore()
+  const { store } = await createStore(t)
   const [mine, theirs] = [subjectOf(store, 'b'), subjectOf(store, 'a')]
   const { row: kept } = await start(store, theirs)
   const { row: other } = await start(store, mine)
@@ -128,7 +129,7 @@ t.test('insert() ends nothing on another shard if it refuses the credential', as
 })
 
 t.test('insert() refuses an id that newId() did not make for the subject', async (t) => {
-  const { store } = await createStore()
+  const { store } = await createStore(t)
   const [mine, theirs] = [subjectOf(store, 'b'), subjectOf(store, 'a')]
   for (const id of [store.newId!(mine), `c~${'A'.repeat(22)}`]) {
     await t.rejects(store.insert(newSession({ id, sub: theirs }), inserting), {
@@ -138,7 +139,7 @@ t.test('insert() refuses an id that newId() did not make for the subject', async
 })
 
 t.test('a session of a shard that is not listed is never reported as missing', async (t) => {
-  const { store } = await createStore()
+  const { store } = await createStore(t)
   const unknown = `c~${'A'.repeat(22)}`
   const message =
     'the session is kept by the shard "c", which is not listed: expected a, b. ' +
@@ -157,7 +158,7 @@ t.test('a session of a shard that is not listed is never reported as missing', a
 })
 
 t.test('ids that were tampered with name no session', async (t) => {
-  const { store } = await createStore()
+  const { store } = await createStore(t)
   const { row } = await start(store, 'alice')
   for (const id of [
     '',
@@ -218,6 +219,52 @@ t.test('readRevocations() reads the other shards while one is down, and misses n
   t.strictSame([next.unread, idsOf(next.entries)], [undefined, [ofA.row.id]])
 })
 
+t.test('readRevocations() returns at most `limit` entries of 12 shards, and misses none page by page', async (t) => {
+  freezeMonotonic(t)
+  const clock = createClock()
+  const names = times(12, (index) => `s${index}`)
+  let reads = 0
+  const shards = Object.fromEntries(
+    names.map((name) => {
+      const memory = memoryStore({ clock })
+      const readRevocations: SessionStore['readRevocations'] = async (...args) => {
+        reads++
+        return await memory.readRevocations(...args)
+      }
+      return [name, { ...memory, readRevocations }]
+    })
+  )
+  const store = shardedStore(shards)
+  const until = epoch + hourMs
+  const tokens = times(10, (index) => ({ kind: 'token', id: `i ${index}`, until }) as const)
+  // From none to 50, and one shard with far more.
+  const countOf = (shard: number) => (shard === 11 ? 400 : shard * 5)
+  const idOf = (name: string, index: number) => `${name}~${String(index).padStart(22, '0')}`
+  const sessions = names.flatMap((name, shard) =>
+    times(countOf(shard), (index) => ({ kind: 'session', id: idOf(name, index), until }) as const)
+  )
+  await store.appendRevocations([...tokens, ...sessions], ending)
+  for (const [limit, pages, calls] of [
+    [12, 74, 957],
+    [100, 9, 139],
+    [1000, 1, 13]
+  ] as const) {
+    reads = 0
+    const seen: string[] = []
+    const sizes: number[] = []
+    for (let cursor: string | null = null, more = true; more;) {
+      const page = await store.readRevocations(cursor, limit)
+      sizes.push(page.entries.length)
+      seen.push(...idsOf(page.entries))
+      ;({ cursor, more } = page)
+    }
+    t.ok(Math.max(...sizes) <= limit, `${limit}: ${sizes.join()}`)
+    t.strictSame([...new Set(seen)].sort(), [...idsOf(tokens), ...idsOf(sessions)].sort())
+    t.strictSame(seen.filter((id) => id.includes('~')).sort(), idsOf(sessions).sort(), 'each session once')
+    t.strictSame([sizes.length, reads], [pages, calls])
+  }
+})
+
 t.test('readRevocations() reads the log of a shard with the name of an inherited member', async (t) => {
   const store = shardedStore({ constructor: memoryStore(), b: memoryStore() })
   const entry = { kind: 'token', id: 'i t', until: Date.now() + hourMs } as const
@@ -247,7 +294,7 @@ t.test('readRevocations() names the shards whose log lost its place', async (t) 
 })
 
 t.test('appendRevocations() writes a session to its shard, and a token to all of them', async (t) => {
-  const { store, a, b } = await createStore()
+  const { store, a, b } = await createStore(t)
   const { row } = await start(store, subjectOf(store, 'b'))
   const until = epoch + hourMs
   const entries = [
