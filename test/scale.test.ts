@@ -24,26 +24,33 @@ t.test('loadOf() returns requests, refreshes and sign-ins of the busiest hour pe
   t.equal(Number(signIns.toFixed(3)), 11.905)
 })
 
-t.test('nodesFor() counts a token as new once on each node that it reaches', async (t) => {
-  const { applicationCores, pluginCores, nodes, revocationBytes } = nodesFor(6e6, costs)
+t.test('nodesFor() plans for tokens that no node has seen before', async (t) => {
+  const { applicationCores, leastPluginCores, mostPluginCores, nodes, revocationBytes } = nodesFor(6e6, costs)
   t.equal(applicationCores, 60)
-  // 60,000 requests of 1 µs, 1,000 refreshes of 500 µs, 11.9 sign-ins and sign-outs of 2,000 µs; each of the 1,011.9
-  // tokens per second has 59.3 requests, which reach as many of the 124 nodes: 60,000 of 20 µs.
-  t.equal(pluginCores.toFixed(3), (0.06 + 0.5 + 0.0238 + 1.2).toFixed(3))
-  t.equal(nodes, 124)
+  // 1,000 refreshes of 500 µs, 11.9 sign-ins and sign-outs of 2,000 µs, and 60,000 requests of 1 or 20 µs.
+  t.equal(leastPluginCores.toFixed(3), (0.5 + 0.0238 + 0.06).toFixed(3))
+  t.equal(mostPluginCores.toFixed(3), (0.5 + 0.0238 + 1.2).toFixed(3))
+  t.equal(nodes, Math.ceil((60 + 0.5238 + 1.2) / 0.5))
   t.equal(Math.round(revocationBytes), Math.round((6e6 / 14 / 10 / 3600) * 660 * 90))
 })
 
-t.test('primariesFor() names what requires the most primaries', async (t) => {
-  const redisFor = (sessionBytes: number) => {
+t.test('primariesFor() says what one primary has too little of, and how many suffice', async (t) => {
+  const figuresFor = (users: number, sessionBytes: number) => {
     const databases = costs.databases.map((database) => ({ ...database, sessionBytes }))
-    const [redis] = primariesFor(1e8, { ...costs, databases })
-    return [redis!.primaries, redis!.limit]
+    return primariesFor(users, { ...costs, databases }).map(({ primaries, shortage }) => [primaries, shortage])
   }
-  // 2.1 cores, of which one primary may use half a one; 50 GB would fit into two.
-  t.same(redisFor(500), [5, 'CPU'])
+  // 23 nodes: 253 connections to PostgreSQL.
+  t.same(figuresFor(1e6, 500), [
+    [1, null],
+    [1, null]
+  ])
+  // Redis: 2.1 cores, of which one primary may use half a one; 50 GB would fit into two.
+  t.same(figuresFor(1e8, 500), [
+    [5, 'CPU'],
+    [1, 'connections']
+  ])
   // 300 GB, at 32 GB for each.
-  t.same(redisFor(3000), [10, 'memory'])
+  t.same(figuresFor(1e8, 3000)[0], [10, 'memory'])
 })
 
 t.test('primariesFor() counts the pool of every node, and its connection that listens', async (t) => {

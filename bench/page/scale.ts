@@ -3,8 +3,17 @@ import type { Followers } from '../followers.ts'
 import { names } from '../names.ts'
 import type { Results } from '../results.ts'
 import { followersTable } from './followers.ts'
-import { count, micros, table } from './tables.ts'
-import { assumptions, loadOf, nodesFor, primariesFor, type Costs, type Nodes, type Primaries } from '../scale.ts'
+import { addedMicros, count, micros, table } from './tables.ts'
+import {
+  assumptions,
+  loadOf,
+  nodesFor,
+  primariesFor,
+  revocationBytesFor,
+  type Costs,
+  type Nodes,
+  type Primaries
+} from '../scale.ts'
 
 const populations = [1e6, 1e7, 1e8]
 const databaseNames: Readonly<Record<string, string>> = { redis: 'Redis', postgres: 'PostgreSQL' }
@@ -14,21 +23,22 @@ export function describeScale(results: Results): string {
   const costs = costsOf(results)
   const shown = costs.databases.map(({ store }) => store)
   const { followers } = results.manyNodes!
-  const { pollSeconds } = assumptions
+  const { pollSeconds, maxConnections } = assumptions
   return `# Scale
 
-Estimate how many nodes, databases and megabytes your users need, and see what breaks first. This page is generated
-from \`bench/results.json\`: [performance.md](performance.md) says when and how it was measured. A *node* is a process
-of your application. A *primary* is a database that accepts writes; [shardedStore()](sharded-store.md) spreads the
-sessions over several.
-
-## In short
+Estimate how many nodes, databases and megabytes your users need, and see what breaks first. A *node* is a process of
+your application. A *primary* is a database that accepts writes; [shardedStore()](sharded-store.md) spreads the sessions
+over several.
 
 ${summary(costs)}
 
+Protected routes do not read the database. So what a primary has to do follows from refreshes, sign-ins and sign-outs,
+not from requests. The figures are products of what is assumed and what was measured: replace what differs for you. When
+and how it was measured is in [performance.md](performance.md).
+
 ## What is assumed
 
-All users are alike here, and so are all days. Replace what differs for you: the figures below are products of these.
+All users are alike here, and so are all days.
 
 ${table(
   ['assumption', 'value'],
@@ -44,7 +54,12 @@ ${table(
     ['a Redis primary', `1 core and ${bytes(assumptions.bytesOfRedis)} of memory`],
     ['a PostgreSQL primary', `${assumptions.coresOfPostgres} cores`],
     ['a node reads the revocation log of each primary', `every ${pollSeconds} s`],
-    ['connections of a node', `${assumptions.poolSize} to PostgreSQL or 1 to Redis, and 1 that listens`]
+    ['connections of a node', `${assumptions.poolSize} to PostgreSQL or 1 to Redis, and 1 that listens`],
+    [
+      'connections that a PostgreSQL primary accepts',
+      `${count(maxConnections.postgres!)} (\`max_connections\`, by default 100)`
+    ],
+    ['connections that a Redis primary accepts', `${count(maxConnections.redis!)} (\`maxclients\`, the default)`]
   ]
 )}
 
@@ -68,13 +83,16 @@ ${table(
     ['request with a new token', micros(costs.node.unseen), ...shown.map(() => '0')],
     ['refresh', micros(costs.node.refresh), ...ofDatabases(costs, 'refresh')],
     ['sign-in, without the check of the password', micros(costs.node.signIn), ...ofDatabases(costs, 'sign-in')],
-    ['sign-out', '', ...ofDatabases(costs, 'sign-out')],
-    ['read of the revocation log that finds nothing new', '', ...ofDatabases(costs, 'empty read of the log')]
+    ['sign-out', 'as a refresh', ...ofDatabases(costs, 'sign-out')],
+    ['read of the revocation log that finds nothing new', 'not counted', ...ofDatabases(costs, 'empty read of the log')]
   ]
 )}
 
-For requests, this is what the plugin adds to the bare route, with HS256. Checking a password is not included: a hash
-that takes 100 ms costs more than everything else here together, so plan cores for it by the number of sign-ins.
+For requests, this is what the plugin adds to the bare route, with HS256. The databases received 32 calls at a time.
+PostgreSQL carries out refreshes that arrive together in one statement, and everything else call by call.
+
+Checking a password is not included: a hash that takes 100 ms costs more than everything else here together, so plan
+cores for it by the number of sign-ins.
 
 ## Nodes
 
@@ -82,21 +100,30 @@ ${table(
   ['active users', ...populations.map(count)],
   [
     ['cores of the application', ...ofNodes(costs, ({ applicationCores }) => decimal(applicationCores))],
-    ['cores that the plugin adds', ...ofNodes(costs, ({ pluginCores }) => decimal(pluginCores))],
+    ['cores that the plugin adds, all tokens seen before', ...ofNodes(costs, (row) => decimal(row.leastPluginCores))],
+    ['cores that the plugin adds, all tokens new', ...ofNodes(costs, (row) => decimal(row.mostPluginCores))],
     ['nodes of one core', ...ofNodes(costs, ({ nodes }) => count(nodes))],
     ['list of revocations, in each node', ...ofNodes(costs, ({ revocationBytes }) => bytes(revocationBytes))]
   ]
 )}
 
+The cache decides where between these two rows a node is. If requests are spread evenly, each node receives the tokens
+of nearly all users who are online, up to one for each request; \`accessToken.cacheSize\` (10,000) says how many it keeps.
+A token in the cache takes ${bytes(results.memory.token)}.
+
 A revocation stays in the list for as long as an access token is valid, and a minute more. A million sign-outs an hour
-keep ${bytes(revocationsOfAMillion(costs))} in each node.
+keep ${bytes(revocationBytesFor(1e6 / 3600, costs))} in each node.
 
 ## Databases
 
 ${shown.map((store) => databaseTable(costs, store)).join('\n\n')}
 
 "Sent for sign-outs" is what all primaries together send to all nodes per second, so that each node refuses the access
-tokens of sessions that have ended.
+tokens of sessions that have ended. What it costs a primary to send was measured with Redis, and is assumed to be the
+same for PostgreSQL.
+
+A PostgreSQL server with many hundreds of connections needs a pooler such as PgBouncer in front of it. In its
+transaction mode, sign-outs reach the nodes by polling: see [stores.md](stores.md#push).
 
 ## How a sign-out reaches many nodes
 
@@ -106,20 +133,14 @@ Redis, and ${followers.signOutsPerSecond} sign-outs per second:
 
 ${followersTable(followers)}
 
-A sign-out that nobody follows takes ${micros(followers.cpuMicrosPerSignOut.alone)} of Redis. All followers ran in one
-process here, which shares two cores with Redis: the delays of separate machines differ.
-
-## What breaks first
-
-${limits(costs)}
+At so few sign-outs, this includes what Redis does anyway: a sign-out that nobody follows takes
+${micros(followers.cpuMicrosPerSignOut.alone)}. All followers ran in one process here, which shares two cores with Redis: the
+delays of separate machines differ.
 `
 }
 
 function costsOf({ protectedRoute, stores, databaseLoad, memory, signInAndRefresh, manyNodes }: Results): Costs {
-  const added = (name: string) => {
-    const { subject, reference } = rowOf(protectedRoute.plugin, name)
-    return subject.cpuMicros - reference.cpuMicros
-  }
+  const added = (name: string) => addedMicros(rowOf(protectedRoute.plugin, name))
   const onPostgres = (name: string) =>
     rowOf(
       signInAndRefresh.filter(({ store }) => store === 'postgres'),
@@ -146,16 +167,24 @@ function cpuOfPush({ count, cpuMicrosPerSignOut: { push, alone } }: Followers): 
 }
 
 function summary(costs: Costs): string {
-  const [fewest] = populations
-  const few = primariesFor(fewest!, costs)
-  const most = primariesFor(populations.at(-1)!, costs)
-  const named = (primaries: readonly Primaries[]) =>
-    primaries.map(({ store, primaries }) => `${count(primaries)} of ${databaseNames[store]}`).join(' or ')
-  const { pluginCores, applicationCores } = nodesFor(fewest!, costs)
-  return `- The plugin adds ${percent(pluginCores / applicationCores)} to the cores of an application that spends
-  ${assumptions.applicationMicros / 1000} ms per request.
-- ${count(fewest!)} active users need ${named(few)} as primaries; ${count(populations.at(-1)!)} need ${named(most)}.
-- Protected routes do not read the database, so requests do not count there: refreshes, sign-ins and sign-outs do.`
+  return table(
+    ['active users', 'nodes of one core', 'cores that the plugin adds', 'primaries', 'breaks first with one'],
+    populations.map((users) => {
+      const { nodes, applicationCores, leastPluginCores, mostPluginCores } = nodesFor(users, costs)
+      const needed = primariesFor(users, costs)
+      return [
+        count(users),
+        count(nodes),
+        `${decimal(leastPluginCores)} to ${decimal(mostPluginCores)}, beside ${count(applicationCores)}`,
+        needed.map(({ store, primaries }) => `${count(primaries)} of ${databaseNames[store]!}`).join(' or '),
+        needed.map(shortageOf).filter(Boolean).join(', ') || 'nothing'
+      ]
+    })
+  )
+}
+
+function shortageOf({ store, shortage }: Primaries): string | null {
+  return shortage && `${shortage} of ${databaseNames[store]!}`
 }
 
 function databaseTable(costs: Costs, store: string): string {
@@ -171,27 +200,6 @@ function databaseTable(costs: Costs, store: string): string {
       ['sent for sign-outs', ...of(({ pushedBytesPerSecond }) => `${bytes(pushedBytesPerSecond)} / s`)]
     ]
   )
-}
-
-function limits(costs: Costs): string {
-  const rows = populations.flatMap((users) =>
-    primariesFor(users, costs).map(({ store, limit, primaries, connections }) => [
-      count(users),
-      databaseNames[store]!,
-      primaries > 1 ? `the ${limit} of one primary` : connections > connectionLimit[store]! ? 'connections' : 'nothing'
-    ])
-  )
-  return `${table(['active users', 'with one primary of', 'breaks first'], rows)}
-
-A PostgreSQL server with many hundreds of connections needs a pooler such as PgBouncer in front of it. In its
-transaction mode, sign-outs reach the nodes by polling: see [stores.md](stores.md).`
-}
-
-/** What is usual without a pooler, and the default of `maxclients`. */
-const connectionLimit: Readonly<Record<string, number>> = { postgres: 500, redis: 10_000 }
-
-function revocationsOfAMillion({ revocationBytes }: Costs): number {
-  return (1e6 / 3600) * (assumptions.accessTokenSeconds + 60) * revocationBytes
 }
 
 function ofNodes(costs: Costs, show: (nodes: Nodes) => string): string[] {

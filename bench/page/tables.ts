@@ -24,6 +24,11 @@ export function times({ ratio }: NamedComparison): string {
   return ratio.cpuMicros.toFixed(2)
 }
 
+/** How many microseconds of processor time the subject takes more than its reference, by the ratio of the pairs. */
+export function addedMicros({ reference, ratio }: NamedComparison): number {
+  return reference.cpuMicros * (ratio.cpuMicros - 1)
+}
+
 export function spread({ quartiles: [from, to] }: Pick<NamedComparison, 'quartiles'>): string {
   return `${from.toFixed(2)}–${to.toFixed(2)}`
 }

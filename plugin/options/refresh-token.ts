@@ -48,10 +48,11 @@ export interface RefreshTokenOptions {
    */
   readonly lateRetries?: number | undefined
   /**
-   * Called at every refresh; returns the claims of the new access token. `null` ends the session. `scope` may narrow
-   * the session's scope but not widen it, except with `mayWidenScope`. If it throws, the refresh fails with 503. If it
-   * returns anything else (a forgotten `return`, an unknown member or one that is `undefined`, for example), the
-   * refresh fails with 500 and changes nothing. A member that is left out is that of the sign-in.
+   * Called at every refresh, also at one that is refused afterwards: it must not change anything. Returns the claims of
+   * the new access token. `null` ends the session. `scope` may narrow the session's scope but not widen it, except with
+   * `mayWidenScope`. If it throws, the refresh fails with 503. If it returns anything else (a forgotten `return`, an
+   * unknown member or one that is `undefined`, for example), the refresh fails with 500 and changes nothing. A member
+   * that is left out is that of the sign-in.
    * Default: the claims and the scope given at sign-in are kept. Must not be `undefined`.
    * ```ts
    * claims: async ({ sub }) => {
