@@ -4,7 +4,7 @@ import type { Refresh } from '../sessions/refresh.ts'
 import type { Revocations } from '../sessions/revocations.ts'
 import type { TokenSet } from '../sessions/token-issuer.ts'
 import type { RefreshToken } from '../tokens/refresh-token.ts'
-import type { PresentedCookies, SessionCookies } from './session-cookies.ts'
+import type { PresentedRefresh, SessionCookies } from './session-cookies.ts'
 
 export interface ExchangeParts {
   readonly refresh: Refresh
@@ -21,7 +21,7 @@ const finalCodes = new Set(['AUTH_REFRESH_INVALID', 'AUTH_REFRESH_REUSED'])
  */
 export async function exchangeRefreshCookie(
   request: FastifyRequest,
-  { presented, refresh, revocations, sessionCookies }: ExchangeParts & { readonly presented: PresentedCookies }
+  { presented, refresh, revocations, sessionCookies }: ExchangeParts & { readonly presented: PresentedRefresh }
 ): Promise<TokenSet> {
   let candidates = withoutEnded(presented.refresh, revocations)
   if (!presented.areTooMany && !nameOneSession(candidates)) {

@@ -35,7 +35,7 @@ export function createReplyRefresh({
 }: ReplyRefreshParts) {
   async function byCookie(reply: FastifyReply): Promise<CookieResponse> {
     const { request } = reply
-    const presented = sessionCookies?.read(request)
+    const presented = sessionCookies?.readRefresh(request)
     if (!sessionCookies || !presented?.hasRefresh) {
       throw refusal('AUTH_NO_CREDENTIALS', 'no refresh token was presented')
     }

@@ -3,7 +3,7 @@ import type { AccessToken } from '../tokens/access-token.ts'
 import type { CrossSite } from './cross-site.ts'
 import { exchangeRefreshCookie, type ExchangeParts } from './refresh-cookies.ts'
 import { canSetHeaders, carryByRaw, replyOf, responseState } from './response-state.ts'
-import type { PresentedCookies } from './session-cookies.ts'
+import type { PresentedRefresh } from './session-cookies.ts'
 
 /**
  * Exchanges the refresh cookie in place and resolves to the new access token. Resolves to `null` if there is nothing to
@@ -34,7 +34,7 @@ export function createRenew({ crossSite, ...exchangeParts }: RenewParts): Renew 
 
   async function exchange(reply: FastifyReply, expired: AccessToken | null): Promise<string | null> {
     const { request } = reply
-    const presented = sessionCookies.read(request)
+    const presented = sessionCookies.readRefresh(request)
     if (!presented.hasRefresh || !belongTo(expired, presented)) return null
     crossSite.assertAllowsCookie(request)
     const tokens = await exchangeRefreshCookie(request, { ...exchangeParts, presented })
@@ -46,7 +46,7 @@ export function createRenew({ crossSite, ...exchangeParts }: RenewParts): Renew 
 }
 
 /** Whether there are good refresh cookies, and all of them belong to the session of the access cookie. */
-function belongTo(expired: AccessToken | null, { refresh }: PresentedCookies): boolean {
+function belongTo(expired: AccessToken | null, { refresh }: PresentedRefresh): boolean {
   if (expired === null) return true
   return refresh.length > 0 && refresh.every(({ sessionId }) => sessionId === expired.sessionId)
 }

@@ -18,13 +18,18 @@ export interface PresentedAccess {
   readonly areTooMany: boolean
 }
 
-/** Both cookies of a request. */
-export interface PresentedCookies extends PresentedAccess {
+/** The refresh cookies of a request. */
+export interface PresentedRefresh {
   /** Refresh tokens with a good mac. Their rows have not been read. */
   readonly refresh: readonly RefreshToken[]
   /** Whether a refresh cookie, good or bad, may be ours. */
   readonly hasRefresh: boolean
+  /** Whether one name, of either cookie, came with more than {@link maxDistinctValues} values. */
+  readonly areTooMany: boolean
 }
+
+/** Both cookies of a request. */
+export interface PresentedCookies extends PresentedAccess, PresentedRefresh {}
 
 export type SessionCookies = ReturnType<typeof createSessionCookies>
 
@@ -46,26 +51,30 @@ export function createSessionCookies({
     return { access, isForeign: access.length < looked.length, areTooMany: values.length > maxDistinctValues }
   }
 
-  function read(request: FastifyRequest): PresentedCookies {
-    const { access, isForeign, areTooMany } = readAccess(cookies.read(request, 'access'))
+  /** Decodes the access cookies only if no refresh token is ours: a refresh does not need them otherwise. */
+  function readRefresh(request: FastifyRequest): PresentedRefresh {
+    const access = distinct(cookies.read(request, 'access'))
     const values = distinct(cookies.read(request, 'refresh'))
     const refresh = values
       .slice(0, maxDistinctValues)
       .map(refreshTokens.read)
       .filter((token) => token !== null)
     return {
-      access,
       refresh,
-      isForeign,
-      areTooMany: areTooMany || values.length > maxDistinctValues,
-      hasRefresh: refresh.length > 0 || (values.length > 0 && !isForeign)
+      hasRefresh: refresh.length > 0 || (values.length > 0 && !readAccess(access).isForeign),
+      areTooMany: access.length > maxDistinctValues || values.length > maxDistinctValues
     }
+  }
+
+  function read(request: FastifyRequest): PresentedCookies {
+    return { ...readAccess(cookies.read(request, 'access')), ...readRefresh(request) }
   }
 
   return {
     /** The values of the access cookies that {@link readAccess} reads. */
     first,
     readAccess,
+    readRefresh,
     read,
 
     /**

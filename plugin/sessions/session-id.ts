@@ -1,17 +1,19 @@
-import { randomBytes } from 'node:crypto'
 import { refusal } from '../errors.ts'
 import type { SessionStore } from '../stores/session-store.ts'
 
 /** What a refresh token can hold. */
 const shape = /^[\w~-]{22,64}$/
 
+/** @param random 128 random bits */
+export type NewSessionId = (sub: string, random: Buffer) => string
+
 /**
- * Makes the ids of new sessions: 128 random bits, or what the store's `newId()` returns.
+ * Makes the ids of new sessions: the random bits, or what the store's `newId()` returns.
  * @throws AuthError AUTH_STORE_UNAVAILABLE if that is not an id
  */
-export function createNewSessionId(store: Pick<SessionStore, 'newId'>): (sub: string) => string {
-  return function newSessionId(sub) {
-    if (store.newId === undefined) return randomBytes(16).toString('base64url')
+export function createNewSessionId(store: Pick<SessionStore, 'newId'>): NewSessionId {
+  return function newSessionId(sub, random) {
+    if (store.newId === undefined) return random.toString('base64url')
     const id: unknown = store.newId(sub)
     if (typeof id === 'string' && shape.test(id)) return id
     throw refusal(

@@ -8,6 +8,7 @@ import type { KnownSessions } from './known-sessions.ts'
 import { ownIssuers } from './own-issuers.ts'
 import type { Revocations } from './revocations.ts'
 import { packDetails } from './session-details.ts'
+import type { NewSessionId } from './session-id.ts'
 import { createSessionLimits } from './session-limits.ts'
 import { checkSignIn, type SignInInput } from './sign-in-input.ts'
 import type { TimedStore } from './timed-store.ts'
@@ -17,8 +18,7 @@ import type { Trimmer } from './trimmer.ts'
 export interface SessionStartParts {
   readonly settings: Pick<Settings, 'issuer' | 'issuers' | 'accessToken' | 'refreshToken'>
   readonly store: Pick<TimedStore, 'insert'>
-  /** Makes the id of a new session of this subject. */
-  readonly newSessionId: (sub: string) => string
+  readonly newSessionId: NewSessionId
   /** How many seconds a token that is signed now stays valid, by the store's clock. */
   readonly accessLifetime: () => number
   /** The clock of access tokens. */
@@ -34,6 +34,9 @@ export interface SessionStartParts {
   readonly trimmer: Pick<Trimmer, 'add'>
   readonly emit: Emit
 }
+
+/** Of the session key, and of an id. */
+const keyBytes = 16
 
 export interface SessionStartOptions {
   /** Ids of sessions that are revoked in the same step. */
@@ -83,11 +86,13 @@ export function createSessionStart({
     if (authenticatedAt !== undefined && authenticatedAt < nodeClock() - revokeAllRememberedMs) {
       throw refusal('AUTH_REVOKED_TOKEN', 'the credential was read more than a day ago')
     }
+    // Both at once, because each call asks the operating system.
+    const random = randomBytes(2 * keyBytes)
     const session: NewSession = {
-      id: newSessionId(sub),
+      id: newSessionId(sub, random.subarray(keyBytes)),
       issuer: settings.issuer,
       sub,
-      sessionKey: randomBytes(16).toString('base64url'),
+      sessionKey: random.toString('base64url', 0, keyBytes),
       device,
       scope,
       claims,

@@ -69,7 +69,7 @@ export function createPrepare({ issuer, audience, clock, keys, matchesSchema }: 
     return {
       length,
       scope: input.scope ?? null,
-      sign: (times) => orActive(signer).sign({ ...payload, ...times, jti: randomId() })
+      sign: ({ iat, exp }) => orActive(signer).sign(Object.assign(payload, { iat, exp, jti: randomId() }))
     }
   }
 

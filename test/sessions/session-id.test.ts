@@ -1,21 +1,38 @@
+import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { createNewSessionId } from '../../plugin/sessions/session-id.ts'
 import { memoryStore } from '../../plugin/stores/memory.ts'
+import type { NewSession, SessionStore } from '../../plugin/stores/session-store.ts'
 import { createApp, createClock } from '../fixtures/app.ts'
 import { refresh } from '../fixtures/signed-in.ts'
 
-t.test('newSessionId() makes 22 random characters for a store without newId()', async (t) => {
-  const newSessionId = createNewSessionId({})
-  const ids = Array.from({ length: 100 }, () => newSessionId('alice'))
-  t.equal(new Set(ids).size, 100)
-  for (const id of ids) t.match(id, /^[\w-]{22}$/)
+const random = randomBytes(16)
+
+t.test('newSessionId() encodes the random bits for a store without newId()', async (t) => {
+  t.equal(createNewSessionId({})('alice', random), random.toString('base64url'))
+})
+
+t.test('signIn() gives each session an id and a key of 128 bits, which share none', async (t) => {
+  const inserted: NewSession[] = []
+  const store = memoryStore({ clock: createClock() })
+  const insert: SessionStore['insert'] = async (session, options) => {
+    inserted.push(session)
+    return await store.insert(session, options)
+  }
+  const server = await createApp({ plugin: { store: { ...store, insert } } })
+  for (let count = 0; count < 50; count++) await server.signIn('bearer')
+  const values = inserted.flatMap(({ id, sessionKey }) => [id, sessionKey])
+  t.equal(new Set(values).size, 100)
+  for (const value of values) t.match(value, /^[\w-]{21}[AQgw]$/)
 })
 
 t.test('newSessionId() refuses what newId() returns unless it fits into a refresh token', async (t) => {
   const a = 'a'.repeat(22)
-  for (const id of [`eu1~${a}`, a, '_-'.repeat(32)]) t.equal(createNewSessionId({ newId: () => id })('alice'), id)
+  for (const id of [`eu1~${a}`, a, '_-'.repeat(32)]) {
+    t.equal(createNewSessionId({ newId: () => id })('alice', random), id)
+  }
   for (const id of ['', 'short', 'a'.repeat(65), `eu1.${a}`, `eu1 ${a}`, `${a}\n`, `é${a}`, null, undefined, 22]) {
-    t.throws(() => createNewSessionId({ newId: () => id as string })('alice'), {
+    t.throws(() => createNewSessionId({ newId: () => id as string })('alice', random), {
       code: 'AUTH_STORE_UNAVAILABLE',
       detail: 'newId() of the store must return 22 to 64 characters of A–Z, a–z, 0–9, "-", "_" and "~"'
     })
