@@ -23,6 +23,11 @@ export interface AccessToken {
   readonly validFrom: number
   /** Seconds since the epoch: `exp`, or earlier, when an external issuer's token must be verified again. */
   readonly validUntil: number
+  /**
+   * Whole seconds of the monotonic clock: when an external issuer's token must be verified again at the latest, also if
+   * this node's clock was set back. 0 for local tokens, which need not be.
+   */
+  readonly recheckAt: number
   /** Written by `Revocations` only: the version of the list at which this token was last found valid. */
   checkedAtVersion: number
   /** Written by the cache only. */
@@ -32,24 +37,32 @@ export interface AccessToken {
 export function localAccessToken(text: string, claims: TokenClaims): AccessToken {
   shareTexts(claims)
   deepFreeze(claims)
-  return accessToken(text, { claims, user: claims, sessionId: claims.sid ?? null, isOwn: true, validUntil: claims.exp })
+  const { sid = null, exp } = claims
+  return accessToken(text, { claims, user: claims, sessionId: sid, isOwn: true, validUntil: exp, recheckAt: 0 })
+}
+
+/** When a token must be verified again: by two clocks, because one stands still at times and the other is set. */
+export interface Recheck {
+  /** Seconds since the epoch, by this node's clock. */
+  readonly wall: number
+  /** Whole seconds of the monotonic clock. */
+  readonly monotonic: number
 }
 
 export interface ExternalClaims {
   readonly claims: TokenClaims
   readonly issuer: Pick<TrustedIssuer, 'map'>
-  /** Seconds since the epoch: when the token must be verified again. */
-  readonly recheckAt: number
+  readonly recheck: Recheck
 }
 
 /** Frozen before `map` is called, so that `claims` stay as they were signed. */
-export function externalAccessToken(text: string, { claims, issuer, recheckAt }: ExternalClaims): AccessToken {
+export function externalAccessToken(text: string, { claims, issuer, recheck }: ExternalClaims): AccessToken {
   shareTexts(claims)
   deepFreeze(claims)
   const { scope: _scope, roles: _roles, ...others } = claims
   const user = Object.freeze({ ...others, ...issuer.map(claims) })
-  const validUntil = Math.min(claims.exp, recheckAt)
-  return accessToken(text, { claims, user, sessionId: null, isOwn: false, validUntil })
+  const validUntil = Math.min(claims.exp, recheck.wall)
+  return accessToken(text, { claims, user, sessionId: null, isOwn: false, validUntil, recheckAt: recheck.monotonic })
 }
 
 /** Claims that are the same in most tokens. Without a copy in each token, a tenth less memory is needed. */
@@ -69,9 +82,9 @@ const none: readonly never[] = Object.freeze([])
 /** Scopes and roles are read from the user, so that the application sees the ones that routes check. */
 function accessToken(
   text: string,
-  parts: Pick<AccessToken, 'claims' | 'user' | 'sessionId' | 'isOwn' | 'validUntil'>
+  parts: Pick<AccessToken, 'claims' | 'user' | 'sessionId' | 'isOwn' | 'validUntil' | 'recheckAt'>
 ): AccessToken {
-  const { claims, user, sessionId, isOwn, validUntil } = parts
+  const { claims, user, sessionId, isOwn, validUntil, recheckAt } = parts
   const { iat, nbf = iat } = claims
   return {
     text: flatCopy(text),
@@ -84,6 +97,7 @@ function accessToken(
     roles: isRoles(user.roles) ? user.roles : none,
     validFrom: Math.max(iat, nbf),
     validUntil,
+    recheckAt,
     checkedAtVersion: -1,
     wasUsed: false
   }

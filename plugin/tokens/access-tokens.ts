@@ -33,10 +33,9 @@ export interface AccessTokensParts {
   readonly clock: () => number
   /** This node's own clock, for external issuers' tokens. Default: `clock`. */
   readonly nodeClock?: () => number
+  /** Milliseconds that never run back. Default: `performance.now`. */
+  readonly monotonic?: (() => number) | undefined
 }
-
-/** External issuers can withdraw a key silently: their tokens are verified again after this long. */
-const maxRecheckMs = 5 * 60_000
 
 interface PurposeOptions {
   readonly audience: readonly string[]
@@ -53,6 +52,7 @@ export type AccessTokens = ReturnType<typeof createAccessTokens>
 /** Issues and verifies access tokens: JWTs as defined in RFC 9068, in the compact serialization of JWS. */
 export function createAccessTokens(parts: AccessTokensParts) {
   const { issuer, audience, accessToken, matchesSchema, keys, trustedIssuers, clock, nodeClock = clock } = parts
+  const { monotonic = () => performance.now() } = parts
   const { type, clockToleranceSeconds, maxLifetimeSeconds, cacheSize } = accessToken
   const own: ReadonlySet<unknown> = new Set(parts.issuers)
   const policy = {
@@ -63,7 +63,7 @@ export function createAccessTokens(parts: AccessTokensParts) {
     fractions: false
   }
   const local = createLocalVerifier({ policy, type, matchesSchema, keys })
-  const verified = createVerifiedTokens({ cacheSize, clockToleranceSeconds, clock, nodeClock })
+  const verified = createVerifiedTokens({ cacheSize, clockToleranceSeconds, clock, nodeClock, monotonic })
   const loadUnknownKey = createLoadUnknownKey<ParsedToken>({
     keys,
     hasKey: local.hasKey,
@@ -210,8 +210,8 @@ export function createAccessTokens(parts: AccessTokensParts) {
 
   async function checkExternal(token: UnverifiedToken, found: FoundIssuer & PurposeAudience): Promise<AccessToken> {
     const claims = await found.issuer.check(token, { clock: nodeClock, audience: found.audience })
-    const recheckAt = (nodeClock() + Math.min(found.recheckMs(), maxRecheckMs)) / 1000
-    return remembered(externalAccessToken(token.text, { claims, issuer: found.issuer, recheckAt }), found.audience)
+    const recheck = verified.recheckIn(found.recheckMs())
+    return remembered(externalAccessToken(token.text, { claims, issuer: found.issuer, recheck }), found.audience)
   }
 
   /** Adds it to the cache in the turn of its check: a removed key clears the cache, and its tokens must stay out. */

@@ -1,4 +1,4 @@
-import type { AccessToken } from './access-token.ts'
+import type { AccessToken, Recheck } from './access-token.ts'
 import { hasPassed } from './claims.ts'
 import { ClockMap } from './clock-map.ts'
 import { acceptsTrusted } from './requirements.ts'
@@ -9,6 +9,9 @@ import { acceptsTrusted } from './requirements.ts'
  */
 const tailLength = 12
 
+/** External issuers can withdraw a key silently: their tokens are verified again after this long. */
+const maxRecheckMs = 5 * 60_000
+
 export interface VerifiedTokensParts {
   /** The maximum number of tokens; 0 disables the cache. */
   readonly cacheSize: number
@@ -17,13 +20,16 @@ export interface VerifiedTokensParts {
   readonly clock: () => number
   /** Milliseconds since the epoch, for external issuers' tokens. */
   readonly nodeClock: () => number
+  /** Milliseconds that never run back. */
+  readonly monotonic: () => number
 }
 
 /**
  * Remembers tokens that have passed every check but revocation, and would pass them again. Which external issuers are
  * accepted differs from caller to caller, so it is checked on each look-up.
  */
-export function createVerifiedTokens({ cacheSize, clockToleranceSeconds, clock, nodeClock }: VerifiedTokensParts) {
+export function createVerifiedTokens(parts: VerifiedTokensParts) {
+  const { cacheSize, clockToleranceSeconds, clock, nodeClock, monotonic } = parts
   const cache = new ClockMap<AccessToken>(cacheSize)
 
   return {
@@ -39,10 +45,20 @@ export function createVerifiedTokens({ cacheSize, clockToleranceSeconds, clock, 
       if (token === undefined || token.text !== text) return null
       // The store's clock does not apply to external issuers' tokens.
       const now = token.isOwn ? clock() : nodeClock()
-      const hasExpired = hasPassed(token.validUntil, now)
+      const mustBeRechecked = !token.isOwn && hasPassed(token.recheckAt, monotonic())
+      const hasExpired = mustBeRechecked || hasPassed(token.validUntil, now)
       if (hasExpired) cache.delete(tail)
       const hasBegun = hasPassed(token.validFrom, now + clockToleranceSeconds * 1000)
       return hasBegun && !hasExpired && isAccepted(token, issuers) ? token : null
+    },
+
+    /** When an external issuer's token that is verified now must be verified again, at the latest in `ms`. */
+    recheckIn(ms: number): Recheck {
+      const recheckMs = Math.min(ms, maxRecheckMs)
+      return {
+        wall: (nodeClock() + recheckMs) / 1000,
+        monotonic: Math.floor((monotonic() + recheckMs) / 1000)
+      }
     },
 
     /** Must be called for a token that has just been verified. Returns it. */

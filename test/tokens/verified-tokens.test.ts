@@ -4,10 +4,12 @@ import { externalAccessToken, localAccessToken } from '../../plugin/tokens/acces
 import { createAccessTokens } from '../../plugin/tokens/access-tokens.ts'
 import { createKeyring } from '../../plugin/tokens/keyring.ts'
 import { readSecrets } from '../../plugin/tokens/secret.ts'
+import { createTrustedIssuers } from '../../plugin/tokens/trusted-issuers.ts'
 import { createVerifiedTokens } from '../../plugin/tokens/verified-tokens.ts'
 import { createClock, issuer, secret } from '../fixtures/app.ts'
+import { makeKey } from '../fixtures/issuer.ts'
 import { createLocalTokens, outcomeOf, refused } from '../fixtures/local-tokens.ts'
-import { encode, fixedKeys, forge, goodClaims, localSigner, noIssuers } from '../fixtures/tokens.ts'
+import { encode, fixedKeys, forge, goodClaims, localSigner, noIssuers, now } from '../fixtures/tokens.ts'
 
 const idp = 'https://idp.example'
 
@@ -15,7 +17,7 @@ const idp = 'https://idp.example'
 function createCache() {
   const clock = createClock()
   const nodeClock = createClock()
-  const cache = createVerifiedTokens({ cacheSize: 3, clockToleranceSeconds: 5, clock, nodeClock })
+  const cache = createVerifiedTokens({ cacheSize: 3, clockToleranceSeconds: 5, clock, nodeClock, monotonic: () => 0 })
   return {
     clock,
     nodeClock,
@@ -27,7 +29,7 @@ function createCache() {
         externalAccessToken(textOf(name), {
           claims: { ...goodClaims, iss: idp, jti: name },
           issuer: { map: () => ({}) },
-          recheckAt: goodClaims.exp
+          recheck: { wall: goodClaims.exp, monotonic: 300 }
         })
       )
   }
@@ -65,6 +67,55 @@ t.test('verify() does not cache a token whose key is removed while its caller wa
   await verifying
   t.equal(tokens.fromCache(token), null)
 })
+
+/** A tenant that the application's function knows until it is removed. */
+async function createTenant() {
+  const key = makeKey('ES256', 'tenant')
+  const [clock, elapsed] = [createClock(), createClock(0)]
+  const option = { issuer: idp, audience: issuer, algorithms: ['ES256'], jwks: { keys: [key.jwk] } }
+  let found: typeof option | null = option
+  const settings = resolveOptions({ issuer, secret, clock, trustedIssuers: async () => found })
+  const tokens = createAccessTokens({
+    ...settings,
+    matchesSchema: () => true,
+    keys: fixedKeys(createKeyring({ keys: [], secrets: readSecrets(secret), type: 'at+jwt' })),
+    trustedIssuers: createTrustedIssuers({
+      ...settings,
+      clockToleranceSeconds: 5,
+      emit() {},
+      log: { warn() {} },
+      timing: { monotonic: elapsed }
+    }),
+    monotonic: elapsed
+  })
+  const token = forge(key, { claims: { iss: idp, iat: now - 3600, exp: now + 3600 } })
+  return {
+    present: () => outcomeOf(() => tokens.verify(token, [idp])),
+    remove() {
+      found = null
+    },
+    advance(seconds: number) {
+      for (const time of [clock, elapsed]) time.advance(seconds)
+    },
+    setClockBack: (seconds: number) => clock.advance(-seconds)
+  }
+}
+
+for (const [what, stepSeconds] of [
+  ['', 0],
+  [', also if the clock of this node was set back', 1800]
+] as const) {
+  t.test(`verify() refuses the tokens of a removed tenant after five minutes${what}`, async (t) => {
+    const { present, remove, advance, setClockBack } = await createTenant()
+    t.equal(await present(), 'accepted')
+    remove()
+    setClockBack(stepSeconds)
+    advance(299)
+    t.equal(await present(), 'accepted', 'it is in the cache')
+    advance(1)
+    t.match(await present(), { code: 'AUTH_INVALID_TOKEN' })
+  })
+}
 
 t.test("get() reads the store's clock for local tokens, and the node's own for external ones", async (t) => {
   const { clock, nodeClock, isCached, addLocal, addExternal } = createCache()

@@ -16,9 +16,22 @@ export type Evaluate = (script: Script, command: Command) => Promise<unknown>
 
 /** Refused passwords count only if they follow one another this closely. */
 const credentialTriesMs = 10_000
+/**
+ * How many commands may wait for a response of Redis. A client keeps in memory what it has sent, about 6 KB a command,
+ * also when the caller has stopped waiting. A server that responds never lets that many wait.
+ */
+const maxUnanswered = 10_000
 
-export function createDriver(client: RedisClient, { timeoutMs }: { timeoutMs: number }) {
+interface DriverOptions {
+  /** How long a call may take. */
+  readonly timeoutMs: number
+  /** Tests lower it. */
+  readonly maxUnanswered?: number | undefined
+}
+
+export function createDriver(client: RedisClient, { timeoutMs, maxUnanswered: limit = maxUnanswered }: DriverOptions) {
   const { isQueueing, whyClosed, evalSha, eval: evalText, publish: send } = adaptClient(client)
+  let unanswered = 0
   let connection: Promise<void> | undefined
   /** The last error of the connection. */
   let connectionError: unknown
@@ -64,6 +77,17 @@ export function createDriver(client: RedisClient, { timeoutMs }: { timeoutMs: nu
     if (isTooLate()) throw timeoutError()
   }
 
+  /** Counts a command until Redis has responded or the connection is lost, whether or not its caller still waits. */
+  async function counted<T>(sendOne: () => Promise<T>): Promise<T> {
+    if (unanswered >= limit) throw new Error(`Redis has not responded to the last ${unanswered} commands`)
+    unanswered++
+    try {
+      return await sendOne()
+    } finally {
+      unanswered--
+    }
+  }
+
   async function run(
     script: Script,
     { keys, args = [], isTooLate }: Command & { isTooLate: () => boolean }
@@ -71,11 +95,11 @@ export function createDriver(client: RedisClient, { timeoutMs }: { timeoutMs: nu
     const command = { keys, args: args.map(String) }
     await connected(isTooLate)
     try {
-      return await evalSha(script.sha1, command)
+      return await counted(() => evalSha(script.sha1, command))
     } catch (error) {
       // Redis forgets scripts when it restarts, and after SCRIPT FLUSH.
       if (isTooLate() || !(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
-      return await evalText(script.text, command)
+      return await counted(() => evalText(script.text, command))
     }
   }
 
@@ -101,7 +125,7 @@ export function createDriver(client: RedisClient, { timeoutMs }: { timeoutMs: nu
   async function publish(channel: string, message: string): Promise<void> {
     await withLimit(async (isTooLate) => {
       await connected(isTooLate)
-      await send(channel, message)
+      await counted(() => send(channel, message))
     })
   }
 

@@ -30,6 +30,8 @@ interface StoreParts {
   readonly timeoutMs?: number | undefined
   /** The pause before a refused password is tried again. */
   readonly passwordRetryMs?: number | undefined
+  /** How many commands may wait for a response of Redis. */
+  readonly maxUnanswered?: number | undefined
 }
 
 interface Call {
@@ -37,10 +39,10 @@ interface Call {
   readonly args?: readonly Argument[]
 }
 
-/** The store behind `redisStore()`. Tests shorten its time limits. */
+/** The store behind `redisStore()`. Tests lower its limits. */
 export function createRedisStore(
   client: RedisClient,
-  { prefix, timeoutMs = callTimeoutMs, passwordRetryMs = 500 }: StoreParts
+  { prefix, timeoutMs = callTimeoutMs, passwordRetryMs = 500, maxUnanswered }: StoreParts
 ): SessionStore {
   const base = `{${prefix}}:`
   const channel = base + keyNames.log
@@ -53,7 +55,7 @@ export function createRedisStore(
     })
   /** Differs when another entry gets the same number, after Redis lost writes. */
   const newNonce = () => randomBytes(9).toString('base64url')
-  const driver = createDriver(client, { timeoutMs })
+  const driver = createDriver(client, { timeoutMs, maxUnanswered })
   const push = createPush(client, { driver, channel })
   const attempt = createPrepare(driver, { base, passwordRetryMs })
   const checkEviction = warnOfEviction(driver)

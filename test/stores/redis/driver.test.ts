@@ -105,6 +105,32 @@ for (const kind of kinds) {
       await rename(`${path}.away`, path)
     }
   )
+
+  t.test(
+    `a Redis that hangs receives a limited number of commands of ${kind}, however many calls are made`,
+    skipWithoutRedis,
+    async (t) => {
+      const { admin, connect, stall, resume } = await serve(t)
+      const store = await connect(kind, { timeoutMs: 1000, maxUnanswered: 3 })
+      // Its response follows that of everything the start has sent.
+      await store.find('session')
+      await admin.config('RESETSTAT')
+      await stall()
+      const call = () =>
+        store.find('session').then(
+          () => 'resolved',
+          ({ message }: Error) => message
+        )
+      const together = await Promise.all([call(), call(), call(), call(), call()])
+      const late = 'Redis did not respond within 1000 ms'
+      const tooMany = 'Redis has not responded to the last 3 commands'
+      t.strictSame(together, [late, late, late, tooMany, tooMany])
+      t.equal(await call(), tooMany, 'commands count after their callers have stopped waiting')
+      await resume()
+      t.match(await admin.info('commandstats'), /cmdstat_evalsha:calls=3,/, 'no other command was sent')
+      t.ok(await becomes(async () => (await call()) === 'resolved'), 'they count until Redis has responded')
+    }
+  )
 }
 
 t.test('prepare() rejects a Redis Cluster and names the client it needs', skipWithoutRedis, async (t) => {
