@@ -86,7 +86,7 @@ export function createSessionStart({
     if (authenticatedAt !== undefined && authenticatedAt < nodeClock() - revokeAllRememberedMs) {
       throw refusal('AUTH_REVOKED_TOKEN', 'the credential was read more than a day ago')
     }
-    // Both at once, because each call asks the operating system.
+    // One call for both, because each call reads from the operating system.
     const random = randomBytes(2 * keyBytes)
     const session: NewSession = {
       id: newSessionId(sub, random.subarray(keyBytes)),

@@ -24,7 +24,7 @@ export class ShardedLog {
    */
   async read(text: string | null, limit: number): Promise<RevocationPage> {
     const cursors = parseCompositeCursor(text, this.#names)
-    // Each shard is asked every time, because it may be down.
+    // Every page reads every shard: one that was down may respond again.
     const share = Math.max(1, Math.floor(limit / this.#logs.length))
     const first = await readAll(this.#logs, { cursorOf: (name) => cursors[name]!, limit: share })
     if (first.size === 0) throw this.#logs[0]!.error

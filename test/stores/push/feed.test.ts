@@ -78,7 +78,7 @@ t.test('run() recognizes the caller that the database names, and holds nothing b
   })
 })
 
-t.test('close() ends all of it', async (t) => {
+t.test('close() passes on nothing more, not even what is held back, and refuses new listeners', async (t) => {
   const { feed, heard } = create(t)
   await feed.run('ours', async () => {
     feed.receive(message('a', 'ours'))

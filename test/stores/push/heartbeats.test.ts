@@ -92,7 +92,7 @@ t.test('Heartbeats are sent although nobody hears them, and although sending fai
   }
 })
 
-t.test('stop() ends them, also while one is being sent', async (t) => {
+t.test('stop() sends no more heartbeats, also if one is being sent', async (t) => {
   const { nodes, sent, pass } = connect(t, [0])
   const [node] = nodes
   node!.start()

@@ -35,7 +35,7 @@ function createClocks(ahead: number[], { tripMs = 2 } = {}) {
   }
 }
 
-t.test('clocks that agree are never found to differ, however slow a response is', async (t) => {
+t.test('aheadMs() stays 0 for clocks that agree, however slow a response is', async (t) => {
   for (const tripMs of [0, 0.3, 40, 3000]) {
     const { respond, pass } = createClocks([0, 0], { tripMs })
     for (let turn = 0; turn < 50; turn++) {
@@ -45,7 +45,7 @@ t.test('clocks that agree are never found to differ, however slow a response is'
   }
 })
 
-t.test('a difference is measured within the time of a round trip, and then stays', async (t) => {
+t.test('aheadMs() is right within the time of a round trip, and then stays', async (t) => {
   const { respond, asked, pass } = createClocks([0, 3_600_000])
   await respond(0)
   const aheadMs = await respond(1)
@@ -59,7 +59,7 @@ t.test('a difference is measured within the time of a round trip, and then stays
   t.strictSame(asked(), [], 'nothing was asked that calls did not show')
 })
 
-t.test('a process that slept asks the first shard before it moves an estimate', async (t) => {
+t.test('observe() asks the first shard before it moves an estimate: the process may have slept', async (t) => {
   // All clocks advance while the monotonic clock stands still.
   const ahead = [0, 0]
   const { respond, asked } = createClocks(ahead)
@@ -72,7 +72,7 @@ t.test('a process that slept asks the first shard before it moves an estimate', 
   t.ok(Math.abs((await respond(1)) - 60_000) <= 4, 'only this clock was set')
 })
 
-t.test('an estimate stays while the first shard is down, which is called once a second', async (t) => {
+t.test('observe() moves no estimate while the first shard is down, and calls that once a second', async (t) => {
   const ahead = [0, 0]
   const { respond, asked, away, pass } = createClocks(ahead)
   await respond(0)
@@ -87,7 +87,7 @@ t.test('an estimate stays while the first shard is down, which is called once a 
   t.ok(Math.abs((await respond(1)) - 5000) <= 4)
 })
 
-t.test('until the first shard responds, the earliest that has responded stands for it', async (t) => {
+t.test('observe() takes the earliest shard that has responded for the first, until that responds', async (t) => {
   const { respond, clocks, away } = createClocks([0, 1_000_000, 2_000_000])
   away.add(0)
   t.equal(await respond(1), 0)
