@@ -44,7 +44,6 @@ import { createKeySource, type KeySource } from './tokens/key-source.ts'
 import type { Keyring } from './tokens/keyring.ts'
 import { createRefreshTokens } from './tokens/refresh-token.ts'
 import { createRequirementCheck } from './tokens/requirement-check.ts'
-import { noRequirements } from './tokens/requirements.ts'
 import { readSecrets } from './tokens/secret.ts'
 import { createTrustedIssuers } from './tokens/trusted-issuers.ts'
 
@@ -123,7 +122,8 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
   const securitySchemes = createSecuritySchemes(settings.cookies)
 
   app.decorateRequest('auth', null as never)
-  app.decorateRequest('authenticate', createRequestAuthenticate(authenticate))
+  const requestAuthenticate = createRequestAuthenticate(authenticate)
+  app.decorateRequest('authenticate', requestAuthenticate)
   const secure = settings.cookies?.secure ?? false
   app.decorateReply(
     'signIn',
@@ -141,7 +141,7 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
     crossSite.assertSameSite(this.request)
   })
   app.decorate('authenticate', async function authenticateHook(request: Pick<FastifyRequest, 'raw'>) {
-    await authenticate(request as FastifyRequest, noRequirements)
+    await requestAuthenticate.call(request as FastifyRequest)
   })
   app.decorate('sessions', createSessionApi(sessions))
   app.decorate('accessTokens', createAccessTokenApi({ ...settings, accessTokens, revocations, requirementCheck }))

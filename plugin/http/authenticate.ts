@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import { refusal } from '../errors.ts'
+import { AuthError, refusal } from '../errors.ts'
 import type { Emit } from '../events.ts'
 import type { Revocations } from '../sessions/revocations.ts'
 import type { AccessToken } from '../tokens/access-token.ts'
@@ -30,12 +30,14 @@ export interface AuthenticatorParts {
 }
 
 /**
- * Authenticates a request and sets `request.user` and `request.auth`. `null` means done: most callers present a token
- * that can be checked without waiting, and a promise would cost more than the look-up in the cache. For any other
- * caller, returns a promise of the user, or of `null` if the requirements are optional; the promise rejects with the
- * refusal.
+ * Authenticates a request and sets `request.user` and `request.auth`. `null` means done, and an error is the refusal:
+ * most callers present a token that can be checked without waiting, and a promise would cost more than the look-up in
+ * the cache. For any other caller, returns a promise of the user, or of `null` if the requirements are optional; the
+ * promise rejects with the refusal.
  */
-export type Authenticate = (request: FastifyRequest, requirements: Requirements) => Promise<User | null> | null
+export type Authenticate = (request: FastifyRequest, requirements: Requirements) => Outcome
+
+export type Outcome = Promise<User | null> | AuthError | null
 
 export function createAuthenticate(parts: AuthenticatorParts): Authenticate {
   const { accessCookie, accessTokens, revocations, crossSite, byCookie, resources, challenge, emit } = parts
@@ -45,6 +47,7 @@ export function createAuthenticate(parts: AuthenticatorParts): Authenticate {
     const credentials = readCredentials(request.raw, accessCookie)
     try {
       const verified = verifyNow(credentials, requirements)
+      if (verified instanceof AuthError) return refuse(verified, { request, credentials, requirements })
       if (
         verified !== null &&
         revocations.isValid(verified) &&
@@ -58,14 +61,23 @@ export function createAuthenticate(parts: AuthenticatorParts): Authenticate {
       clearUser(request)
       return authenticateFully(request, { credentials, verified, requirements })
     } catch (error) {
-      clearUser(request)
-      // Not before: a token that is accepted is base64url, and so well-formed.
-      return rejection(refused(problemOf(credentials) ?? error, { request, credentials, requirements }))
+      return refuse(error, { request, credentials, requirements })
     }
   }
 
-  /** The token, if it was verified before, or can be verified without waiting. It may be revoked. */
-  function verifyNow(credentials: Credentials, { issuers }: Requirements): AccessToken | null {
+  /** The refusal. Everything else that was thrown rejects: Fastify takes a falsy value for success if it is thrown. */
+  function refuse(error: unknown, attempt: Refused): AuthError | Promise<never> {
+    clearUser(attempt.request)
+    // Not before: a token that is accepted is base64url, and so well-formed.
+    const problem = problemOf(attempt.credentials) ?? error
+    return problem instanceof AuthError ? refused(problem, attempt) : rejection(problem)
+  }
+
+  /**
+   * The token, if it was verified before, or can be verified without waiting. It may be revoked. Otherwise its refusal,
+   * or `null`.
+   */
+  function verifyNow(credentials: Credentials, { issuers }: Requirements): AccessToken | AuthError | null {
     if (!isPresented(credentials)) return null
     const { kind, token } = credentials
     const cached = accessTokens.fromCache(token, issuers)
@@ -92,8 +104,8 @@ export function createAuthenticate(parts: AuthenticatorParts): Authenticate {
     }
   }
 
-  /** Reports a refusal, and adds its challenge. */
-  function refused(error: unknown, { request, credentials, requirements }: Refused): unknown {
+  /** Reports a refusal, and adds its challenge. Returns every other error unchanged. */
+  function refused<E>(error: E, { request, credentials, requirements }: Refused): E {
     emitRefusal(error, { emit, source: sourceOf(credentials) })
     return challenge(error, { request, requirements })
   }

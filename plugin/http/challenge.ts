@@ -18,7 +18,7 @@ interface Refused {
   readonly requirements?: Requirements
 }
 
-export type Challenge = (error: unknown, refused: Refused) => unknown
+export type Challenge = <E>(error: E, refused: Refused) => E
 
 /**
  * The only writer of `WWW-Authenticate` (RFC 6750 §3, RFC 9728 §5.1). Adds it to the headers of a refusal, and returns
@@ -31,21 +31,31 @@ export function createChallenge({
   readonly realm: string
   readonly resources: Pick<ProtectedResources, 'of'>
 }): Challenge {
-  const bare = `Bearer realm="${realm.replace(/["\\]/g, '\\$&')}"`
+  const beginnings = beginningsOf(`Bearer realm="${realm.replace(/["\\]/g, '\\$&')}"`)
 
   return function challenge(error, { request, requirements = noRequirements }) {
     if (!(error instanceof AuthError) || error.headers['www-authenticate'] !== undefined) return error
-    const kind = refusals[error.code]
-    if (!('challenge' in kind)) return error
-    const parts = [bare]
-    if (kind.challenge !== null) parts.push(`error="${kind.challenge}"`)
-    if (described.has(error.code)) parts.push(`error_description="${error.message}"`)
+    const beginning = beginnings.get(error.code)
+    if (beginning === undefined) return error
     const resource = resources.of(request)
-    parts.push(...required(error, { requirements, isOfResource: resource !== null }))
+    const parts = [beginning, ...required(error, { requirements, isOfResource: resource !== null })]
     if (resource !== null) parts.push(`resource_metadata="${resource.metadataUrl}"`)
     error.headers['www-authenticate'] = parts.join(', ')
     return error
   }
+}
+
+/** What each challenge begins with, by the code of its refusal. Codes without a challenge are absent. */
+function beginningsOf(bare: string): ReadonlyMap<RefusalCode, string> {
+  const beginnings = new Map<RefusalCode, string>()
+  for (const [name, kind] of Object.entries(refusals)) {
+    if (!('challenge' in kind)) continue
+    const code = name as RefusalCode
+    const error = kind.challenge === null ? [] : [`error="${kind.challenge}"`]
+    const description = described.has(code) ? [`error_description="${kind.message}"`] : []
+    beginnings.set(code, [bare, ...error, ...description].join(', '))
+  }
+  return beginnings
 }
 
 /** What a client has to ask its authorization server for. */
@@ -67,11 +77,14 @@ function required(
 
 /** Adds a refusal's headers under the application's own error handler too, which replaces only the body. */
 export function addRefusalHook(app: FastifyInstance): void {
-  app.addHook('onError', async function sendRefusalHeaders(request, reply, error) {
-    if (!(error instanceof AuthError)) return
-    reply.headers(error.headers)
-    if (isUpgraded(request.raw)) closeAfterResponse(reply)
-    request.log.info({ code: error.code, detail: error.detail }, 'refused')
+  // `done` instead of a promise, which would cost more.
+  app.addHook('onError', function sendRefusalHeaders(request, reply, error, done) {
+    if (error instanceof AuthError) {
+      reply.headers(error.headers)
+      if (isUpgraded(request.raw)) closeAfterResponse(reply)
+      request.log.info({ code: error.code, detail: error.detail }, 'refused')
+    }
+    done()
   })
 }
 

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { AuthError } from '../errors.ts'
 import type { Settings } from '../options/options.ts'
 import {
   assertKnownIssuers,
@@ -72,8 +73,12 @@ export function protectRoutes(
     // A not-found handler with `config.auth` stops the start, unless it was set before this file was loaded.
     const isExempt = request.is404 && !('auth' in config)
     if (requirements !== null && !isExempt) {
-      const pending = authenticate(request, requirements)
-      if (pending !== null) return pending
+      const outcome = authenticate(request, requirements)
+      if (outcome instanceof AuthError) {
+        done(outcome)
+        return undefined
+      }
+      if (outcome !== null) return outcome
     }
     done()
     return undefined

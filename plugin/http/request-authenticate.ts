@@ -11,6 +11,7 @@ import type {
   RouteGenericInterface
 } from 'fastify'
 import type { FastifyRequestType, ResolveFastifyRequestType } from 'fastify/types/type-provider.js'
+import { AuthError } from '../errors.ts'
 import { readRequirements, type Needs } from '../tokens/requirements.ts'
 import type { User } from '../tokens/user.ts'
 import type { Auth } from './auth.ts'
@@ -31,8 +32,9 @@ export function createRequestAuthenticate(authenticate: Authenticate) {
     this: FastifyRequest,
     ...given: [needs?: N]
   ): Promise<UserFor<N>> {
-    const pending = authenticate(this, readRequirements(given))
-    return (pending === null ? this.user : await pending) as UserFor<N>
+    const outcome = authenticate(this, readRequirements(given))
+    if (outcome instanceof AuthError) throw outcome
+    return (outcome === null ? this.user : await outcome) as UserFor<N>
   }
 }
 

@@ -1,5 +1,6 @@
 import { tracingChannel } from 'node:diagnostics_channel'
 import type { FastifyRequest } from 'fastify'
+import { AuthError } from '../errors.ts'
 import type { User } from '../tokens/user.ts'
 import type { Auth } from './auth.ts'
 import type { Authenticate } from './authenticate.ts'
@@ -40,9 +41,10 @@ export function traceAuthenticate(authenticate: Authenticate): Authenticate {
     if (!channel.hasSubscribers) return authenticate(request, requirements)
     const trace: AuthenticateTrace = { request, sub: null, source: null }
     return channel.tracePromise(async () => {
-      const pending = authenticate(request, requirements)
+      const outcome = authenticate(request, requirements)
+      if (outcome instanceof AuthError) throw outcome
       // The result, not `request.auth`, which another call for the same request may have reset meanwhile.
-      const user = pending === null ? (request.auth as Auth).user : await pending
+      const user = outcome === null ? (request.auth as Auth).user : await outcome
       if (user !== null) {
         trace.sub = user.sub
         trace.source = (request.auth as Auth | null)?.source ?? null

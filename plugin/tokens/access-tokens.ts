@@ -181,11 +181,11 @@ export function createAccessTokens(parts: AccessTokensParts) {
   }
 
   /**
-   * {@link verifyUncached} without a promise, for most tokens: local ones whose key is known here. `null` for any
-   * other, because its issuer or its key has to be looked up.
-   * @throws AuthError AUTH_INVALID_TOKEN, AUTH_EXPIRED_TOKEN
+   * {@link verifyUncached} without a promise, for most tokens: local ones whose key is known here. Returns the refusal
+   * of a wrong signature and of claims. `null` for any other token, because its issuer or its key has to be looked up.
+   * @throws AuthError AUTH_INVALID_TOKEN when the token is malformed, or its header is not accepted
    */
-  function verifyNow(token: UnverifiedToken): AccessToken | null {
+  function verifyNow(token: UnverifiedToken): AccessToken | AuthError | null {
     if (!trustedIssuers.isEmpty && !own.has(token.decode().payload.iss)) return null
     const parsed = local.parse(token)
     return local.hasKey(parsed) ? checkLocal(parsed, null) : null
@@ -200,11 +200,12 @@ export function createAccessTokens(parts: AccessTokensParts) {
     const parsed = local.parse(token)
     if (!local.hasKey(parsed)) await loadUnknownKey(parsed)
     if (!local.hasKey(parsed)) refuseForeign(parsed)
-    return checkLocal(parsed, audience)
+    return accepted(checkLocal(parsed, audience))
   }
 
-  function checkLocal(parsed: ParsedToken, audience: readonly string[] | null): AccessToken {
+  function checkLocal(parsed: ParsedToken, audience: readonly string[] | null): AccessToken | AuthError {
     const claims = local.check(parsed, { now: clock(), allowExpired: false, audience })
+    if (claims instanceof AuthError) return claims
     return remembered(localAccessToken(parsed.token.text, claims), audience)
   }
 
@@ -224,7 +225,8 @@ export function createAccessTokens(parts: AccessTokensParts) {
    * @throws AuthError AUTH_INVALID_TOKEN
    */
   function verifyIgnoringExpiry(token: UnverifiedToken): AccessToken {
-    return localAccessToken(token.text, local.check(local.parse(token), { now: clock(), allowExpired: true }))
+    const claims = local.check(local.parse(token), { now: clock(), allowExpired: true })
+    return localAccessToken(token.text, accepted(claims))
   }
 
   /** If no key fits and the issuer is unknown, the issuer says more about the mistake. */
@@ -247,4 +249,10 @@ export function createAccessTokens(parts: AccessTokensParts) {
     if (trustedIssuers.isKnown(iss)) throw refusal('AUTH_INVALID_TOKEN', 'tokens of this issuer are not accepted here')
     return null
   }
+}
+
+/** @throws AuthError if it is a refusal */
+function accepted<Checked>(outcome: Checked | AuthError): Checked {
+  if (outcome instanceof AuthError) throw outcome
+  return outcome
 }

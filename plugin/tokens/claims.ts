@@ -1,4 +1,4 @@
-import { refusal } from '../errors.ts'
+import { refusal, type AuthError } from '../errors.ts'
 import { scopeToken } from '../options/shape.ts'
 import { issuerMismatch } from './mismatch.ts'
 
@@ -70,48 +70,67 @@ export function withAudience(policy: ClaimsPolicy, audience: readonly string[] |
   return audience === null ? policy : { ...policy, audience }
 }
 
-/**
- * Checks the registered claims of a token whose signature has been verified, in the order of RFC 7519 §4.1. All of
- * them are required, except `nbf`, `jti` and `sid`. Does not check the application's claims or revocation.
- * @param against.now milliseconds since the epoch
- * @param against.allowExpired accept a token after its `exp`
- * @throws AuthError AUTH_EXPIRED_TOKEN, AUTH_INVALID_TOKEN
- */
+export interface ClaimsCheck {
+  readonly policy: ClaimsPolicy
+  /** Milliseconds since the epoch. */
+  readonly now: number
+  /** Accepts a token after its `exp`. */
+  readonly allowExpired: boolean
+}
+
+/** @throws AuthError as {@link problemOfClaims} returns it */
 export function checkClaims(
   claims: Readonly<Record<string, unknown>>,
-  { policy, now, allowExpired }: { policy: ClaimsPolicy; now: number; allowExpired: boolean }
+  against: ClaimsCheck
 ): asserts claims is TokenClaims {
+  const problem = problemOfClaims(claims, against)
+  if (problem !== null) throw problem
+}
+
+/**
+ * Why the registered claims of a token are refused, whose signature has been verified: AUTH_EXPIRED_TOKEN or
+ * AUTH_INVALID_TOKEN; `null` if they are accepted. Checks in the order of RFC 7519 §4.1. All claims are required,
+ * except `nbf`, `jti` and `sid`. Does not check the application's claims or revocation.
+ */
+export function problemOfClaims(
+  claims: Readonly<Record<string, unknown>>,
+  { policy, now, allowExpired }: ClaimsCheck
+): AuthError | null {
   const { iss, sub, exp, iat, nbf, jti, sid } = claims
   const isTime = policy.fractions ? isNumericDate : isWholeSeconds
   const kind = policy.fractions ? 'seconds since the epoch' : 'whole seconds since the epoch'
   const latestStart = now + policy.clockToleranceSeconds * 1000
   if (!policy.issuers.includes(iss as string)) {
-    throw refusal('AUTH_INVALID_TOKEN', issuerMismatch(iss, policy.issuers))
+    return refusal('AUTH_INVALID_TOKEN', issuerMismatch(iss, policy.issuers))
   }
-  checkAudience(claims, policy)
-  if (typeof sub !== 'string' || sub === '') throw refusal('AUTH_INVALID_TOKEN', 'sub must be a non-empty string')
-  if (!isTime(exp) || !isTime(iat)) throw refusal('AUTH_INVALID_TOKEN', `exp and iat must be ${kind}`)
-  if (hasPassed(exp, now) && !allowExpired) throw refusal('AUTH_EXPIRED_TOKEN', 'exp is not in the future')
-  if (!hasPassed(iat, latestStart)) throw refusal('AUTH_INVALID_TOKEN', 'iat is in the future')
-  if (exp <= iat) throw refusal('AUTH_INVALID_TOKEN', 'exp is not after iat')
+  const wrong = wrongAudience(claims, policy)
+  if (wrong !== undefined) return refusal('AUTH_INVALID_TOKEN', `${wrong} must name an accepted audience`)
+  if (typeof sub !== 'string' || sub === '') return refusal('AUTH_INVALID_TOKEN', 'sub must be a non-empty string')
+  if (!isTime(exp) || !isTime(iat)) return refusal('AUTH_INVALID_TOKEN', `exp and iat must be ${kind}`)
+  if (hasPassed(exp, now) && !allowExpired) return refusal('AUTH_EXPIRED_TOKEN', 'exp is not in the future')
+  if (!hasPassed(iat, latestStart)) return refusal('AUTH_INVALID_TOKEN', 'iat is in the future')
+  if (exp <= iat) return refusal('AUTH_INVALID_TOKEN', 'exp is not after iat')
   if (exp - iat > policy.maxLifetimeSeconds) {
-    throw refusal('AUTH_INVALID_TOKEN', 'the lifetime (exp - iat) exceeds maxLifetimeSeconds')
+    return refusal('AUTH_INVALID_TOKEN', 'the lifetime (exp - iat) exceeds maxLifetimeSeconds')
   }
-  if (nbf !== undefined && !isTime(nbf)) throw refusal('AUTH_INVALID_TOKEN', `nbf must be ${kind}`)
-  if (nbf !== undefined && !hasPassed(nbf, latestStart)) throw refusal('AUTH_INVALID_TOKEN', 'nbf is in the future')
+  if (nbf !== undefined && !isTime(nbf)) return refusal('AUTH_INVALID_TOKEN', `nbf must be ${kind}`)
+  if (nbf !== undefined && !hasPassed(nbf, latestStart)) return refusal('AUTH_INVALID_TOKEN', 'nbf is in the future')
   if (!isOptionalString(jti) || !isOptionalString(sid)) {
-    throw refusal('AUTH_INVALID_TOKEN', 'jti and sid must be strings')
+    return refusal('AUTH_INVALID_TOKEN', 'jti and sid must be strings')
   }
+  return null
 }
 
-/** RFC 7519 §4.1.3: an `aud` that is present must name this API, even if another claim is used. */
-function checkAudience(
+/**
+ * The audience claim that does not name this API. RFC 7519 §4.1.3: an `aud` that is present must, even if another claim
+ * is used.
+ */
+function wrongAudience(
   claims: Readonly<Record<string, unknown>>,
   { audience, audienceClaim = 'aud' }: Pick<ClaimsPolicy, 'audience' | 'audienceClaim'>
-): void {
+): string | undefined {
   const used = audienceClaim !== 'aud' && claims.aud !== undefined ? [audienceClaim, 'aud'] : [audienceClaim]
-  const wrong = used.find((name) => !isAccepted(claims[name], audience))
-  if (wrong !== undefined) throw refusal('AUTH_INVALID_TOKEN', `${wrong} must name an accepted audience`)
+  return used.find((name) => !isAccepted(claims[name], audience))
 }
 
 function isAccepted(aud: unknown, audience: readonly string[]): boolean {
