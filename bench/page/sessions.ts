@@ -29,7 +29,8 @@ export function databaseSessions({ databaseSessions: rows }: Results): string | 
   return `## How do session check and refresh compare over the same database?
 
 Routes of Fastify, and cookies of ${users} users, over the same SQLite, Redis and PostgreSQL with the same drivers.
-The CPU is that of the server's process. The factor says how many times the CPU of this plugin the other library needs.
+A refresh responds with its cookies and without a body (204). The CPU is that of the server's process. The factor says
+how many times the CPU of this plugin the other library needs.
 
 ${table(
   ['', 'this plugin', 'the other', 'factor', 'requests per second', 'of the other'],

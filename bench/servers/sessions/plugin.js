@@ -21,7 +21,10 @@ app.post('/login', async (_request, reply) => {
   return {}
 })
 app.get('/me', { config: { auth: true } }, async (request) => ({ sub: request.user.sub }))
-app.post('/refresh', async (_request, reply) => reply.refresh())
+app.post('/refresh', async (_request, reply) => {
+  await reply.refresh()
+  return reply.code(204).send()
+})
 await listen(app, await signInBySameOrigin())
 
 async function signInBySameOrigin() {
