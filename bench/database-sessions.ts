@@ -22,7 +22,7 @@ export interface DatabaseSession extends NamedComparison {
 export async function measureDatabaseSessions(effort: Effort): Promise<DatabaseSession[]> {
   const rows: DatabaseSession[] = []
   for (const { location } of await sharedDatabases()) {
-    if (location.store !== 'memory') rows.push(...(await compareOver(location, effort)))
+    if (effort.databases.some((name) => name === location.store)) rows.push(...(await compareOver(location, effort)))
   }
   return rows
 }

@@ -33,8 +33,8 @@ interface Stream {
 
 const lifetimeSeconds = 300
 
-export async function measureFollowers({ name }: Effort): Promise<Followers> {
-  const [count, perSecond, seconds] = [200, 20, name === 'quick' ? 1 : 5]
+export async function measureFollowers({ name, followers: count }: Effort): Promise<Followers> {
+  const [perSecond, seconds] = [20, name === 'quick' ? 1 : 5]
   const push = await follow({ count, perSecond, seconds, pushes: true })
   const poll = await follow({ count, perSecond, seconds, pushes: false })
   const alone = await follow({ count: 0, perSecond, seconds, pushes: false })

@@ -1,4 +1,3 @@
-import { algorithms } from './algorithms.ts'
 import { comparePairs, type NamedComparison, type Pair } from './comparison.ts'
 import type { Effort } from './effort.ts'
 import { names } from './names.ts'
@@ -72,7 +71,7 @@ async function floorPairs({ open, againstBare }: Stage): Promise<Pair[]> {
   ]
 }
 
-async function pluginPairs({ open, openCold, againstBare }: Stage): Promise<Pair[]> {
+async function pluginPairs({ open, openCold, againstBare }: Stage, { algorithms }: Effort): Promise<Pair[]> {
   const tokens = signMany('HS256', users)
   const server = await open('plugin.js')
   const pairs: Pair[] = []
@@ -113,7 +112,7 @@ async function peerPairs({ open, againstBare }: Stage): Promise<Pair[]> {
 const oneToken = 1
 const manyTokens = 10_000
 
-async function seenPairs({ open, pair }: Stage): Promise<Pair[]> {
+async function seenPairs({ open, pair }: Stage, { algorithms }: Effort): Promise<Pair[]> {
   const cases = [
     ...algorithms.map((alg) => ({ alg, tokens: users })),
     { alg: 'HS256' as const, tokens: oneToken },
@@ -151,7 +150,7 @@ async function directPairs({ open, pair }: Stage): Promise<Pair[]> {
 
 async function unseenPairs({ open, openCold, pair }: Stage, effort: Effort): Promise<Pair[]> {
   const pairs: Pair[] = []
-  for (const alg of algorithms) {
+  for (const alg of effort.algorithms) {
     const requests = requestsOf(unseenTokens(alg, effort))
     const reference = { server: await open('fastify-jwt.js', { key: keyOf(alg) }), requests }
     pairs.push(await pair(names.unseen(alg), { subject: await openCold(alg), reference }))
@@ -185,6 +184,7 @@ async function refusedBarePairs({ open, pair }: Stage): Promise<Pair[]> {
 }
 
 async function revocationPairs({ open, pair }: Stage, { revocations }: Effort): Promise<Pair[]> {
+  if (revocations === 0) return []
   const requests = requestsOf(signMany('HS256', users))
   const subject = { server: await open('plugin.js', { revocations }), requests }
   const reference = { server: await open('plugin.js', { revocations: 0 }), requests }

@@ -1,6 +1,6 @@
 import { loadavg } from 'node:os'
 import type { NamedComparison } from './comparison.ts'
-import { full, quick, type Effort } from './effort.ts'
+import { full, leftOut, quick, type Effort } from './effort.ts'
 import { measureDatabaseLoad } from './database-load.ts'
 import { format, goalsOf, outcomeOf } from './goals.ts'
 import { measureDatabaseSessions } from './database-sessions.ts'
@@ -16,7 +16,7 @@ import { measureStores } from './stores.ts'
 import { measureStorm } from './storm.ts'
 import { measureVerification } from './verification.ts'
 
-/** The parts, in the order in which they run. A run of only some of them is printed but not saved. */
+/** The parts, in the order in which they run. Only a full run of all of them is saved; others are printed. */
 const parts = {
   protectedRoute: measureProtectedRoute,
   verification: measureVerification,
@@ -45,19 +45,24 @@ try {
     if (selected.length > 0 && chosen.length === 0) continue
     // `protectedRoute.seen` selects a group of rows.
     const groups = chosen.flatMap((argument) => argument.split('.').slice(1))
+    const beganAt = performance.now()
     measured[name] = await measure(effort, groups)
-    console.log(
-      `\n${name} (after ${((performance.now() - startedAt) / 1000).toFixed(0)} s, load ${loadavg()[0]!.toFixed(1)})`
-    )
+    console.log(`\n${name} (${secondsSince(beganAt)} s, load ${loadavg()[0]!.toFixed(1)})`)
     print(measured[name])
   }
 } finally {
   await stopSharedDatabases()
 }
 if (selected.length === 0) conclude({ ...describeRun(effort), ...measured } as unknown as Results)
+console.log(`\n${effort.name} run: ${secondsSince(startedAt)} s`)
+if (effort === quick && selected.length === 0) for (const what of leftOut) console.log(`  not measured: ${what}`)
+
+function secondsSince(ms: number): string {
+  return ((performance.now() - ms) / 1000).toFixed(1)
+}
 
 function conclude(results: Results): void {
-  saveResults(results)
+  if (results.effort === full) saveResults(results)
   console.log('\ngoals')
   for (const goal of goalsOf(results)) {
     const [value, limit] = [goal.value, goal.limit].map((figure) => format(figure, goal.unit).padStart(7))
@@ -69,6 +74,7 @@ function conclude(results: Results): void {
 /** Prints comparisons as lines, and everything else as JSON. */
 function print(part: unknown): void {
   for (const rows of Array.isArray(part) ? [part] : Object.values(part ?? {})) {
+    if (Array.isArray(rows) && rows.length === 0) continue
     if (Array.isArray(rows) && rows[0]?.ratio !== undefined) for (const row of rows) console.log(line(row))
     else console.log(' ', JSON.stringify(rows))
   }

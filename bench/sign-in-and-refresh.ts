@@ -6,7 +6,6 @@ import { startMicro } from './micro.ts'
 import { heapOptions, reduced, type OfStore } from './stores.ts'
 import { audience, issuer, keyOf, secret } from './tokens.ts'
 
-const users = 200
 const least = { 'sign-in': 'leastSignIn', refresh: 'leastRefresh', 'refresh with claims': 'leastRefresh' } as const
 const subjects = { 'sign-in': 'signIn', refresh: 'refresh', 'refresh with claims': 'refreshWithClaims' } as const
 
@@ -35,7 +34,7 @@ async function measure({
 }): Promise<OfStore<NamedComparison>[]> {
   const { store } = location
   const micro = await startMicro('sign-in-and-refresh.js', {
-    input: { location, users, issuer, audience, secret, key: keyOf(alg) },
+    input: { location, users: effort.users, issuer, audience, secret, key: keyOf(alg) },
     execArgv: heapOptions
   })
   try {

@@ -22,11 +22,11 @@ export interface Storm {
   readonly longest: number
 }
 
-export async function measureStorm({ storm }: Effort): Promise<Storm[]> {
+export async function measureStorm({ storm, databases }: Effort): Promise<Storm[]> {
   const rows: Storm[] = []
   for (const { location } of await sharedDatabases()) {
     const { store } = location
-    if (store === 'memory') continue
+    if (store === 'memory' || !databases.includes(store)) continue
     rows.push({ store, ...storm, ...(await runStorm({ env: environments[store](location), ...storm })) })
   }
   return rows

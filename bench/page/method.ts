@@ -18,8 +18,10 @@ export function describeMethod({ effort, date, node, platform, cores, processor,
 
 ## How it was measured
 
-\`npm run bench\` measures everything, and \`npm run bench -- --quick\` a short form. \`npm run bench:report\` makes
-this page from \`bench/results.json\`.
+\`npm run bench\` measures everything and saves it in \`bench/results.json\`, from which \`npm run bench:report\` makes
+this page. \`npm run bench -- --quick\` takes about 80 s, and prints its figures and what it leaves out. Its bursts are
+few and short, so that ratios differ by several per cent from run to run: only the full run decides whether a goal is
+met.
 
 All servers of a table run at the same time, each in its own process, in production mode and without a loader. One
 client process sends requests to each in turn, over 10 connections with 10 pipelined requests each. A route responds
