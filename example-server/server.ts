@@ -1,7 +1,6 @@
 import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import closeWithGrace from 'close-with-grace'
-import { createApp } from './app.ts'
 import { readConfig } from './config/config.ts'
 import { describeFailure } from './config/variables.ts'
 import { openDatabase } from './database/database.ts'
@@ -16,16 +15,22 @@ const retryMs = 1000
 
 async function start(): Promise<void> {
   const config = readConfig()
-  const [database, passwords] = await Promise.all([openDatabase(config), createPasswords()])
+  // The database opens while the application is loaded. A wrong configuration has been reported before.
+  const [{ createApp }, database, passwords] = await Promise.all([
+    import('./app.ts'),
+    openDatabase(config),
+    createPasswords()
+  ])
   async function prepare(): Promise<string | null> {
     await database.ping()
     return config.production ? null : await seedDemoUsers({ config, users: database.users, passwords })
   }
-  const preparing = prepare().then((demoPassword) => ({ demoPassword, unavailable: null }), assertUnavailable)
   const stopping = new AbortController()
   const logStream = isReadByPeople(config) ? await createPrettyStream() : undefined
-  const app = await createApp({ config, database, passwords, logStream, stopping: stopping.signal })
-  const { demoPassword, unavailable } = await preparing
+  const [{ demoPassword, unavailable }, app] = await Promise.all([
+    prepare().then((demoPassword) => ({ demoPassword, unavailable: null }), assertUnavailable),
+    createApp({ config, database, passwords, logStream, stopping: stopping.signal })
+  ])
   const drainMs = config.drainSeconds * 1000
   // SIGHUP reloads the keys and the certificate, see `keys/key-file.ts` and `operations/tls.ts`.
   const skip = config.keysDir === null && config.tls === null ? [] : (['SIGHUP'] satisfies NodeJS.Signals[])

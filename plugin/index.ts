@@ -62,7 +62,7 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
   claimCookieNames(app, resolved.cookies)
   const secrets = readSecrets(options.secret)
   const nodeClock = resolved.clock
-  const store = resolveStore({ store: givenStore }, { clock: nodeClock, log: app.log })
+  const store = await resolveStore({ store: givenStore }, { clock: nodeClock, log: app.log })
   const onEvent = testKit === null ? resolved.onEvent : testKit.record(resolved.onEvent)
   const emit = createEmit(onEvent, (error) => app.log.warn(error, 'onEvent failed'))
 
@@ -81,7 +81,7 @@ const authenticatePlugin: FastifyPluginAsync<AuthenticateOptions> = async functi
     ...settings,
     matchesSchema,
     keys,
-    trustedIssuers: createTrustedIssuers({ ...settings, clockToleranceSeconds, emit, log: app.log }),
+    trustedIssuers: await createTrustedIssuers({ ...settings, clockToleranceSeconds, emit, log: app.log }),
     nodeClock
   })
   const refreshTokens = createRefreshTokens({ issuers, secrets })

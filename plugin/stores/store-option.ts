@@ -1,5 +1,4 @@
 import { optionError } from '../options/option-error.ts'
-import { memoryStore } from './memory.ts'
 import type { SessionStore } from './session-store.ts'
 
 export interface StoreOption {
@@ -10,11 +9,14 @@ export interface StoreOption {
   readonly store?: SessionStore | undefined
 }
 
-/** @throws TypeError for anything but a store: a wrong value must not fall back to the memory store */
-export function resolveStore(
+/**
+ * The memory store is loaded only without the option.
+ * @throws TypeError for anything but a store: a wrong value must not fall back to the memory store
+ */
+export async function resolveStore(
   { store }: StoreOption,
   { clock, log }: { clock: () => number; log: { warn(message: string): void } }
-): SessionStore {
+): Promise<SessionStore> {
   if (store === undefined) {
     if (process.env.NODE_ENV === 'production') {
       log.warn(
@@ -22,6 +24,7 @@ export function resolveStore(
           'them. Set the option "store"'
       )
     }
+    const { memoryStore } = await import('./memory.ts')
     return memoryStore({ clock })
   }
   if (typeof store?.rotate !== 'function') {

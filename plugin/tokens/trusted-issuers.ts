@@ -1,10 +1,10 @@
 import type { Emit } from '../events.ts'
 import { optionError } from '../options/option-error.ts'
 import type { Settings } from '../options/options.ts'
-import { IssuerLookup } from './issuer-lookup.ts'
+import type { FindTrustedIssuer } from '../options/trusted-issuers.ts'
 import type { IssuerSource } from './issuer-source.ts'
 import type { RemoteTiming } from './remote-keys.ts'
-import { createTrustedIssuer, type TrustedIssuer } from './trusted-issuer.ts'
+import type { TrustedIssuer } from './trusted-issuer.ts'
 
 export interface TrustedIssuersParts extends Pick<Settings, 'issuers' | 'trustedIssuers' | 'findTrustedIssuer'> {
   readonly clockToleranceSeconds: number
@@ -14,13 +14,33 @@ export interface TrustedIssuersParts extends Pick<Settings, 'issuers' | 'trusted
   readonly timing?: RemoteTiming
 }
 
+/** Without the option. */
+export const noTrustedIssuers: IssuerSource = {
+  isEmpty: true,
+  names: [],
+  asks: false,
+  isKnown: () => false,
+  find: async () => null
+}
+
 /**
- * The trusted issuers of the option: a list, or a function that finds them.
+ * The trusted issuers of the option: a list, or a function that finds them. Without the option, nothing that they need
+ * is loaded.
  * @throws TypeError that names the option
  */
-export function createTrustedIssuers(parts: TrustedIssuersParts): IssuerSource {
-  const { issuers, findTrustedIssuer, clockToleranceSeconds, emit, log, timing = {} } = parts
-  if (findTrustedIssuer === null) return createListedIssuers(parts)
+export async function createTrustedIssuers(parts: TrustedIssuersParts): Promise<IssuerSource> {
+  if (parts.findTrustedIssuer !== null) return await createFoundIssuers(parts, parts.findTrustedIssuer)
+  return parts.trustedIssuers.length === 0 ? noTrustedIssuers : await createListedIssuers(parts)
+}
+
+async function createFoundIssuers(
+  { issuers, clockToleranceSeconds, emit, log, timing = {} }: TrustedIssuersParts,
+  findTrustedIssuer: FindTrustedIssuer
+): Promise<IssuerSource> {
+  const [{ IssuerLookup }, { createTrustedIssuer }] = await Promise.all([
+    import('./issuer-lookup.ts'),
+    import('./trusted-issuer.ts')
+  ])
   return new IssuerLookup({
     findTrustedIssuer,
     issuers,
@@ -33,8 +53,14 @@ export function createTrustedIssuers(parts: TrustedIssuersParts): IssuerSource {
   })
 }
 
-function createListedIssuers(parts: TrustedIssuersParts): IssuerSource {
-  const { issuers, trustedIssuers, clockToleranceSeconds, log, timing = {} } = parts
+async function createListedIssuers({
+  issuers,
+  trustedIssuers,
+  clockToleranceSeconds,
+  log,
+  timing = {}
+}: TrustedIssuersParts): Promise<IssuerSource> {
+  const { createTrustedIssuer } = await import('./trusted-issuer.ts')
   const names = [...issuers, ...trustedIssuers.map((option) => option.issuer)]
   const repeated = trustedIssuers.findIndex((option, index) => names.indexOf(option.issuer) !== index + issuers.length)
   if (repeated >= 0) throw optionError(`trustedIssuers.${repeated}.issuer`, 'must be unique and differ from "issuer"')
@@ -47,7 +73,7 @@ function createListedIssuers(parts: TrustedIssuersParts): IssuerSource {
     ])
   )
   return {
-    isEmpty: listed.size === 0,
+    isEmpty: false,
     names: trustedIssuers.map((option) => option.issuer),
     asks: false,
     isKnown: (iss) => listed.has(iss),

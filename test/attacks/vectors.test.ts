@@ -11,9 +11,10 @@ import { readSecrets } from '../../plugin/tokens/secret.ts'
 import { UnverifiedToken } from '../../plugin/tokens/unverified-token.ts'
 import { createVerifier } from '../../plugin/tokens/verifier.ts'
 import { resolveOptions } from '../../plugin/options/options.ts'
+import { noTrustedIssuers } from '../../plugin/tokens/trusted-issuers.ts'
 import { issuer, secret } from '../fixtures/app.ts'
 import { reasonIn } from '../fixtures/local-tokens.ts'
-import { encode, fixedKeys, noIssuers, signature } from '../fixtures/tokens.ts'
+import { encode, fixedKeys, signature } from '../fixtures/tokens.ts'
 
 const root = resolve(import.meta.dirname, '../../../shared/vectors')
 const skip = existsSync(root) ? false : `no vectors in ${root}`
@@ -56,7 +57,7 @@ async function refused(
   const tokens = createAccessTokens({
     ...settings,
     matchesSchema: () => true,
-    trustedIssuers: noIssuers,
+    trustedIssuers: noTrustedIssuers,
     keys: fixedKeys(createKeyring({ keys, secrets: readSecrets(secret), type: 'at+jwt' }))
   })
   try {

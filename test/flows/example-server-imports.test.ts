@@ -51,6 +51,8 @@ t.test('the example server loads only what its environment needs, and signs noth
     'the readable log, without a terminal': ['/node_modules/pino-pretty/'],
     'common passwords, before the first registration': ['/node_modules/@zxcvbn-ts/'],
     'what signs tokens, before the first sign-in': ['/node_modules/@fastify/jwt/', '/node_modules/fast-jwt/'],
+    'the memory store, beside another': ['/plugin/stores/memory'],
+    'trusted issuers, without the option': ['/plugin/tokens/trusted-issuer.ts', '/plugin/tokens/issuer-lookup.ts'],
     'other entries of the plugin': [
       '/plugin/testing',
       '/plugin/mcp',

@@ -9,7 +9,7 @@ const { exports } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8
   exports: Record<string, string | { default: string }>
 }
 
-/** What every application loads: the plugin, the default store and the rules of all stores. */
+/** What every application loads: the plugin and the rules of all stores. The default store has a row of its own. */
 const always = ['./package.json', 'plugin/index', 'plugin/stores/memory', 'plugin/stores/session-store']
 
 /** The source files of the other subpaths: `plugin/stores/redis`, for `redis.ts` and its folder. */
@@ -24,6 +24,8 @@ const signing = /[/\\](@fastify[/\\]jwt|fast-jwt|asn1\.js|bn\.js)[/\\]/
 const jose = /[/\\]node_modules[/\\]jose[/\\]/
 const typebox = /[/\\]@sinclair[/\\]typebox[/\\]/
 const compiler = /[/\\]typebox[/\\]build[/\\]\w+[/\\]compiler[/\\]/
+const memoryStore = /\/plugin\/stores\/memory[/.]/
+const ofTrustedIssuers = /\/plugin\/tokens\/(trusted-issuer|remote-keys|bounded-fetch|discovery)\.ts$/
 const schemaCheck = /\/plugin\/tokens\/claims-schema-check\.ts$/
 
 /** Runs a program of test/fixtures/ in a process of its own, and reads what it prints. */
@@ -45,6 +47,7 @@ t.test('an application loads only what its options need', async (t) => {
   const isOf = (subpath: string) => (file: string) => new RegExp(`/${subpath}($|\\.ts$|/)`).test(file)
   for (const step of [
     'import',
+    'store',
     'cookies: false',
     'register',
     'verify',
@@ -55,7 +58,7 @@ t.test('an application loads only what its options need', async (t) => {
     const files = modules(step)
     t.equal(
       files.some((file) => cookie.test(file)),
-      !['import', 'cookies: false'].includes(step),
+      !['import', 'store', 'cookies: false'].includes(step),
       `@fastify/cookie: ${step}`
     )
     t.equal(
@@ -67,6 +70,16 @@ t.test('an application loads only what its options need', async (t) => {
       subpaths.flatMap((subpath) => files.filter(isOf(subpath))),
       [],
       `no file of a subpath: ${step}`
+    )
+    t.equal(
+      files.some((file) => memoryStore.test(file)),
+      !['import', 'store'].includes(step),
+      `the memory store, unless the application has another: ${step}`
+    )
+    t.equal(
+      files.some((file) => ofTrustedIssuers.test(file)),
+      ['trustedIssuers', 'sign', 'accessToken.claims'].includes(step),
+      `what fetches the keys of trusted issuers: ${step}`
     )
     t.notOk(
       files.some((file) => jose.test(file)),

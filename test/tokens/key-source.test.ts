@@ -5,6 +5,7 @@ import { resolveOptions } from '../../plugin/options/options.ts'
 import { createAccessTokens } from '../../plugin/tokens/access-tokens.ts'
 import { createKeySource } from '../../plugin/tokens/key-source.ts'
 import { readSecrets } from '../../plugin/tokens/secret.ts'
+import { noTrustedIssuers } from '../../plugin/tokens/trusted-issuers.ts'
 import { createApp, createClock, issuer, secret } from '../fixtures/app.ts'
 import {
   createNamedKey,
@@ -15,7 +16,7 @@ import {
   type KeyState,
   type NamedKey
 } from '../fixtures/rotating-app.ts'
-import { forge, localSigner, noIssuers } from '../fixtures/tokens.ts'
+import { forge, localSigner } from '../fixtures/tokens.ts'
 
 t.setTimeout(120_000)
 
@@ -39,7 +40,7 @@ async function createSource(keys: () => unknown, timeoutMs?: number) {
   const accessTokens = createAccessTokens({
     ...settings,
     matchesSchema: () => true,
-    trustedIssuers: noIssuers,
+    trustedIssuers: noTrustedIssuers,
     keys: source
   })
   return {

@@ -4,12 +4,12 @@ import { externalAccessToken, localAccessToken } from '../../plugin/tokens/acces
 import { createAccessTokens } from '../../plugin/tokens/access-tokens.ts'
 import { createKeyring } from '../../plugin/tokens/keyring.ts'
 import { readSecrets } from '../../plugin/tokens/secret.ts'
-import { createTrustedIssuers } from '../../plugin/tokens/trusted-issuers.ts'
+import { createTrustedIssuers, noTrustedIssuers } from '../../plugin/tokens/trusted-issuers.ts'
 import { createVerifiedTokens } from '../../plugin/tokens/verified-tokens.ts'
 import { createClock, issuer, secret } from '../fixtures/app.ts'
 import { makeKey } from '../fixtures/issuer.ts'
 import { createLocalTokens, outcomeOf, refused } from '../fixtures/local-tokens.ts'
-import { encode, fixedKeys, forge, goodClaims, localSigner, noIssuers, now } from '../fixtures/tokens.ts'
+import { encode, fixedKeys, forge, goodClaims, localSigner, now } from '../fixtures/tokens.ts'
 
 const idp = 'https://idp.example'
 
@@ -59,7 +59,7 @@ t.test('verify() does not cache a token whose key is removed while its caller wa
     }
   }
   const settings = resolveOptions({ issuer, secret, clock: createClock() })
-  const tokens = createAccessTokens({ ...settings, matchesSchema: () => true, trustedIssuers: noIssuers, keys })
+  const tokens = createAccessTokens({ ...settings, matchesSchema: () => true, trustedIssuers: noTrustedIssuers, keys })
   const token = forge()
   const verifying = tokens.verify(token)
   // Another callback of the same turn of the event loop: the list of keys has arrived.
@@ -79,7 +79,7 @@ async function createTenant() {
     ...settings,
     matchesSchema: () => true,
     keys: fixedKeys(createKeyring({ keys: [], secrets: readSecrets(secret), type: 'at+jwt' })),
-    trustedIssuers: createTrustedIssuers({
+    trustedIssuers: await createTrustedIssuers({
       ...settings,
       clockToleranceSeconds: 5,
       emit() {},
