@@ -108,8 +108,8 @@ ${table(
 )}
 
 The cache decides where between these two rows a node is. If requests are spread evenly, each node receives the tokens
-of nearly all users who are online, up to one for each request; \`accessToken.cacheSize\` (10,000) says how many it keeps.
-A token in the cache takes ${bytes(results.memory.token)}.
+of nearly all users who are online, up to one for each request; \`accessToken.cacheSize\` (10,000) says how many it
+keeps. A token in the cache takes ${bytes(results.memory.token)}.
 
 A revocation stays in the list for as long as an access token is valid, and a minute more. A million sign-outs an hour
 keep ${bytes(revocationBytesFor(1e6 / 3600, costs))} in each node.
@@ -134,8 +134,8 @@ Redis, and ${followers.signOutsPerSecond} sign-outs per second:
 ${followersTable(followers)}
 
 At so few sign-outs, this includes what Redis does anyway: a sign-out that nobody follows takes
-${micros(followers.cpuMicrosPerSignOut.alone)}. All followers ran in one process here, which shares two cores with Redis: the
-delays of separate machines differ.
+${micros(followers.cpuMicrosPerSignOut.alone)}. All followers ran in one process here, which shares two cores with
+Redis: the delays of separate machines differ.
 `
 }
 

@@ -16,9 +16,9 @@ function seenTokens({ protectedRoute: { plugin, floors, peers } }: Results): str
   const least = rowOf(floors, names.leastHook('header'))
   const cached = rowOf(peers, names.peer.cached)
   const uncached = rowOf(peers, names.peer.uncached)
-  return `- **A protected route** costs ${micros(addedMicros(seen))} of CPU more than a route without any check, if the token was
-  seen before: ${times(seen)} times as much. \`@fastify/jwt\` costs ${times(uncached)} times as much, and with its cache
-  ${times(cached)} times; the least hook that finds the user, ${times(least)} times. The store is not read.`
+  return `- **A protected route** costs ${micros(addedMicros(seen))} of CPU more than a route without any check, if the
+  token was seen before: ${times(seen)} times as much. \`@fastify/jwt\` costs ${times(uncached)} times as much, and with
+  its cache ${times(cached)} times; the least hook that finds the user, ${times(least)} times. The store is not read.`
 }
 
 function newTokens({ protectedRoute: { unseen } }: Results): string {
@@ -41,7 +41,8 @@ function sessions({ databaseSessions: rows }: Results): string | null {
   return `- **A session check** does not read the database. Over the same databases, \`better-auth\` needs
   ${checkOfAuth} times the CPU of this plugin for it, and \`@fastify/session\` ${checkOfSession} times.
 - **A refresh** writes to the database, and takes ${micros(least)} to ${micros(most)} of CPU. \`better-auth\` needs
-  ${refreshOfAuth} times the CPU for its refresh, and \`@fastify/session\` ${refreshOfSession} times. Theirs keep the same token; this plugin rotates it.`
+  ${refreshOfAuth} times the CPU for its refresh, and \`@fastify/session\` ${refreshOfSession} times. Theirs
+  keep the same token; this plugin rotates it.`
 }
 
 function memory({ memory, stores: { sessionBytes }, startUp }: Results): string {

@@ -83,8 +83,9 @@ export function createLocalVerifier({ policy, type, matchesSchema, keys }: Local
 
     /**
      * The session of a token, for signing out. Must be called for a token whose `iss` is ours. A valid signature and a
-     * `sid` suffice: every other requirement may have changed since the token was signed. `null` for a token without a session, and for one that
-     * expired more than `maxLifetimeSeconds` ago: no access token of its session can still be valid.
+     * `sid` suffice: every other requirement may have changed since the token was signed. `null` for a token without a
+     * session, and for one that expired more than `maxLifetimeSeconds` ago: no access token of its session can still
+     * be valid.
      * @throws AuthError AUTH_INVALID_TOKEN
      */
     sessionIdOf(parsed: ParsedToken, now: number): string | null {
