@@ -69,7 +69,7 @@ export class RevocationList {
   #isListed({ sessionId, claims: { iss, jti } }: AccessToken): boolean {
     return (
       (sessionId !== null && this.#untils.session.has(sessionId)) ||
-      (jti !== undefined && this.#untils.token.size > 0 && this.#untils.token.has(tokenRevocationId(iss, jti)))
+      (jti !== undefined && this.#untils.token.has(tokenRevocationId(iss, jti)))
     )
   }
 }

@@ -73,6 +73,98 @@ export const equivalents: readonly Equivalent[] = [
     reason: 'Numbers of readings are only compared with each other.'
   },
   {
+    file: 'plugin/stores/sharded/options.ts',
+    original: 'const anInstant = /^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d(:\\d\\d(\\.\\d+)?)?(Z|[+-]\\d\\d:\\d\\d)$/',
+    mutated: 'const anInstant = /\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d(:\\d\\d(\\.\\d+)?)?(Z|[+-]\\d\\d:\\d\\d)$/',
+    reason: '`Date.parse()` returns NaN for a text before the time.'
+  },
+  {
+    file: 'plugin/stores/sharded/options.ts',
+    original: 'const anInstant = /^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d(:\\d\\d(\\.\\d+)?)?(Z|[+-]\\d\\d:\\d\\d)$/',
+    mutated: 'const anInstant = /^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d(:\\d\\d(\\.\\d+)?)?(Z|[+-]\\d\\d:\\d\\d)/',
+    reason: '`Date.parse()` returns NaN for a text after the time.'
+  },
+  {
+    file: 'plugin/stores/sharded/session-insert.ts',
+    original:
+      'const probe = { ...session, id: newSessionId(shard.name), claims: {}, details: {}, idleMs: 0, absoluteMs: 0 }',
+    mutated:
+      'const probe = { ...session, id: newSessionId(shard.name), claims: {}, details: {}, idleMs: 1, absoluteMs: 0 }',
+    reason: 'A session has expired when either time is over.'
+  },
+  {
+    file: 'plugin/stores/sharded/session-insert.ts',
+    original:
+      'const probe = { ...session, id: newSessionId(shard.name), claims: {}, details: {}, idleMs: 0, absoluteMs: 0 }',
+    mutated:
+      'const probe = { ...session, id: newSessionId(shard.name), claims: {}, details: {}, idleMs: 0, absoluteMs: 1 }',
+    reason: 'A session has expired when either time is over.'
+  },
+  {
+    file: 'plugin/stores/sharded/shard-identity.ts',
+    original:
+      'await store.insert(session, { issuers: [issuer], revoke: [], maxSessions: Infinity, lifetimeSeconds: 0 })',
+    mutated:
+      'await store.insert(session, { issuers: [issuer], revoke: [], maxSessions: Infinity, lifetimeSeconds: 1 })',
+    reason: 'The lifetime matters only to sessions that are revoked, and none is.'
+  },
+  {
+    file: 'plugin/stores/sharded/shard-sets.ts',
+    original: 'return ranked.reduce((best, other) => (Buffer.compare(other.rank, best.rank) > 0 ? other : best)).shard',
+    mutated: 'return ranked.reduce((best, other) => (Buffer.compare(other.rank, best.rank) >= 0 ? other : best)).shard',
+    reason: 'Digests of different names are never equal.'
+  },
+  {
+    file: 'plugin/stores/sharded/session-insert.ts',
+    original: 'const lists = await settledAll(others.map((other) => other.list(subject, { limit: 1 })))',
+    mutated: 'const lists = await settledAll(others.map((other) => other.list(subject, { limit: 2 })))',
+    reason: 'Only decides whether there is any session.'
+  },
+  {
+    file: 'plugin/stores/memory/id-table.ts',
+    original: 'if (this.#hashes[place] === hash && this.#items[place]!.id === id) break',
+    mutated: 'if (this.#items[place]!.id === id) break',
+    reason: 'Equal ids have equal hashes: the hash is the shorter way to the same item.'
+  },
+  {
+    file: 'plugin/stores/memory/id-table.ts',
+    original: 'for (let place = 0; place < hashes.length; place++) {',
+    mutated: 'for (let place = 0; place <= hashes.length; place++) {',
+    reason: 'Past the end there is neither a hash nor an item, and adding nothing changes nothing.'
+  },
+  {
+    file: 'plugin/stores/memory/id-table.ts',
+    original: 'return hash === 0 ? 1 : hash',
+    mutated: 'return hash === 0 ? 2 : hash',
+    reason: 'Any number but 0 shows that the place is taken.'
+  },
+  {
+    file: 'plugin/sessions/revocation-list.ts',
+    original: '#version = 0',
+    mutated: '#version = 1',
+    reason: 'Versions are only compared with each other, and with -1.'
+  },
+  {
+    file: 'plugin/sessions/revocation-list.ts',
+    original: 'token.checkedAtVersion = this.#version',
+    mutated: ';',
+    reason: 'A shortcut: without it, the list is looked up again, with the same result.'
+  },
+  {
+    file: 'plugin/stores/memory/id-table.ts',
+    original: 'let hash = 0x811c9dc5',
+    mutated: 'let hash = 4332272522',
+    reason: 'The hash begins with another number and distributes ids as well.'
+  },
+  {
+    file: 'plugin/stores/memory/id-table.ts',
+    original:
+      'for (let index = 0; index < id.length; index++) hash = Math.imul(hash ^ id.charCodeAt(index), 0x01000193)',
+    mutated:
+      'for (let index = 0; index <= id.length; index++) hash = Math.imul(hash ^ id.charCodeAt(index), 0x01000193)',
+    reason: 'One more multiplication by an odd number: the hash distributes ids as well.'
+  },
+  {
     file: 'plugin/stores/memory/revocation-log.ts',
     original:
       'if (this.#order.length > 2 * this.#items.size + 1000) ' +

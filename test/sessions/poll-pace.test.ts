@@ -36,12 +36,25 @@ t.test('isDue() reads every 5 s while heartbeats arrive, and every `pollSeconds`
   t.strictSame(create({ pollSeconds: 10 }).poll(30, { hears: always }), [10, 20, 30], 'never more often')
 })
 
+t.test('isDue() is true half a poll early, because a timer may be', async (t) => {
+  const { pace, pass } = create()
+  for (const [seconds, expected] of [
+    [4.499, false],
+    [0.001, true]
+  ] as const) {
+    pass(seconds)
+    pace.heartbeat()
+    t.equal(pace.isDue(), expected)
+  }
+})
+
 t.test('isDue() is true from 3 s of silence on, until a heartbeat arrives again', async (t) => {
   t.strictSame(create().poll(14, { hears: (second) => second < 6 || second > 11 }), [5, 9, 10, 11])
 })
 
 t.test('isDue() reads twice within `maxStalenessSeconds`, or every `pollSeconds`', async (t) => {
   t.strictSame(create({ maxStalenessSeconds: 6 }).poll(9, { hears: always }), [3, 6, 9])
+  t.strictSame(create({ pollSeconds: 2, maxStalenessSeconds: 10 }).poll(8, { hears: always }), [4, 8])
   for (const maxStalenessSeconds of [1, 2, 3]) {
     t.strictSame(create({ maxStalenessSeconds }).poll(3, { hears: always }), [1, 2, 3], `${maxStalenessSeconds}`)
   }
@@ -71,7 +84,7 @@ t.test("isDue() is true if this node's clock was set, or the machine slept, unti
   }
   const { pace, nodeClock } = create()
   pace.heartbeat()
-  nodeClock.advance(0.5)
+  nodeClock.advance(1)
   t.equal(pace.isDue(), false, 'clocks drift')
 })
 

@@ -10,23 +10,32 @@ const limitMs = 30_000
 interface Setup {
   readonly whenStale?: 'accept' | 'refuse' | 'ask'
   readonly timeoutMs?: number
+  /** Names of shards. The first letter of a session's id names its shard. */
+  readonly shards?: readonly string[]
+  /** The shards that no read after the first one reads. */
+  readonly unread?: readonly string[]
 }
 
 /** Reads of a log, which the test ends one by one. They are numbered from 1. */
-async function createReads({ whenStale = 'ask', timeoutMs }: Setup = {}) {
+async function createReads({ whenStale = 'ask', timeoutMs, shards, unread = [] }: Setup = {}) {
   const monotonic = createClock(0)
   const nodeClock = createClock()
   const events: AuthEvent[] = []
   const running: { resolve: () => void; reject: (error: Error) => void }[] = []
   let begun = 0
+  let afterReads = 0
+  let missed: readonly string[] = []
   const reads = new RevocationReads({
     revocation: { pollSeconds: 1, maxStalenessSeconds: limitMs / 1000, whenStale },
     read: () =>
       new Promise<readonly string[]>((resolve, reject) => {
         begun++
-        running.push({ resolve: () => resolve([]), reject })
+        running.push({ resolve: () => resolve(missed), reject })
       }),
-    afterRead: () => {},
+    afterRead: () => {
+      afterReads++
+    },
+    shards: shards && { names: shards, of: (id) => id[0]! },
     monotonic,
     nodeClock,
     emit: (event) => events.push(event),
@@ -43,7 +52,17 @@ async function createReads({ whenStale = 'ask', timeoutMs }: Setup = {}) {
   await end()
   await first
   begun = 0
-  return { reads, monotonic, nodeClock, end, begun: () => begun, events: () => events.splice(0) }
+  afterReads = 0
+  missed = unread
+  return {
+    reads,
+    monotonic,
+    nodeClock,
+    end,
+    begun: () => begun,
+    afterReads: () => afterReads,
+    events: () => events.splice(0)
+  }
 }
 
 /** What became of a request. */
@@ -199,4 +218,33 @@ t.test('becomeUsable() throws AUTH_STORE_UNAVAILABLE if the read takes too long,
   t.equal(begun(), 1)
   await end()
   t.equal(reads.isUsable(null), true)
+})
+
+t.test('pollIfDue() reads, and waits for it, unless heartbeats arrive and the last read is recent', async (t) => {
+  const { reads, monotonic, end, begun, afterReads } = await createReads()
+  monotonic.advance(1)
+  reads.heartbeat()
+  await reads.pollIfDue()
+  t.strictSame([begun(), afterReads()], [0, 1], 'what is queued is written all the same')
+  monotonic.advance(4)
+  reads.heartbeat()
+  const polling = outcomeOf(reads.pollIfDue())
+  await setImmediate()
+  t.strictSame([begun(), polling.is], [1, 'waiting'])
+  await end()
+  t.strictSame([afterReads(), polling.is], [2, 'usable'])
+})
+
+t.test('becomeUsable() refuses several sessions if the list is stale for one of them', async (t) => {
+  const { reads, monotonic, end } = await createReads({ whenStale: 'refuse', shards: ['a', 'b'], unread: ['b'] })
+  monotonic.advance(29)
+  const polling = reads.poll()
+  await end()
+  await polling
+  monotonic.advance(2)
+  t.strictSame(['a1', 'b1'].map(reads.isUsable), [true, false])
+  await t.resolves(reads.becomeUsable(['a1']))
+  for (const sessionIds of [['b1'], ['a1', 'b1'], ['b1', 'a1']]) {
+    await t.rejects(reads.becomeUsable(sessionIds), { code: 'AUTH_STORE_UNAVAILABLE' })
+  }
 })

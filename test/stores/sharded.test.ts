@@ -24,7 +24,12 @@ t.test('shardedStore() throws a TypeError for anything that is not a list or an 
       { [`${'x'.repeat(17)}`]: a },
       `"shards" must be named by 1 to 16 letters, digits and "-": received "${'x'.repeat(17)}"`
     ],
-    [{ a: shardedStore([b]) }, '"shards.a" must be a store that makes no ids of its own: received one with newId()']
+    ...[shardedStore([b]), { ...a, newId: () => 'id' }, { ...a, shards: { names: [], of: () => '' } }].map(
+      (store): [unknown, string] => [
+        { a: store },
+        '"shards.a" must be a store that makes no ids of its own: received one with newId()'
+      ]
+    )
   ]
   for (const [shards, message] of rows) {
     t.throws(() => shardedStore(shards as SessionStore[]), new TypeError(`Cannot create a shardedStore: ${message}`))
@@ -66,6 +71,7 @@ t.test('shardedStore() throws a TypeError that names a wrong option', async (t) 
     ),
     [{ removed: 'c' }, '"removed" must be a list of names of former shards: received "c"'],
     [{ removed: ['a'] }, '"removed" must be names of shards that are no longer listed: received "a"'],
+    [{ removed: ['a~b'] }, '"removed" must be names of shards that are no longer listed: received "a~b"'],
     [{ removed: [1] }, '"removed" must be names of shards that are no longer listed: received 1'],
     [{ clock: 1 }, '"clock" must be a function that returns milliseconds since the epoch: received 1']
   ]
@@ -92,4 +98,24 @@ t.test('shardedStore() distributes subjects evenly, by the names of the shards a
   }
   t.strictSame(moved, [])
   for (const count of counts.values()) t.ok(count > 900 && count < 1100, `${count} of 4000 subjects`)
+})
+
+t.test('shardedStore() keeps the shard of a subject from release to release', async (t) => {
+  const store = shardedStore({ a: memoryStore(), b: memoryStore(), c: memoryStore() })
+  const shardOf = (sub: string) => store.shards!.of(store.newId!(sub))
+  t.equal(['alice', 'bob', 'carol', 'dave', 'erin', 'frank', 'grace', 'heidi'].map(shardOf).join(), 'b,b,a,a,a,a,c,b')
+})
+
+t.test('shardedStore() begins with the first set, also before its time', async (t) => {
+  const store = shardedStore(
+    { a: memoryStore(), b: memoryStore() },
+    {
+      clock: () => Date.UTC(2027, 0, 1),
+      sets: [
+        { from: '2027-02-01T00:00Z', shards: ['a'] },
+        { from: '2027-03-01T00:00Z', shards: ['b'] }
+      ]
+    }
+  )
+  t.match(store.newId!('alice'), /^a~/)
 })

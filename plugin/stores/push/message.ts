@@ -6,11 +6,7 @@ export const heartbeatMessage = 'heartbeat'
 /** Far longer than {@link maxBatch} entries of this plugin. */
 const longestMessage = 1_000_000
 
-const kinds: Readonly<Record<string, Revocation['kind']>> = Object.freeze({
-  __proto__: null as never,
-  s: 'session',
-  t: 'token'
-})
+const kinds: Readonly<Record<string, Revocation['kind']>> = { __proto__: null as never, s: 'session', t: 'token' }
 
 export interface PushedEntries {
   /** Names the call that appended them, if the store gives its calls names. */
@@ -26,17 +22,17 @@ export interface PushedEntries {
  */
 export function readPushedEntries(text: string): PushedEntries | null {
   if (text.length > longestMessage) return null
-  const { call, entries } = parseObject(text)
+  const { call, entries } = parseMembers(text)
   if (call !== undefined && typeof call !== 'string') return null
   if (!Array.isArray(entries) || entries.length === 0 || entries.length > maxBatch) return null
   const revocations = entries.map(readEntry)
   return revocations.every((entry) => entry !== null) ? { call, entries: revocations } : null
 }
 
-function parseObject(text: string): Record<string, unknown> {
+/** The members of what the text is, if it has any. */
+function parseMembers(text: string): Record<string, unknown> {
   try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
+    return (JSON.parse(text) ?? {}) as Record<string, unknown>
   } catch {
     return {}
   }

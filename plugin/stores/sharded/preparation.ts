@@ -15,9 +15,12 @@ export class Preparation {
   readonly #running = new Map<Shard, Promise<void>>()
   readonly #repeated = new Set<Shard>()
   readonly #closing = new AbortController()
+  readonly #wait: typeof wait
 
-  constructor(shards: readonly Shard[]) {
+  /** @param pause resolves after so many milliseconds, or when the signal is aborted. Tests replace it */
+  constructor(shards: readonly Shard[], pause = wait) {
     this.#shards = shards
+    this.#wait = pause
   }
 
   /**
@@ -73,8 +76,12 @@ export class Preparation {
   }
 
   async #pause(ms: number): Promise<void> {
-    await setTimeout(ms, undefined, { ref: false, signal: this.#closing.signal }).catch(() => {})
+    await this.#wait(ms, this.#closing.signal)
   }
+}
+
+async function wait(ms: number, signal: AbortSignal): Promise<void> {
+  await setTimeout(ms, undefined, { ref: false, signal }).catch(() => {})
 }
 
 function throwUnusable(error: unknown): void {

@@ -53,8 +53,8 @@ export function createSessionInsert({ placement, sets, subjectSessions }: Sessio
     const refused = endsElsewhere ? await refusalOf(insertion) : null
     if (refused !== null) return refused
     const revoked = await endElsewhere(insertion, elsewhere)
-    const revoke = options.revoke.filter((id) => !elsewhere.includes(id))
-    const inserted = await shard.insert(session, { ...options, revoke })
+    // The shard ignores the ids of sessions that it does not have.
+    const inserted = await shard.insert(session, options)
     if (inserted.row === null) return inserted
     const evicted = options.revokeOthers ? { revoked: [], more: false } : await evictElsewhere(insertion)
     return {

@@ -68,8 +68,7 @@ export class ShardClocks {
   observe(shard: number, response: { readonly storeTime: number; readonly sentAt: number }): Promise<void> | undefined {
     const sighting = this.#see(shard, response)
     if (shard < this.#reference) this.#refer(shard)
-    if (shard === this.#reference || this.#isPossible(shard, sighting)) return undefined
-    return this.#compare(shard, sighting)
+    return this.#isPossible(shard, sighting) ? undefined : this.#compare(shard, sighting)
   }
 
   #see(shard: number, { storeTime, sentAt }: { readonly storeTime: number; readonly sentAt: number }): Sighting {

@@ -45,3 +45,70 @@ t.test('IdTable distinguishes ids with the same hash', async (t) => {
   table.delete('costarring')
   t.strictSame([table.get('costarring'), table.get('liquid')], [undefined, items[1]])
 })
+
+t.test('IdTable doubles as soon as more than half of it is full, and halves below an eighth', async (t) => {
+  const lengths: number[] = []
+  class Recorded extends Int32Array {
+    constructor(length: number) {
+      super(length)
+      lengths.push(length)
+    }
+  }
+  t.intercept(globalThis, 'Int32Array', { value: Recorded, configurable: true })
+  const table = new IdTable<{ id: string }>()
+  const resized: [size: number, length: number][] = []
+  const record = (size: number) => resized.push(...lengths.splice(0).map((length): [number, number] => [size, length]))
+  record(0)
+  for (let size = 1; size <= 70; size++) {
+    table.add({ id: `id ${size}` })
+    record(size)
+  }
+  table.delete('unknown')
+  for (let size = 69; size >= 0; size--) {
+    table.delete(`id ${size + 1}`)
+    record(size)
+  }
+  t.strictSame(resized, [
+    [0, 16],
+    [9, 32],
+    [17, 64],
+    [33, 128],
+    [65, 256],
+    [31, 128],
+    [15, 64],
+    [7, 32],
+    [3, 16]
+  ])
+})
+
+t.test('IdTable finds an item without reading the ids of others', async (t) => {
+  const table = new IdTable<{ id: string }>()
+  let reads = 0
+  const ids = Array.from({ length: 5000 }, (_, index) => `${String.fromCharCode(33 + (index % 90))}${index >> 3}`)
+    .filter((id, index, all) => all.indexOf(id) === index)
+    .map((id) => id.padEnd(22, '.'))
+  for (const id of ids) {
+    table.add({
+      get id() {
+        reads++
+        return id
+      }
+    })
+  }
+  reads = 0
+  t.strictSame(
+    ids.filter((id) => table.get(id) === undefined),
+    []
+  )
+  t.equal(reads, ids.length)
+})
+
+t.test('IdTable holds an id of which the hash is 0', async (t) => {
+  const table = new IdTable<{ id: string }>()
+  const item = { id: 'id 100640\u250b' }
+  table.add(item)
+  for (let index = 0; index < 100; index++) table.add({ id: `id ${index}` })
+  t.equal(table.get(item.id), item)
+  table.delete(item.id)
+  t.equal(table.get(item.id), undefined)
+})

@@ -19,14 +19,16 @@ function createManual({ limitMs = 60_000 } = {}) {
         alone.push({ id, end: resolve })
       })
   })
-  /** Calls that run alone at the beginning, so that further calls wait for a statement. */
-  async function occupy(): Promise<void> {
+  /** A call that is alone at the beginning, so that further calls wait for a statement. Returns what ends it. */
+  async function occupy(): Promise<() => Promise<void>> {
     void batches.call('first')
     await setImmediate()
-    t.strictSame(
-      alone.splice(0).map(({ id }) => id),
-      ['first']
-    )
+    const [first] = alone.splice(0)
+    t.equal(first?.id, 'first')
+    return async () => {
+      first!.end({ id: 'first' })
+      await setImmediate()
+    }
   }
   return { call: batches.call, statements, alone, occupy }
 }
@@ -63,6 +65,49 @@ t.test('call() sends the calls that arrive until there is a client together, in 
     ['a', 'b', 'c']
   )
   t.equal(alone.length, 0)
+})
+
+t.test('call() sends two statements at the same time as soon as no call is alone', async (t) => {
+  const { call, statements, alone, occupy } = createManual()
+  const endFirst = await occupy()
+  const calling = Promise.all(['a', 'b'].map(call))
+  t.strictSame(statements[0]!.take(), ['a', 'b'])
+  const later = Promise.all(times(150, (index) => call(`${index}`)))
+  t.equal(statements.length, 1, 'beside the call that is alone')
+  await endFirst()
+  t.equal(statements.length, 2)
+  t.equal(statements[1]!.take().length, 100)
+  t.equal(statements.length, 2)
+  statements[0]!.end(rowsFor(['a', 'b']))
+  await calling
+  await setImmediate()
+  t.equal(statements[2]!.take().length, 50)
+  statements[1]!.end(rowsFor(times(100, String)))
+  await setImmediate()
+  const last = call('last')
+  t.equal(alone.length, 0, 'while a statement is running')
+  t.strictSame(statements[3]!.take(), ['last'])
+  statements[2]!.end(rowsFor(times(50, String)))
+  statements[3]!.end(rowsFor(['last']))
+  t.match(await last, { id: 'last' })
+  t.equal((await later).length, 150)
+})
+
+t.test('call() asks for one client at a time, and for the next one when a statement has its own', async (t) => {
+  const { call, statements, occupy } = createManual()
+  const endFirst = await occupy()
+  const calling = Promise.all(times(150, (index) => call(`${index}`)))
+  await endFirst()
+  t.equal(statements.length, 1, 'it has no client yet, so it can carry whatever arrives')
+  t.equal(statements[0]!.take().length, 100)
+  t.equal(statements.length, 2)
+  const more = call('more')
+  t.equal(statements.length, 2)
+  const ids = statements[1]!.take()
+  t.strictSame([ids.length, ids.at(-1)], [51, 'more'])
+  statements[0]!.end(rowsFor(times(100, String)))
+  statements[1]!.end(rowsFor(ids))
+  await Promise.all([calling, more])
 })
 
 t.test('call() runs two statements at the same time, of at most 100 calls each', async (t) => {

@@ -1,3 +1,4 @@
+import { mock } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { PushFeed, type PushFeedParts } from '../../../plugin/stores/push/feed.ts'
@@ -37,6 +38,35 @@ t.test('receive() reports no heartbeat if messages may take different ways', asy
   t.strictSame(heard(), ['s1', 'wake'])
 })
 
+t.test('add() starts the heartbeats, which every message delays, and close() ends them', async (t) => {
+  mock.timers.enable({ apis: ['setTimeout'] })
+  t.teardown(() => mock.timers.reset())
+  let now = 0
+  const sent: [string, number][] = []
+  const feed = new PushFeed({
+    publish: async (text) => sent.push([text, now]),
+    random: () => 0,
+    monotonic: () => now
+  })
+  async function pass(ms: number) {
+    for (const end = now + ms; now < end;) {
+      now += 100
+      mock.timers.tick(100)
+      await setImmediate()
+    }
+  }
+  await pass(5000)
+  t.strictSame(sent, [], 'nobody listens')
+  feed.add({ wake() {}, revoked() {}, heartbeat() {} })
+  await pass(1000)
+  feed.receive(message('s1'))
+  await pass(2000)
+  t.strictSame(sent, [['heartbeat', 7500]])
+  feed.close()
+  await pass(5000)
+  t.equal(sent.length, 1)
+})
+
 t.test('run() holds back what its call has published, until the caller has recorded the outcome', async (t) => {
   for (const fails of [false, true]) {
     const { feed, heard } = create(t, null)
@@ -60,6 +90,9 @@ t.test('run() holds back what its call has published, until the caller has recor
     t.strictSame(heard(), ['a,c'], 'also if the call seems to have failed')
     feed.receive(message('d', 'ours'))
     t.strictSame(heard(), ['d'], 'a message that comes late')
+    await feed.run('ours', async () => {})
+    await setImmediate()
+    t.strictSame(heard(), [], 'a call that publishes nothing')
   }
 })
 

@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import { Heartbeats } from '../../../plugin/stores/push/heartbeats.ts'
 
 /** Nodes that hear each other without delay, as long as the channel is open. `sent` holds when a message was sent. */
-function connect(t: Test, randoms: readonly number[], { fails = false } = {}) {
+function connect(t: Test, randoms: readonly number[], { fails = false, stepMs = 10 } = {}) {
   mock.timers.enable({ apis: ['setTimeout'] })
   t.teardown(() => mock.timers.reset())
   let now = 0
@@ -29,9 +29,9 @@ function connect(t: Test, randoms: readonly number[], { fails = false } = {}) {
       isOpen = false
     },
     async pass(ms: number) {
-      for (let step = 0; step < ms; step += 10) {
-        now += 10
-        mock.timers.tick(10)
+      for (let step = 0; step < ms; step += stepMs) {
+        now += stepMs
+        mock.timers.tick(stepMs)
         await setImmediate()
       }
     }
@@ -79,11 +79,22 @@ t.test('Heartbeats are not sent while other messages arrive', async (t) => {
   node!.stop()
 })
 
+t.test('Heartbeats are never sent before the silence is over, not even by a millisecond', async (t) => {
+  const { nodes, sent, pass } = connect(t, [0], { stepMs: 1 })
+  nodes[0]!.start()
+  await pass(1)
+  nodes[0]!.heard()
+  await pass(1600)
+  t.strictSame(sent, [1501])
+  nodes[0]!.stop()
+})
+
 t.test('Heartbeats are sent although nobody hears them, and although sending fails', async (t) => {
   for (const fails of [false, true]) {
     await t.test(fails ? 'failing' : 'unheard', async (t) => {
       const { nodes, sent, pass, cut } = connect(t, [0], { fails })
       cut()
+      nodes[0]!.start()
       nodes[0]!.start()
       await pass(4500)
       t.strictSame(sent, [1500, 3000, 4500])

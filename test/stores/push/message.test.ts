@@ -3,6 +3,11 @@ import { readPushedEntries } from '../../../plugin/stores/push/message.ts'
 
 const entry = ['s', 'session', '1790000000000']
 const message = (entries: unknown, call?: unknown) => JSON.stringify({ call, entries })
+/** A message of so many characters. */
+const messageOf = (length: number) => {
+  const shortest = message([['s', '', '1']]).length
+  return message([['s', 'a'.repeat(length - shortest), '1']])
+}
 
 t.test('readPushedEntries() reads the entries of sessions and tokens', async (t) => {
   t.strictSame(readPushedEntries(message([entry, ['t', 'https://issuer.example j', '9007199254740991']], 'name')), {
@@ -14,6 +19,7 @@ t.test('readPushedEntries() reads the entries of sessions and tokens', async (t)
   })
   t.equal(readPushedEntries(message([entry]))?.call, undefined)
   t.equal(readPushedEntries(message(Array(1000).fill(entry)))?.entries.length, 1000)
+  t.equal(readPushedEntries(messageOf(1_000_000))?.entries.length, 1)
 })
 
 t.test('readPushedEntries() returns null for anything else, and never throws', async (t) => {
@@ -21,7 +27,8 @@ t.test('readPushedEntries() returns null for anything else, and never throws', a
     'the message of an older version': '',
     'no JSON': 'heartbea',
     'half a message': message([entry]).slice(0, -1),
-    'not an object': '7',
+    'a number': '7',
+    'a text': '"entries"',
     null: 'null',
     'an array': '[]',
     'no entries': '{}',
@@ -41,7 +48,7 @@ t.test('readPushedEntries() returns null for anything else, and never throws', a
     'a negative time': message([['s', 'a', '-1']]),
     'a call that is not text': message([entry], 1),
     'more entries than a read returns': message(Array(1001).fill(entry)),
-    'a message of 1 MB': message([['s', 'a'.repeat(1_000_000), '1']]),
+    'a message of more than a million characters': messageOf(1_000_001),
     'a deeply nested message': '['.repeat(400_000)
   }
   for (const [what, text] of Object.entries(wrong)) t.equal(readPushedEntries(text), null, what)

@@ -1,50 +1,14 @@
 import { mock } from 'node:test'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { memoryStore } from '../../../plugin/stores/memory.ts'
 import { shardedStore } from '../../../plugin/stores/sharded.ts'
 import { UnusableStoreError, type SessionStore } from '../../../plugin/stores/session-store.ts'
-import { createFaultyStore, databaseMessage, type StoreMethod } from '../../fixtures/fault-store.ts'
+import { databaseMessage } from '../../fixtures/fault-store.ts'
+import { createStore, faulty, freezeMonotonic, sets, start, subjectOf } from '../../fixtures/shards.ts'
 import { createClock, epoch } from '../../fixtures/app.ts'
 import { ending, hourMs, idsOf, inserting, newSession, rotation, subject, times } from '../../fixtures/store-values.ts'
 
-const sets = [{ shards: ['a'] }, { from: new Date(epoch).toISOString(), shards: ['a', 'b'] }]
-
-/** Two shards over one frozen clock, of which `b` was added at `epoch`. */
-async function createStore(t: Test, { at = epoch } = {}) {
-  freezeMonotonic(t)
-  const clock = createClock(at)
-  const [a, b] = [memoryStore({ clock }), memoryStore({ clock })]
-  const store = shardedStore({ a, b }, { sets, clock })
-  await store.prepare!()
-  return { store, a, b, clock }
-}
-
-/** A subject whose new sessions are in this shard. */
-function subjectOf(store: SessionStore, shard: string): string {
-  for (let index = 0; index < 1000; index++) {
-    const sub = `user ${index}`
-    if (store.shards!.of(store.newId!(sub)) === shard) return sub
-  }
-  throw new Error(`no subject of "${shard}"`)
-}
-
-async function start(store: SessionStore, sub: string, options = {}) {
-  const inserted = await store.insert(newSession({ id: store.newId!(sub), sub }), { ...inserting, ...options })
-  if (inserted.row === null) throw new Error('refused')
-  return inserted
-}
-
 const logOf = async (store: SessionStore) => (await store.readRevocations(null, 100)).entries
-
-/** Frozen clocks of shards move against a monotonic clock that runs. */
-function freezeMonotonic(t: Test): void {
-  t.intercept(performance, 'now', { value: () => 1000, configurable: true })
-}
-
-/** A shard of which one method fails from `state.isFaulty` on. */
-function faulty(method: StoreMethod) {
-  return createFaultyStore(memoryStore(), { method, fault: 'throws' })
-}
 
 t.test('newId() names the shard of the newest set that has begun; sessions stay where they are', async (t) => {
   const { store, a, clock } = await createStore(t, { at: epoch - 1 })
@@ -167,6 +131,8 @@ t.test('ids that were tampered with name no session', async (t) => {
     `a~${'A'.repeat(22)}`,
     `${row.id}x`,
     row.id.slice(2),
+    `/c~${'A'.repeat(22)}`,
+    `c~${'A'.repeat(22)}/`,
     `__proto__~${'A'.repeat(22)}`
   ]) {
     t.equal((await store.find(id)).row, null, id)
@@ -208,15 +174,15 @@ t.test('readRevocations() reads the other shards while one is down, and misses n
   const store = shardedStore({ a, b: memoryStore() })
   await store.prepare!()
   const [ofA, ofB] = [await start(store, subjectOf(store, 'a')), await start(store, subjectOf(store, 'b'))]
+  state.isFaulty = true
   const { cursor } = await store.readRevocations(null, 100)
   await store.revoke(ofA.row.id, ending)
   await store.revoke(ofB.row.id, ending)
-  state.isFaulty = true
   const page = await store.readRevocations(cursor, 100)
   t.strictSame([page.unread, idsOf(page.entries), page.resumed], [['a'], [ofB.row.id], true])
   state.isFaulty = false
   const next = await store.readRevocations(page.cursor, 100)
-  t.strictSame([next.unread, idsOf(next.entries)], [undefined, [ofA.row.id]])
+  t.strictSame([next.unread, idsOf(next.entries), next.resumed], [undefined, [ofA.row.id], true])
 })
 
 t.test('readRevocations() returns at most `limit` entries of 12 shards, and misses none page by page', async (t) => {
@@ -288,7 +254,7 @@ t.test('readRevocations() names the shards whose log lost its place', async (t) 
   await store.appendRevocations([{ kind: 'token', id: 'i t', until: epoch + hourMs }], ending)
   const page = await store.readRevocations(JSON.stringify({ ...JSON.parse(cursor), b: '7.nonce' }), 10)
   t.strictSame([page.resumed, page.lost], [false, ['b']])
-  for (const text of ['', 'null', '[]', '{"a":1}', '1.x']) {
+  for (const text of ['', 'null', '[]', '{"a":1}', '{"a":1,"b":null}', '1.x']) {
     t.strictSame((await store.readRevocations(text, 10)).lost, ['a', 'b'], text)
   }
 })
@@ -443,6 +409,32 @@ t.test(
     t.equal(woken, 1)
   }
 )
+
+t.test('subscribe() rejects if one of the shards cannot subscribe, and says which', async (t) => {
+  const pushing = (subscribe: () => Promise<void>): SessionStore => ({ ...memoryStore(), subscribe })
+  const store = shardedStore({
+    a: pushing(async () => {}),
+    b: pushing(async () => {
+      throw new Error('NOPERM')
+    })
+  })
+  await t.rejects(store.subscribe!({ wake() {}, revoked() {}, heartbeat() {} }), { message: 'shard "b": NOPERM' })
+})
+
+t.test('sweep() returns what all shards have removed', async (t) => {
+  const removing = (count: number): SessionStore => ({ ...memoryStore(), sweep: async () => count })
+  t.equal(await shardedStore([removing(2), removing(3)]).sweep(), 5)
+})
+
+t.test('close() ends the calls for a shard that is down', async (t) => {
+  const { store: a, state } = faulty('find')
+  state.isFaulty = true
+  const store = shardedStore({ a, b: memoryStore() })
+  await store.prepare!()
+  const aborted = t.capture(AbortController.prototype, 'abort')
+  await store.close()
+  t.equal(aborted().length, 1)
+})
 
 t.test('sweep() and close() reach every shard, also after one has failed', async (t) => {
   for (const method of ['sweep', 'close'] as const) {
