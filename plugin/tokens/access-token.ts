@@ -118,7 +118,8 @@ export function createReadTokenRevocationId(issuers: readonly string[]) {
   const known = new Map(issuers.map((issuer) => [withoutSpaces(issuer), issuer]))
 
   return function readTokenRevocationId(id: string): { issuer: string; jti: string } {
-    const [issuer = ''] = id.split(' ', 1)
-    return { issuer: known.get(issuer) ?? issuer, jti: id.slice(issuer.length + 1) }
+    const space = id.indexOf(' ')
+    const issuer = id.slice(0, space)
+    return { issuer: known.get(issuer) ?? issuer, jti: id.slice(space + 1) }
   }
 }

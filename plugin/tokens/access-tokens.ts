@@ -93,7 +93,7 @@ export function createAccessTokens(parts: AccessTokensParts) {
      * @throws as `verifyUncached()`
      */
     async verify(text: string, issuers: readonly string[] | null = null): Promise<AccessToken> {
-      return verified.get(text, issuers) ?? (await verifyUncached(new UnverifiedToken(text), issuers))
+      return verified.get(text, issuers) ?? verifyUncached(new UnverifiedToken(text), issuers)
     },
 
     /**
@@ -102,7 +102,7 @@ export function createAccessTokens(parts: AccessTokensParts) {
      * @throws as `verifyUncached()`
      */
     async verifyForAudience(text: string, { audience, issuers }: PurposeOptions): Promise<AccessToken> {
-      return await check(new UnverifiedToken(text), { issuers, audience })
+      return check(new UnverifiedToken(text), { issuers, audience })
     },
 
     /**
@@ -193,7 +193,7 @@ export function createAccessTokens(parts: AccessTokensParts) {
 
   async function check(token: UnverifiedToken, { issuers, audience }: Purpose): Promise<AccessToken> {
     const found = trustedIssuers.isEmpty ? null : await trustedIssuerOf(token, issuers)
-    return await (found ? checkExternal(token, { ...found, audience }) : findKeyAndCheck(token, audience))
+    return found ? checkExternal(token, { ...found, audience }) : findKeyAndCheck(token, audience)
   }
 
   async function findKeyAndCheck(token: UnverifiedToken, audience: readonly string[] | null): Promise<AccessToken> {
@@ -245,7 +245,7 @@ export function createAccessTokens(parts: AccessTokensParts) {
   async function trustedIssuerOf(token: UnverifiedToken, issuers: Issuers): Promise<FoundIssuer | null> {
     const { iss } = token.decode().payload
     if (own.has(iss)) return null
-    if (acceptsTrusted(issuers, iss as string)) return await trustedIssuers.find(iss)
+    if (acceptsTrusted(issuers, iss as string)) return trustedIssuers.find(iss)
     if (trustedIssuers.isKnown(iss)) throw refusal('AUTH_INVALID_TOKEN', 'tokens of this issuer are not accepted here')
     return null
   }

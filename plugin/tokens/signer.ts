@@ -61,7 +61,6 @@ async function signByLibrary({ kid, alg, secret, privatePem, publicPem }: Key, t
     // The types lack `typ`, which the signer accepts.
     sign: { algorithm: alg, kid, typ: type } as object
   })
-  await instance.ready()
   // An application may have declared namespaces of its own `@fastify/jwt`, and what that signs.
   const library = instance.jwt as unknown as { sign(this: void, claims: Record<string, unknown>): string }
   return (claims) => library.sign(claims)

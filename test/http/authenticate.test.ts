@@ -11,6 +11,8 @@ import {
 import type { FastifyRequest } from 'fastify'
 import { memoryStore } from '../../plugin/stores/memory.ts'
 import type { SessionStore } from '../../plugin/index.ts'
+import { stranger } from '../fixtures/local-tokens.ts'
+import { forge } from '../fixtures/tokens.ts'
 import { wrongNeeds } from '../fixtures/wrong-needs.ts'
 
 const refused: ResponseSummary = {
@@ -150,6 +152,12 @@ t.test('request.authenticate() sets request.user and request.auth to null before
         await request.authenticate({ scopes: ['none'] }).catch(() => {})
         return [first, await echoUser(request)]
       })
+      app.get('/expiring', async (request) => {
+        await request.authenticate()
+        server.clock.advance(3600)
+        const { code } = await request.authenticate().catch((error) => error)
+        return [code, await echoUser(request)]
+      })
     }
   })
   const { access } = await server.signIn('bearer')
@@ -158,6 +166,27 @@ t.test('request.authenticate() sets request.user and request.auth to null before
     { user: 'alice', auth: 'header' },
     { user: null, auth: null }
   ])
+  t.strictSame((await server.app.inject({ url: '/expiring', headers: bearer(access) })).json(), [
+    'AUTH_EXPIRED_TOKEN',
+    { user: null, auth: null }
+  ])
+})
+
+t.test('the event of a refusal says where the token was', async (t) => {
+  const { app, events } = await createApp()
+  const forged = forge(stranger)
+  const rows: [headers: Record<string, string>, source: string | null][] = [
+    [bearer(forged), 'header'],
+    [bearer('not a token'), 'header'],
+    [{ ...bearer(forged), cookie: `__Host-access=${forged}` }, 'header'],
+    [{ cookie: `__Host-access=${forged}` }, 'cookie'],
+    [{ cookie: `__Host-access=${forged}; __Host-access=x${forged}` }, 'cookie'],
+    [{}, null]
+  ]
+  for (const [headers, source] of rows) {
+    await app.inject({ url: '/me', headers })
+    t.match(events(), [{ type: 'token-refused', source }], JSON.stringify(headers).slice(0, 60))
+  }
 })
 
 t.test('request.auth.user is request.user, and without a user both are null', async (t) => {

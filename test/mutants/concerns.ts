@@ -114,9 +114,16 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
   ],
   'plugin/tokens/requirements.ts': ['http/protect', 'http/authenticate', 'tokens/freshness'],
   'plugin/tokens/encoded-length.ts': ['http/sign-in'],
+  'plugin/tokens/access-tokens.ts': [
+    'tokens/access-tokens',
+    'tokens/trusted-issuer',
+    'tokens/key-source',
+    'tokens/issuer-lookup',
+    'http/cookie-authentication'
+  ],
   'plugin/tokens/local-verifier.ts': ['tokens/access-tokens', 'tokens/header', 'tokens/jws', 'http/sign-out'],
   'plugin/tokens/unknown-kid.ts': ['tokens/key-source', 'tokens/access-tokens'],
-  'plugin/tokens/signer.ts': ['tokens/signer', 'tokens/encoded-length'],
+  'plugin/tokens/signer.ts': ['tokens/signer', 'tokens/encoded-length', 'flows/lazy-imports'],
   'plugin/tokens/verifier.ts': ['tokens/verifier', 'attacks/forged-tokens'],
   'plugin/tokens/unverified-token.ts': ['tokens/unverified-token', 'http/one-pass'],
   'plugin/tokens/key.ts': ['tokens/key', 'tokens/secret', 'tokens/keyring'],
@@ -162,6 +169,9 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
   'plugin/http/authenticate.ts': [
     'http/one-pass',
     'http/private-response',
+    'http/cross-site',
+    'http/cookie-authentication',
+    'http/credentials',
     'http/protected-resources',
     'tokens/access-tokens',
     'flows/upgrades',

@@ -35,6 +35,24 @@ export const equivalents: readonly Equivalent[] = [
     reason: 'The whole text is compared: which part of it is the key decides on the speed only.'
   },
   {
+    file: 'plugin/tokens/access-tokens.ts',
+    original: 'const found = trustedIssuers.isEmpty ? null : await trustedIssuerOf(token, issuers)',
+    mutated: 'const found = false ? null : await trustedIssuerOf(token, issuers)',
+    reason: 'A shortcut: without trusted issuers, none is found.'
+  },
+  {
+    file: 'plugin/tokens/roca.ts',
+    original: 'subgroups ??= primesBelow(702).map((prime) => ({ prime: BigInt(prime), powers: powersOf65537(prime) }))',
+    mutated: 'subgroups ??= primesBelow(703).map((prime) => ({ prime: BigInt(prime), powers: powersOf65537(prime) }))',
+    reason: '702 is not a prime.'
+  },
+  {
+    file: 'plugin/tokens/roca.ts',
+    original: 'subgroups ??= primesBelow(702).map((prime) => ({ prime: BigInt(prime), powers: powersOf65537(prime) }))',
+    mutated: 'subgroups = primesBelow(702).map((prime) => ({ prime: BigInt(prime), powers: powersOf65537(prime) }))',
+    reason: 'The same tables are computed for each key: only slower.'
+  },
+  {
     file: 'plugin/http/response-state.ts',
     original: 'for (let index = 0; index < flat.length; index += 2) {',
     mutated: 'for (let index = 0; index <= flat.length; index += 2) {',

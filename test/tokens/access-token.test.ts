@@ -1,10 +1,113 @@
+import { setImmediate } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import t from 'tap'
-import { createReadTokenRevocationId, tokenRevocationId } from '../../plugin/tokens/access-token.ts'
+import {
+  createReadTokenRevocationId,
+  externalAccessToken,
+  localAccessToken,
+  tokenRevocationId
+} from '../../plugin/tokens/access-token.ts'
 import { createLocalTokens, outcomeOf, refused, type Outcome } from '../fixtures/local-tokens.ts'
 import { challenges, createApp, summaryOf } from '../fixtures/app.ts'
-import { forge, goodClaims, localSigner } from '../fixtures/tokens.ts'
+import type { TokenClaims } from '../../plugin/tokens/claims.ts'
+import { forge, goodClaims, localSigner, now } from '../fixtures/tokens.ts'
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
+
+const idp = 'https://idp.example'
+
+t.test('localAccessToken() holds what is read for each request', async (t) => {
+  const claims = {
+    ...goodClaims,
+    nbf: now + 1,
+    jti: 'x',
+    sid: 'session',
+    auth_time: now - 5,
+    scope: 'a b',
+    roles: ['c']
+  }
+  t.strictSame(localAccessToken('text', { ...claims }), {
+    text: 'text',
+    claims,
+    user: claims,
+    sessionId: 'session',
+    isOwn: true,
+    authenticatedAt: (now - 5) * 1000,
+    scopes: ['a', 'b'],
+    roles: ['c'],
+    validFrom: now + 1,
+    validUntil: now + 600,
+    recheckAt: 0,
+    checkedAtVersion: -1,
+    wasUsed: false
+  })
+  const other = localAccessToken('text', { ...goodClaims, jti: 'x' })
+  t.match(other, { sessionId: null, authenticatedAt: null, scopes: [], roles: [], validFrom: now })
+  for (const list of [other.scopes, other.roles]) t.throws(() => (list as string[]).push('root'), TypeError)
+})
+
+t.test('externalAccessToken() has the rights of `map` and no session, and must be verified again', async (t) => {
+  const given = { ...goodClaims, iss: idp, jti: 'x', sid: 'theirs', scope: 'all', roles: ['root'], groups: ['g'] }
+  const seen: unknown[] = []
+  const map = (claims: object) => {
+    seen.push(claims, Object.isFrozen(claims))
+    return { roles: ['mapped'] }
+  }
+  const { scope: _scope, ...others } = given
+  const early = externalAccessToken('text', {
+    claims: { ...given },
+    issuer: { map },
+    recheck: { wall: now + 300, monotonic: 7 }
+  })
+  t.strictSame(early, {
+    text: 'text',
+    claims: given,
+    user: { ...others, roles: ['mapped'] },
+    sessionId: null,
+    isOwn: false,
+    authenticatedAt: null,
+    scopes: [],
+    roles: ['mapped'],
+    validFrom: now,
+    validUntil: now + 300,
+    recheckAt: 7,
+    checkedAtVersion: -1,
+    wasUsed: false
+  })
+  t.strictSame(seen, [given, true], '`map` receives frozen claims')
+  t.throws(() => ((early.user as Record<string, unknown>).sub = 'mallory'), TypeError)
+  t.throws(() => (early.claims.groups as string[]).push('root'), TypeError, 'at every depth')
+  const late = externalAccessToken('text', {
+    claims: { ...given },
+    issuer: { map },
+    recheck: { wall: now + 900, monotonic: 7 }
+  })
+  t.equal(late.validUntil, now + 600)
+})
+
+t.test('tokens share one copy of the claims that they have in common', async (t) => {
+  setFlagsFromString('--expose-gc')
+  const collectGarbage = runInNewContext('gc') as () => void
+  const megabytes = async () => {
+    await setImmediate()
+    collectGarbage()
+    return process.memoryUsage().heapUsed / 2 ** 20
+  }
+  const json = JSON.stringify({ ...goodClaims, jti: 'x', aud: 'https://a.example/'.padEnd(2 ** 16, 'a') })
+  const kinds = {
+    local: (claims: TokenClaims) => localAccessToken('text', claims),
+    external: (claims: TokenClaims) =>
+      externalAccessToken('text', { claims, issuer: { map: () => ({}) }, recheck: { wall: now, monotonic: 7 } })
+  }
+  for (const [kind, create] of Object.entries(kinds)) {
+    const before = await megabytes()
+    const tokens = Array.from({ length: 400 }, () => create(JSON.parse(json)))
+    const growth = (await megabytes()) - before
+    t.ok(growth < 5, `${kind}: ${tokens.length} tokens take ${growth.toFixed(1)} MiB: their texts have 25 MiB`)
+    t.strictSame(create(tokens[0]!.claims).claims, tokens[0]!.claims, 'claims that are frozen already are read only')
+  }
+})
 
 t.test(
   'verify() checks the types of jti and sid, and reads scopes and roles only if they are well-typed',

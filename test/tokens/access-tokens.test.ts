@@ -1,9 +1,16 @@
+import { setImmediate } from 'node:timers/promises'
 import { Type } from '@sinclair/typebox'
 import t from 'tap'
 import { AuthError } from '../../plugin/index.ts'
+import { resolveOptions } from '../../plugin/options/options.ts'
+import { createAccessTokens } from '../../plugin/tokens/access-tokens.ts'
+import type { FoundIssuer } from '../../plugin/tokens/issuer-source.ts'
+import { createKeyring } from '../../plugin/tokens/keyring.ts'
+import { readSecrets } from '../../plugin/tokens/secret.ts'
+import { noTrustedIssuers } from '../../plugin/tokens/trusted-issuers.ts'
 import { createLocalTokens, expired, outcomeOf, reasonIn, refused, stranger } from '../fixtures/local-tokens.ts'
-import { challenges, createApp, summaryOf } from '../fixtures/app.ts'
-import { encode, forge, goodClaims, now, localSigner, signature } from '../fixtures/tokens.ts'
+import { challenges, createApp, createClock, issuer, secret, summaryOf } from '../fixtures/app.ts'
+import { encode, fixedKeys, forge, goodClaims, now, localSigner, signature } from '../fixtures/tokens.ts'
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
@@ -480,4 +487,147 @@ t.test('sessionIdOf() refuses a token of another issuer as invalid, though its k
     await outcomeOf(() => sessionIdOf({ sid: 'session', iss: 'https://other.example' })),
     refused('iss is not the expected issuer')
   )
+})
+
+t.test('sessionIdOf() reads the session of a token until no access token of it can be valid', async (t) => {
+  const { tokens } = await createLocalTokens({ accessToken: { maxLifetimeSeconds: 3600 } })
+  const sid = 'session'
+  const rows: [claims: object, expected: unknown][] = [
+    [{ sid }, sid],
+    [{ sid, exp: now - 3600 }, sid],
+    [{ sid, exp: now - 3601 }, null],
+    [{}, null],
+    [{ sid: 7 }, refused('sid must be a string')],
+    [{ sid: null }, refused('sid must be a string')],
+    [{ sid, exp: now + 0.5 }, refused('exp must be an integer')],
+    [{ sid, exp: undefined }, refused('exp must be an integer')]
+  ]
+  for (const [claims, expected] of rows) {
+    let found: unknown
+    const outcome = await outcomeOf(async () => {
+      found = await tokens.sessionIdOf(tokens.parse(forge(localSigner, { claims: { ...claims } })))
+    })
+    t.strictSame(outcome === 'accepted' ? found : outcome, expected, JSON.stringify(claims))
+  }
+})
+
+t.test('readLocal() reloads the keys for an unknown key of ours, and for no token of another issuer', async (t) => {
+  const keyringOf = (text: string) => createKeyring({ keys: [], secrets: readSecrets(text), type: 'at+jwt' })
+  let keyring = keyringOf('the secret of last year, 32 bytes')
+  let reloads = 0
+  const keys = {
+    ...fixedKeys(keyring),
+    current: () => keyring,
+    async reloadForUnknownKid() {
+      reloads++
+      await setImmediate()
+      keyring = keyringOf(secret)
+    }
+  }
+  const settings = resolveOptions({ issuer, secret, clock: createClock() })
+  const tokens = createAccessTokens({ ...settings, matchesSchema: () => true, trustedIssuers: noTrustedIssuers, keys })
+  const read = async (claims: object) =>
+    (await tokens.readLocal(tokens.parse(forge(localSigner, { claims: { ...claims } }))))?.claims.sub ?? null
+  t.strictSame([await read({ iss: 'https://other.example' }), reloads], [null, 0])
+  t.strictSame([await read({}), reloads], ['alice', 1])
+  t.strictSame([await read({ iat: now - 600, exp: now - 1 }), reloads], ['alice', 1], 'the key is known now')
+})
+
+t.test("verify() checks an external issuer's token again after five minutes at most", async (t) => {
+  const clock = createClock()
+  let checks = 0
+  const found = {
+    issuer: {
+      maxLifetimeSeconds: 900,
+      map: () => ({}),
+      async check() {
+        checks++
+        return { ...goodClaims, iss: idp, jti: 'x' }
+      }
+    },
+    recheckMs: () => Infinity
+  } as unknown as FoundIssuer
+  const trustedIssuers = {
+    ...noTrustedIssuers,
+    isEmpty: false,
+    find: async (iss: unknown) => (iss === idp ? found : null)
+  }
+  const settings = resolveOptions({ issuer, secret, clock, accessToken: { maxLifetimeSeconds: 3600 } })
+  const keys = fixedKeys(createKeyring({ keys: [], secrets: readSecrets(secret), type: 'at+jwt' }))
+  const tokens = createAccessTokens({ ...settings, matchesSchema: () => true, trustedIssuers, keys })
+  const token = forge(localSigner, { claims: { iss: idp } })
+  const verify = async () => {
+    t.equal((await tokens.verify(token, [idp])).isOwn, false)
+    return checks
+  }
+  t.strictSame([await verify(), await verify()], [1, 1])
+  clock.advance(299)
+  t.equal(await verify(), 1)
+  clock.advance(1)
+  t.strictSame([await verify(), await verify()], [2, 2])
+
+  const lifetimes = [issuer, idp, 'https://other.example'].map((name) => tokens.maxLifetimeOf(name))
+  t.strictSame(await Promise.all(lifetimes), [3600, 900, null])
+})
+
+/** Tokens of a server with one trusted issuer, and the names of the issuers that it looks up. */
+function createTrusting({ asks = true } = {}) {
+  const found: unknown[] = []
+  const trustedIssuers = {
+    ...noTrustedIssuers,
+    isEmpty: false,
+    asks,
+    async find(iss: unknown) {
+      found.push(iss)
+      return null
+    }
+  }
+  const settings = resolveOptions({ issuer, secret, clock: createClock() })
+  const keys = fixedKeys(createKeyring({ keys: [], secrets: readSecrets(secret), type: 'at+jwt' }))
+  return { found, tokens: createAccessTokens({ ...settings, matchesSchema: () => true, trustedIssuers, keys }) }
+}
+
+const [idp, foreign] = ['https://idp.example', 'https://other.example']
+const claiming = (iss: unknown) => forge(localSigner, { claims: { iss } })
+
+t.test('verifyNow() verifies local tokens with a known key, and leaves any other to be looked up', async (t) => {
+  const { tokens } = await createLocalTokens()
+  const { tokens: trusting } = createTrusting()
+  for (const one of [tokens, trusting]) {
+    t.match(one.verifyNow(one.parse(forge())), { claims: { sub: 'alice' } })
+    t.equal(one.verifyNow(one.parse(forge({ ...localSigner, kid: 'unknown' }))), null)
+  }
+  const refusal = tokens.verifyNow(tokens.parse(claiming(idp)))
+  t.match(refusal, { code: 'AUTH_INVALID_TOKEN', detail: /^iss is not the expected issuer/ })
+  t.equal(trusting.verifyNow(trusting.parse(claiming(idp))), null, 'though its kid is ours')
+})
+
+t.test('findIssuers() asks about the issuers that the caller accepts, unless a token claims to be ours', async (t) => {
+  const rows: [claimed: unknown[], issuers: readonly string[] | null, found: unknown[]][] = [
+    [[idp, foreign], [idp], [idp]],
+    [[idp, foreign, idp, 7, undefined], ['trusted'], [idp, foreign]],
+    [[idp], null, []],
+    [[idp], [], []],
+    [[idp, issuer], ['trusted'], []]
+  ]
+  for (const [claimed, issuers, expected] of rows) {
+    for (const asks of [true, false]) {
+      const { tokens, found } = createTrusting({ asks })
+      await tokens.findIssuers(claimed.map(claiming), issuers)
+      t.strictSame(found, asks ? expected : [], `${claimed.join()} for ${issuers}, ${asks}`)
+    }
+  }
+})
+
+t.test('verify() never looks our own issuer up, and names key and issuer if both are unknown', async (t) => {
+  const { tokens, found } = createTrusting()
+  t.equal((await tokens.verify(forge(), ['trusted'])).isOwn, true)
+  t.strictSame(found, [])
+  const detailOf = (iss: string) =>
+    tokens
+      .verify(forge({ ...localSigner, kid: 'unknown' }, { claims: { iss } }))
+      .catch((error: AuthError) => error.detail)
+  const [ours, theirs] = [await detailOf(issuer), await detailOf(foreign)]
+  t.match(theirs, `${String(ours)}; iss is not the expected issuer`)
+  t.notMatch(ours, 'iss is not')
 })

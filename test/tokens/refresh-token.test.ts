@@ -17,6 +17,14 @@ t.test('issue() returns the same token for the same row, and read() returns its 
   t.match(tokens.read(latest), { generation: Number.MAX_SAFE_INTEGER })
 })
 
+t.test('issue() returns the tokens that earlier versions issued: a deployment signs nobody out', async (t) => {
+  t.equal(tokens.issue(row), 'rt1.AAAAAAAAAAAAAAAAAAAAAA.7.N3Y_Y2KLqKRP2PJghqh3JZmAtKmLOnIjv1LNs9Vq03o')
+})
+
+t.test('read() refuses a generation that a number does not hold exactly', async (t) => {
+  t.equal(tokens.read(tokens.issue({ ...row, generation: 2 ** 53 })), null)
+})
+
 t.test('matches() is true for the session key that issued the token, and for no other', async (t) => {
   const read = tokens.read(tokens.issue(row))!
   t.equal(tokens.matches(read, row.sessionKey), true)

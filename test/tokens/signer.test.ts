@@ -1,9 +1,11 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { createLocalJWKSet, jwtVerify } from 'jose'
 import t from 'tap'
+import { readKey } from '../../plugin/tokens/key.ts'
+import { createSigner } from '../../plugin/tokens/signer.ts'
 import { createApp, issuer } from '../fixtures/app.ts'
 import { bearer } from '../fixtures/signed-in.ts'
-import { decode, forge, type Signer } from '../fixtures/tokens.ts'
+import { decode, forge, goodClaims, type Signer } from '../fixtures/tokens.ts'
 
 const { privateKey, publicKey } = generateKeyPairSync('ed25519')
 const jwk = { ...publicKey.export({ format: 'jwk' }), kid: 'ed', use: 'sig' }
@@ -68,4 +70,15 @@ t.test('a key of another kind does not verify a token that says Ed25519, nor can
   })
   const { app } = await createApp({ plugin: { keys: [{ key: rsa.privateKey, kid: 'ed' }] } })
   await t.rejects(app.accessTokens.verify(forge(by('Ed25519'))), { code: 'AUTH_INVALID_TOKEN' })
+})
+
+t.test('load() loads what signs once, however many callers wait for it', async (t) => {
+  const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey
+  const signer = createSigner(readKey({ key: rsa }, 'keys.0'), 'at+jwt')
+  const loading = signer.load()
+  t.equal(signer.load(), loading)
+  await loading
+  t.equal(signer.load(), undefined)
+  t.strictSame(decode(signer.sign(goodClaims), 1), goodClaims)
+  t.equal(createSigner(readKey({ key: privateKey, alg: 'Ed25519' }, 'keys.0'), 'at+jwt').load(), undefined)
 })
