@@ -183,16 +183,6 @@ export const equivalents: readonly Equivalent[] = [
     reason: 'One more multiplication by an odd number: the hash distributes ids as well.'
   },
   {
-    file: 'plugin/stores/memory/revocation-log.ts',
-    original:
-      'if (this.#order.length > 2 * this.#items.size + 1000) ' +
-      'this.#order = this.#order.filter((item) => this.#holds(item))',
-    mutated:
-      'if (this.#order.length > 2 * this.#items.size + 2000) ' +
-      'this.#order = this.#order.filter((item) => this.#holds(item))',
-    reason: 'Only decides when skipped items are removed from memory: readers skip them in any case.'
-  },
-  {
     file: 'plugin/stores/memory/session-table.ts',
     original: '{ now, lifetimeSeconds, atLeast = 0 }: RevokeTerms & { readonly atLeast?: number }',
     mutated: '{ now, lifetimeSeconds, atLeast = 1 }: RevokeTerms & { readonly atLeast?: number }',
