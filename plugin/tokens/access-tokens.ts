@@ -4,7 +4,7 @@ import { externalAccessToken, localAccessToken, type AccessToken } from './acces
 import type { MatchesSchema } from './claims-schema.ts'
 import type { FoundIssuer, IssuerSource } from './issuer-source.ts'
 import type { KeySource } from './key-source.ts'
-import { createLocalVerifier, type ParsedToken } from './local-verifier.ts'
+import { accepted, createLocalVerifier, type ParsedToken } from './local-verifier.ts'
 import { createPrepare } from './prepared-token.ts'
 import { issuerMismatch, keyMismatch } from './mismatch.ts'
 import { acceptsTrusted } from './requirements.ts'
@@ -205,8 +205,7 @@ export function createAccessTokens(parts: AccessTokensParts) {
 
   function checkLocal(parsed: ParsedToken, audience: readonly string[] | null): AccessToken | AuthError {
     const claims = local.check(parsed, { now: clock(), allowExpired: false, audience })
-    if (claims instanceof AuthError) return claims
-    return remembered(localAccessToken(parsed.token.text, claims), audience)
+    return claims instanceof AuthError ? claims : remembered(localAccessToken(parsed.token.text, claims), audience)
   }
 
   async function checkExternal(token: UnverifiedToken, found: FoundIssuer & PurposeAudience): Promise<AccessToken> {
@@ -225,8 +224,7 @@ export function createAccessTokens(parts: AccessTokensParts) {
    * @throws AuthError AUTH_INVALID_TOKEN
    */
   function verifyIgnoringExpiry(token: UnverifiedToken): AccessToken {
-    const claims = local.check(local.parse(token), { now: clock(), allowExpired: true })
-    return localAccessToken(token.text, accepted(claims))
+    return localAccessToken(token.text, accepted(local.check(local.parse(token), { now: clock(), allowExpired: true })))
   }
 
   /** If no key fits and the issuer is unknown, the issuer says more about the mistake. */
@@ -249,10 +247,4 @@ export function createAccessTokens(parts: AccessTokensParts) {
     if (trustedIssuers.isKnown(iss)) throw refusal('AUTH_INVALID_TOKEN', 'tokens of this issuer are not accepted here')
     return null
   }
-}
-
-/** @throws AuthError if it is a refusal */
-function accepted<Checked>(outcome: Checked | AuthError): Checked {
-  if (outcome instanceof AuthError) throw outcome
-  return outcome
 }

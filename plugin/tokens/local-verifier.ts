@@ -89,13 +89,17 @@ export function createLocalVerifier({ policy, type, matchesSchema, keys }: Local
      * @throws AuthError AUTH_INVALID_TOKEN
      */
     sessionIdOf(parsed: ParsedToken, now: number): string | null {
-      const claims = signedClaims(parsed, null)
-      if (claims instanceof AuthError) throw claims
-      const { exp, sid } = claims
+      const { exp, sid } = accepted(signedClaims(parsed, null))
       if (!isWholeSeconds(exp)) throw refusal('AUTH_INVALID_TOKEN', 'exp must be an integer')
       if (sid !== undefined && typeof sid !== 'string') throw refusal('AUTH_INVALID_TOKEN', 'sid must be a string')
       const isTooOld = now / 1000 - exp > policy.maxLifetimeSeconds
       return isTooOld ? null : (sid ?? null)
     }
   }
+}
+
+/** @throws AuthError if it is a refusal */
+export function accepted<Checked>(outcome: Checked | AuthError): Checked {
+  if (outcome instanceof AuthError) throw outcome
+  return outcome
 }
