@@ -163,3 +163,15 @@ t.test('get() removes a token that has expired, so that a valid one keeps its pl
   addLocal('new')
   t.strictSame([isCached('valid'), isCached('other'), isCached('new')], [true, true, true])
 })
+
+t.test(
+  'recheckIn() is five minutes at most, in whole seconds that are not longer by the monotonic clock',
+  async (t) => {
+    const clock = createClock()
+    const parts = { cacheSize: 1, clockToleranceSeconds: 5, clock, nodeClock: clock, monotonic: () => 7900 }
+    const { recheckIn } = createVerifiedTokens(parts)
+    const now = clock() / 1000
+    t.strictSame(recheckIn(Infinity), { wall: now + 300, monotonic: 307 })
+    t.strictSame(recheckIn(60_000), { wall: now + 60, monotonic: 67 })
+  }
+)
