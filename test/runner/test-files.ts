@@ -38,7 +38,8 @@ const alone: readonly (readonly [files: RegExp, reason: string])[] = [
   [/^test\/(histories|mutants|runner)\//, 'limits the time of processes, or ends some'],
   [/^test\/flows\/killed-test\.test\.ts$/, 'ends test processes'],
   [/^test\/http\/one-(pass|signature)\.test\.ts$/, 'replaces functions of node:crypto before the plugin imports them'],
-  [/^test\/http\/route-registry\.test\.ts$/, 'creates an application before the first import of the plugin']
+  [/^test\/http\/route-registry\.test\.ts$/, 'creates an application before the first import of the plugin'],
+  [/^test\/tokens\/random-id\.test\.ts$/, 'replaces a function of node:crypto before the plugin imports it']
 ]
 
 /** Whether the file can run in one process with others, which load the plugin and all packages only once. */
