@@ -4,7 +4,7 @@ import { scopesOf } from './claims.ts'
 const maxShared = 100
 
 /** Calls `make` once for each of the texts that are common, and returns the same value again. */
-function sharing<Value>(make: (text: string) => Value): (text: string) => Value {
+export function sharing<Value>(make: (text: string) => Value): (text: string) => Value {
   const shared = new Map<string, Value>()
   return function sharedValue(text) {
     const known = shared.get(text)
