@@ -19,7 +19,6 @@ export const withoutOwnTest: Record<string, string> = {
   'plugin/tokens/deep-freeze.ts':
     'test/tokens/access-token.test.ts: frozen at every depth, and a claim named __proto__',
   'plugin/tokens/jwk.ts': 'a step of readKey(): test/tokens/key.test.ts',
-  'plugin/tokens/key-material.ts': 'a step of readKey(): test/tokens/key.test.ts',
   'plugin/tokens/local-verifier.ts': 'test/tokens/access-tokens.test.ts checks every step, and their order',
   'plugin/tokens/primes.ts': 'test/tokens/roca.test.ts',
   'plugin/tokens/requirements.ts': 'test/http/protect.test.ts: wrong needs',

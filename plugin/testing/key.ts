@@ -2,6 +2,7 @@ import { constants, createHmac, generateKeyPair, randomBytes, randomUUID, sign, 
 import { promisify } from 'node:util'
 import type { JsonWebKey } from '../options/json-web-key.ts'
 import { keyRequirement, type Algorithm } from '../tokens/algorithms.ts'
+import { copyOf } from '../tokens/key-material.ts'
 
 /** A new key, which signs whatever it is given. */
 export interface TestKey {
@@ -22,7 +23,7 @@ export async function createTestKey(alg: Algorithm): Promise<TestKey> {
   }
   const { privateKey, publicKey } = await generateKeys(alg)
   const signatureOf = (input: string) => signatureBy(privateKey, { alg, data: Buffer.from(input) })
-  const publicJwk = { ...publicKey.export({ format: 'jwk' }), kid, alg, use: 'sig' } as JsonWebKey
+  const publicJwk = { ...copyOf(publicKey).export({ format: 'jwk' }), kid, alg, use: 'sig' } as JsonWebKey
   return { alg, kid, publicJwk, sign: (header, payload) => jws(header, { payload, signatureOf }) }
 }
 

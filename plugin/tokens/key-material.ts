@@ -9,7 +9,7 @@ import { restorePem } from './pem.ts'
  * @throws TypeError that names the option; the message never shows key material
  */
 export function readMaterial(key: unknown, name: string): KeyObject {
-  if (key instanceof KeyObject) return key
+  if (key instanceof KeyObject) return copyOf(key)
   if (isCryptoKey(key)) {
     if (!key.extractable) {
       throw optionError(name, 'is a CryptoKey that is not extractable: generate or import it with extractable: true')
@@ -18,7 +18,7 @@ export function readMaterial(key: unknown, name: string): KeyObject {
     if (!key.usages.some((usage) => usage === 'sign' || usage === 'verify')) {
       throw optionError(name, 'is a CryptoKey without the usage "sign" or "verify"')
     }
-    return KeyObject.from(key)
+    return copyOf(KeyObject.from(key))
   }
   try {
     if (typeof key === 'string') {
@@ -35,6 +35,18 @@ export function readMaterial(key: unknown, name: string): KeyObject {
     )
   }
   throw optionError(name, 'must be PEM text, a JWK, a KeyObject or a CryptoKey')
+}
+
+/**
+ * The same key, without the lock that it shares with its generation. If garbage of the generation is collected while
+ * Node exports the key as a JWK, the process waits for itself forever (seen in Node 20.20).
+ */
+export function copyOf(key: KeyObject): KeyObject {
+  if (key.type === 'secret') return key
+  if (key.type === 'public') {
+    return createPublicKey({ key: key.export({ type: 'spki', format: 'der' }), type: 'spki', format: 'der' })
+  }
+  return createPrivateKey({ key: key.export({ type: 'pkcs8', format: 'der' }), type: 'pkcs8', format: 'der' })
 }
 
 function readJwk(jwk: Jwk): KeyObject {
