@@ -52,8 +52,8 @@ export function createSessionCookies({
   }
 
   /** Decodes the access cookies only if no refresh token is ours: a refresh does not need them otherwise. */
-  function readRefresh(request: FastifyRequest): PresentedRefresh {
-    const access = distinct(cookies.read(request, 'access'))
+  function readRefresh(request: FastifyRequest, accessValues = cookies.read(request, 'access')): PresentedRefresh {
+    const access = distinct(accessValues)
     const values = distinct(cookies.read(request, 'refresh'))
     const refresh = values
       .slice(0, maxDistinctValues)
@@ -67,7 +67,8 @@ export function createSessionCookies({
   }
 
   function read(request: FastifyRequest): PresentedCookies {
-    return { ...readAccess(cookies.read(request, 'access')), ...readRefresh(request) }
+    const accessValues = cookies.read(request, 'access')
+    return { ...readAccess(accessValues), ...readRefresh(request, accessValues) }
   }
 
   return {

@@ -1,6 +1,3 @@
-import { setImmediate } from 'node:timers/promises'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import t from 'tap'
 import {
   createReadTokenRevocationId,
@@ -12,6 +9,7 @@ import { createLocalTokens, outcomeOf, refused, type Outcome } from '../fixtures
 import { challenges, createApp, summaryOf } from '../fixtures/app.ts'
 import type { TokenClaims } from '../../plugin/tokens/claims.ts'
 import { forge, goodClaims, localSigner, now } from '../fixtures/tokens.ts'
+import { heapMegabytes } from '../fixtures/heap.ts'
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
@@ -87,13 +85,6 @@ t.test('externalAccessToken() has the rights of `map` and no session, and must b
 })
 
 t.test('tokens share one copy of the claims that they have in common', async (t) => {
-  setFlagsFromString('--expose-gc')
-  const collectGarbage = runInNewContext('gc') as () => void
-  const megabytes = async () => {
-    await setImmediate()
-    collectGarbage()
-    return process.memoryUsage().heapUsed / 2 ** 20
-  }
   const json = JSON.stringify({ ...goodClaims, jti: 'x', aud: 'https://a.example/'.padEnd(2 ** 16, 'a') })
   const kinds = {
     local: (claims: TokenClaims) => localAccessToken('text', claims),
@@ -101,9 +92,9 @@ t.test('tokens share one copy of the claims that they have in common', async (t)
       externalAccessToken('text', { claims, issuer: { map: () => ({}) }, recheck: { wall: now, monotonic: 7 } })
   }
   for (const [kind, create] of Object.entries(kinds)) {
-    const before = await megabytes()
+    const before = await heapMegabytes()
     const tokens = Array.from({ length: 400 }, () => create(JSON.parse(json)))
-    const growth = (await megabytes()) - before
+    const growth = (await heapMegabytes()) - before
     t.ok(growth < 5, `${kind}: ${tokens.length} tokens take ${growth.toFixed(1)} MiB: their texts have 25 MiB`)
     t.strictSame(create(tokens[0]!.claims).claims, tokens[0]!.claims, 'claims that are frozen already are read only')
   }

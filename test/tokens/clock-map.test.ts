@@ -1,8 +1,6 @@
-import { setImmediate } from 'node:timers/promises'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import t from 'tap'
 import { ClockMap } from '../../plugin/tokens/clock-map.ts'
+import { collectGarbage } from '../fixtures/heap.ts'
 
 interface Entry {
   readonly value: number
@@ -128,9 +126,6 @@ t.test('ClockMap forgets what was deleted, and everything by clear(), and is fil
   t.strictSame(heldBy(full, 9), [2, 3, 4, 5])
 })
 
-setFlagsFromString('--expose-gc')
-const collectGarbage = runInNewContext('gc') as () => void
-
 t.test('ClockMap releases the memory of entries that were deleted before it was full', async (t) => {
   const map = new ClockMap<Entry>(10_000)
   const entries: WeakRef<Entry>[] = []
@@ -140,9 +135,7 @@ t.test('ClockMap releases the memory of entries that were deleted before it was 
     map.set(`${value}`, entry)
     if (value >= 10) map.delete(`${value - 10}`)
   }
-  // A WeakRef keeps its target for the current turn of the event loop.
-  await setImmediate()
-  collectGarbage()
+  await collectGarbage()
   const held = entries.filter((entry) => entry.deref() !== undefined)
   t.ok(held.length < 100, `${held.length} entries of 10 that it has`)
 })
@@ -153,7 +146,6 @@ t.test('ClockMap.clear() releases the memory of all entries', async (t) => {
   set(100)
   const entry = new WeakRef(map.get('50')!)
   map.clear()
-  await setImmediate()
-  collectGarbage()
+  await collectGarbage()
   t.equal(entry.deref(), undefined)
 })
