@@ -11,12 +11,17 @@ t.test('shardedStore() throws a TypeError for anything that is not a list or an 
   const rows: [shards: unknown, message: string][] = [
     [undefined, '"shards" must be stores, as a list or by name: received undefined'],
     [null, '"shards" must be stores, as a list or by name: received null'],
-    ['redis://localhost', '"shards" must be stores, as a list or by name: received "redis://localhost"'],
+    // A connection string may contain a password, and errors are logged.
+    ['redis://:password@localhost', '"shards" must be stores, as a list or by name: received a string'],
     [a, '"shards" must be stores, as a list or by name: received a plain object'],
     [[], '"shards" must be at least one store: received none'],
     [{}, '"shards" must be at least one store: received none'],
     [[a, undefined], '"shards.1" must be a SessionStore, such as redisStore(client): received undefined'],
     [{ a: {} }, '"shards.a" must be a SessionStore, such as redisStore(client): received a plain object'],
+    [
+      ['redis://:password@localhost'],
+      '"shards.0" must be a SessionStore, such as redisStore(client): received a string'
+    ],
     [{ a, b: a }, '"shards.b" must be another store: received that of "a"'],
     [{ 'a~b': a }, '"shards" must be named by 1 to 16 letters, digits and "-": received "a~b"'],
     [{ '': a }, '"shards" must be named by 1 to 16 letters, digits and "-": received ""'],

@@ -1,4 +1,4 @@
-import { factoryOptionError, show } from '../factory-options.ts'
+import { factoryOptionError, kindOf, show } from '../factory-options.ts'
 import type { SessionStore } from '../session-store.ts'
 import { shardNameShape } from './session-id.ts'
 
@@ -13,7 +13,7 @@ const anInstant = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/
 /** @throws TypeError that names what is not a shard */
 export function checkShards(shards: unknown): ReadonlyMap<string, SessionStore> {
   if (typeof shards !== 'object' || shards === null || typeof (shards as SessionStore).rotate === 'function') {
-    throw wrong('shards', { expected: 'stores, as a list or by name', received: describe(shards) })
+    throw wrong('shards', { expected: 'stores, as a list or by name', received: kindOf(shards) })
   }
   const stores = new Map<string, SessionStore>()
   for (const [name, store] of Object.entries(shards as Record<string, SessionStore>)) {
@@ -22,7 +22,7 @@ export function checkShards(shards: unknown): ReadonlyMap<string, SessionStore> 
       throw wrong('shards', { expected: 'named by 1 to 16 letters, digits and "-"', received: show(name) })
     }
     if (typeof store?.rotate !== 'function') {
-      throw wrong(option, { expected: 'a SessionStore, such as redisStore(client)', received: show(store) })
+      throw wrong(option, { expected: 'a SessionStore, such as redisStore(client)', received: kindOf(store) })
     }
     if (store.shards !== undefined || store.newId !== undefined) {
       throw wrong(option, { expected: 'a store that makes no ids of its own', received: 'one with newId()' })
@@ -39,7 +39,7 @@ export function checkShards(shards: unknown): ReadonlyMap<string, SessionStore> 
 export function checkSets(sets: unknown, names: readonly string[]): readonly CheckedSet[] {
   if (sets === undefined) return [{ from: -Infinity, shards: names }]
   if (!Array.isArray(sets) || sets.length === 0) {
-    throw wrong('sets', { expected: 'a list of shard sets, the oldest first', received: describe(sets) })
+    throw wrong('sets', { expected: 'a list of shard sets, the oldest first', received: showNoItems(sets) })
   }
   const checked = sets.map((set: unknown, index) => checkSet(set, { option: `sets.${index}`, names }))
   checked.forEach(({ from }, index) => {
@@ -54,7 +54,7 @@ export function checkSets(sets: unknown, names: readonly string[]): readonly Che
 
 function checkSet(set: unknown, { option, names }: { option: string; names: readonly string[] }): CheckedSet {
   if (typeof set !== 'object' || set === null) {
-    throw wrong(option, { expected: '{ from, shards }', received: describe(set) })
+    throw wrong(option, { expected: '{ from, shards }', received: show(set) })
   }
   const unknown = Object.keys(set).find((name) => !['from', 'shards'].includes(name))
   if (unknown !== undefined) throw wrong(option, { expected: '{ from, shards }', received: `"${unknown}"` })
@@ -71,7 +71,7 @@ function checkFrom(from: unknown, option: string): number {
 
 function checkNames(given: unknown, { option, names }: { option: string; names: readonly string[] }): string[] {
   if (!Array.isArray(given) || given.length === 0) {
-    throw wrong(option, { expected: 'a list of names of shards', received: describe(given) })
+    throw wrong(option, { expected: 'a list of names of shards', received: showNoItems(given) })
   }
   const odd = given.find((name, index) => !names.includes(name) || given.indexOf(name) !== index)
   if (odd === undefined) return [...given]
@@ -82,15 +82,16 @@ function checkNames(given: unknown, { option, names }: { option: string; names: 
 export function checkRemoved(removed: unknown, names: readonly string[]): readonly string[] {
   if (removed === undefined) return []
   if (!Array.isArray(removed)) {
-    throw wrong('removed', { expected: 'a list of names of former shards', received: describe(removed) })
+    throw wrong('removed', { expected: 'a list of names of former shards', received: show(removed) })
   }
   const odd = removed.find((name) => typeof name !== 'string' || !shardNameShape.test(name) || names.includes(name))
   if (odd === undefined) return [...removed]
   throw wrong('removed', { expected: 'names of shards that are no longer listed', received: show(odd) })
 }
 
-function describe(value: unknown): string {
-  return Array.isArray(value) && value.length === 0 ? 'an empty list' : show(value)
+/** Shows what was passed in place of a list with items. */
+function showNoItems(value: unknown): string {
+  return Array.isArray(value) ? 'an empty list' : show(value)
 }
 
 function wrong(option: string, { expected, received }: { expected: string; received: string }): TypeError {
