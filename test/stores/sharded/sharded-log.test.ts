@@ -56,6 +56,26 @@ t.test('readRevocations() returns `more` as long as one of the shards has more',
   ])
 })
 
+t.test('readRevocations() names a shard whose log lost its place in either of two reads for the page', async (t) => {
+  for (const [name, lostIn, expected] of [
+    ['neither', 0, { reads: 2, entries: 4, resumed: true, lost: undefined }],
+    ['the first', 1, { reads: 2, entries: 4, resumed: false, lost: ['b'] }],
+    ['the second, which starts again', 2, { reads: 2, entries: 2, resumed: false, lost: ['b'] }]
+  ] as const) {
+    const clock = createClock()
+    const [a, b] = [memoryStore({ clock }), memoryStore({ clock })]
+    let reads = 0
+    const readRevocations: typeof b.readRevocations = async (cursor, limit) =>
+      await b.readRevocations(++reads === lostIn ? '7.nonce' : cursor, limit)
+    const store = shardedStore({ a, b: { ...b, readRevocations } })
+    const { cursor } = await store.readRevocations(null, 4)
+    await store.appendRevocations(entriesOf('b', 5), ending)
+    reads = 0
+    const { entries, resumed, lost } = await store.readRevocations(cursor, 4)
+    t.strictSame({ reads, entries: entries.length, resumed, lost }, expected, name)
+  }
+})
+
 t.test('appendRevocations() calls only the shards that have an entry, or the first', async (t) => {
   freezeMonotonic(t)
   const clock = createClock()
