@@ -187,6 +187,30 @@ export const equivalents: readonly Equivalent[] = [
     original: '{ now, lifetimeSeconds, atLeast = 0 }: RevokeTerms & { readonly atLeast?: number }',
     mutated: '{ now, lifetimeSeconds, atLeast = 1 }: RevokeTerms & { readonly atLeast?: number }',
     reason: 'The end of a revocation is more than a minute after the epoch: 1 ms is not later.'
+  },
+  {
+    file: 'plugin/stores/memory/owner.ts',
+    original: 'this.counter = 0',
+    mutated: 'this.counter = 1',
+    reason: 'A session begins with the counter of its owner: only later differences count.'
+  },
+  {
+    file: 'plugin/stores/memory/owner.ts',
+    original: 'this.position = 0',
+    mutated: ';',
+    reason: 'Read only of an owner in a bucket, and set together with the bucket.'
+  },
+  {
+    file: 'plugin/stores/memory/owner.ts',
+    original: 'this.position = 0',
+    mutated: 'this.position = 1',
+    reason: 'Read only of an owner in a bucket, and set together with the bucket.'
+  },
+  {
+    file: 'plugin/stores/memory/expiry-index.ts',
+    original: 'if (item.bucket !== null && item.bucket.minute <= minute) return',
+    mutated: 'if (item.bucket !== null && item.bucket.minute < minute) return',
+    reason: 'An item that stays in its minute is put there again: this only takes longer.'
   }
 ]
 

@@ -133,6 +133,8 @@ for (const [name, open] of Object.entries({
       [980, 'at any distance', rotate(1, 0), [true, 2, 980, 1080, '']]
     ],
     'insert() with `authenticatedAge` by the clock, to the millisecond': [
+      [1900, 'a subject without revokeAll()', insert({ id: 'first', sub: 'other' }, 0), 1900],
+      [1900, 'that has a session', insert({ id: 'second', sub: 'other' }, 0), 1900],
       [2000, 'revokes all', revokeAll, []],
       [2005, 'before', insert({}, 6), undefined],
       [2005, 'at the same time', insert({}, 5), undefined],
@@ -141,7 +143,7 @@ for (const [name, open] of Object.entries({
       [1500, 'a clock that was set back: refused once', insert({}, 0), undefined],
       [1501, 'and then compared with the moment of that', insert({}, 1), undefined],
       [1501, 'after', insert({ id: 'after that' }, 0), 1501],
-      [1500 + 86_399_999, 'remembered for a day', sweep, 2],
+      [1500 + 86_399_999, 'remembered for a day', sweep, 4],
       [1500 + 86_399_999, 'before', insert({}, 86_400_000), undefined],
       [2000 + 86_400_000, 'and no longer', sweep, 0],
       [2000 + 86_400_000, 'before', insert({}, 86_400_001), 86_402_000]

@@ -54,17 +54,13 @@ export class ExpiryIndex<Item extends Expiring> {
    */
   *sweep(now: number, onExpired: (item: Item) => void): Generator<void> {
     const last = minuteOf(now)
-    for (const { minute, items } of [...this.#buckets.values()].filter(({ minute }) => minute <= last)) {
+    for (const { items } of [...this.#buckets.values()].filter(({ minute }) => minute <= last)) {
       // Backwards, because the last item takes the place of one that is taken out.
       for (let position = items.length - 1; position >= 0; position = Math.min(position, items.length) - 1) {
         const item = items[position] as Item
-        const time = this.#timeOf(item)
-        if (minuteOf(time) > minute) this.delete(item)
-        if (time > now) this.set(item)
-        else {
-          this.delete(item)
-          onExpired(item)
-        }
+        this.delete(item)
+        if (this.#timeOf(item) > now) this.set(item)
+        else onExpired(item)
         yield
       }
     }

@@ -14,8 +14,6 @@ export class Owner<Session extends OpenSession<Session>> implements Expiring {
   declare counter: number
   /** When `revokeAll()` was last called. `null`: never. */
   declare revokedAllAt: number | null
-  /** When to look whether the owner can be dropped, after `revokeAll()`. */
-  declare checkAt: number | null
   /** How many sessions are open. */
   declare openCount: number
   /** A linked list, because most owners have one session. */
@@ -29,7 +27,6 @@ export class Owner<Session extends OpenSession<Session>> implements Expiring {
     this.sub = sub
     this.counter = 0
     this.revokedAllAt = null
-    this.checkAt = null
     this.openCount = 0
     this.first = null
     this.last = null

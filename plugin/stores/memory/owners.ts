@@ -14,7 +14,7 @@ type SessionOwner = Owner<Session>
 export class Owners {
   /** By issuer, then by subject. */
   readonly #owners = new Map<string, Map<string, SessionOwner>>()
-  readonly #expiry = new ExpiryIndex<SessionOwner>(({ checkAt }) => checkAt!)
+  readonly #expiry = new ExpiryIndex<SessionOwner>(({ revokedAllAt }) => revokedAllAt! + revokeAllRememberedMs)
 
   /** The owners of a subject that exist. */
   of({ issuers, sub }: Subject): SessionOwner[] {
@@ -38,28 +38,21 @@ export class Owners {
       const owner = this.get({ issuer, sub })
       owner.counter++
       owner.revokedAllAt = now
-      owner.checkAt = now + revokeAllRememberedMs
       this.#expiry.set(owner)
     }
   }
 
-  /** Drops an owner unless it has sessions, or had `revokeAll()` called during the last day. False if it is kept. */
-  drop(owner: SessionOwner, now: number): boolean {
-    if (owner.openCount > 0 || (owner.revokedAllAt ?? -Infinity) > now - revokeAllRememberedMs) return false
+  /** Drops an owner unless it has sessions, or had `revokeAll()` called during the last day. */
+  drop(owner: SessionOwner, now: number): void {
+    if (owner.openCount > 0 || (owner.revokedAllAt ?? -Infinity) > now - revokeAllRememberedMs) return
     const subs = this.#owners.get(owner.issuer)
     // A session that was revoked can outlive its owner, and the subject have another owner by now.
     if (subs?.get(owner.sub) === owner) subs.delete(owner.sub)
     this.#expiry.delete(owner)
-    return true
   }
 
-  /** Drops such owners. Yields after each that it looked at. */
+  /** Drops such owners a day after `revokeAll()`: one that has sessions then goes with the last of them. */
   *sweep(now: number): Generator<void> {
-    yield* this.#expiry.sweep(now, (owner) => {
-      if (this.drop(owner, now)) return
-      // Its sessions need its counter: look again in a day, not at each call.
-      owner.checkAt = now + revokeAllRememberedMs
-      this.#expiry.set(owner)
-    })
+    yield* this.#expiry.sweep(now, (owner) => this.drop(owner, now))
   }
 }

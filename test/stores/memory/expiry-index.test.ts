@@ -80,3 +80,33 @@ t.test('sweep() continues when items are added, moved and taken out between its 
   )
   t.equal(sweep(index, 2 * minute).names.length, 10)
 })
+
+t.test('sweep() does not look at items that expire in a later minute', async (t) => {
+  const index = newIndex()
+  for (const time of [3 * minute, 4 * minute]) index.set(item('item', time))
+  t.strictSame(sweep(index, 3 * minute - 1), { names: [], steps: 0 })
+  t.strictSame(sweep(index, 3 * minute), { names: ['item'], steps: 1 })
+})
+
+t.test('delete() forgets a minute with its last item, and so does sweep()', async (t) => {
+  const index = newIndex()
+  const items = [1, 2, minute, minute + 1, 2 * minute].map((time) => item(`${time}`, time))
+  for (const one of items) index.set(one)
+  const forgotten: unknown[] = []
+  const original = Map.prototype.delete
+  t.intercept(Map.prototype, 'delete', {
+    value(this: Map<unknown, unknown>, key: unknown) {
+      forgotten.push(key)
+      return original.call(this, key)
+    },
+    configurable: true,
+    writable: true
+  })
+  index.delete(items[0]!)
+  const before = [...forgotten]
+  index.delete(items[1]!)
+  const after = [...forgotten]
+  sweep(index, 2 * minute - 1)
+  const swept = [...forgotten]
+  t.strictSame([before, after, swept], [[], [0], [0, 1]])
+})

@@ -37,16 +37,25 @@ t.test('sweep() drops an owner without sessions a day after revokeAll(), and not
   t.strictSame(owners.of(subject), [])
 })
 
-t.test('sweep() looks at an owner with sessions once a day, and at a dropped one not again', async (t) => {
+t.test('sweep() looks at an owner with sessions once, and then it is dropped with the last of them', async (t) => {
   const owners = new Owners()
   const session = addSession(owners, 'session')
   owners.raise(subject, 0)
   t.equal(looks(owners, dayMs), 1)
-  t.equal(looks(owners, dayMs + 1), 0, 'looked at a moment ago')
+  t.equal(looks(owners, dayMs), 0)
+  owners.drop(session.owner, 2 * dayMs)
+  t.strictSame(owners.of(subject), [session.owner], 'it has a session')
   session.owner.remove(session)
-  t.ok(owners.drop(session.owner, dayMs + 2))
+  owners.drop(session.owner, 2 * dayMs)
   t.strictSame(owners.of(subject), [])
-  t.equal(looks(owners, 3 * dayMs), 0)
+})
+
+t.test('sweep() does not look at an owner that was dropped', async (t) => {
+  const owners = new Owners()
+  owners.raise(subject, 0)
+  for (const owner of owners.of(subject)) owners.drop(owner, dayMs)
+  t.strictSame(owners.of(subject), [])
+  t.equal(looks(owners, dayMs), 0)
 })
 
 t.test('drop() keeps the owner that the subject has by now', async (t) => {
@@ -61,7 +70,7 @@ t.test('drop() keeps the owner that the subject has by now', async (t) => {
 
 t.test('open() lists the sessions in the order of their start, whichever are removed, also meanwhile', async (t) => {
   const ids = ['a', 'b', 'c', 'd']
-  for (const removed of [[], ['a'], ['d'], ['b', 'c'], ['a', 'b', 'c', 'd'], ['d', 'a', 'a']]) {
+  for (const removed of [[], ['a'], ['d'], ['b', 'c'], ['a', 'b', 'c', 'd'], ['d', 'a', 'a'], ['b', 'b']]) {
     const owners = new Owners()
     const sessions = new Map(ids.map((id) => [id, addSession(owners, id)]))
     const owner = owners.get(name)
@@ -75,5 +84,8 @@ t.test('open() lists the sessions in the order of their start, whichever are rem
       owner.remove(session)
     }
     t.strictSame([seen, owner.openCount, owner.first, owner.last], [[...left, 'e'], 0, null, null])
+    for (const { previous, next } of sessions.values()) {
+      t.strictSame([previous, next], [null, null], 'a removed session keeps no other in memory')
+    }
   }
 })
