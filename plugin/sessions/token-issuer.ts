@@ -65,7 +65,7 @@ export function createTokenIssuer({ accessTokens, refreshTokens, clock, lifetime
       const now = clock()
       const iat = Math.floor(now / 1000)
       // The row's limit is counted by the store's clock, which may be behind.
-      const aheadSeconds = Math.floor(Math.max(0, now - storeTime) / 1000)
+      const aheadSeconds = Math.max(0, Math.floor((now - storeTime) / 1000))
       const longestSeconds = Math.max(1, row.accessLifetimeSeconds - aheadSeconds)
       const exp = Math.min(iat + Math.min(lifetimeSeconds, longestSeconds), Math.floor(row.absoluteExpiresAt / 1000))
       return {
