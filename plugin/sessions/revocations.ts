@@ -211,12 +211,11 @@ export class Revocations {
     }
   }
 
-  /** Writes again what is missing from a log that lost its place. */
+  /** Queues what is missing from a log that lost its place. What has expired is dropped when the reading ends. */
   *#queueMissing(isLogged: (entry: Revocation) => boolean): Generator<void, void> {
-    const now = this.#storeNow()
-    this.#list.prune(now)
+    this.#list.prune(this.#storeNow())
     for (const entry of this.#list.entries()) {
-      if (entry.until > now && !isLogged(entry)) this.#pending.queue(entry)
+      if (!isLogged(entry)) this.#pending.queue(entry)
       yield
     }
   }

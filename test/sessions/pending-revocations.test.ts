@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { memoryStore } from '../../plugin/stores/memory.ts'
 import { shardedStore } from '../../plugin/stores/sharded.ts'
@@ -17,6 +18,17 @@ t.test('poll() writes a lost sign-out again even if this node has never read it 
   await node.poll()
   t.equal((await store.find('s')).row?.revokedAt, clock(), 'the row that the replica had kept live is revoked')
   t.strictSame(await logOf(store), [{ kind: 'session', id: 's', until: revoked!.until }])
+})
+
+t.test('poll() writes all entries that the log has lost, also if it takes long to find them', async (t) => {
+  const node = await serving()
+  const entries = Array.from({ length: 100 }, (_, index) => session(`${index}`))
+  for (const entry of entries) node.revocations.record(entry)
+  // An entry takes a millisecond: a slice is 10 entries.
+  let ms = 0
+  t.intercept(performance, 'now', { value: () => ms++ })
+  await node.poll()
+  t.strictSame(await logOf(node.memory), entries)
 })
 
 t.test('poll() writes a revocation again that the store has lost while its log continues', async (t) => {
@@ -179,6 +191,36 @@ t.test('close() tries once more to write what is queued', async (t) => {
   node.revocations.revokeLocally(session('s'))
   await node.revocations.close()
   t.strictSame(await logOf(node.memory), [session('s')])
+})
+
+t.test('close() waits for the read that is running, and writes what it does not show', async (t) => {
+  let release = () => {}
+  let isHeld = false
+  const node = await serving({
+    methods: (memory) => ({
+      async readRevocations(...args) {
+        if (isHeld) {
+          await new Promise<void>((resolve) => {
+            release = resolve
+          })
+        }
+        return await memory.readRevocations(...args)
+      }
+    })
+  })
+  isHeld = true
+  node.revocations.record(session('lost'))
+  const poll = node.revocations.reads.poll()
+  let isClosed = false
+  const closed = node.revocations.close().then(() => {
+    isClosed = true
+  })
+  await setImmediate()
+  t.equal(isClosed, false)
+  release()
+  await closed
+  t.strictSame(await logOf(node.memory), [session('lost')])
+  await poll
 })
 
 t.test('close() writes again after a running write has failed', async (t) => {

@@ -150,3 +150,27 @@ t.test('poll() removes expired entries in slices, and lets requests be handled m
   for (; counts.at(-1)! > 0; counts.push(left())) await setImmediate()
   t.strictSame(counts, [90, 80, 70, 60, 50, 40, 30, 20, 10, 0])
 })
+
+t.test('poll() looks for what a log has lost in slices, and lets requests be handled meanwhile', async (t) => {
+  const clock = createClock()
+  const { store, replace } = replaceable(clock)
+  const node = await serving({ clock, store })
+  const entries = Array.from({ length: 100 }, (_, index) => session(`${index}`))
+  await store.appendRevocations(entries, { lifetimeSeconds })
+  await node.poll()
+  replace()
+  // An entry takes a millisecond: a slice is 10 entries.
+  let ms = 0
+  t.intercept(performance, 'now', { value: () => ms++ })
+  let turns = 0
+  const state = { isDone: false }
+  async function countTurns() {
+    for (; !state.isDone; turns++) await setImmediate()
+  }
+  const counting = countTurns()
+  await node.revocations.reads.poll()
+  state.isDone = true
+  await counting
+  t.equal(turns, 21, 'ten to compare the list, ten to end the reading')
+  t.strictSame(await logOf(store), entries)
+})

@@ -1,7 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
+import { memoryStore } from '../../plugin/stores/memory.ts'
 import { tokenRevocationId, type AccessToken } from '../../plugin/tokens/access-token.ts'
-import { epoch, issuer } from '../fixtures/app.ts'
+import { createClock, epoch, issuer } from '../fixtures/app.ts'
 import {
   createNode,
   inserting,
@@ -77,6 +78,75 @@ t.test('isValid() turns false as soon as the token or its session is revoked', a
   t.strictSame(current(), [false, false, false, true], 'by another process')
   revocations.revokeLocally(session('s4'))
   t.strictSame(current(), [false, false, false, false], 'without the store')
+})
+
+t.test("isValid() is false while the list is stale, unless whenStale is 'accept'", async (t) => {
+  for (const [whenStale, expected] of [
+    ['accept', true],
+    ['refuse', false],
+    ['ask', false]
+  ] as const) {
+    const { revocations, time } = await serving({ revocation: { whenStale } })
+    const token = { sessionId: 's', claims: { iss: issuer }, checkedAtVersion: -1 } as AccessToken
+    time.set(30_000)
+    t.equal(revocations.isValid(token), true, whenStale)
+    time.set(30_001)
+    t.equal(revocations.isValid(token), expected, whenStale)
+  }
+})
+
+t.test("assertNotRevoked() with whenStale: 'ask' refuses a token that the read shows to be revoked", async (t) => {
+  const { accepts, store, time } = await serving({ revocation: { whenStale: 'ask' } })
+  await store.appendRevocations([session('s')], { lifetimeSeconds })
+  t.equal(await accepts({ sid: 's' }), true, 'the list is not stale')
+  time.set(30_001)
+  t.strictSame([await accepts({ sid: 's' }), await accepts({ sid: 'other' })], ['AUTH_REVOKED_TOKEN', true])
+})
+
+t.test("a revocation matters until it has expired by the store's clock, which may be behind", async (t) => {
+  const clock = createClock()
+  const storeClock = createClock(epoch - 3_600_000)
+  const entry = session('s', epoch - 3_600_000 + 1000)
+  const { accepts, store, time, poll } = await serving({
+    clock,
+    store: memoryStore({ clock: storeClock }),
+    storeNow: storeClock
+  })
+  await store.appendRevocations([entry], { lifetimeSeconds })
+  await poll()
+  t.equal(await accepts({ sid: 's' }), 'AUTH_REVOKED_TOKEN')
+  storeClock.advance(0.999)
+  time.advance(60)
+  await poll()
+  t.equal(await accepts({ sid: 's' }), 'AUTH_REVOKED_TOKEN')
+  storeClock.advance(0.001)
+  time.advance(60)
+  await poll()
+  t.equal(await accepts({ sid: 's' }), true)
+})
+
+t.test("record() writes an entry again, with a later `until`, if the store's clock was set back", async (t) => {
+  const tokensEnd = epoch + lifetimeSeconds * 1000
+  const rows: [behindMs: number, until: number, logged: number][] = [
+    [60_000, tokensEnd, tokensEnd],
+    [60_001, tokensEnd, tokensEnd + 60_000],
+    [3_600_000, tokensEnd - 3_600_000, tokensEnd + 60_000],
+    [3_600_000, tokensEnd + 60_001, tokensEnd + 60_001]
+  ]
+  for (const [behindMs, until, logged] of rows) {
+    const storeNow = () => epoch - behindMs
+    const { revocations, memory, poll } = await serving({ store: memoryStore({ clock: storeNow }), storeNow })
+    await memory.appendRevocations([session('s', until)], { lifetimeSeconds })
+    revocations.record(session('s', until))
+    await poll()
+    t.strictSame(await logOf(memory), [session('s', logged)], `${behindMs} ms, ${until}`)
+  }
+})
+
+t.test('token-revoked names a known issuer as it is configured, although the log holds no spaces in it', async (t) => {
+  const { revocations, events } = await serving({ issuers: ['our own name'] })
+  revocations.revokeLocally({ kind: 'token', id: tokenRevocationId('our own name', 'j'), until: epoch + 1 })
+  t.strictSame(events(), [{ type: 'token-revoked', issuer: 'our own name', jti: 'j' }])
 })
 
 t.test('poll() reads the log page by page, and emits events only after startServing()', async (t) => {
