@@ -1,8 +1,10 @@
+import { mock } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
-import type { AuthError } from '../../plugin/errors.ts'
+import { refusal, type AuthError } from '../../plugin/errors.ts'
 import type { AuthEvent } from '../../plugin/events.ts'
 import { RevocationReads } from '../../plugin/sessions/revocation-reads.ts'
+import { storeTimeoutMs } from '../../plugin/sessions/timed-store.ts'
 import { createClock, epoch } from '../fixtures/app.ts'
 
 const limitMs = 30_000
@@ -21,7 +23,7 @@ async function createReads({ whenStale = 'ask', timeoutMs, shards, unread = [] }
   const monotonic = createClock(0)
   const nodeClock = createClock()
   const events: AuthEvent[] = []
-  const running: { resolve: () => void; reject: (error: Error) => void }[] = []
+  const running: { resolve: () => void; reject: (error: unknown) => void }[] = []
   let begun = 0
   let afterReads = 0
   let missed: readonly string[] = []
@@ -42,10 +44,12 @@ async function createReads({ whenStale = 'ask', timeoutMs, shards, unread = [] }
     timeoutMs
   })
   /** Ends the read that is running. Resolves when everybody who waited for it has continued. */
-  async function end(error?: Error): Promise<void> {
-    const read = running.shift()!
-    if (error) read.reject(error)
-    else read.resolve()
+  async function end(): Promise<void> {
+    running.shift()!.resolve()
+    await setImmediate()
+  }
+  async function fail(error: unknown): Promise<void> {
+    running.shift()!.reject(error)
     await setImmediate()
   }
   const first = reads.poll()
@@ -59,6 +63,7 @@ async function createReads({ whenStale = 'ask', timeoutMs, shards, unread = [] }
     monotonic,
     nodeClock,
     end,
+    fail,
     begun: () => begun,
     afterReads: () => afterReads,
     events: () => events.splice(0)
@@ -160,11 +165,11 @@ t.test('becomeUsable() does not trust a read that was sent before the process wa
 })
 
 t.test('becomeUsable() reads itself if the read that was running fails', async (t) => {
-  const { reads, monotonic, end, begun } = await createReads()
+  const { reads, monotonic, end, fail, begun } = await createReads()
   monotonic.advance(31)
   const poll = reads.poll()
   const request = outcomeOf(reads.becomeUsable([null]))
-  await end(new Error('the connection was lost while the machine slept'))
+  await fail(new Error('the connection was lost while the machine slept'))
   await poll
   t.strictSame([request.is, begun()], ['waiting', 2])
   await end()
@@ -184,14 +189,14 @@ t.test('becomeUsable() accepts a read of its own that takes longer than maxStale
 t.test(
   'becomeUsable([null]) throws AUTH_STORE_UNAVAILABLE if the read fails, and each request has its own error',
   async (t) => {
-    const { reads, monotonic, end, begun, events } = await createReads()
+    const { reads, monotonic, end, fail, begun, events } = await createReads()
     monotonic.advance(31)
     const requests = [reads.becomeUsable([null]), reads.becomeUsable([null])].map((request) =>
       request.catch((error) => error)
     )
     await setImmediate()
     const cause = new Error('down')
-    await end(cause)
+    await fail(cause)
     const [one, other] = await Promise.all(requests)
     t.match(one, { code: 'AUTH_STORE_UNAVAILABLE', detail: 'the revocation log could not be read: down', cause })
     t.match(one.headers, { 'retry-after': '2' })
@@ -220,6 +225,41 @@ t.test('becomeUsable() throws AUTH_STORE_UNAVAILABLE if the read takes too long,
   t.equal(reads.isUsable(null), true)
 })
 
+t.test('becomeUsable() waits for a read as long as for any other call of the store', async (t) => {
+  const { reads, monotonic, end } = await createReads()
+  monotonic.advance(31)
+  mock.timers.enable({ apis: ['setTimeout'] })
+  t.teardown(() => mock.timers.reset())
+  const request = outcomeOf(reads.becomeUsable([null]))
+  mock.timers.tick(storeTimeoutMs - 1)
+  await setImmediate()
+  t.equal(request.is, 'waiting')
+  mock.timers.tick(1)
+  await setImmediate()
+  t.equal(request.is, 'AUTH_STORE_UNAVAILABLE')
+  await end()
+})
+
+t.test('becomeUsable() says in its detail why the log could not be read', async (t) => {
+  const rows: [thrown: unknown, detail: string][] = [
+    [refusal('AUTH_STORE_UNAVAILABLE', 'connect ECONNREFUSED'), 'connect ECONNREFUSED'],
+    [new TypeError('an invalid result'), 'an invalid result'],
+    ['a text', 'a text'],
+    [undefined, 'undefined']
+  ]
+  for (const [thrown, detail] of rows) {
+    const { reads, monotonic, fail } = await createReads()
+    monotonic.advance(31)
+    const refused = t.rejects(reads.becomeUsable([null]), {
+      code: 'AUTH_STORE_UNAVAILABLE',
+      detail: `the revocation log could not be read: ${detail}`
+    })
+    await setImmediate()
+    await fail(thrown)
+    await refused
+  }
+})
+
 t.test('pollIfDue() reads, and waits for it, unless heartbeats arrive and the last read is recent', async (t) => {
   const { reads, monotonic, end, begun, afterReads } = await createReads()
   monotonic.advance(1)
@@ -246,5 +286,25 @@ t.test('becomeUsable() refuses several sessions if the list is stale for one of 
   await t.resolves(reads.becomeUsable(['a1']))
   for (const sessionIds of [['b1'], ['a1', 'b1'], ['b1', 'a1']]) {
     await t.rejects(reads.becomeUsable(sessionIds), { code: 'AUTH_STORE_UNAVAILABLE' })
+  }
+})
+
+t.test("becomeUsable() with whenStale: 'ask' reads for all of several sessions, or refuses them", async (t) => {
+  for (const sessionIds of [
+    ['a1', 'b1'],
+    ['b1', 'a1']
+  ]) {
+    const { reads, monotonic, end, begun } = await createReads({ shards: ['a', 'b'], unread: ['b'] })
+    monotonic.advance(31)
+    const polling = reads.poll()
+    const refused = t.rejects(reads.becomeUsable(sessionIds), {
+      code: 'AUTH_STORE_UNAVAILABLE',
+      detail: 'the revocation log could not be read: no response of shard "b"'
+    })
+    await end()
+    await polling
+    t.strictSame([['a1', 'b1'].map(reads.isUsable), begun()], [[true, false], 2], 'the poll has read one shard')
+    await end()
+    await refused
   }
 })
