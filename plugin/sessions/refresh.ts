@@ -165,11 +165,6 @@ export function createRefresh({
     throw refusal('AUTH_STORE_UNAVAILABLE', `the session was changed ${maxRaces} times during this refresh`)
   }
 
-  /** The application is not asked for the claims of a token that is probably too old. */
-  function mayRotate(known: KnownSession, { generation }: RefreshToken): boolean {
-    return refreshedClaims === null || generation >= known.generation
-  }
-
   function assertMatches(token: RefreshToken, sessionKey: string): void {
     if (!refreshTokens.matches(token, sessionKey)) throw invalid('the second half of the mac is wrong')
   }
@@ -214,7 +209,8 @@ export function createRefresh({
 
   /** Writes once for each generation: clients may repeat a token any number of times. */
   async function countRepeat({ row, token, storeTime, store }: Attempt): Promise<CompareAndSetResult> {
-    if ((row.repeatedGeneration ?? -1) >= token.generation) return { row, storeTime, applied: true }
+    const isCounted = row.repeatedGeneration !== null && row.repeatedGeneration >= token.generation
+    if (isCounted) return { row, storeTime, applied: true }
     const streak = streakAt(row, token.generation)
     return await store.countRepeat(row.id, { generation: row.generation, repeated: token.generation, streak })
   }
@@ -228,6 +224,11 @@ export function createRefresh({
       accessLifetimeSeconds: accessLifetime()
     })
   }
+}
+
+/** No token is prepared, and the application is not asked for its claims, if the refresh token is probably too old. */
+function mayRotate(known: KnownSession, { generation }: RefreshToken): boolean {
+  return generation >= known.generation
 }
 
 function sessionOf({ id, sub }: SessionRow): { sub: string; sessionId: string } {

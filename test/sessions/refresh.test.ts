@@ -4,9 +4,13 @@ import { setImmediate } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { refusals, type RefusalCode } from '../../plugin/errors.ts'
 import type { AuthEvent, SessionStore } from '../../plugin/index.ts'
+import { resolveOptions } from '../../plugin/options/options.ts'
+import { createKnownSessions } from '../../plugin/sessions/known-sessions.ts'
+import { createRefresh } from '../../plugin/sessions/refresh.ts'
 import { storeTimeoutMs } from '../../plugin/sessions/timed-store.ts'
 import { memoryStore } from '../../plugin/stores/memory.ts'
 import { type SessionRow } from '../../plugin/stores/session-store.ts'
+import type { RefreshToken } from '../../plugin/tokens/refresh-token.ts'
 import {
   challenges,
   createApp,
@@ -223,6 +227,15 @@ const cases: readonly Case[] = [
     at: 5,
     response: 1,
     row: (now, idle) => ({ generation: 1, rotatedAt: now, idleExpiresAt: idle }),
+    events: ['store-rolled-back']
+  },
+  {
+    name: 'd = -2 in the millisecond of the last rotation that the store has kept',
+    rotated: [60],
+    present: 3,
+    at: 60,
+    response: 3,
+    row: () => ({ generation: 3 }),
     events: ['store-rolled-back']
   },
   {
@@ -696,6 +709,49 @@ t.test("two issuers with one secret and one store refuse each other's tokens", a
   await two.app.inject({ method: 'POST', url: '/logout', headers: { cookie: session.cookie } })
   t.match(await rowOf(store, session.sessionId), { generation: 0, revokedAt: null })
   t.equal((await present(one, session.refresh, 'cookie')).statusCode, 200)
+})
+
+t.test('reply.refresh() gives up after ten attempts if others change the session each time', async (t) => {
+  const clock = createClock()
+  const memory = memoryStore({ clock })
+  let attempts = 0
+  const server = await createApp({
+    plugin: {
+      clock,
+      store: withMethods(memory, {
+        rotate: async (id) => {
+          attempts++
+          return { ...(await memory.find(id)), applied: false }
+        }
+      })
+    }
+  })
+  const { refresh: token, sessionId } = await server.signIn('bearer')
+  clock.advance(60)
+  const before = await rowOf(memory, sessionId)
+  const response = await refresh(server, token)
+  t.strictSame([response.statusCode, response.json().code], [503, 'AUTH_STORE_UNAVAILABLE'])
+  t.equal(attempts, 11, 'the first one without having read the row')
+  t.strictSame(await rowOf(memory, sessionId), before)
+})
+
+t.test('refresh() calls no store if what signs cannot be loaded', async (t) => {
+  const steps: string[] = []
+  const step = (name: string) => () => steps.push(name) as never
+  const unloadable = new Error('cannot be loaded')
+  const refreshSession = createRefresh({
+    settings: resolveOptions({ issuer, secret }),
+    store: { withDeadline: step('store') },
+    accessLifetime: () => 600,
+    refreshTokens: { matches: () => true },
+    tokenIssuer: { loadSigner: () => Promise.reject(unloadable), prepare: step('prepare'), issue: step('issue') },
+    knownSessions: createKnownSessions(),
+    revocations: { isSessionRevoked: () => false },
+    signOut: step('sign out'),
+    emit: step('emit')
+  })
+  await t.rejects(refreshSession({ sessionId: 'id', generation: 0 } as RefreshToken, { assertFits() {} }), unloadable)
+  t.strictSame(steps, [])
 })
 
 /** Counts equal names: `['2 a', '1 b']`. */

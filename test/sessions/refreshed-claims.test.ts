@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import { mock } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { memoryStore } from '../../plugin/stores/memory.ts'
 import { challenges, createApp, createClock, summaryOf, type SignedIn } from '../fixtures/app.ts'
@@ -14,6 +15,7 @@ import {
   withMethods,
   type Transport
 } from '../fixtures/refresh.ts'
+import { me } from '../fixtures/signed-in.ts'
 
 t.test('refreshToken.claims is called before each access token that a refresh issues', async (t) => {
   type Claims = NonNullable<
@@ -370,6 +372,61 @@ t.test('refreshToken.claims cannot hide a stolen token, whatever it does', async
     t.strictSame(types(second.events()), ['refresh-token-reused', 'session-revoked', 'token-refused'], name)
     t.equal((await rowOf(store, sessionId)).revokedAt, clock(), name)
   }
+})
+
+t.test('refreshToken.claims and the store share the time limit of a refresh', async (t) => {
+  const clock = createClock()
+  let reach = () => {}
+  const reached = new Promise<void>((resolve) => {
+    reach = resolve
+  })
+  let ms = 1000
+  const server = await createApp({
+    plugin: {
+      clock,
+      store: withMethods(memoryStore({ clock }), {
+        rotate: () => {
+          reach()
+          return new Promise(() => {})
+        }
+      }),
+      refreshToken: {
+        claims: async () => {
+          ms += 1500
+          return {}
+        }
+      }
+    }
+  })
+  const { refresh } = await server.signIn('bearer')
+  clock.advance(60)
+  t.intercept(performance, 'now', { value: () => ms })
+  mock.timers.enable({ apis: ['setTimeout'] })
+  t.teardown(() => mock.timers.reset())
+  let responded = false
+  const pending = present(server, refresh, 'bearer').finally(() => {
+    responded = true
+  })
+  await reached
+  mock.timers.tick(499)
+  await setImmediate()
+  t.equal(responded, false)
+  mock.timers.tick(1)
+  t.equal((await pending).json().code, 'AUTH_STORE_UNAVAILABLE')
+})
+
+t.test('refreshToken.claims that ends a session is 503 if the store fails, and it ends in this process', async (t) => {
+  const clock = createClock()
+  const store = withMethods(memoryStore({ clock }), {
+    revoke: async () => {
+      throw new Error('down')
+    }
+  })
+  const server = await createApp({ plugin: { clock, store, refreshToken: { claims: async () => null } } })
+  const { refresh, access } = await server.signIn('bearer')
+  clock.advance(60)
+  t.equal((await present(server, refresh, 'bearer')).json().code, 'AUTH_STORE_UNAVAILABLE')
+  t.equal(await me(server, access), 'AUTH_REVOKED_TOKEN')
 })
 
 t.test('refreshToken.claims receives frozen claims: what it changes would reach later refreshes', async (t) => {
