@@ -117,7 +117,7 @@ export function createSessionStart({
     revocations.markRevoked(revoked)
     revocations.markReplaced(revoke)
     revocations.markRevoked(evicted, 'max-sessions')
-    revokeMissing(revoke.filter((id) => !revoked.some((session) => session.id === id)))
+    revokeMissing(revoke)
     if (more) void trimmer.add({ issuers, sub })
     knownSessions.remember(row)
     emit({ type: 'session-started', sub: row.sub, sessionId: row.id, transport })

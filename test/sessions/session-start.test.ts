@@ -1,6 +1,9 @@
 import t from 'tap'
+import { resolveOptions } from '../../plugin/options/options.ts'
+import { createSessionStart } from '../../plugin/sessions/session-start.ts'
 import { memoryStore } from '../../plugin/stores/memory.ts'
-import { createApp, createClock, epoch } from '../fixtures/app.ts'
+import { createApp, createClock, epoch, issuer, secret } from '../fixtures/app.ts'
+import { rowOf } from '../fixtures/refresh.ts'
 import { hourMs, logout, me, refresh } from '../fixtures/signed-in.ts'
 
 t.test(
@@ -84,6 +87,58 @@ t.test("signIn({ authenticatedAt }) is refused only once after the store's clock
   storeClock.advance(1)
   clock.advance(1)
   t.equal((await signIn()).statusCode, 200)
+})
+
+t.test('signIn({ authenticatedAt }) refuses a credential that was read more than a day ago', async (t) => {
+  const server = await createApp()
+  for (const [ageMs, expected] of [
+    [24 * hourMs, 200],
+    [24 * hourMs + 1, 'AUTH_REVOKED_TOKEN']
+  ]) {
+    const response = await server.app.inject({
+      method: 'POST',
+      url: '/login',
+      payload: { sub: 'alice', transport: 'bearer', authenticatedAt: server.clock() - Number(ageMs) }
+    })
+    t.equal(response.json().code ?? response.statusCode, expected, `${ageMs} ms`)
+  }
+})
+
+t.test('signIn() makes an id and a session key of 128 random bits each', async (t) => {
+  const server = await createApp()
+  const { sessionId } = await server.signIn('bearer')
+  const { sessionKey } = await rowOf(server.store, sessionId)
+  const [id, key] = [sessionId, sessionKey].map((text) => Buffer.from(text, 'base64url'))
+  t.strictSame([id!.length, key!.length], [16, 16])
+  t.notOk(id!.equals(key!))
+})
+
+t.test('startSession() inserts nothing if what signs cannot be loaded', async (t) => {
+  const steps: string[] = []
+  const step = (name: string) => () => steps.push(name) as never
+  const unloadable = new Error('cannot be loaded')
+  const startSession = createSessionStart({
+    settings: resolveOptions({ issuer, secret }),
+    store: { insert: step('insert') },
+    newSessionId: () => 'id',
+    accessLifetime: () => 600,
+    clock: createClock(),
+    nodeClock: createClock(),
+    tokenIssuer: { loadSigner: () => Promise.reject(unloadable), prepare: step('prepare'), issue: step('issue') },
+    knownSessions: { remember: step('remember') },
+    revocations: {
+      markReplaced: step('replace'),
+      markRevoked: step('revoke'),
+      isSessionRevoked: () => false,
+      revokeLocally: step('revoke'),
+      longestRevocation: step('revoke')
+    },
+    trimmer: { add: step('trim') },
+    emit: step('emit')
+  })
+  const options = { revoke: [], assertFits() {}, transport: 'bearer' } as const
+  await t.rejects(startSession({ sub: 'alice' }, options), unloadable)
+  t.strictSame(steps, [])
 })
 
 t.test('signIn({ revokeOthers: true }) revokes all other sessions of the subject in the same step', async (t) => {
