@@ -1,6 +1,8 @@
 import { EventEmitter, once } from 'node:events'
+import { syncBuiltinESMExports } from 'node:module'
+import { mock } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { UnusableStoreError, type SessionStore } from '../../plugin/index.ts'
 import { createStoreStart } from '../../plugin/sessions/store-start.ts'
 import { memoryStore } from '../../plugin/stores/memory.ts'
@@ -11,7 +13,13 @@ import { hourMs } from '../fixtures/signed-in.ts'
 const listening = setInterval(() => {}, 60_000)
 t.teardown(() => clearInterval(listening))
 
-function create(methods: Partial<SessionStore>) {
+interface Setup {
+  readonly pollSeconds?: number
+  /** Reads the log. */
+  readonly poll?: () => Promise<void>
+}
+
+function create(methods: Partial<SessionStore>, { pollSeconds = 0.001, poll = async () => {} }: Setup = {}) {
   const clock = createClock()
   const lines = new EventEmitter()
   const logged: string[] = []
@@ -24,9 +32,10 @@ function create(methods: Partial<SessionStore>) {
     reads: {
       poll: async () => {
         order.push('read')
+        await poll()
       },
       pollIfDue: async () => {
-        order.push('read')
+        order.push('poll')
       },
       wake: async () => {
         order.push('wake')
@@ -42,46 +51,145 @@ function create(methods: Partial<SessionStore>) {
       order.push('serve')
     }
   }
+  const observed: unknown[] = []
   const storeStart = createStoreStart({
     store: { ...memoryStore({ clock }), ...methods },
-    storeClock: { observe() {}, excessMs: 0 },
+    storeClock: { observe: (observation) => observed.push(observation), excessMs: 0 },
     revocations,
     clock,
-    pollSeconds: 0.001,
+    pollSeconds,
     whenStale: 'accept',
     log: { info: log('info'), warn: log('warn') }
   })
-  return { storeStart, logged, lines, order }
+  return { storeStart, clock, observed, logged, lines, order }
+}
+
+/** Mocks all timers, and the clock by which the start counts. Resolves when everybody who waited has continued. */
+function mockTimers(t: Test) {
+  let ms = 1000
+  mock.timers.enable({ apis: ['setTimeout', 'setInterval'] })
+  syncBuiltinESMExports()
+  t.teardown(() => {
+    mock.timers.reset()
+    syncBuiltinESMExports()
+  })
+  t.intercept(performance, 'now', { value: () => ms, configurable: true })
+  return async (passedMs: number) => {
+    ms += passedMs
+    mock.timers.tick(passedMs)
+    await setImmediate()
+  }
 }
 
 t.test('start() prepares the store, subscribes, and reads the log before startServing()', async (t) => {
   const steps: string[] = []
-  const { storeStart, order, logged } = create({
+  const { storeStart, clock, observed, order, logged } = create({
     prepare: async () => {
       steps.push('prepare')
-      return { storeTime: createClock()() }
+      clock.advance(1)
+      return { storeTime: epoch + 500 }
     },
     subscribe: async (listener) => {
       steps.push('subscribe')
       listener.wake()
+      listener.revoked([])
+      listener.heartbeat()
     }
   })
   await storeStart.start()
-  t.strictSame([steps, order.slice(0, 3), logged], [['prepare', 'subscribe'], ['wake', 'read', 'serve'], []])
+  t.strictSame([steps, logged], [['prepare', 'subscribe'], []])
+  t.strictSame(order.slice(0, 5), ['wake', 'push', 'heartbeat', 'read', 'serve'])
+  t.strictSame(observed, [{ storeTime: epoch + 500, sentAt: epoch, receivedAt: epoch + 1000 }])
   await storeStart.close()
 })
 
-t.test('start() logs in one line why there is no push', async (t) => {
-  const { storeStart, logged } = create({
-    subscribe: async () => {
-      throw new Error('the pool has one client only')
-    }
-  })
-  await storeStart.start()
-  t.strictSame(logged, [
-    'info: Sign-outs on other nodes take effect here within 0.001 s, by polling only: the pool has one client only'
-  ])
+t.test('start() waits nine seconds at most for a store that never responds, and begins without it', async (t) => {
+  const pass = mockTimers(t)
+  const never = () => new Promise<never>(() => {})
+  const { storeStart, logged, order } = create({ prepare: never, subscribe: never }, { pollSeconds: 60, poll: never })
+  const start = storeStart.start()
+  const progress = () => [logged.length, ...order]
+  await pass(4999)
+  t.strictSame(progress(), [0])
+  await pass(1)
+  t.match(logged, [/^warn: fastify-authenticate starts without its store: it did not respond within 5000 ms\./])
+  await pass(1499)
+  t.strictSame(progress(), [1])
+  await pass(1)
+  t.match(logged[1], /^info: Sign-outs .* by polling only: subscribe\(\) did not resolve within 1500 ms$/)
+  await pass(2499)
+  t.strictSame(progress(), [2, 'read'])
+  await pass(1)
+  t.strictSame(progress(), [2, 'read', 'serve'])
+  await start
   await storeStart.close()
+})
+
+t.test('start() polls the log each `pollSeconds` from then on, until close()', async (t) => {
+  const pass = mockTimers(t)
+  const { storeStart, order } = create({}, { pollSeconds: 5 })
+  await storeStart.start()
+  t.strictSame(order.splice(0), ['read', 'serve'])
+  await pass(4999)
+  t.strictSame(order, [])
+  await pass(1)
+  t.strictSame(order, ['poll'])
+  await pass(5000)
+  t.strictSame(order, ['poll', 'poll'])
+  await storeStart.close()
+  await pass(5000)
+  t.strictSame(order, ['poll', 'poll'])
+})
+
+t.test('start() tries a store that is down each `pollSeconds`', async (t) => {
+  const pass = mockTimers(t)
+  let calls = 0
+  const prepare = async () => {
+    calls++
+    throw new Error('connect ECONNREFUSED')
+  }
+  const { storeStart } = create({ prepare }, { pollSeconds: 5 })
+  await storeStart.start()
+  await pass(4999)
+  t.equal(calls, 1)
+  await pass(1)
+  t.equal(calls, 2)
+  await pass(5000)
+  t.equal(calls, 3)
+  await storeStart.close()
+})
+
+t.test('start() leaves no timer that keeps the process alive, whether the store responds or not', async (t) => {
+  const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+  for (const isDown of [false, true]) {
+    const prepare = async () => {
+      if (isDown) throw new Error('connect ECONNREFUSED')
+      return { storeTime: epoch }
+    }
+    const before = timers()
+    const { storeStart } = create({ prepare }, { pollSeconds: 3600 })
+    await storeStart.start()
+    t.equal(timers(), before)
+    await storeStart.close()
+  }
+})
+
+t.test('start() logs in one line why there is no push', async (t) => {
+  const rows: [thrown: unknown, reason: string][] = [
+    [new Error('the pool has one client only'), 'the pool has one client only'],
+    [new AggregateError([new Error('ECONNREFUSED ::1'), new Error('ECONNREFUSED 127.0.0.1')]), 'AggregateError'],
+    ['a text', 'a text']
+  ]
+  for (const [thrown, reason] of rows) {
+    const { storeStart, logged } = create({
+      subscribe: async () => {
+        throw thrown
+      }
+    })
+    await storeStart.start()
+    t.strictSame(logged, [`info: Sign-outs on other nodes take effect here within 0.001 s, by polling only: ${reason}`])
+    await storeStart.close()
+  }
 })
 
 t.test('start() keeps trying a store that is down, and logs when it responds', async (t) => {
