@@ -78,6 +78,7 @@ export function createAuth(options) {
    * | `in`        | another token             | another session starts     | another session starts               |
    * | `refreshed` | another token             | this session, and a token  | ask `me`: a sign-in has been missed  |
    * | `out`       | nobody is signed in       | nobody is signed in        | ask `me`, if it names no session     |
+   * | `leaving`   | `signOut()` was called    | nothing                    | nothing                              |
    * | `pause`     | the server is unavailable | the server is unavailable  | the server is unavailable            |
    * @param {import('./tabs.js').Message} message
    */
@@ -85,6 +86,7 @@ export function createAuth(options) {
     const { session } = state
     const isSame = sid === session.sid
     const isOurs = isSame || session.sid === undefined
+    session.isLeaving ||= isSame && type === 'leaving'
     if (type === 'pause') state.fail(pause)
     else if (type === 'out') {
       if (isOurs) state.start(null, reason)
@@ -146,6 +148,9 @@ export function createAuth(options) {
     async signOut() {
       const mine = state.session
       if (!settings.signOut) throw new TypeError('signOut() requires the option "signOut"')
+      // The server may tell another tab that the session has ended before it responds here.
+      mine.isLeaving = true
+      post('leaving')
       const { response, code } = await outcomeOf(request(settings.signOut, { method: 'POST', redirect: 'error' }))
       if (mine !== state.session) return
       if (response?.ok || code) return end('sign-out')

@@ -43,7 +43,7 @@ export function createKeeper(settings, { state, store, tabs, end, post, closing 
   }
 
   /**
-   * @param {string} url
+   * @param {any} url
    * @param {RequestInit} init
    */
   function ask(url, init) {
@@ -51,8 +51,7 @@ export function createKeeper(settings, { state, store, tabs, end, post, closing 
     // The target of a redirect must not get the refresh token.
     const sent = send(url, { redirect: 'error', signal, ...credentials, ...init })
     // The option `fetch` may not know signals.
-    const over = new Promise((resolve) => signal.addEventListener('abort', () => resolve(undefined)))
-    return outcomeOf(Promise.race([sent, over]))
+    return outcomeOf(Promise.race([sent, sleep(timeoutMs, { signal, isIdle: true })]))
   }
 
   /** @param {import('./state.js').Token} token the one to replace */
@@ -94,7 +93,7 @@ export function createKeeper(settings, { state, store, tabs, end, post, closing 
   async function identify() {
     const { session } = state
     const { token, sid: known } = session
-    let { response, body, code } = await ask(`${me}`, {
+    let { response, body, code } = await ask(me, {
       cache: 'no-store',
       ...(token.access && { headers: { authorization: `Bearer ${token.access}` } })
     })
@@ -108,7 +107,7 @@ export function createKeeper(settings, { state, store, tabs, end, post, closing 
       state.session.sid = sid
       // All by the server's clock, in whole seconds.
       const ms = (user.exp - user.iat) * 1000
-      const left = user.exp * 1000 - Date.parse(`${response?.headers.get('date')}`) - 1000
+      const left = user.exp * 1000 - Date.parse(/** @type {any} */ (response).headers.get('date')) - 1000
       const now = state.session.token
       if (now.ms === Infinity && left < ms) {
         now.left = countdown(left)

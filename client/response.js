@@ -27,7 +27,7 @@ export async function outcomeOf(sent) {
  * @param {number} failures how many attempts have failed in a row before
  */
 export function retryAfterMs(response, failures) {
-  const asked = response?.headers.get('retry-after') ?? ''
+  const asked = /** @type {any} */ (response?.headers.get('retry-after'))
   const askedMs = +asked * 1000 || Date.parse(asked) - Date.now()
   // The browsers of many users do not come back in the same moment.
   return (askedMs > 0 ? askedMs : Math.min(200 * 2 ** failures, 3e4)) * (1 + Math.random() / 4)

@@ -17,6 +17,7 @@ import { countdown, sleep } from './time.js'
  * @property {Token} token
  * @property {boolean} [isUnclear] `me` has to be asked
  * @property {boolean} [isDoubtful] `me` has refused, and the refresh route has to be asked
+ * @property {boolean} [isLeaving] `signOut()` was called, in any tab: if the session ends, that is why
  * @property {AbortController} end aborted when the session is over, with its requests
  */
 
@@ -43,7 +44,7 @@ function createToken({ access, ms = Infinity, at = Date.now(), left = ms - (Date
   if (at > Date.now()) left = 0
   // Other scripts of the page, and other versions of this module, may say anything.
   if (!(ms > 0 && left <= ms)) left = ms = Infinity
-  return { access, ms: +ms, left: countdown(+left) }
+  return { access, ms: +ms, left: countdown(left) }
 }
 
 /**
@@ -56,7 +57,7 @@ function createSession(sid) {
 
 /** @param {Session} session whose requests are aborted */
 export function abort({ end }) {
-  end.abort(new DOMException('The session is over, or close() was called', 'AbortError'))
+  end.abort(new DOMException('The session is over or closed', 'AbortError'))
 }
 
 /**
@@ -124,8 +125,7 @@ export function createState({ me, isBearer }, emit) {
       state.succeed()
       if (!session.user) emit('signed-in')
       session.user = user
-      session.isUnclear = false
-      session.isDoubtful = false
+      session.isUnclear = session.isDoubtful = false
       state.change()
     },
 
@@ -133,6 +133,8 @@ export function createState({ me, isBearer }, emit) {
       if (!isAvailable) emit('available')
       isAvailable = true
       state.failures = 0
+      // It lives, so a sign-out has failed.
+      state.session.isLeaving = false
     },
 
     /** @param {number} ms until the next attempt */
@@ -152,7 +154,7 @@ export function createState({ me, isBearer }, emit) {
       state.session = createSession(sid)
       if (old.sid || (sid && old.sid === undefined)) abort(old)
       if (sid !== undefined) state.succeed()
-      if (old.user || (old.user === undefined && sid === null)) emit('signed-out', reason)
+      if (old.user || (old.user === undefined && sid === null)) emit('signed-out', old.isLeaving ? 'sign-out' : reason)
       state.pause(0)
     },
 

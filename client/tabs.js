@@ -7,7 +7,7 @@ const patienceMs = 9000
  * What tabs say to each other. Never a token. Times are what is left of them, because the monotonic clocks of tabs
  * start at different times.
  * @typedef {object} Message
- * @property {'in' | 'refreshed' | 'out' | 'pause' | 'claim'} type
+ * @property {'in' | 'refreshed' | 'out' | 'leaving' | 'pause' | 'claim'} type
  * @property {string | null | undefined} [sid]
  * @property {number} [left]
  * @property {number} [ms]

@@ -13,11 +13,11 @@ export function issuedOf(body, isBearer) {
 
 /**
  * The `sid` of an access token. Nothing of the token has been verified.
- * @param {string} token
+ * @param {any} token
  */
 function sidOf(token) {
   try {
-    return JSON.parse(atob(`${token.split('.')[1]}`.replace(/-/g, '+').replace(/_/g, '/'))).sid
+    return JSON.parse(atob(token.split('.')[1].replace(/-/g, '+').replace(/_/g, '/'))).sid
   } catch {}
 }
 
@@ -38,7 +38,7 @@ export function createTokenStore(state, { key, storage }) {
   async function load() {
     await queue
     try {
-      const tokens = JSON.parse(`${await /** @type {any} */ (storage).getItem(key)}`)
+      const tokens = JSON.parse(await /** @type {any} */ (storage).getItem(key))
       return tokens?.sid && tokens.refresh ? tokens : null
     } catch {
       return last

@@ -83,6 +83,34 @@ for (const transport of ['cookie', 'bearer'] as const) {
     )
   })
 
+  t.test(`a tab that hears of a sign-out from the server first calls it a sign-out, by ${transport}`, async (t) => {
+    const { tab, signIn, send } = await clientApp(t, transport)
+    let hasResponded = false
+    let release = () => {}
+    const gate = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    const leaving = tab({
+      async fetch(url, init) {
+        const response = await send(url, init)
+        if (!url.endsWith('/logout')) return response
+        hasResponded = true
+        await gate
+        return response
+      }
+    })
+    const other = tab()
+    await signIn(leaving, 'alice')
+    await until(() => other.auth.user?.sub === 'alice')
+    const signedOut = leaving.auth.signOut()
+    await until(() => hasResponded)
+    t.match(await other.auth.fetch('/me'), { status: 401 })
+    await until(() => leaving.auth.user === null)
+    release()
+    await signedOut
+    for (const { events } of [leaving, other]) t.equal(events.at(-1), 'signed-out sign-out')
+  })
+
   t.test(`another user signs in: no response of the former one arrives, by ${transport}`, async (t) => {
     const { tab, signIn, send } = await clientApp(t, transport)
     let release = () => {}
@@ -140,13 +168,19 @@ for (const transport of ['cookie', 'bearer'] as const) {
 }
 
 t.test('signOut() that fails keeps the session, and rejects', async (t) => {
-  const { tab, signIn, send } = await clientApp(t, 'bearer')
-  const { auth } = tab({
+  const { app, tab, signIn, send, advance } = await clientApp(t, 'bearer')
+  const { auth, events } = tab({
     fetch: async (url, init) => (url.endsWith('/logout') ? new Response('', { status: 503 }) : send(url, init))
   })
   await signIn({ auth }, 'alice')
   await t.rejects(auth.signOut(), { name: 'AuthUnavailable', retryAfterMs: Number })
   t.equal(auth.user?.sub, 'alice')
+  advance(601)
+  t.match(await auth.fetch('/me'), { status: 200 })
+  await app.sessions.revokeAll('alice')
+  t.match(await auth.fetch('/me'), { status: 401 })
+  await until(() => auth.user === null)
+  t.equal(events.at(-1), 'signed-out ended', 'and a later end is not a sign-out')
 })
 
 t.test('signedIn() accepts only a response of reply.signIn()', async (t) => {
