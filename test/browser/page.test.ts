@@ -11,6 +11,7 @@ import { startServer } from '../fixtures/example-server.ts'
 import { look } from '../fixtures/looks.ts'
 import {
   addNote,
+  announcement,
   button,
   createVisitor,
   openLesson,
@@ -203,7 +204,7 @@ t.test('the page', skipWithoutBrowser, async (t) => {
     const tabs = [await openTab(), await openTab()]
     await signUp(tabs[0]!, 'doris')
     await signedInAs(tabs[1]!, 'doris').waitFor()
-    const said = tabs.map((tab) => tab.getByRole('status').filter({ hasText: 'Signed out.' }).waitFor())
+    const said = tabs.map((tab) => announcement(tab, 'Signed out.'))
     await button(tabs[0]!, 'Sign out').first().click()
     await Promise.all(said)
     for (const tab of tabs) t.equal(await tab.locator('#sign-in-message').textContent(), '')
@@ -426,7 +427,7 @@ t.test('the page', skipWithoutBrowser, async (t) => {
       await route.fulfill(unavailable)
     })
     for (let click = 0; click < 5; click++) await button(page, 'Sign out').first().click()
-    await page.getByRole('status').filter({ hasText: 'You are still signed in.' }).waitFor()
+    await announcement(page, 'You are still signed in.')
     isCounting = true
     while (counts.all < 3) await page.waitForRequest('**/me')
     t.equal(counts.maxPending, 1)

@@ -5,7 +5,7 @@ import { launchBrowser, skipWithoutBrowser } from '../fixtures/browser.ts'
 import { production } from '../fixtures/example-client.ts'
 import { startServer } from '../fixtures/example-server.ts'
 import { testLessons, type Reader } from '../fixtures/lessons.ts'
-import { button, createVisitor, signInForm, signUp } from '../fixtures/visitor.ts'
+import { announcement, button, createVisitor, signInForm, signUp } from '../fixtures/visitor.ts'
 
 t.setTimeout(240_000)
 
@@ -66,11 +66,11 @@ t.test('the lessons about the token', skipWithoutBrowser, async (t) => {
     const { page, lesson, context } = await openLesson(t, 'what-you-got')
     await context.grantPermissions(['clipboard-read', 'clipboard-write'])
     await lesson.getByRole('button', { name: 'Copy the token' }).click()
-    await lesson.getByRole('status').filter({ hasText: 'Copied' }).waitFor()
+    await announcement(page, 'Copied')
     t.equal(await page.evaluate('navigator.clipboard.readText()'), await lesson.locator('.jwt').innerText())
     await page.evaluate("navigator.clipboard.writeText = async () => { throw new DOMException('', 'NotAllowedError') }")
     await lesson.getByRole('button', { name: 'Copy the payload' }).click()
-    await lesson.getByRole('status').filter({ hasText: 'does not allow this page to copy' }).waitFor()
+    await announcement(page, 'does not allow this page to copy')
   })
 
   testCase('open one session for a double click, and leave nothing of a user who signs out', async (t) => {
