@@ -7,6 +7,7 @@ import { createClient } from './client.ts'
 import type { Client, Held } from './client.ts'
 import { startDatabase } from './databases.ts'
 import type { DatabaseName } from './databases.ts'
+import { reportDiskStalls } from './disk.ts'
 import { disturb } from './faults.ts'
 import { sessionOf } from './facts.ts'
 import { monotonicMs } from './history.ts'
@@ -84,7 +85,8 @@ export async function recordHistory(store: DatabaseName, options: RecordOptions)
   const random = createRandom(seed)
   const recorder = createRecorder()
   const withFaults = kind !== 'none'
-  const stopWatching = reportStalls((stall) => recorder.witness('', { stall }))
+  const busy = (stall: { start: number; end: number }) => recorder.witness('', { stall })
+  const stopWatching = reportStalls(busy)
   const database = await startDatabase(store, { nodes: nodeNames.length })
   const shared = database.store && broken ? breakStore(database.store, broken) : database.store
   const nodes = nodeNames.map((name, index) =>
@@ -95,6 +97,7 @@ export async function recordHistory(store: DatabaseName, options: RecordOptions)
       witness: recorder.witness
     })
   )
+  const stopWatchingDisk = store === 'memory' ? async () => {} : await reportDiskStalls(busy)
   try {
     await Promise.all(nodes.map(({ start }) => start()))
     const held: Held[] = []
@@ -120,6 +123,7 @@ export async function recordHistory(store: DatabaseName, options: RecordOptions)
     return { seed, store, policy, ...recorder.history(), recoveredAt }
   } finally {
     stopWatching()
+    await stopWatchingDisk()
     await Promise.all(nodes.map(({ stop }) => stop()))
     await database.stop()
   }
