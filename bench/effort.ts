@@ -36,7 +36,7 @@ export interface Effort {
     readonly revocations: number
     readonly sessions: { readonly memory: number; readonly sqlite: number }
   }
-  readonly storm: { readonly refreshes: number; readonly inTheAir: number }
+  readonly storm: { readonly refreshes: number; readonly concurrency: number }
   readonly starts: number
   /** Sessions that are started, refreshed and ended to measure the load of a database. */
   readonly databaseSessions: number
@@ -57,7 +57,7 @@ export const full: Effort = {
   sessions: { few: 1e3, manyInMemory: 1e6, manyInDatabase: 1e5 },
   held: { tokens: 10_000, revocations: 1e6 },
   pauses: { runs: 2, seconds: 10, revocations: 1e5, sessions: { memory: 1e6, sqlite: 1e6 } },
-  storm: { refreshes: 10_000, inTheAir: 600 },
+  storm: { refreshes: 10_000, concurrency: 600 },
   starts: 7,
   databaseSessions: 10_000
 }
@@ -77,7 +77,7 @@ export const quick: Effort = {
   sessions: { few: 1e3, manyInMemory: 1e5, manyInDatabase: 1e4 },
   held: { tokens: 10_000, revocations: 1e6 },
   pauses: { runs: 1, seconds: 1, revocations: 1e5, sessions: { memory: 1e5, sqlite: 5e4 } },
-  storm: { refreshes: 300, inTheAir: 150 },
+  storm: { refreshes: 300, concurrency: 150 },
   starts: 1,
   databaseSessions: 500
 }

@@ -98,8 +98,8 @@ function peerGoals({ databaseSessions }: Results): Goal[] {
 const stormSeconds = { sqlite: 12, redis: 8, postgres: 12 }
 
 function stormGoals({ storm }: Results): Goal[] {
-  return storm.flatMap(({ store, refreshes, inTheAir, seconds, unavailable, failed }) => {
-    const what = `${refreshes.toLocaleString('en')} refreshes, ${inTheAir} at a time, ${store}`
+  return storm.flatMap(({ store, refreshes, concurrency, seconds, unavailable, failed }) => {
+    const what = `${refreshes.toLocaleString('en')} refreshes, ${concurrency} at a time, ${store}`
     return [
       figure({ what, limit: stormSeconds[store], unit: 'seconds' }, seconds),
       figure({ what: `${what}: other responses than 200`, limit: 0, unit: 'count' }, unavailable + failed)

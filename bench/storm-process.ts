@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { startCluster, type Scope } from '../test/fixtures/example-server.ts'
 import { refreshInStorm, startSessions, unavailable } from '../test/fixtures/storm.ts'
 
-const { env: database, refreshes, inTheAir } = JSON.parse(process.argv[2]!)
+const { env: database, refreshes, concurrency } = JSON.parse(process.argv[2]!)
 const folder = await mkdtemp(join(tmpdir(), 'storm-'))
 const ends: (() => unknown)[] = []
 const scope = { teardown: (end: () => unknown) => ends.push(end), testdir: () => folder } as unknown as Scope
@@ -16,7 +16,7 @@ try {
   // As a server logs by default.
   const { a, b, c, stop } = await startCluster({ ...env, LOG_LEVEL: 'info' })
   ends.push(stop)
-  const { outcomes, ...times } = await refreshInStorm({ urls: [a, b, c], tokens, inTheAir })
+  const { outcomes, ...times } = await refreshInStorm({ urls: [a, b, c], tokens, concurrency })
   const { 200: _served, [unavailable]: refused = 0, ...others } = outcomes
   const failed = Object.values(others).reduce((sum, count) => sum + count, 0)
   console.log(JSON.stringify({ unavailable: refused, failed, ...times }))

@@ -10,7 +10,7 @@ export interface Storm {
   readonly store: Exclude<StoreName, 'memory'>
   readonly refreshes: number
   /** How many requests are open at a time. */
-  readonly inTheAir: number
+  readonly concurrency: number
   readonly seconds: number
   /** Responses with 503, after which the client waits and tries again. */
   readonly unavailable: number
@@ -45,5 +45,5 @@ async function runStorm(input: Effort['storm'] & { readonly env: Readonly<Record
   const file = join(import.meta.dirname, 'storm-process.ts')
   const args = ['--conditions=fastify-authenticate-source', '--import', 'tsx', file, JSON.stringify(input)]
   const { stdout } = await promisify(execFile)(process.execPath, args)
-  return JSON.parse(stdout) as Omit<Storm, 'store' | 'refreshes' | 'inTheAir'>
+  return JSON.parse(stdout) as Omit<Storm, 'store' | 'refreshes' | 'concurrency'>
 }

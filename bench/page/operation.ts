@@ -83,7 +83,7 @@ export function storm({ storm: rows }: Results): string | null {
   if (first === undefined) return null
   return `## What happens when all clients refresh at the same time?
 
-${count(first.refreshes)} refreshes, ${first.inTheAir} of them open at a time, sent to three nodes of the example
+${count(first.refreshes)} refreshes, ${first.concurrency} of them open at a time, sent to three nodes of the example
 server, as after a restart of the whole fleet. Nodes, database and clients share the machine.
 
 ${table(

@@ -10,13 +10,13 @@ import { refreshInStorm, startSessions } from '../../fixtures/storm.ts'
 t.setTimeout(300_000)
 
 const refreshes = 10_000
-const inTheAir = 600
+const concurrency = 600
 
 const noServer = async () => ({ env: {} as Record<string, string>, stop: async () => {} })
 
 for (const name of ['sqlite', ...databaseNames] as const) {
   const skip = name === 'sqlite' ? { skip: false } : skips[name]
-  t.test(`npm run cluster serves ${refreshes} refreshes, ${inTheAir} in the air, on ${name}`, skip, async (t) => {
+  t.test(`npm run cluster serves ${refreshes} refreshes, ${concurrency} at a time, on ${name}`, skip, async (t) => {
     const server = await (name === 'sqlite' ? noServer() : databases[name]())
     t.teardown(server.stop)
     const env = {
@@ -29,7 +29,7 @@ for (const name of ['sqlite', ...databaseNames] as const) {
     }
     const tokens = await startSessions(t, { env, count: refreshes })
     const { a, b, c, stop } = await startCluster(env)
-    const { outcomes, seconds, ...times } = await refreshInStorm({ urls: [a, b, c], tokens, inTheAir })
+    const { outcomes, seconds, ...times } = await refreshInStorm({ urls: [a, b, c], tokens, concurrency })
     t.comment(`${name}: ${seconds.toFixed(1)} s, ${JSON.stringify(outcomes)}, in ms ${JSON.stringify(times)}`)
     t.equal(await stop(), 0)
     t.strictSame(outcomes, { 200: refreshes }, 'no 503')
