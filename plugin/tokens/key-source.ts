@@ -119,8 +119,10 @@ export class KeySource {
    * ```
    */
   reload(): Promise<boolean> {
+    // When a load ends, its callers may get here before the queued load begins.
+    if (this.#queued !== undefined) return this.#queued
     if (this.#running === undefined) return this.#start()
-    this.#queued ??= this.#running.then(() => {
+    this.#queued = this.#running.then(() => {
       this.#queued = undefined
       return this.#start()
     })
@@ -129,10 +131,11 @@ export class KeySource {
 
   /** Reloads because a token names an unknown key, at most once per cooldown, or waits for the reload in flight. */
   async reloadForUnknownKid(): Promise<void> {
-    if (this.#load === null) return
-    const isCoolingDown = this.#monotonic() - this.#lastReloadForKidAt < cooldownMs
-    if (this.#running === undefined && isCoolingDown) return
-    if (this.#running === undefined) this.#lastReloadForKidAt = this.#monotonic()
+    if (this.#running === undefined) {
+      const now = this.#monotonic()
+      if (now - this.#lastReloadForKidAt < cooldownMs) return
+      this.#lastReloadForKidAt = now
+    }
     await (this.#running ?? this.reload())
   }
 

@@ -1,9 +1,11 @@
 import type { JsonWebKey } from 'node:crypto'
+import { mock } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import type { AuthEvent, KeyOption } from '../../plugin/index.ts'
 import { resolveOptions } from '../../plugin/options/options.ts'
 import { createAccessTokens } from '../../plugin/tokens/access-tokens.ts'
-import { createKeySource } from '../../plugin/tokens/key-source.ts'
+import { createKeySource, type KeySourceParts } from '../../plugin/tokens/key-source.ts'
 import { readSecrets } from '../../plugin/tokens/secret.ts'
 import { noTrustedIssuers } from '../../plugin/tokens/trusted-issuers.ts'
 import { createApp, createClock, issuer, secret } from '../fixtures/app.ts'
@@ -16,21 +18,24 @@ import {
   type KeyState,
   type NamedKey
 } from '../fixtures/rotating-app.ts'
-import { forge, localSigner } from '../fixtures/tokens.ts'
+import { decode, forge, localSigner } from '../fixtures/tokens.ts'
 
 t.setTimeout(120_000)
 
 const [a, b, c] = [createNamedKey('a'), createNamedKey('b'), createNamedKey('c')]
 
 /** A key source and access tokens without a server. The test moves `monotonic`, and the option `keys` may hang. */
-async function createSource(keys: () => unknown, timeoutMs?: number) {
+async function createSource(
+  keys: KeyOption[] | (() => unknown),
+  { timeoutMs, types = ['at+jwt'] }: Partial<Pick<KeySourceParts, 'timeoutMs' | 'types'>> = {}
+) {
   const events: AuthEvent[] = []
   const monotonic = createClock(0)
   const settings = resolveOptions({ issuer, secret, clock: createClock() })
   const source = await createKeySource({
-    keys: keys as () => Promise<KeyOption[]>,
+    keys: keys as KeySourceParts['keys'],
     keysReloadSeconds: settings.keysReloadSeconds,
-    types: settings.accessToken.types,
+    types,
     secrets: readSecrets(secret),
     emit: (event) => events.push(event),
     monotonic,
@@ -306,8 +311,42 @@ t.test('createKeySource() rejects when the first load fails', async (t) => {
     ],
     ['hanging', () => new Promise(() => {}), `${prefix}"keys" did not return a list within 20 ms`]
   ]
-  for (const [what, keys, message] of rows) await t.rejects(createSource(keys, 20), { message }, what)
+  for (const [what, keys, message] of rows) await t.rejects(createSource(keys, { timeoutMs: 20 }), { message }, what)
 })
+
+t.test('createKeySource() waits 5 seconds for the function `keys` by default', async (t) => {
+  mock.timers.enable({ apis: ['setTimeout'] })
+  t.teardown(() => mock.timers.reset())
+  let outcome = 'waiting'
+  const creating = createSource(() => new Promise(() => {})).catch(({ message }) => {
+    outcome = message
+  })
+  mock.timers.tick(4999)
+  await setImmediate()
+  t.equal(outcome, 'waiting')
+  mock.timers.tick(1)
+  await creating
+  t.equal(outcome, 'Cannot register fastify-authenticate: "keys" did not return a list within 5000 ms')
+})
+
+t.test(
+  'createKeySource() signs with the first of the accepted types, and with at+jwt if any is accepted',
+  async (t) => {
+    const rows: [types: readonly string[] | null, typ: string][] = [
+      [['at+jwt'], 'at+jwt'],
+      [['JWT', 'at+jwt'], 'JWT'],
+      [null, 'at+jwt']
+    ]
+    for (const [types, typ] of rows) {
+      for (const keys of [[entry(a, 'active')], async () => [entry(a, 'active')]]) {
+        const { source } = await createSource(keys, { types })
+        await source.loadSigner()
+        const token = source.current().active.sign({ iat: 1 })
+        t.equal(decode(token, 0).typ, typ, `${types} for keys from a ${typeof keys}`)
+      }
+    }
+  }
+)
 
 t.test('reload() gives up on a source that hangs, releases all requests and ignores a late list', async (t) => {
   let resolveLate = (_list: unknown): void => {}
@@ -320,7 +359,7 @@ t.test('reload() gives up on a source that hangs, releases all requests and igno
           })
         : [entry(c, 'active')]
     ),
-    50
+    { timeoutMs: 50 }
   )
   const unknown = Promise.all(Array.from({ length: 100 }, () => outcome(forge(signerOf(b)))))
   t.equal(await outcome(forge(signerOf(a))), 'accepted', 'a known key does not wait')
@@ -381,11 +420,45 @@ t.test('reload() during a load shares the next load, which sees every change mad
   loads[0]!(stale)
   t.equal(await first, true)
   t.strictSame(source.current().kids, ['a'])
-  while (loads.length < 2) await new Promise(setImmediate)
+  while (loads.length < 2) await setImmediate()
   loads[1]!(list)
   t.strictSame([...new Set(await Promise.all(others))], [true])
   t.strictSame(source.current().kids, ['a', 'b'])
   t.equal(loads.length, 2)
+
+  const third = source.reload()
+  list = [entry(c, 'active')]
+  const fourth = source.reload()
+  loads[2]!([entry(b, 'active')])
+  t.equal(await third, true)
+  while (loads.length < 4) await setImmediate()
+  loads[3]!(list)
+  t.equal(await fourth, true, 'the next load is shared once only')
+  t.strictSame(source.current().kids, ['c'])
+})
+
+t.test('KeySource never runs two loads at the same time, because the older list could replace the newer', async (t) => {
+  for (const method of ['reload', 'reloadForUnknownKid'] as const) {
+    const loads: ((list: KeyOption[]) => void)[] = []
+    const { source } = await createSource(
+      flaky(
+        () =>
+          new Promise((resolve) => {
+            loads.push(resolve)
+          })
+      )
+    )
+    const first = source.reload().then(async () => {
+      await source[method]()
+    })
+    const second = source.reload()
+    loads[0]!([entry(a, 'active')])
+    await setImmediate()
+    t.equal(loads.length, 2, `${method}() after the first load shares the load that another caller has asked for`)
+    loads[1]!([entry(b, 'active')])
+    await Promise.all([first, second])
+    t.strictSame(source.current().kids, ['b'])
+  }
 })
 
 t.test('loadSigner() makes reload() put keys into use only when they can sign', async (t) => {
@@ -393,6 +466,8 @@ t.test('loadSigner() makes reload() put keys into use only when they can sign', 
   const { source } = await createSource(async () => list)
   const active = () => source.current().active
   t.throws(() => active().sign({ iat: 1 }), TypeError, 'nothing is loaded before the first token')
+  t.equal(await source.reload(), true)
+  t.throws(() => active().sign({ iat: 1 }), TypeError, 'nor by a reload')
   const reloading = source.reload()
   await source.loadSigner()
   t.equal(kidOf(active().sign({ iat: 1 })), 'a', 'a reload in progress replaces the key by one that can sign')
@@ -498,4 +573,6 @@ t.test('createKeySource() loads the keys again every keysReloadSeconds', async (
   )
   intervals[0]![0]()
   t.equal(loads, 2)
+  await createSource([entry(a, 'active')])
+  t.equal(intervals.length, 1, 'a fixed list has no timer')
 })
