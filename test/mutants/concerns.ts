@@ -127,7 +127,7 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
   'plugin/tokens/verifier.ts': ['tokens/verifier', 'attacks/forged-tokens'],
   'plugin/tokens/unverified-token.ts': ['tokens/unverified-token', 'http/one-pass'],
   'plugin/tokens/key.ts': ['tokens/key', 'tokens/secret', 'tokens/keyring'],
-  'plugin/tokens/key-material.ts': ['tokens/key-material', 'tokens/key', 'tokens/secret'],
+  'plugin/tokens/key-material.ts': ['tokens/key-material', 'tokens/pem', 'tokens/key', 'tokens/secret'],
   'plugin/tokens/asymmetric-key.ts': ['tokens/key', 'tokens/ed25519'],
   'plugin/tokens/jwk.ts': ['tokens/key'],
   'plugin/tokens/secret.ts': ['tokens/secret', 'tokens/key'],

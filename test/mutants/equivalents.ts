@@ -41,6 +41,18 @@ export const equivalents: readonly Equivalent[] = [
     reason: 'A shortcut: without trusted issuers, none is found.'
   },
   {
+    file: 'plugin/tokens/rsa.ts',
+    original: 'smallPrimes ??= primesBelow(752).map(BigInt)',
+    mutated: 'smallPrimes ??= primesBelow(753).map(BigInt)',
+    reason: '752 is not a prime.'
+  },
+  {
+    file: 'plugin/tokens/rsa.ts',
+    original: 'smallPrimes ??= primesBelow(752).map(BigInt)',
+    mutated: 'smallPrimes = primesBelow(752).map(BigInt)',
+    reason: 'The same primes are computed for each key: only slower.'
+  },
+  {
     file: 'plugin/tokens/roca.ts',
     original: 'subgroups ??= primesBelow(702).map((prime) => ({ prime: BigInt(prime), powers: powersOf65537(prime) }))',
     mutated: 'subgroups ??= primesBelow(703).map((prime) => ({ prime: BigInt(prime), powers: powersOf65537(prime) }))',

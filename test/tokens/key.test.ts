@@ -1,8 +1,16 @@
-import { createSecretKey, generateKeyPairSync, KeyObject, randomBytes, type JsonWebKey } from 'node:crypto'
+import {
+  createSecretKey,
+  generateKeyPairSync,
+  generatePrimeSync,
+  KeyObject,
+  randomBytes,
+  type JsonWebKey
+} from 'node:crypto'
 import { calculateJwkThumbprint, createLocalJWKSet, jwtVerify, SignJWT, type JSONWebKeySet, type JWK } from 'jose'
 import t from 'tap'
 import type { KeyOption } from '../../plugin/index.ts'
 import { algorithms, type Algorithm } from '../../plugin/tokens/algorithms.ts'
+import { primesBelow } from '../../plugin/tokens/primes.ts'
 import { createApp, issuer, epoch } from '../fixtures/app.ts'
 import { pemOf, rejects } from '../fixtures/rejected-options.ts'
 import { decode, forge, goodClaims, localSigner } from '../fixtures/tokens.ts'
@@ -122,6 +130,64 @@ const base64url = (value: bigint, bytes = Math.ceil(value.toString(16).length / 
   Buffer.from(value.toString(16).padStart(2 * bytes, '0'), 'hex').toString('base64url')
 
 const modulus = integer(jwkOf(rsa.publicKey).n!)
+
+/** The private RSA key with one member changed. */
+const changed = (member: 'd' | 'p' | 'dp' | 'dq' | 'qi', by: bigint) => ({
+  ...jwkOf(rsa.privateKey),
+  [member]: base64url(integer(jwkOf(rsa.privateKey)[member]!) + by)
+})
+
+function inverse(value: bigint, modulo: bigint): bigint {
+  let [one, other] = [
+    { value: modulo, factor: 0n },
+    { value, factor: 1n }
+  ]
+  while (other.value !== 0n) {
+    const quotient = one.value / other.value
+    const rest = { value: one.value - quotient * other.value, factor: one.factor - quotient * other.factor }
+    ;[one, other] = [other, rest]
+  }
+  return ((one.factor % modulo) + modulo) % modulo
+}
+
+const primeOf = (bits: number) => {
+  for (;;) {
+    const prime = generatePrimeSync(bits, { bigint: true })
+    if (prime % 65537n !== 1n) return prime
+  }
+}
+
+interface RsaNumbers {
+  readonly p: bigint
+  readonly q: bigint
+  /** The private exponent is right for these. */
+  readonly primes?: readonly bigint[]
+  readonly n?: bigint
+}
+
+/** A private RSA key whose numbers need not belong together. */
+function rsaOf({ p, q, primes = [p, q], n = p * q }: RsaNumbers): JsonWebKey {
+  const d = inverse(
+    65537n,
+    primes.reduce((product, prime) => product * (prime - 1n), 1n)
+  )
+  const exponentOf = (prime: bigint) => (prime > 1n ? d % (prime - 1n) : 1n)
+  const numbers = { n, e: 65537n, d, p, q, dp: exponentOf(p), dq: exponentOf(q), qi: inverse(q, p) || 1n }
+  return {
+    kty: 'RSA',
+    ...Object.fromEntries(Object.entries(numbers).map(([name, value]) => [name, base64url(value)]))
+  }
+}
+
+const large = [primeOf(1040), primeOf(1040), primeOf(1040)] as const
+const small = [primeOf(520), primeOf(520)] as const
+
+/** The least number of that many bits without a small prime factor. */
+function roughModulus(bits: number): bigint {
+  let candidate = (1n << BigInt(bits - 1)) + 1n
+  while (primesBelow(752).some((prime) => candidate % BigInt(prime) === 0n)) candidate += 2n
+  return candidate
+}
 
 /** An odd number of exactly that many bytes. */
 const odd = (bytes: number) => Buffer.from([0x80, ...randomBytes(bytes - 2), 1]).toString('base64url')
@@ -335,16 +401,38 @@ t.test('readKey() rejects an unusable key at start and names it', async (t) => {
       'keys.0.key',
       mismatched
     ],
+    ["RSA with another's private exponent", [{ key: changed('d', 2n) }], 'keys.0.key', mismatched],
     [
-      "RSA with another's private exponent",
-      [{ key: { ...jwkOf(rsa.privateKey), d: base64url(integer(jwkOf(rsa.privateKey).d!) + 2n) } }],
+      'RSA with 1 for "p"',
+      [{ key: rsaOf({ p: 1n, q: roughModulus(2048), primes: [roughModulus(2048)] }) }],
       'keys.0.key',
       mismatched
     ],
-    ['RSA with 1 for a prime', [{ key: { ...jwkOf(rsa.privateKey), p: 'AQ' } }], 'keys.0.key', mismatched],
     [
-      'RSA with an even prime',
-      [{ key: { ...jwkOf(rsa.privateKey), p: base64url(integer(jwkOf(rsa.privateKey).p!) - 1n) } }],
+      'RSA with 1 for "q"',
+      [{ key: rsaOf({ p: roughModulus(2048), q: 1n, primes: [roughModulus(2048)] }) }],
+      'keys.0.key',
+      mismatched
+    ],
+    [
+      "RSA with another modulus's primes",
+      [{ key: rsaOf({ p: large[0], q: large[1], primes: large, n: large[0] * large[2] }) }],
+      'keys.0.key',
+      mismatched
+    ],
+    ['RSA with an even prime', [{ key: changed('p', -1n) }], 'keys.0.key', mismatched],
+    ['RSA with a wrong "dp"', [{ key: changed('dp', 2n) }], 'keys.0.key', mismatched],
+    ['RSA with a wrong "dq"', [{ key: changed('dq', 2n) }], 'keys.0.key', mismatched],
+    ['RSA with a wrong "qi"', [{ key: changed('qi', 1n) }], 'keys.0.key', mismatched],
+    [
+      'RSA whose "p" is the product of two primes',
+      [{ key: rsaOf({ p: small[0] * small[1], q: large[0], primes: [...small, large[0]] }) }],
+      'keys.0.key',
+      mismatched
+    ],
+    [
+      'RSA whose "q" is the product of two primes',
+      [{ key: rsaOf({ p: large[0], q: small[0] * small[1], primes: [...small, large[0]] }) }],
       'keys.0.key',
       mismatched
     ],
@@ -526,6 +614,9 @@ t.test('readKey() rejects an unusable key at start and names it', async (t) => {
       [{ key: { ...jwkOf(rsa.publicKey), key_ops: ['verify', 'encrypt'] } as JsonWebKey }]
     ],
     ['an elliptic curve whose point is compressed', [{ key: compressed }]],
+    ['RSA of 8192 bits', [{ key: { ...jwkOf(rsa.publicKey), n: base64url(roughModulus(8192)) } }]],
+    ['RSA with an exponent of 64 bits', [{ key: { ...jwkOf(rsa.publicKey), e: base64url((1n << 63n) + 1n) } }]],
+    ['RSA that is built from its primes', [{ key: rsaOf({ p: large[0], q: large[1] }) }]],
     ['a public JWK that may verify', [{ key: { ...jwkOf(rsa.publicKey), key_ops: ['verify'] } as JsonWebKey }]],
     [
       'a secret that may only verify, and does',

@@ -35,7 +35,8 @@ t.test('restorePem() reads PEM as environment variables change it, and leaves an
 t.test('readKey() takes an extractable CryptoKey, and refuses any other', async (t) => {
   const generate = (extractable: boolean) =>
     webcrypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, extractable, ['sign', 'verify'])
-  t.equal(readKey({ key: (await generate(true)).privateKey }, 'key').alg, 'ES256')
+  const { privateKey, publicKey } = await generate(true)
+  for (const key of [privateKey, publicKey]) t.equal(readKey({ key }, 'key').alg, 'ES256', `a ${key.type} key`)
   const { privateKey: closed } = await generate(false)
   t.throws(() => readKey({ key: closed }, 'key'), { message: /"key.key" is a CryptoKey that is not extractable/ })
   const ecdh = await webcrypto.subtle.generateKey({ name: 'ECDH', namedCurve: 'P-256' }, true, ['deriveBits'])
