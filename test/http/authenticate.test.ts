@@ -172,6 +172,37 @@ t.test('request.authenticate() sets request.user and request.auth to null before
   ])
 })
 
+t.test(
+  'a token that is verified reaches the handler without waiting, whichever site its request came from',
+  async (t) => {
+    let hasWaited = false
+    const server = await createApp({
+      before: (app) =>
+        app.addHook('onRequest', (_request, _reply, done) => {
+          hasWaited = false
+          queueMicrotask(() => {
+            hasWaited = true
+          })
+          done()
+        }),
+      after: (app) => app.get('/waited', { config: { auth: true } }, async () => ({ hasWaited }))
+    })
+    const { access } = await server.signIn('bearer')
+    const [header, cookie] = [bearer(access), { cookie: `__Host-access=${access}` }]
+    const rows: [string, Record<string, string>, boolean][] = [
+      ['a cookie that was not seen before', cookie, true],
+      ['a cookie', cookie, false],
+      ['a header', header, false],
+      ['a header, from another site', { ...header, 'sec-fetch-site': 'cross-site' }, false],
+      ['a header that was not seen before', bearer(await server.app.accessTokens.sign({ sub: 'machine' })), false]
+    ]
+    for (const [what, headers, expected] of rows) {
+      const response = await server.app.inject({ url: '/waited', headers })
+      t.strictSame(response.json(), { hasWaited: expected }, what)
+    }
+  }
+)
+
 t.test('the event of a refusal says where the token was', async (t) => {
   const { app, events } = await createApp()
   const forged = forge(stranger)
