@@ -374,6 +374,13 @@ t.test('reply.signOut() ends at most four sessions and reads at most eight value
     t.equal(await live([one!]), 1)
   })
 
+  await t.test('eight values, of which one is good', async (t) => {
+    const [one] = await sessions(1)
+    const seven = Array.from({ length: 7 }, (_, index) => `x${index}`)
+    t.strictSame(await logout(server, accessOf(...seven, one!.access)), { ...done, cookies: cleared })
+    t.equal(await live([one!]), 0)
+  })
+
   await t.test("eight refresh tokens of one session, of which one is the row's", async (t) => {
     const [one] = await sessions(1)
     const others = createRefreshTokens({ issuers: [issuer], secrets: readSecrets(secret) })
