@@ -208,7 +208,13 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
   'plugin/http/response-state.ts': ['http/response-state', 'http/sign-in', 'flows/sessions'],
   'plugin/http/cookie-scopes.ts': ['http/session-cookies'],
   'plugin/http/access-cookies.ts': ['http/session-cookies', 'http/cookie-authentication'],
-  'plugin/http/session-cookies.ts': ['http/session-cookies', 'http/sign-out', 'http/cookie-authentication'],
+  'plugin/http/session-cookies.ts': [
+    'http/session-cookies',
+    'http/sign-out',
+    'http/cookie-authentication',
+    'http/refresh',
+    'tokens/issuer-lookup'
+  ],
   'plugin/http/request-sessions.ts': ['http/sign-out', 'flows/sessions'],
   'plugin/http/cookies.ts': ['options/shape', 'http/sign-in', 'http/cookies', 'http/session-cookies'],
   'plugin/http/': http,

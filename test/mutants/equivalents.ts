@@ -151,6 +151,24 @@ export const equivalents: readonly Equivalent[] = [
     reason: 'Only decides whether there is any session.'
   },
   {
+    file: 'plugin/stores/sharded/sharded-log.ts',
+    original: 'if (busy.length === 0 || share < 1) return pages',
+    mutated: 'if (share < 1) return pages',
+    reason: 'A shortcut: if no shard has more, the second read reads none of them.'
+  },
+  {
+    file: 'plugin/http/session-cookies.ts',
+    original: 'if (repeated.length > 0 && !read(request).isForeign) cookies.clearEverywhere(request, repeated)',
+    mutated: 'if (!read(request).isForeign) cookies.clearEverywhere(request, repeated)',
+    reason: 'A shortcut: without it, the cookies are decoded, and none of them is cleared.'
+  },
+  {
+    file: 'plugin/http/session-cookies.ts',
+    original: 'if (repeated.length > 0 && !read(request).isForeign) cookies.clearEverywhere(request, repeated)',
+    mutated: 'if (repeated.length >= 0 && !read(request).isForeign) cookies.clearEverywhere(request, repeated)',
+    reason: 'A shortcut: without it, the cookies are decoded, and none of them is cleared.'
+  },
+  {
     file: 'plugin/stores/memory/id-table.ts',
     original: 'if (this.#hashes[place] === hash && this.#items[place]!.id === id) break',
     mutated: 'if (this.#items[place]!.id === id) break',
