@@ -37,6 +37,8 @@ export const findCases: Cases = {
     const details = { amr: ['pwd'] }
     const row = await start(store, { claims, details })
     const kept = structuredClone(row)
+    const plain = await start(store)
+    const keptPlain = structuredClone(plain)
     claims.roles.push('admin')
     details.amr.push('otp')
     const spoil = (given: SessionRow) => {
@@ -49,7 +51,9 @@ export const findCases: Cases = {
         () => Object.assign(given, { generation: 9 }),
         () => retries.push(1),
         () => claims.roles.push('admin'),
-        () => details.amr.push('otp')
+        () => details.amr.push('otp'),
+        () => Object.assign(claims, { admin: true }),
+        () => Object.assign(details, { admin: true })
       ]) {
         try {
           change()
@@ -61,8 +65,11 @@ export const findCases: Cases = {
     spoil(row)
     spoil(await rowOf(store, row))
     for (const listed of await list(store, row.sub)) spoil(listed)
+    spoil(plain)
     assert.deepEqual(await rowOf(store, row), kept)
     assert.deepEqual(await list(store, row.sub), [kept])
+    assert.deepEqual(await rowOf(store, plain), keptPlain)
+    assert.deepEqual((await start(store)).claims, {})
   },
 
   'list() returns the live sessions of a subject, oldest first': async ({ store, other }) => {

@@ -103,12 +103,20 @@ export const revocationCases: Cases = {
       lifetime
     )
     const { cursor } = await readAll(foreign)
-    assert.equal((await store.readRevocations(cursor, 10)).resumed, false)
-    await store.appendRevocations(
-      times(5, (index): Revocation => ({ kind: 'token', id: `i own${index}`, until })),
-      lifetime
+    const empty = await store.readRevocations(cursor, 10)
+    assert.deepEqual([empty.entries, empty.resumed], [[], false])
+    const own = times(5, (index): Revocation => ({ kind: 'token', id: `i own${index}`, until }))
+    await store.appendRevocations(own, lifetime)
+    const page = await store.readRevocations(cursor, 10)
+    assert.equal(page.resumed, false)
+    const rest = await readAll(store, { cursor: page.cursor })
+    assert.deepEqual(
+      new Set(idsOf([...page.entries, ...rest.entries])),
+      new Set(idsOf(own)),
+      'a page that does not resume must start at the beginning'
     )
-    assert.equal((await store.readRevocations(cursor, 10)).resumed, false)
+    const later = await readAll(store, { cursor: empty.cursor })
+    assert.deepEqual([later.resumed, idsOf(later.entries)], [true, idsOf(own)])
     assert.equal((await readAll(store)).entries.length, 5)
   },
 
