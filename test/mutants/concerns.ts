@@ -226,6 +226,7 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
   'plugin/stores/memory': [
     'stores/memory',
     'stores/memory/owners',
+    'stores/memory/session-table',
     'stores/memory/expiry-index',
     'stores/memory/numbered-items',
     'stores/memory/id-table',

@@ -241,6 +241,62 @@ export const equivalents: readonly Equivalent[] = [
     original: 'if (item.bucket !== null && item.bucket.minute <= minute) return',
     mutated: 'if (item.bucket !== null && item.bucket.minute < minute) return',
     reason: 'An item that stays in its minute is put there again: this only takes longer.'
+  },
+  {
+    file: 'plugin/stores/memory/revocation-log.ts',
+    original: '#last = 0',
+    mutated: '#last = 1',
+    reason: 'Only the order of the numbers counts, and the first is still above 0.'
+  },
+  {
+    file: 'plugin/stores/memory/revocation-log.ts',
+    original:
+      'const item = { number: ++this.#last, entry: Object.freeze({ kind, id, until }), bucket: null, position: 0 }',
+    mutated:
+      'const item = { number: ++this.#last, entry: Object.freeze({ kind, id, until }), bucket: null, position: 1 }',
+    reason: 'Read only of an entry in a bucket, and set together with the bucket.'
+  },
+  {
+    file: 'plugin/stores/memory/session.ts',
+    original: 'this.position = 0',
+    mutated: ';',
+    reason: 'Read only of a session in a bucket, and set together with the bucket.'
+  },
+  {
+    file: 'plugin/stores/memory/session.ts',
+    original: 'this.position = 0',
+    mutated: 'this.position = 1',
+    reason: 'Read only of a session in a bucket, and set together with the bucket.'
+  },
+  {
+    file: 'plugin/stores/memory/session.ts',
+    original: 'this.previous = null',
+    mutated: ';',
+    reason: 'The owner sets it when it adds the session, before anything reads it.'
+  },
+  {
+    file: 'plugin/stores/memory/session.ts',
+    original: "return text === '{}' ? noMembers : deepFreeze(JSON.parse(text) as Members)",
+    mutated: 'return false ? noMembers : deepFreeze(JSON.parse(text) as Members)',
+    reason: 'The members are an empty frozen object as well: one for all sessions takes less memory.'
+  },
+  {
+    file: 'plugin/stores/memory/session-table.ts',
+    original: 'const open = this.owners.of(subject).reduce((total, { openCount }) => total + openCount, 0)',
+    mutated: 'const open = this.owners.of(subject).reduce((total, { openCount }) => total + openCount, 1)',
+    reason: 'Only decides whether the live sessions are counted, and they decide what is revoked.'
+  },
+  {
+    file: 'plugin/stores/memory/session-table.ts',
+    original: 'const live = open > maxSessions ? this.live(subject, terms.now) : []',
+    mutated: 'const live = true ? this.live(subject, terms.now) : []',
+    reason: 'Only saves time: no session is in excess when so few are open.'
+  },
+  {
+    file: 'plugin/stores/memory/session-table.ts',
+    original: 'const live = open > maxSessions ? this.live(subject, terms.now) : []',
+    mutated: 'const live = open >= maxSessions ? this.live(subject, terms.now) : []',
+    reason: 'Only saves time: no session is in excess when so few are open.'
   }
 ]
 

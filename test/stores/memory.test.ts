@@ -102,6 +102,10 @@ for (const [name, open] of Object.entries({
   const sweep = (store: SessionStore) => store.sweep()
   const logged = async (store: SessionStore) =>
     (await store.readRevocations(null, 10)).entries.map(({ id }) => id).join()
+  const append = (id: string, until: number) => async (store: SessionStore) => {
+    await store.appendRevocations([{ kind: 'token', id, until }], ending)
+  }
+  const revokedAt = async (store: SessionStore) => (await store.find('ended')).row?.revokedAt
   type Step = [now: number, what: string, call: (store: SessionStore) => Promise<unknown>, expected: unknown]
 
   const stories: Record<string, Step[]> = {
@@ -148,6 +152,34 @@ for (const [name, open] of Object.entries({
       [2000 + 86_400_000, 'and no longer', sweep, 0],
       [2000 + 86_400_000, 'before', insert({}, 86_400_001), 86_402_000]
     ],
+    'find() returns when a session was revoked first': [
+      [1000, 'starts', insert({ id: 'ended' }), 1000],
+      [1001, 'revokes it', revokeOne, 1001 + endedMs],
+      [1002, 'revokes all', revokeAll, []],
+      [1002, 'was revoked before', revokedAt, 1001]
+    ],
+    'sweep() removes a session in time whose expiry became earlier': [
+      [0, 'starts', insert({ idleMs: 1e6, absoluteMs: 1e6 }), 0],
+      [0, 'starts another', insert({ id: 'ended', idleMs: 1e6, absoluteMs: 1e6 }), 0],
+      [10, 'rotates', rotate(0), [true, 1, 10, 110, '']],
+      [109, 'too early', sweep, 0],
+      [110, 'the rotated one', sweep, 1],
+      [110, 'ends the other', revokeOne, 110 + endedMs],
+      [110 + endedMs - 1, 'too early', sweep, 0],
+      [110 + endedMs, 'the ended one', sweep, 1]
+    ],
+    'sweep() keeps an entry whose `until` was raised': [
+      [0, 'logs', append('raised', 100), undefined],
+      [0, 'raises', append('raised', 200), undefined],
+      [0, 'logs another', append('newest', 1000), undefined],
+      [100, 'nothing has expired', sweep, 0],
+      [199, 'still logged', logged, 'raised,newest'],
+      [199, 'nothing has expired', sweep, 0],
+      [199, 'does not log it again', append('raised', 200), undefined],
+      [199, 'still logged', logged, 'raised,newest'],
+      [200, 'expires', sweep, 0],
+      [200, 'no longer logged', logged, 'newest']
+    ],
     'sweep() by the clock, to the millisecond': [
       [0, 'starts', insert({}), 0],
       [0, 'starts another', insert({ id: 'ended' }), 0],
@@ -188,6 +220,40 @@ t.test('list() keeps the order of insertion within a millisecond', async (t) => 
       ['b', 'c', 'a']
     )
   }
+})
+
+t.test('list() returns the sessions under all issuers in one order, oldest first', async (t) => {
+  let now = 0
+  const clock = () => ++now
+  for (const store of [memoryStore({ clock }), sqliteStore(new DatabaseSync(newFile()), { clock })]) {
+    for (const [id, issuer] of Object.entries({ first: 'b', second: 'a', third: 'b' })) {
+      await store.insert(newSession({ id, issuer }), inserting)
+    }
+    const { rows } = await store.list({ issuers: ['a', 'b'], sub: 'user' }, { limit: 10 })
+    t.strictSame(
+      rows.map(({ id }) => id),
+      ['first', 'second', 'third']
+    )
+  }
+})
+
+t.test('memoryStore() reads its log from the beginning for a cursor that it did not return', async (t) => {
+  const store = memoryStore({ clock: () => 0 })
+  const entry = { kind: 'token', id: 'first', until: 1000 } as const
+  await store.appendRevocations([entry], ending)
+  const { cursor } = await store.readRevocations(null, 10)
+  for (const wrong of ['', '.', 'x', cursor.replace('1.', '2.'), cursor.replace('1.', 'x.'), `${cursor}x`]) {
+    t.match(await store.readRevocations(wrong, 10), { entries: [entry], cursor, resumed: false, more: false }, wrong)
+  }
+})
+
+t.test('memoryStore() returns entries of its log that cannot be changed from outside', async (t) => {
+  const store = memoryStore({ clock: () => 0 })
+  const entry = { kind: 'token', id: 'first', until: 1000 } as const
+  await store.appendRevocations([entry], ending)
+  const { entries } = await store.readRevocations(null, 10)
+  t.throws(() => Object.assign(entries[0]!, { until: 0 }), TypeError)
+  t.strictSame((await store.readRevocations(null, 10)).entries, [entry])
 })
 
 t.test("memoryStore() keeps a subject's other sessions when sweep() removes one", async (t) => {

@@ -1,0 +1,49 @@
+import t from 'tap'
+import { RevocationLog } from '../../../plugin/stores/memory/revocation-log.ts'
+import { SessionTable } from '../../../plugin/stores/memory/session-table.ts'
+import type { NewSession } from '../../../plugin/stores/session-store.ts'
+
+const newSession = (given: Partial<NewSession> = {}): NewSession => ({
+  id: 'session',
+  issuer: 'https://api.example.com',
+  sub: 'alice',
+  sessionKey: 'key',
+  device: null,
+  scope: null,
+  claims: {},
+  details: {},
+  accessLifetimeSeconds: 10,
+  idleMs: 1000,
+  idleLimitMs: null,
+  absoluteMs: 1000,
+  ...given
+})
+const subject = { issuers: ['https://api.example.com'], sub: 'alice' }
+const terms = { now: 9, lifetimeSeconds: 10 }
+const newTable = () => new SessionTable(new RevocationLog())
+
+t.test('revoke() keeps the time at which revokeAll() revoked the session', async (t) => {
+  const table = newTable()
+  const session = table.add(newSession(), 0)
+  table.owners.raise(subject, 5)
+  table.revoke(session, terms)
+  t.equal(session.revokedAt, 5)
+})
+
+t.test('revoke() leaves the session no longer among those that are open', async (t) => {
+  const table = newTable()
+  const session = table.add(newSession(), 0)
+  const other = table.add(newSession({ id: 'other' }), 0)
+  table.revoke(session, terms)
+  t.strictSame([...session.owner.open()], [other])
+  t.equal(session.owner.openCount, 1)
+})
+
+t.test('spare() does not revive a session of another subject', async (t) => {
+  const table = newTable()
+  const session = table.add(newSession({ id: 'of bob', sub: 'bob' }), 0)
+  table.owners.raise({ ...subject, sub: 'bob' }, 5)
+  table.owners.raise(subject, 6)
+  table.spare('of bob', subject)
+  t.equal(session.revokedAt, 5)
+})
