@@ -47,3 +47,29 @@ t.test('spare() does not revive a session of another subject', async (t) => {
   table.spare('of bob', subject)
   t.equal(session.revokedAt, 5)
 })
+
+t.test('sweep() drops an owner with the last of its sessions', async (t) => {
+  const table = newTable()
+  const { owner } = table.add(newSession(), 0)
+  const other = table.add(newSession({ id: 'other' }), 1)
+  Array.from(table.sweep(1000))
+  t.strictSame([...owner.open()], [other])
+  t.strictSame(table.owners.of(subject), [owner])
+  Array.from(table.sweep(1001))
+  t.strictSame(table.owners.of(subject), [])
+})
+
+t.test('evict() revokes the least recently rotated sessions, and recent() returns the others', async (t) => {
+  const ids = ['a', 'b', 'c', 'd']
+  for (let kept = 0; kept <= 5; kept++) {
+    const table = newTable()
+    ids.forEach((id, now) => table.add(newSession({ id }), now))
+    const recent = table.recent(subject, { now: 9, limit: kept })
+    const { revoked, more } = table.evict(subject, { ...terms, maxSessions: kept, atMost: 10 })
+    t.strictSame(
+      [revoked.map(({ id }) => id), recent.map(({ id }) => id), more],
+      [ids.slice(0, Math.max(0, 4 - kept)), ids.slice(Math.max(0, 4 - kept)), false],
+      `${kept} are kept`
+    )
+  }
+})
