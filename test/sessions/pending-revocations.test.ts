@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
+import { PendingRevocations } from '../../plugin/sessions/pending-revocations.ts'
 import { memoryStore } from '../../plugin/stores/memory.ts'
 import { shardedStore } from '../../plugin/stores/sharded.ts'
 import type { Revocation } from '../../plugin/stores/session-store.ts'
@@ -315,4 +316,137 @@ t.test('poll() does not write a log again after a failover to a shard whose cloc
   await node.poll()
   await node.poll()
   t.strictSame(written, [lost!.id])
+})
+
+/** Revocations whose writes are recorded as `id` or, for a later `until`, `id+`. The first letter of an id is its shard. */
+function createPending({ shards, fails = () => false }: { shards?: string[]; fails?: (id: string) => boolean } = {}) {
+  const written: string[][] = []
+  const state = { reading: 1 }
+  const pending = new PendingRevocations({
+    async write(entries) {
+      written.push(entries.map(({ id, until }) => (until === later.until ? `${id}+` : id)))
+      if (entries.some(({ id }) => fails(id))) throw new Error('down')
+    },
+    reading: () => state.reading,
+    shards: shards && { names: shards, of: (id) => id[0]! }
+  })
+  return {
+    pending,
+    /** What one more flush writes. */
+    async flush() {
+      await pending.flushQueue()
+      return written.splice(0)
+    },
+    /** A read of the log reaches its end. */
+    endReading(now = epoch) {
+      for (const step of pending.endReading(now)) void step
+    },
+    beginReading() {
+      state.reading++
+    }
+  }
+}
+
+const entry = session('s')
+const later = session('s', epoch + 200_000)
+
+t.test('expect() queues an entry when a read that began later has not shown it', async (t) => {
+  const { pending, flush, beginReading, endReading } = createPending()
+  pending.expect(entry)
+  endReading()
+  t.strictSame(await flush(), [], 'this read may have begun before the write')
+  beginReading()
+  endReading()
+  t.strictSame(await flush(), [['s']])
+})
+
+t.test('queue() writes an entry again although its write was confirmed', async (t) => {
+  const { pending, flush } = createPending()
+  pending.expect(entry)
+  pending.queue(entry)
+  t.strictSame(await flush(), [['s']])
+})
+
+t.test('endReading() drops what has expired', async (t) => {
+  for (const [now, written] of [
+    [entry.until - 1, [['s']]],
+    [entry.until, []]
+  ] as const) {
+    const { pending, flush, endReading } = createPending()
+    pending.queue(entry)
+    endReading(now)
+    t.strictSame(await flush(), written)
+  }
+})
+
+t.test('remove() drops an entry that the log has shown, unless a later `until` is queued', async (t) => {
+  for (const [queued, shown, written] of [
+    [entry, entry, []],
+    [entry, later, []],
+    [later, entry, [['s+']]]
+  ] as const) {
+    const { pending, flush } = createPending()
+    pending.queue(queued)
+    pending.remove(shown)
+    pending.remove(session('another'))
+    t.strictSame(await flush(), written)
+  }
+})
+
+t.test('remove() drops an entry of several shards when its write was confirmed', async (t) => {
+  const { pending, flush, beginReading, endReading } = createPending({ shards: ['a', 's'] })
+  pending.expect(entry)
+  pending.remove(entry)
+  beginReading()
+  endReading()
+  t.strictSame(await flush(), [])
+})
+
+t.test('flushQueue() writes an entry once that one shard has shown, however often it is queued', async (t) => {
+  const { pending, flush, beginReading, endReading } = createPending({ shards: ['a', 's'] })
+  pending.queue(entry)
+  pending.remove(entry)
+  pending.queue(entry)
+  t.strictSame(await flush(), [['s']])
+  beginReading()
+  endReading()
+  t.strictSame(await flush(), [])
+})
+
+t.test('flushQueue() writes a later `until` that was queued during the write of an earlier one', async (t) => {
+  const { pending, flush } = createPending()
+  pending.queue(entry)
+  const flushing = flush()
+  pending.queue(later)
+  t.strictSame(await flushing, [['s'], ['s+']])
+})
+
+t.test('flushQueue() shares one run among concurrent calls', async (t) => {
+  const { pending, flush } = createPending()
+  pending.queue(entry)
+  const run = pending.flushQueue()
+  t.equal(pending.flushQueue(), run)
+  t.equal(pending.flushing, run)
+  t.strictSame(await flush(), [['s']])
+  t.equal(pending.flushing, null)
+})
+
+t.test('flushQueue() writes a batch for each shard, and one for tokens', async (t) => {
+  const { pending, flush } = createPending({ shards: ['a', 'b'], fails: (id) => id.startsWith('a') })
+  for (const id of ['a1', 'b1', 'a2', 'b2']) pending.queue(session(id))
+  for (const id of ['a token', 'b token']) pending.queue({ kind: 'token', id, until: entry.until })
+  pending.queue(session('a3'))
+  t.strictSame(await flush(), [
+    ['a1', 'a2', 'a3'],
+    ['b1', 'b2'],
+    ['a token', 'b token']
+  ])
+  t.strictSame(
+    await flush(),
+    [
+      ['a1', 'a2', 'a3'],
+      ['a token', 'b token']
+    ],
+    'what has failed'
+  )
 })

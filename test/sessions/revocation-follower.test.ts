@@ -1,6 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
+import { RevocationFollower } from '../../plugin/sessions/revocation-follower.ts'
 import { memoryStore } from '../../plugin/stores/memory.ts'
+import type { Revocation, RevocationPage } from '../../plugin/stores/session-store.ts'
 import { createClock, epoch, issuer } from '../fixtures/app.ts'
 import {
   createNode,
@@ -173,4 +175,123 @@ t.test('poll() looks for what a log has lost in slices, and lets requests be han
   await counting
   t.equal(turns, 21, 'ten to compare the list, ten to end the reading')
   t.strictSame(await logOf(store), entries)
+})
+
+/** A follower of a log that the test gives page by page; an error is a page that cannot be read. */
+function createFollower(shards?: string[]) {
+  const pages: (Partial<RevocationPage> | Error)[] = []
+  const cursors: (string | null)[] = []
+  const reread: ((entry: Revocation) => boolean)[] = []
+  const follower = new RevocationFollower({
+    store: {
+      async readRevocations(cursor) {
+        cursors.push(cursor)
+        const page = pages.shift()!
+        if (page instanceof Error) throw page
+        return { entries: [], cursor: `after ${cursors.length}`, more: false, resumed: true, storeTime: epoch, ...page }
+      }
+    },
+    shards: shards && { names: shards, of: (id) => id[0]! },
+    onEntries() {},
+    async onReread(isLogged) {
+      reread.push(isLogged)
+    }
+  })
+  return {
+    cursors,
+    async read(...next: (Partial<RevocationPage> | Error)[]) {
+      pages.push(...next)
+      return await follower.read()
+    },
+    /** Whether the log is said to hold these entries. `null` if it has not lost its place. */
+    logged(...entries: Revocation[]) {
+      const isLogged = reread.shift()
+      return isLogged === undefined ? null : entries.map(isLogged)
+    }
+  }
+}
+
+const down = new Error('down')
+const until = epoch + 100_000
+const ofToken: Revocation = { kind: 'token', id: 'a token', until }
+
+t.test('read() says what a log that lost its place holds: entries that last as long as they should', async (t) => {
+  const rows: [shards: string[] | undefined, shortestMs: number][] = [
+    [undefined, 0],
+    [['a', 'b'], 1000]
+  ]
+  for (const [shards, shortestMs] of rows) {
+    const { read, logged } = createFollower(shards)
+    await read({ resumed: false, entries: [session('a1', until - shortestMs), session('a2', until - shortestMs - 1)] })
+    t.strictSame(logged(session('a1'), session('a2'), session('a3'), ofToken), [true, false, false, false])
+    await read({ entries: [session('a3')] })
+    t.equal(logged(), null, 'it has not lost its place again')
+  }
+})
+
+t.test('read() assumes that the logs of shards that have kept their place lack nothing', async (t) => {
+  const rows: [name: string, reads: (Partial<RevocationPage> | Error)[][], logged: boolean[]][] = [
+    ['one shard', [[{ resumed: false, lost: ['a'] }]], [false, true, false]],
+    ['both', [[{ resumed: false, lost: ['a', 'b'] }]], [false, false, false]],
+    [
+      'one after the other',
+      [
+        [
+          { resumed: false, lost: ['a'], more: true },
+          { resumed: false, lost: ['b'] }
+        ]
+      ],
+      [false, false, false]
+    ],
+    ['the whole log', [[{ resumed: false }]], [false, false, false]],
+    [
+      'the whole log, then one shard',
+      [
+        [
+          { resumed: false, more: true },
+          { resumed: false, lost: ['b'] }
+        ]
+      ],
+      [false, false, false]
+    ],
+    [
+      'one shard, then the whole log',
+      [[{ resumed: false, lost: ['b'], more: true }, { resumed: false }]],
+      [false, false, false]
+    ],
+    [
+      'one shard in a read that failed',
+      [[{ resumed: false, lost: ['a'], more: true }, down], [{}]],
+      [false, true, false]
+    ],
+    [
+      'one shard after the whole log was read',
+      [[{ resumed: false }], [{ resumed: false, lost: ['a'] }]],
+      [false, true, false]
+    ],
+    [
+      'one shard after another was read',
+      [[{ resumed: false, lost: ['b'] }], [{ resumed: false, lost: ['a'] }]],
+      [false, true, false]
+    ]
+  ]
+  for (const [name, reads, expected] of rows) {
+    const { read, logged } = createFollower(['a', 'b'])
+    let found: boolean[] | null = null
+    for (const pages of reads) {
+      await read(...pages).catch(() => {})
+      found = logged(session('a1'), session('b1'), ofToken)
+    }
+    t.strictSame(found, expected, name)
+  }
+})
+
+t.test('read() resolves to the shards that no page could read, and continues at its cursor', async (t) => {
+  const { read, cursors } = createFollower(['a', 'b'])
+  t.strictSame(await read({ unread: ['b'], more: true }, {}), ['b'])
+  t.strictSame(await read({ unread: ['a', 'b'], more: true }, { unread: ['b'] }), ['a', 'b'])
+  t.strictSame(await read({}), [])
+  await t.rejects(read({ more: true }, down), down)
+  t.strictSame(await read({}), [])
+  t.strictSame(cursors, [null, ...[1, 2, 3, 4, 5, 6].map((page) => `after ${page}`), 'after 6'])
 })

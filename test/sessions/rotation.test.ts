@@ -1,5 +1,5 @@
 import t from 'tap'
-import { decide, isRotatable, type RotationPolicy, type Verdict } from '../../plugin/sessions/rotation.ts'
+import { decide, isRotatable, streakAt, type RotationPolicy, type Verdict } from '../../plugin/sessions/rotation.ts'
 import type { SessionRow } from '../../plugin/stores/session-store.ts'
 import { issuer } from '../fixtures/app.ts'
 
@@ -120,3 +120,16 @@ t.test(
     t.equal(isRotatable(row, { from: 5, minAgeMs: retryMs, storeTime: rotatedAt + retryMs }), true)
   }
 )
+
+t.test('streakAt() counts generations that were presented again one after the other', async (t) => {
+  const rows: [repeatedGeneration: number | null, repeatStreak: number, repeated: number, streak: number][] = [
+    [null, 0, 0, 1],
+    [0, 1, 1, 2],
+    [4, 2, 5, 3],
+    [3, 2, 5, 1],
+    [6, 2, 5, 1]
+  ]
+  for (const [repeatedGeneration, repeatStreak, repeated, streak] of rows) {
+    t.equal(streakAt({ repeatedGeneration, repeatStreak }, repeated), streak, `${repeatedGeneration}, ${repeated}`)
+  }
+})
