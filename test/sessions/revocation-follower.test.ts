@@ -199,6 +199,7 @@ function createFollower(shards?: string[]) {
   })
   return {
     cursors,
+    reading: () => follower.reading,
     async read(...next: (Partial<RevocationPage> | Error)[]) {
       pages.push(...next)
       return await follower.read()
@@ -284,6 +285,15 @@ t.test('read() assumes that the logs of shards that have kept their place lack n
     }
     t.strictSame(found, expected, name)
   }
+})
+
+t.test('reading counts a read as soon as it begins', async (t) => {
+  const { read, reading } = createFollower()
+  const before = reading()
+  const running = read({ more: true }, {})
+  t.equal(reading(), before + 1)
+  await running
+  t.equal(reading(), before + 1)
 })
 
 t.test('read() resolves to the shards that no page could read, and continues at its cursor', async (t) => {

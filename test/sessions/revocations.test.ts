@@ -300,6 +300,19 @@ t.test('poll() does not remove entries by a wrong clock while the store is down'
   t.equal(await accepts({ sid: 'signed out' }), 'AUTH_REVOKED_TOKEN')
 })
 
+t.test('wasJustReplaced() is true for `retrySeconds` after markReplaced()', async (t) => {
+  const { revocations, clock } = createNode()
+  t.equal(revocations.wasJustReplaced('s'), false)
+  revocations.markReplaced(['s', 'other'])
+  clock.set(epoch + 9999)
+  t.strictSame(
+    ['s', 'other', 'third'].map((id) => revocations.wasJustReplaced(id)),
+    [true, true, false]
+  )
+  clock.set(epoch + 10_000)
+  t.equal(revocations.wasJustReplaced('s'), false)
+})
+
 t.test('longestRevocation() lasts as long as any access token may be valid, and a minute more', async (t) => {
   const { revocations } = createNode()
   t.strictSame(revocations.longestRevocation('s1'), session('s1', epoch + 86_400_000 + 60_000))
