@@ -214,7 +214,7 @@ function createFollower(shards?: string[]) {
 
 const down = new Error('down')
 const until = epoch + 100_000
-const ofToken: Revocation = { kind: 'token', id: 'a token', until }
+const ofToken: Revocation = { kind: 'token', id: 'of no shard', until }
 
 t.test('read() says what a log that lost its place holds: entries that last as long as they should', async (t) => {
   const rows: [shards: string[] | undefined, shortestMs: number][] = [
