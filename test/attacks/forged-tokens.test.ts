@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers'
 import { isDeepStrictEqual } from 'node:util'
 import t, { type Test } from 'tap'
 import { challenges, clearing, createApp, issuer, secret, type TestApp } from '../fixtures/app.ts'
+import { jwkOf } from '../fixtures/jwk.ts'
 import { decode, encode, forge, goodClaims, now, signerWith, signature, type Signer } from '../fixtures/tokens.ts'
 
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
@@ -253,7 +254,7 @@ t.test('alg none in every spelling, with and without a signature (RFC 8725 §2.1
 t.test('a public key used as HMAC secret, in every published form (RFC 8725 §2.1)', async (t) => {
   const forms = (key: KeyObject) => {
     const pem = key.export({ type: 'spki', format: 'pem' }) as string
-    const jwk = key.export({ format: 'jwk' })
+    const jwk = jwkOf(key)
     const published = server.app.keys.jwks().keys.find((entry) => entry.x === jwk.x && entry.n === jwk.n)
     return {
       PEM: pem,
@@ -339,7 +340,7 @@ t.test('keys in or referenced by a token are neither used nor fetched (RFC 8725 
       })
   })
   const attacker = generateKeyPairSync('ed25519')
-  const jwk = { ...attacker.publicKey.export({ format: 'jwk' }), kid: 'ed', alg: 'EdDSA', use: 'sig' }
+  const jwk = { ...jwkOf(attacker.publicKey), kid: 'ed', alg: 'EdDSA', use: 'sig' }
   const url = `${await trap.app.listen({ port: 0, host: '127.0.0.1' })}/trap`
   t.teardown(() => trap.app.close())
   const headers: Record<string, unknown>[] = [

@@ -1,14 +1,13 @@
-import { createSecretKey, generateKeyPairSync, KeyObject, randomBytes, type JsonWebKey } from 'node:crypto'
+import { createSecretKey, generateKeyPairSync, randomBytes, type JsonWebKey } from 'node:crypto'
 import fastify from 'fastify'
 import { calculateJwkThumbprint, type JWK, createRemoteJWKSet, jwtVerify, SignJWT } from 'jose'
 import t from 'tap'
 import authenticate from '../../plugin/index.ts'
 import { challenges, createApp, issuer, secret, summaryOf, epoch } from '../fixtures/app.ts'
 import jsonwebtoken from 'jsonwebtoken'
+import { jwkOf } from '../fixtures/jwk.ts'
 import { createNamedKey, createRotating, entry, kidOf, signerOf, type KeyState } from '../fixtures/rotating-app.ts'
 import { forge, goodClaims, now } from '../fixtures/tokens.ts'
-
-const jwkOf = (key: KeyObject): JsonWebKey => key.export({ format: 'jwk' })
 
 // Generating an RSA key is slow: one is enough.
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })

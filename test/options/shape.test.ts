@@ -3,6 +3,7 @@ import t from 'tap'
 import { optionsShape } from '../../plugin/options/options.ts'
 import { memoryStore } from '../../plugin/stores/memory.ts'
 import { issuer, secret } from '../fixtures/app.ts'
+import { jwkOf } from '../fixtures/jwk.ts'
 import { base, register } from '../fixtures/registration.ts'
 
 const day = 86_400
@@ -72,7 +73,7 @@ t.test('register() rejects a wrong, empty, unknown or contradictory value of eve
     [{ secret: [secret, secret] }, 'secret.1', 'repeats an earlier entry'],
     [{ secret: publicKey.export({ type: 'spki', format: 'pem' }) }, 'secret', publicLooking],
     [{ secret: publicKey.export({ type: 'spki', format: 'der' }) }, 'secret', publicLooking],
-    [{ secret: JSON.stringify(publicKey.export({ format: 'jwk' })) }, 'secret', publicLooking],
+    [{ secret: JSON.stringify(jwkOf(publicKey)) }, 'secret', publicLooking],
     [{ secret: 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFoo' }, 'secret', publicLooking],
 
     [{ keys: null }, 'keys', `${keyList} null`],
@@ -390,7 +391,7 @@ t.test('register() rejects a wrong, empty, unknown or contradictory value of eve
 t.test('no message contains a secret or a key', async (t) => {
   const { privateKey } = generateKeyPairSync('ed25519')
   const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
-  const jwk = privateKey.export({ format: 'jwk' })
+  const jwk = jwkOf(privateKey)
   const hidden = 'hidden-hidden'
   const wrong: [unknown, string][] = [
     [{ issuer, secret: hidden }, hidden],

@@ -18,6 +18,7 @@ import {
   type KeyState,
   type NamedKey
 } from '../fixtures/rotating-app.ts'
+import { jwkOf } from '../fixtures/jwk.ts'
 import { decode, forge, localSigner } from '../fixtures/tokens.ts'
 
 t.setTimeout(120_000)
@@ -168,7 +169,7 @@ t.test('reload() with a wrong list keeps the current keys and emits an event wit
   const { source, me, sign, use, app, events } = await createRotating([entry(a, 'active')])
   const token = await sign()
   const pem = b.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
-  const jwk = b.privateKey.export({ format: 'jwk' })
+  const jwk = jwkOf(b.privateKey)
   const words = [
     jwk.d!,
     jwk.x!,

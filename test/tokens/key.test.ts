@@ -12,11 +12,11 @@ import type { KeyOption } from '../../plugin/index.ts'
 import { algorithms, type Algorithm } from '../../plugin/tokens/algorithms.ts'
 import { primesBelow } from '../../plugin/tokens/primes.ts'
 import { createApp, issuer, epoch } from '../fixtures/app.ts'
+import { jwkOf } from '../fixtures/jwk.ts'
 import { pemOf, rejects } from '../fixtures/rejected-options.ts'
 import { decode, forge, goodClaims, localSigner } from '../fixtures/tokens.ts'
 
 type Pair = { privateKey: KeyObject; publicKey: KeyObject }
-const jwkOf = (key: KeyObject): JsonWebKey => key.export({ format: 'jwk' })
 
 // Generating an RSA key is slow: one is enough.
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })

@@ -1,11 +1,10 @@
-import { createHash, createSecretKey, generateKeyPairSync, KeyObject, randomBytes, type JsonWebKey } from 'node:crypto'
+import { createHash, createSecretKey, generateKeyPairSync, KeyObject, randomBytes } from 'node:crypto'
 import { calculateJwkThumbprint } from 'jose'
 import t from 'tap'
 import { createApp, secret } from '../fixtures/app.ts'
+import { jwkOf } from '../fixtures/jwk.ts'
 import { pemOf, rejects } from '../fixtures/rejected-options.ts'
 import { decode } from '../fixtures/tokens.ts'
-
-const jwkOf = (key: KeyObject): JsonWebKey => key.export({ format: 'jwk' })
 
 // Generating an RSA key is slow: one is enough.
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })

@@ -4,12 +4,13 @@ import t from 'tap'
 import { readKey } from '../../plugin/tokens/key.ts'
 import { createSigner } from '../../plugin/tokens/signer.ts'
 import { createApp, issuer } from '../fixtures/app.ts'
+import { jwkOf } from '../fixtures/jwk.ts'
 import { bearer } from '../fixtures/signed-in.ts'
 import { decode, forge, goodClaims, type Signer } from '../fixtures/tokens.ts'
 
 const { privateKey, publicKey } = generateKeyPairSync('ed25519')
-const jwk = { ...publicKey.export({ format: 'jwk' }), kid: 'ed', use: 'sig' }
-const privateJwk = { ...privateKey.export({ format: 'jwk' }), kid: 'ed', use: 'sig' }
+const jwk = { ...jwkOf(publicKey), kid: 'ed', use: 'sig' }
+const privateJwk = { ...jwkOf(privateKey), kid: 'ed', use: 'sig' }
 const names = ['EdDSA', 'Ed25519'] as const
 const by = (alg: string, kid: string | undefined = 'ed'): Signer => ({ alg, kid, key: privateKey })
 

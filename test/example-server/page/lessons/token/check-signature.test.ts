@@ -3,6 +3,7 @@ import t from 'tap'
 import { encodeBytes, encodeJson } from '../../../../../example-server/page/lessons/token/base64url.js'
 import { checkSignature } from '../../../../../example-server/page/lessons/token/check-signature.js'
 import { decodeToken } from '../../../../../example-server/page/lessons/token/decode-token.js'
+import { jwkOf } from '../../../../fixtures/jwk.ts'
 
 const rfc7515 =
   'eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS' +
@@ -35,7 +36,7 @@ t.test('checkSignature() checks a token by a public key in PEM or as a JWK', asy
     const token = decodeToken(`${signed}.${encodeBytes(signature(Buffer.from(signed)))}`)
     const other = decodeToken(`${encodeJson({ alg })}.${encodeJson({ sub: 'b' })}.${token.signature.raw}`)
     const pem = publicKey.export({ type: 'spki', format: 'pem' }) as string
-    const jwk = publicKey.export({ format: 'jwk' })
+    const jwk = jwkOf(publicKey)
     for (const key of [pem, jwk as object, JSON.stringify({ ...jwk, kid: 'x', use: 'sig', alg })]) {
       t.match(await checkSignature(token, key), { result: 'matches' }, alg)
       t.match(await checkSignature(other, key), { result: 'differs' }, alg)
