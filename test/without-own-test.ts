@@ -143,7 +143,6 @@ export const withoutOwnTest: Record<string, string> = {
   'plugin/stores/memory/revocation-log.ts': 'test/stores/memory.test.ts: the store contract',
   'plugin/stores/memory/owner.ts': 'test/stores/memory/owners.test.ts: its sessions and their order',
   'plugin/stores/memory/session.ts': 'test/stores/memory.test.ts: the store contract compares every member',
-  'plugin/stores/memory/session-table.ts': 'test/stores/memory.test.ts: the store contract',
   'plugin/stores/revocation.ts': 'test/stores/memory.test.ts: until when a revocation lasts',
   'plugin/stores/session-row.ts': 'test/stores/contract.test.ts compares rotate() of stores with isRotatable()',
   'plugin/stores/session-store.ts': 'types and limits: test/stores/contract.test.ts',
