@@ -112,12 +112,11 @@ function hasTwo(rawHeaders: readonly string[]): boolean {
 }
 
 function readCookie(header: string | undefined, name: string | null): Credentials {
-  if (header === undefined || name === null) return { kind: 'none' }
+  if (name === null) return { kind: 'none' }
   const values = cookieValues(header, name)
   const [token] = values
   if (token === undefined) return { kind: 'none' }
-  const isOne = values.length === 1 || values.every((value) => value === token)
-  return isOne ? { kind: 'cookie', token } : { kind: 'several', tokens: values }
+  return values.every((value) => value === token) ? { kind: 'cookie', token } : { kind: 'several', tokens: values }
 }
 
 /** All non-empty values of a cookie, as they were sent: percent-decoding would give one token several spellings. */
@@ -144,7 +143,7 @@ function trimBlanks(text: string): string {
   let start = 0
   let end = text.length
   while (isBlank(text[start])) start++
-  while (end > start && isBlank(text[end - 1])) end--
+  while (isBlank(text[end - 1])) end--
   return text.slice(start, end)
 }
 

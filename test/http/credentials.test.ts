@@ -205,6 +205,11 @@ t.test('readCredentials() reads the raw requests of HTTP/2 and inject()', async 
   t.strictSame(read({ cookie: 'a=y' }), { kind: 'cookie', token: 'y' })
   t.strictSame(read({ 'x-authorization': 'y', authorization: 'Bearer x' }), { kind: 'header', token: 'x' })
   t.strictSame(
+    read({ 'if-none-match': 'y', authorization: 'Bearer x', 'x-authorizing': 'y' }),
+    { kind: 'header', token: 'x' },
+    'other names of the same length'
+  )
+  t.strictSame(
     read({ name: 'authorization', authorization: 'Bearer x' }),
     { kind: 'header', token: 'x' },
     'a value is not a name'
