@@ -13,7 +13,6 @@ interface ResponseState {
 
 const states = new WeakMap<FastifyRequest, ResponseState>()
 const replies = new WeakMap<FastifyRequest, FastifyReply>()
-const watched = new WeakSet<FastifyReply['raw']>()
 
 export function responseState(request: FastifyRequest): ResponseState {
   let state = states.get(request)
@@ -53,11 +52,10 @@ export function canSetHeaders(reply: FastifyReply | undefined): reply is Fastify
 
 /**
  * Adds the headers to a response that bypasses `onSend` too: one that is hijacked, or written to `reply.raw`. Node
- * calls `writeHead()` for every response, even if the handler does not.
+ * calls `writeHead()` for every response, even if the handler does not. Several calls for one response
+ * add nothing twice, because the first `writeHead()` takes all headers.
  */
 export function carryByRaw({ raw, request }: FastifyReply): void {
-  if (watched.has(raw)) return
-  watched.add(raw)
   const writeHead = raw.writeHead as (...args: unknown[]) => FastifyReply['raw']
   raw.writeHead = function writeHeadWithState(...args: unknown[]) {
     raw.writeHead = writeHead as typeof raw.writeHead

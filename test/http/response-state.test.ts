@@ -210,6 +210,7 @@ t.test("the application's own cookies stay, once each, in every form of writeHea
         ] as never),
       ['host=1', 'host2=2', 'host3=3']
     ],
+    ['null', (_request, { raw }) => raw.setHeader('set-cookie', 'host=1').writeHead(200, null as never), ['host=1']],
     ['setHeader()', (_request, { raw }) => raw.setHeader('set-cookie', 'host=1').writeHead(200), ['host=1']],
     [
       'setHeader() and then an object',
