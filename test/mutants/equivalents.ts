@@ -17,18 +17,6 @@ export const equivalents: readonly Equivalent[] = [
     reason: 'At 600 calls a minute, fewer than 1000 issuers are remembered for their minute.'
   },
   {
-    file: 'plugin/http/credentials.ts',
-    original: 'const isOne = values.length === 1 || values.every((value) => value === token)',
-    mutated: 'const isOne = values.length === 1',
-    reason: 'Equal values count once later too: this is the shorter way to the same user.'
-  },
-  {
-    file: 'plugin/http/credentials.ts',
-    original: 'const isOne = values.length === 1 || values.every((value) => value === token)',
-    mutated: 'const isOne = values.every((value) => value === token)',
-    reason: 'Every value of a list of one is equal to the first: the length is only compared sooner.'
-  },
-  {
     file: 'plugin/tokens/verified-tokens.ts',
     original: 'const tailLength = 12',
     mutated: 'const tailLength = 13',
@@ -297,6 +285,32 @@ export const equivalents: readonly Equivalent[] = [
     original: 'const live = open > maxSessions ? this.live(subject, terms.now) : []',
     mutated: 'const live = open >= maxSessions ? this.live(subject, terms.now) : []',
     reason: 'Only saves time: no session is in excess when so few are open.'
+  },
+  {
+    file: 'plugin/http/credentials.ts',
+    original: 'for (let at = header.indexOf(name); at >= 0; at = header.indexOf(name, at + 1)) {',
+    mutated: 'for (let at = header.indexOf(name); at >= 0; at = header.indexOf(name, at + 2)) {',
+    reason: 'A cookie begins behind a blank or a semicolon, never one character after the name.'
+  },
+  {
+    file: 'plugin/stores/memory.ts',
+    original:
+      'isMatch: (session) => session.generation === generation && (session.repeatedGeneration ?? -1) < repeated,',
+    mutated:
+      'isMatch: (session) => session.generation === generation && (session.repeatedGeneration ?? -2) < repeated,',
+    reason: 'No generation is below 0.'
+  },
+  {
+    file: 'plugin/http/credentials.ts',
+    original: 'const value = trimBlanks(header.slice(at + name.length + 1, end < 0 ? undefined : end))',
+    mutated: 'const value = trimBlanks(header.slice(at + name.length + 1, end <= 0 ? undefined : end))',
+    reason: 'The semicolon comes after the name, so its place is above 0.'
+  },
+  {
+    file: 'plugin/http/credentials.ts',
+    original: 'const value = trimBlanks(header.slice(at + name.length + 1, end < 0 ? undefined : end))',
+    mutated: 'const value = trimBlanks(header.slice(at + name.length + 1, end < 1 ? undefined : end))',
+    reason: 'The semicolon comes after the name, so its place is above 0.'
   }
 ]
 

@@ -139,6 +139,7 @@ for (const [name, open] of Object.entries({
     'insert() with `authenticatedAge` by the clock, to the millisecond': [
       [1900, 'a subject without revokeAll()', insert({ id: 'first', sub: 'other' }, 0), 1900],
       [1900, 'that has a session', insert({ id: 'second', sub: 'other' }, 0), 1900],
+      [1900, 'is not a number', insert({ id: 'third', sub: 'other' }, NaN), undefined],
       [2000, 'revokes all', revokeAll, []],
       [2005, 'before', insert({}, 6), undefined],
       [2005, 'at the same time', insert({}, 5), undefined],

@@ -9,6 +9,7 @@ import {
   nextMillisecond,
   oddTexts,
   randomText,
+  retry,
   rotation,
   rowOf,
   start,
@@ -37,7 +38,9 @@ export const findCases: Cases = {
     const details = { amr: ['pwd'] }
     const row = await start(store, { claims, details })
     const kept = structuredClone(row)
-    const plain = await start(store)
+    const { id } = await start(store)
+    await store.countRetry(id, retry)
+    const plain = await rowOf(store, { id })
     const keptPlain = structuredClone(plain)
     claims.roles.push('admin')
     details.amr.push('otp')
