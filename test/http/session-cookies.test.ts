@@ -365,6 +365,23 @@ for (const cookies of [names, { access: '__Host-a', refresh: '__Host-r', renew: 
   )
 }
 
+t.test("our refresh cookie is cleared beside a neighbour's access cookie, which is left alone", async (t) => {
+  for (const [path, status] of [
+    ['/refresh', 401],
+    ['/logout', 204]
+  ] as const) {
+    const { one, two, jar, visit } = await createNeighbours()
+    await visit(one, '/login', { sub: 'alice', transport: 'cookie' })
+    const [ours] = jar.values('r')
+    await one.server.app.sessions.revokeAll('alice')
+    await visit(two, '/login', { sub: 'bob', transport: 'cookie' })
+    jar.set('https://localhost/', `r=${ours}; Path=/; Secure`)
+    t.equal((await visit(one, path, {})).statusCode, status, path)
+    t.strictSame(jar.scopes(), ['a localhost /'], path)
+    t.equal((await visit(two, '/api/me')).body, 'bob', path)
+  }
+})
+
 t.test("a cookie of a parent domain's application does not count as ours, and is not cleared with ours", async (t) => {
   const { server, jar, signIn, me, refresh } = await createSite()
   const sso = await createApp({ plugin: { issuer: 'https://sso.example.com', cookies: names, clock: server.clock } })
