@@ -185,7 +185,7 @@ t.test(
           })
           done()
         }),
-      after: (app) => app.get('/waited', { config: { auth: true } }, async () => ({ hasWaited }))
+      after: (app) => app.post('/waited', { config: { auth: true } }, async () => ({ hasWaited }))
     })
     const { access } = await server.signIn('bearer')
     const [header, cookie] = [bearer(access), { cookie: `__Host-access=${access}` }]
@@ -197,7 +197,7 @@ t.test(
       ['a header that was not seen before', bearer(await server.app.accessTokens.sign({ sub: 'machine' })), false]
     ]
     for (const [what, headers, expected] of rows) {
-      const response = await server.app.inject({ url: '/waited', headers })
+      const response = await server.app.inject({ method: 'POST', url: '/waited', headers })
       t.strictSame(response.json(), { hasWaited: expected }, what)
     }
   }
