@@ -91,6 +91,18 @@ export const equivalents: readonly Equivalent[] = [
     reason: 'Numbers of readings are only compared with each other.'
   },
   {
+    file: 'plugin/sessions/store-start.ts',
+    original: "const direction = excessMs > 0 ? 'ahead of' : 'behind'",
+    mutated: "const direction = excessMs >= 0 ? 'ahead of' : 'behind'",
+    reason: 'For 0 the function has returned before.'
+  },
+  {
+    file: 'plugin/sessions/store-start.ts',
+    original: "const direction = excessMs > 0 ? 'ahead of' : 'behind'",
+    mutated: "const direction = excessMs > 1 ? 'ahead of' : 'behind'",
+    reason: 'It is 0 or a difference of over two hours: 1 ms is impossible.'
+  },
+  {
     file: 'plugin/stores/sharded/options.ts',
     original: 'const anInstant = /^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d(:\\d\\d(\\.\\d+)?)?(Z|[+-]\\d\\d:\\d\\d)$/',
     mutated: 'const anInstant = /\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d(:\\d\\d(\\.\\d+)?)?(Z|[+-]\\d\\d:\\d\\d)$/',
