@@ -318,7 +318,7 @@ t.test('poll() does not write a log again after a failover to a shard whose cloc
   t.strictSame(written, [lost!.id])
 })
 
-/** Revocations whose writes are recorded as `id` or, for a later `until`, `id+`. The first letter of an id is its shard. */
+/** Revocations whose writes are recorded: ids, with a plus for the later `until`. An id begins with its shard. */
 function createPending({ shards, fails = () => false }: { shards?: string[]; fails?: (id: string) => boolean } = {}) {
   const written: string[][] = []
   const state = { reading: 1 }
