@@ -113,6 +113,9 @@ t.test(
     const check = (claims: object) =>
       checkClaims({ ...goodClaims, ...claims }, { policy, now: now * 1000, allowExpired: false })
     check({ exp: now + 0.5, iat: now - 0.5, nbf: 0.5 })
+    check({ nbf: 0 })
+    const early = { code: 'AUTH_INVALID_TOKEN', detail: 'nbf is in the future' }
+    t.throws(() => check({ nbf: Number.MAX_SAFE_INTEGER }), early, 'the largest time')
     for (const value of [NaN, Infinity, -Infinity, -1, -0.001, 2 ** 53, 1e300, `${now}`, null, [now], true]) {
       for (const name of ['exp', 'iat']) {
         t.throws(

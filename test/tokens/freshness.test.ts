@@ -36,6 +36,7 @@ t.test('staleness() compares auth_time with maxAgeSeconds, and acr with the list
     [recent, { auth_time: now + 5 }, passed],
     [recent, { auth_time: now + 6 }, aged, 'auth_time is in the future'],
     [recent, { auth_time: now * 1000 }, aged, 'auth_time is in the future'],
+    [recent, { auth_time: 8.64e12 }, aged, 'auth_time is in the future'],
     ...[undefined, null, `${now}`, true, [now], {}, -1, 8.64e12 + 1].map((time): Row => [
       recent,
       { auth_time: time },
