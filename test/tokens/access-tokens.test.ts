@@ -531,6 +531,7 @@ t.test('readLocal() reloads the keys for an unknown key of ours, and for no toke
   t.strictSame([await read({ iss: 'https://other.example' }), reloads], [null, 0])
   t.strictSame([await read({}), reloads], ['alice', 1])
   t.strictSame([await read({ iat: now - 600, exp: now - 1 }), reloads], ['alice', 1], 'the key is known now')
+  t.strictSame([await read({ sub: '' }), reloads], [null, 1], 'a token that is refused is not read')
 })
 
 t.test("verify() checks an external issuer's token again after five minutes at most", async (t) => {
