@@ -119,7 +119,8 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
     'tokens/trusted-issuer',
     'tokens/key-source',
     'tokens/issuer-lookup',
-    'http/cookie-authentication'
+    'http/cookie-authentication',
+    'sessions/access-token-api'
   ],
   'plugin/tokens/local-verifier.ts': ['tokens/access-tokens', 'tokens/header', 'tokens/jws', 'http/sign-out'],
   'plugin/tokens/unknown-kid.ts': ['tokens/key-source', 'tokens/access-tokens'],
