@@ -323,6 +323,12 @@ export const equivalents: readonly Equivalent[] = [
     original: 'const value = trimBlanks(header.slice(at + name.length + 1, end < 0 ? undefined : end))',
     mutated: 'const value = trimBlanks(header.slice(at + name.length + 1, end < 1 ? undefined : end))',
     reason: 'The semicolon comes after the name, so its place is above 0.'
+  },
+  {
+    file: 'plugin/stores/memory/session-table.ts',
+    original: 'if (live.length <= limit) return live',
+    mutated: 'if (live.length < limit) return live',
+    reason: 'Of exactly as many sessions as the limit, all are the most recent ones, in the same order.'
   }
 ]
 
