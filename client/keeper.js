@@ -51,7 +51,7 @@ export function createKeeper(settings, { state, store, tabs, end, post, closing 
     // The target of a redirect must not get the refresh token.
     const sent = send(url, { redirect: 'error', signal, ...credentials, ...init })
     // The option `fetch` may not know signals.
-    return outcomeOf(Promise.race([sent, sleep(timeoutMs, { signal, isIdle: true })]))
+    return outcomeOf(Promise.race([sent, sleep(1e9, { signal, isIdle: true })]))
   }
 
   /** @param {import('./state.js').Token} token the one to replace */

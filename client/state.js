@@ -57,7 +57,7 @@ function createSession(sid) {
 
 /** @param {Session} session whose requests are aborted */
 export function abort({ end }) {
-  end.abort(new DOMException('The session is over or closed', 'AbortError'))
+  end.abort(new DOMException('The session is closed', 'AbortError'))
 }
 
 /**
