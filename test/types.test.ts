@@ -11,7 +11,7 @@ import { providerFunctions, providerRows } from './fixtures/providers.ts'
 import { importsOf } from './fixtures/sources.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-t.setTimeout(240_000)
+t.setTimeout(600_000)
 
 /** Runs the compiler; resolves to its errors. */
 function tsc(cwd: string, ...args: string[]): Promise<string[]> {

@@ -16,7 +16,7 @@ import {
   signUp
 } from '../fixtures/visitor.ts'
 
-t.setTimeout(180_000)
+t.setTimeout(600_000)
 
 t.test('the narrow column', skipWithoutBrowser, async (t) => {
   const folder = t.testdir()

@@ -9,7 +9,7 @@ import { startServer } from '../fixtures/example-server.ts'
 import { look } from '../fixtures/looks.ts'
 import { button, createVisitor, signedInAs, signIn, signInForm, signUp, submit } from '../fixtures/visitor.ts'
 
-t.setTimeout(180_000)
+t.setTimeout(600_000)
 
 /** Adds an authenticator with a user who always unlocks it: WebAuthn's domain of the DevTools protocol. */
 async function addAuthenticator(page: Page) {

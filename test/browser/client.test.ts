@@ -5,7 +5,7 @@ import { launchBrowser, skipWithoutBrowser } from '../fixtures/browser.ts'
 import { settableClock, stoppableTimers, until, type Tab } from '../fixtures/client-tab.ts'
 import { allShow, createWorld } from '../fixtures/client-world.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 const hour = 3600
 

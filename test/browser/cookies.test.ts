@@ -7,7 +7,7 @@ import type { CookieOptions } from '../../plugin/options/cookies.ts'
 import { createApp } from '../fixtures/app.ts'
 import { launchBrowser, skipWithoutBrowser } from '../fixtures/browser.ts'
 
-t.setTimeout(60_000)
+t.setTimeout(600_000)
 
 /** Opens the application in a frame of another site, and by itself, in a browser without third-party cookies. */
 async function openFrame(t: Test, { browser, cookies }: { browser: Browser; cookies: CookieOptions }) {

@@ -5,7 +5,7 @@ import { launchBrowser, skipWithoutBrowser } from '../fixtures/browser.ts'
 import { startServer } from '../fixtures/example-server.ts'
 import { createVisitor } from '../fixtures/visitor.ts'
 
-t.setTimeout(60_000)
+t.setTimeout(600_000)
 
 t.test('the page contains each fact that a learner needs', skipWithoutBrowser, async (t) => {
   const questions = readFileSync('test/browser/lesson-questions.md', 'utf8')

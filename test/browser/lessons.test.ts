@@ -7,7 +7,7 @@ import { startServer } from '../fixtures/example-server.ts'
 import { testLessons } from '../fixtures/lessons.ts'
 import { button, createVisitor, openLesson, signedInAs, signUp } from '../fixtures/visitor.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 t.test('the lessons', skipWithoutBrowser, async (t) => {
   const browser = await launchBrowser()

@@ -9,7 +9,7 @@ import { launchBrowser, skipWithoutBrowser } from '../fixtures/browser.ts'
 import { password } from '../fixtures/example-client.ts'
 import { createInjected } from '../fixtures/example-server.ts'
 
-t.setTimeout(60_000)
+t.setTimeout(600_000)
 
 const client = new URL('../../client/', import.meta.url)
 

@@ -22,7 +22,7 @@ import {
   submit
 } from '../fixtures/visitor.ts'
 
-t.setTimeout(180_000)
+t.setTimeout(600_000)
 
 t.test('the page', skipWithoutBrowser, async (t) => {
   const folder = t.testdir()

@@ -5,7 +5,7 @@ import type { SignIn } from '../../plugin/index.ts'
 import { launchWithProfile, skipWithoutBrowser } from '../fixtures/browser.ts'
 import { createApp } from '../fixtures/app.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 interface Case {
   /** What the user does before the browser is closed. */

@@ -5,7 +5,7 @@ import { launchBrowser, skipWithoutBrowser } from '../fixtures/browser.ts'
 import { startServer } from '../fixtures/example-server.ts'
 import { createVisitor, signedInAs, signUp } from '../fixtures/visitor.ts'
 
-t.setTimeout(180_000)
+t.setTimeout(600_000)
 
 t.test('with access tokens of four seconds', skipWithoutBrowser, async (t) => {
   const browser = await launchBrowser()

@@ -7,7 +7,7 @@ import { startServer } from '../fixtures/example-server.ts'
 import { testLessons } from '../fixtures/lessons.ts'
 import { button, createVisitor, signUp } from '../fixtures/visitor.ts'
 
-t.setTimeout(180_000)
+t.setTimeout(600_000)
 
 t.test('lessons about theft', skipWithoutBrowser, async (t) => {
   const browser = await launchBrowser()

@@ -7,7 +7,7 @@ import { startServer } from '../fixtures/example-server.ts'
 import { testLessons, type Reader } from '../fixtures/lessons.ts'
 import { announcement, button, createVisitor, signInForm, signUp } from '../fixtures/visitor.ts'
 
-t.setTimeout(240_000)
+t.setTimeout(600_000)
 
 /** The example of jwt.io, whose secret is "your-256-bit-secret". */
 const pasted =

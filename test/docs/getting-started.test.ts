@@ -12,7 +12,7 @@ import { createTestAuth } from '../../plugin/testing.ts'
 import { namedBlock, namedBlocks } from '../fixtures/named-block.ts'
 import { playTranscript } from '../fixtures/transcript.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 const page = 'docs/getting-started.md'
 const run = promisify(execFile)

@@ -10,7 +10,7 @@ import { namedBlock } from '../fixtures/named-block.ts'
 import { skipWithoutOpenssl } from '../fixtures/openssl.ts'
 import { python, skipWithoutPyJwt } from '../fixtures/pyjwt.ts'
 
-t.setTimeout(60_000)
+t.setTimeout(600_000)
 
 const run = promisify(execFile)
 const address = 'https://api.example.com/.well-known/jwks.json'

@@ -8,7 +8,7 @@ import { audience, makeKey, tokenOf } from '../fixtures/issuer.ts'
 import { namedBlock } from '../fixtures/named-block.ts'
 
 // Starting a process from TypeScript takes long on a busy machine.
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 type Headers = Record<string, string>
 

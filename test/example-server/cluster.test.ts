@@ -5,7 +5,7 @@ import { databases, skips } from '../fixtures/example-databases.ts'
 import { createInjected, startCluster } from '../fixtures/example-server.ts'
 
 // Processes that start from TypeScript are slow on a busy machine.
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 async function post(url: string, { body, headers = {} }: { body: object; headers?: Record<string, string> }) {
   const response = await fetch(url, {

@@ -8,7 +8,7 @@ import { bearer, createJar, login, password, production, type Tokens } from '../
 import { createInjected, runProgram, startServer } from '../fixtures/example-server.ts'
 
 // Processes that start from TypeScript are slow on a busy machine.
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 async function post(url: string, { body, headers = {} }: { body?: object; headers?: Record<string, string> } = {}) {
   return await fetch(url, {

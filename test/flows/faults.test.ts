@@ -17,7 +17,7 @@ import type { FaultyDatabase, Outage } from '../fixtures/fault-databases.ts'
 /** How long a fault lasts at least; `FAULT_SECONDS=10` for the long run. */
 const faultMs = Number(process.env.FAULT_SECONDS ?? 1) * 1000
 
-t.setTimeout(300_000)
+t.setTimeout(600_000)
 t.jobs = 4
 
 for (const [name, { skip, start }] of Object.entries(faultyDatabases)) {

@@ -4,7 +4,7 @@ import { memoryStore } from '../../plugin/stores/memory.ts'
 import { challenges, createApp } from '../fixtures/app.ts'
 import { elsewhere, makeSigningKey, notes, startIdentityProvider } from '../fixtures/identity-provider.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 type Provider = Awaited<ReturnType<typeof startIdentityProvider>>
 

@@ -9,7 +9,7 @@ import { password } from '../fixtures/example-client.ts'
 import { runProgram, startCluster } from '../fixtures/example-server.ts'
 
 // Processes that start from TypeScript are slow on a busy machine.
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 const kidOf = (token: string) => decodeProtectedHeader(token).kid
 

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 /** How many of these processes have not ended. */
 function countRunning(pids: readonly number[]): number {

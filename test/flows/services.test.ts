@@ -5,7 +5,7 @@ import { createApp, issuer } from '../fixtures/app.ts'
 import { skipWithoutPyJwt, startPyJwt } from '../fixtures/pyjwt.ts'
 import { forge, type Signer } from '../fixtures/tokens.ts'
 
-t.setTimeout(60_000)
+t.setTimeout(600_000)
 
 const pairs = {
   EdDSA: generateKeyPairSync('ed25519'),

@@ -7,7 +7,7 @@ import t, { type Test } from 'tap'
 import { audience, makeKey, startIssuer, tokenOf } from '../fixtures/issuer.ts'
 import { certify, skipWithoutOpenssl } from '../fixtures/openssl.ts'
 
-t.setTimeout(60_000)
+t.setTimeout(600_000)
 
 /** Starts an API in a process that trusts these certificates in addition to the usual ones. */
 async function startApi(t: Test, { certificates, issuers }: { certificates: string; issuers: readonly string[] }) {

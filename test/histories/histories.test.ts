@@ -7,7 +7,7 @@ import type { History } from './history.ts'
 import type { RecordOptions } from './record.ts'
 import { expiringOptions, recordHistory } from './record.ts'
 
-t.setTimeout(300_000)
+t.setTimeout(600_000)
 // Most of the time is spent waiting for sessions to become old enough.
 t.jobs = 3
 

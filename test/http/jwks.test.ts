@@ -96,7 +96,7 @@ t.test('serveJwks() serves the public keys without authentication', async (t) =>
   t.equal((await outer.inject('/.well-known/jwks.json')).statusCode, 404)
 })
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 const [a, b, c] = [createNamedKey('a'), createNamedKey('b'), createNamedKey('c')]
 

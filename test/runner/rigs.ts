@@ -8,7 +8,7 @@ import { print, red } from './print.ts'
 import { endAll, runFile } from './test-process.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const timeoutMs = 300_000
+const timeoutMs = 600_000
 
 export interface Rigs {
   /** A folder with a `package.json` of its own, such as `test/rigs`. */

@@ -1,5 +1,5 @@
 // node --import tsx test/runner/run.ts [--fast] [--group logic|stores|browser] [--coverage] [--jobs 3]
-//   [--timeout 300] [FILE…]
+//   [--timeout 600] [FILE…]
 import { rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
@@ -14,7 +14,7 @@ const { values, positionals } = parseArgs({
     group: { type: 'string' },
     coverage: { type: 'boolean', default: false },
     jobs: { type: 'string' },
-    timeout: { type: 'string', default: '300' }
+    timeout: { type: 'string', default: '600' }
   }
 })
 

@@ -6,7 +6,7 @@ import { memoryStore } from '../../plugin/stores/memory.ts'
 import type { RevokedSession, SessionRow, SessionStore } from '../../plugin/stores/session-store.ts'
 import { noticed } from './noticed.ts'
 
-t.setTimeout(180_000)
+t.setTimeout(600_000)
 
 /** Mistakes that a first store of one's own often has. `noticed.ts` lists the cases that detect each. */
 const mistakes: Record<string, (store: SessionStore) => Partial<SessionStore>> = {

@@ -21,7 +21,7 @@ import {
 import { jwkOf } from '../fixtures/jwk.ts'
 import { decode, forge, localSigner } from '../fixtures/tokens.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 const [a, b, c] = [createNamedKey('a'), createNamedKey('b'), createNamedKey('c')]
 

@@ -3,7 +3,7 @@ import { makeKey, startIssuer, tokenOf } from '../fixtures/issuer.ts'
 import { accepted, invalid, present, trusting } from '../fixtures/trusting-app.ts'
 
 // Many small servers need more time on a busy machine.
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 const rsa = makeKey('RS256', 'rsa')
 const other = makeKey('RS256', 'rsa')

@@ -5,7 +5,7 @@ import { now } from '../fixtures/tokens.ts'
 import { present, trusting, unavailable } from '../fixtures/trusting-app.ts'
 
 // Many small servers need more time on a busy machine.
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 const rsa = makeKey('RS256', 'rsa')
 const ec = makeKey('ES256', 'ec')

@@ -8,7 +8,7 @@ import { openDatabase } from '../../../example-server/database/database.ts'
 import { createClock } from '../../fixtures/app.ts'
 import { createInjected } from '../../fixtures/example-server.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 const day = 24 * 3600
 

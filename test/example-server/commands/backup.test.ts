@@ -6,7 +6,7 @@ import { bearer, password, type Tokens } from '../../fixtures/example-client.ts'
 import { createInjected, runProgram, startServer } from '../../fixtures/example-server.ts'
 
 // Processes that start from TypeScript are slow on a busy machine.
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 t.test(
   'npm run backup saves a running database; the copy, put into DATA_DIR, is a server of that moment',

@@ -7,7 +7,7 @@ import { createInjected, runProgram } from '../../fixtures/example-server.ts'
 import { skipWithoutRedis, startRedis } from '../../fixtures/redis-server.ts'
 
 // Processes that start from TypeScript are slow on a busy machine.
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 const passwordIn = (lines: readonly string[]) => /password (\S{20})$/.exec(lines.at(-1)!)![1]!
 

@@ -11,7 +11,7 @@ import { skip as skipWithoutPostgres, startPostgres } from '../../fixtures/postg
 import { skipWithoutRedis, startRedis } from '../../fixtures/redis-server.ts'
 
 // Databases start slowly on a busy machine.
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 const user = { username: 'bob', password }
 

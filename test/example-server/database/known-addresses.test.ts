@@ -3,7 +3,7 @@ import { readConfig } from '../../../example-server/config/config.ts'
 import { openDatabase } from '../../../example-server/database/database.ts'
 import { startPostgres, skip as skipWithoutPostgres } from '../../fixtures/postgres-server.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 const day = 24 * 3600
 

@@ -6,7 +6,7 @@ import { openDatabase } from '../../../example-server/database/database.ts'
 import { skip as skipWithoutPostgres, startPostgres } from '../../fixtures/postgres-server.ts'
 import { DatabaseSync } from '../../fixtures/sqlite.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 /** Databases of the version that stored a scope in each row, each with a connection of an old node. */
 const oldDatabases = {

@@ -3,7 +3,7 @@ import { readConfig } from '../../../example-server/config/config.ts'
 import { openDatabase } from '../../../example-server/database/database.ts'
 import { databases, skips } from '../../fixtures/example-databases.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 const kinds = {
   sqlite: { skip: false as false | string, open: async () => ({ env: {}, stop: async () => {} }) },

@@ -5,7 +5,7 @@ import { makeFolder } from '../../../example-server/files/folder.ts'
 import { runProgram } from '../../fixtures/example-server.ts'
 
 // Processes that start from TypeScript are slow on a busy machine.
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 t.test('makeFolder() creates a folder and those above it, which only their owner can use', async (t) => {
   const path = join(t.testdir(), 'made', 'by', 'the server')

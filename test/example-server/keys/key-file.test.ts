@@ -10,7 +10,7 @@ import { createApp, epoch } from '../../fixtures/app.ts'
 
 const kidOf = (token: string) => decodeProtectedHeader(token).kid
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 t.test('keysIn() keeps key files private to their owner, and serves the last keys after a file is lost', async (t) => {
   const folder = join(t.testdir(), 'data')

@@ -2,7 +2,7 @@ import t from 'tap'
 import { production, overTls } from '../../fixtures/example-client.ts'
 import { createInjected } from '../../fixtures/example-server.ts'
 
-t.setTimeout(60_000)
+t.setTimeout(600_000)
 
 const origin = 'https://app.example.com'
 const env = { TRUSTED_ORIGINS: `${origin}, http://localhost:5173` }

@@ -4,7 +4,7 @@ import t from 'tap'
 import { loadPrettyLog } from '../../../example-server/operations/pretty-log.ts'
 
 // Processes that start from TypeScript are slow on a busy machine.
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 t.test('loadPrettyLog() shows a request as one line that people read, and an error with its stack', async (t) => {
   const pretty = await loadPrettyLog()

@@ -6,7 +6,7 @@ import { bearer, password, type Tokens } from '../../fixtures/example-client.ts'
 import { createInjected, startServer } from '../../fixtures/example-server.ts'
 
 // Processes that start from TypeScript are slow on a busy machine.
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 t.test('readRequestId() takes the id of a proxy, and makes a random one instead of anything else', async (t) => {
   for (const given of ['a', '4bf92f3577b34da6a3ce929d0e0e4736', 'Id_7-x', 'x'.repeat(64)]) {

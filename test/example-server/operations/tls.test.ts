@@ -11,7 +11,7 @@ import { startServer } from '../../fixtures/example-server.ts'
 import { certify, skipWithoutOpenssl } from '../../fixtures/openssl.ts'
 
 // Processes that start from TypeScript are slow on a busy machine.
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 /** Resolves to the certificate that a new connection gets. */
 async function presentedAt(port: number, servername?: string): Promise<string> {

@@ -5,7 +5,7 @@ import { databases, skips } from '../../fixtures/example-databases.ts'
 import { createInjected } from '../../fixtures/example-server.ts'
 import { DatabaseSync } from '../../fixtures/sqlite.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 const kinds = {
   sqlite: { skip: false as false | string, open: async () => ({ env: {}, stop: async () => {} }) },

@@ -9,7 +9,7 @@ import { liveRoutes } from '../../../example-server/routes/live.ts'
 import authenticate from '../../../plugin/index.ts'
 import { createInjected } from '../../fixtures/example-server.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 type Headers = Record<string, string>
 

@@ -14,7 +14,7 @@ import { serve } from '../../fixtures/redis-store.ts'
 import { DatabaseSync } from '../../fixtures/sqlite.ts'
 import { hourMs, times } from '../../fixtures/store-values.ts'
 
-t.setTimeout(180_000)
+t.setTimeout(600_000)
 
 async function assertFulfils(t: Test, open: () => Promise<OpenStore>): Promise<void> {
   for (const { name, run } of storeContract(open)) await t.resolves(run(), name)
