@@ -1,6 +1,6 @@
 import t from 'tap'
 import { createAuth, type AuthOptions } from '../../client/index.js'
-import { clientApp, until } from '../fixtures/client-app.ts'
+import { clientApp, holding, until } from '../fixtures/client-app.ts'
 
 t.test('createAuth() names a wrong option, what was expected, and what was received', async (t) => {
   const baseUrl = 'https://api.example.com'
@@ -85,25 +85,13 @@ for (const transport of ['cookie', 'bearer'] as const) {
 
   t.test(`a tab that hears of a sign-out from the server first calls it a sign-out, by ${transport}`, async (t) => {
     const { tab, signIn, send } = await clientApp(t, transport)
-    let hasResponded = false
-    let release = () => {}
-    const gate = new Promise<void>((resolve) => {
-      release = resolve
-    })
-    const leaving = tab({
-      async fetch(url, init) {
-        const response = await send(url, init)
-        if (!url.endsWith('/logout')) return response
-        hasResponded = true
-        await gate
-        return response
-      }
-    })
+    const { fetch, hasResponded, release } = holding(send, '/logout')
+    const leaving = tab({ fetch })
     const other = tab()
     await signIn(leaving, 'alice')
     await until(() => other.auth.user?.sub === 'alice')
     const signedOut = leaving.auth.signOut()
-    await until(() => hasResponded)
+    await until(hasResponded)
     t.match(await other.auth.fetch('/me'), { status: 401 })
     await until(() => leaving.auth.user === null)
     release()
@@ -113,17 +101,8 @@ for (const transport of ['cookie', 'bearer'] as const) {
 
   t.test(`another user signs in: no response of the former one arrives, by ${transport}`, async (t) => {
     const { tab, signIn, send } = await clientApp(t, transport)
-    let release = () => {}
-    const gate = new Promise<void>((resolve) => {
-      release = resolve
-    })
-    const slow = tab({
-      async fetch(url, init) {
-        const response = await send(url, init)
-        if (url.endsWith('/echo')) await gate
-        return response
-      }
-    })
+    const { fetch, release } = holding(send, '/echo')
+    const slow = tab({ fetch })
     const other = tab()
     await signIn(other, 'alice')
     await until(() => slow.auth.user?.sub === 'alice')

@@ -3,6 +3,7 @@ import { setTimeout } from 'node:timers/promises'
 import { breakStore } from '../fixtures/history-broken-stores.ts'
 import type { BrokenStore } from '../fixtures/history-broken-stores.ts'
 import { payloadOf, reportStalls } from '../fixtures/history-node.ts'
+import type { Span } from '../fixtures/history-store.ts'
 import { createClient } from './client.ts'
 import type { Client, Held } from './client.ts'
 import { startDatabase } from './databases.ts'
@@ -85,7 +86,7 @@ export async function recordHistory(store: DatabaseName, options: RecordOptions)
   const random = createRandom(seed)
   const recorder = createRecorder()
   const withFaults = kind !== 'none'
-  const busy = (stall: { start: number; end: number }) => recorder.witness('', { stall })
+  const busy = (stall: Span) => recorder.witness('', { stall })
   const stopWatching = reportStalls(busy)
   const database = await startDatabase(store, { nodes: nodeNames.length })
   const shared = database.store && broken ? breakStore(database.store, broken) : database.store
@@ -123,9 +124,9 @@ export async function recordHistory(store: DatabaseName, options: RecordOptions)
     return { seed, store, policy, ...recorder.history(), recoveredAt }
   } finally {
     stopWatching()
-    await stopWatchingDisk()
     await Promise.all(nodes.map(({ stop }) => stop()))
     await database.stop()
+    await stopWatchingDisk()
   }
 }
 

@@ -112,6 +112,18 @@ t.test('poll() restores a lost log even if its sessions are still revoked', asyn
   )
 })
 
+/** Reads the log, and calls back in each turn of the event loop meanwhile. */
+async function poll({ revocations }: ReturnType<typeof createNode>, { onTurn }: { onTurn: () => void }) {
+  const state = { isDone: false }
+  async function countTurns() {
+    for (; !state.isDone; onTurn()) await setImmediate()
+  }
+  const counting = countTurns()
+  await revocations.reads.poll()
+  state.isDone = true
+  await counting
+}
+
 t.test('poll() lets requests be handled between two pages, also if the store responds without a pause', async (t) => {
   const turns: number[] = []
   let turn = 0
@@ -125,14 +137,7 @@ t.test('poll() lets requests be handled between two pages, also if the store res
   })
   const entries = Array.from({ length: 5000 }, (_, index) => session(`${index}`))
   await node.memory.appendRevocations(entries, { lifetimeSeconds })
-  const state = { isDone: false }
-  async function countTurns() {
-    for (; !state.isDone; turn++) await setImmediate()
-  }
-  const counting = countTurns()
-  await node.revocations.reads.poll()
-  state.isDone = true
-  await counting
+  await poll(node, { onTurn: () => turn++ })
   t.strictSame(turns, [0, 1, 2, 3, 4])
 })
 
@@ -165,14 +170,7 @@ t.test('poll() looks for what a log has lost in slices, and lets requests be han
   let ms = 0
   t.intercept(performance, 'now', { value: () => ms++ })
   let turns = 0
-  const state = { isDone: false }
-  async function countTurns() {
-    for (; !state.isDone; turns++) await setImmediate()
-  }
-  const counting = countTurns()
-  await node.revocations.reads.poll()
-  state.isDone = true
-  await counting
+  await poll(node, { onTurn: () => turns++ })
   t.equal(turns, 21, 'ten to compare the list, ten to end the reading')
   t.strictSame(await logOf(store), entries)
 })

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { Owners } from '../../../plugin/stores/memory/owners.ts'
 import { Session } from '../../../plugin/stores/memory/session.ts'
+import { newSession } from '../../fixtures/store-values.ts'
 
 const dayMs = 24 * 3_600_000
 const name = { issuer: 'https://api.example.com', sub: 'alice' }
@@ -8,20 +9,7 @@ const subject = { issuers: [name.issuer], sub: 'alice' }
 
 function addSession(owners: Owners, id: string) {
   const owner = owners.get(name)
-  const given = {
-    ...name,
-    id,
-    sessionKey: 'key',
-    device: null,
-    scope: null,
-    claims: {},
-    details: {},
-    accessLifetimeSeconds: 10,
-    idleMs: 100,
-    idleLimitMs: null,
-    absoluteMs: 250
-  }
-  const session = new Session(given, { owner, now: 0 })
+  const session = new Session(newSession({ ...name, id, idleMs: 100, absoluteMs: 250 }), { owner, now: 0 })
   owner.add(session)
   return session
 }
