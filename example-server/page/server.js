@@ -1,7 +1,8 @@
 import { receivedFrom } from './lessons/exchange.js'
 import { auth } from './session.js'
 
-const timeoutMs = 10_000
+/** Aborts when a response has taken too long to wait for it. */
+export const tooLate = () => AbortSignal.timeout(10_000)
 
 /**
  * @typedef {object} ApiRequest
@@ -45,7 +46,7 @@ export async function send({ method, path, body, by = auth.fetch }) {
     method,
     headers: body === undefined ? {} : { 'content-type': 'application/json' },
     body: body === undefined ? null : JSON.stringify(body),
-    signal: AbortSignal.timeout(timeoutMs)
+    signal: tooLate()
   })
   const { status, headers } = response
   const content = parse(text)

@@ -1,10 +1,10 @@
 import { element } from '../element.js'
+import { tooLate } from '../server.js'
 import { drawChecklist } from './checklist.js'
 
 const key = 'demo_token'
 /** Looks like a token; the server refuses it. */
 const demoToken = 'eyJhbGciOiJub25lIn0.eyJkZW1vIjp0cnVlfQ.c2lnbmVkLWJ5LW5vYm9keQ'
-const timeoutMs = 10_000
 
 /** @typedef {AsyncGenerator<import('./outcome.js').Step, void>} Steps */
 /** @typedef {Record<string, string>} Stored */
@@ -86,7 +86,7 @@ async function runDependency() {
         once: true
       })
       script.addEventListener('error', reject)
-      setTimeout(() => reject(new Error(`no result within ${timeoutMs} ms`)), timeoutMs)
+      tooLate().addEventListener('abort', reject)
       document.head.append(script)
     })
   } finally {

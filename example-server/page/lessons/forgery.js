@@ -1,7 +1,6 @@
+import { tooLate } from '../server.js'
 import { auth } from '../session.js'
 import { readTiming } from './exchange.js'
-
-const timeoutMs = 10_000
 
 /** @typedef {import('./exchange.js').Exchange} Exchange */
 
@@ -51,7 +50,7 @@ export async function forge(form) {
           reject(error)
         }
       })
-      setTimeout(() => reject(new Error(`no response within ${timeoutMs} ms`)), timeoutMs)
+      tooLate().addEventListener('abort', reject)
       document.body.append(frame)
     })
   } finally {
