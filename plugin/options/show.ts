@@ -1,6 +1,6 @@
-/** A received value as a message shows it. */
+/** A received value as a message shows it: a URL without its username and password. */
 export function show(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value)
+  if (typeof value === 'string') return JSON.stringify(value.replace(/\/\/.*@/s, '//…@'))
   return typeof value === 'number' || typeof value === 'boolean' ? String(value) : kindOf(value)
 }
 

@@ -1,3 +1,5 @@
+import { show as showSimple } from '../options/show.ts'
+
 interface WrongOption {
   /** Its name. */
   readonly factory: string
@@ -35,7 +37,7 @@ export function checkClock(clock: unknown, { factory }: { factory: string }): ()
 
 /** The value of an option. */
 export function show(value: unknown): string {
-  return typeof value === 'string' ? JSON.stringify(value) : typeof value === 'number' ? String(value) : kindOf(value)
+  return typeof value === 'string' || typeof value === 'number' ? showSimple(value) : kindOf(value)
 }
 
 /** What was passed in place of a client: its kind only, because a connection string may contain a password. */

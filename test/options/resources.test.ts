@@ -56,13 +56,20 @@ t.test('resolveResources() refuses a resource that clients could not use, and na
       'http://a.example/mcp',
       'https://a.example/#x',
       'https://a.example/mcp?',
-      'https://u@a.example/',
       'https://a.example/*'
     ].map((wrong): [Record<string, unknown>, string, string] => [
       at(wrong),
       'resources.0.url',
       `${url} ${JSON.stringify(wrong)}`
     ]),
+    // A message may be logged.
+    ...['https://u@a.example/', 'https://u:p@a.example/', 'https://u:p/@w@a.example/', 'https://u:p\n@a.example/'].map(
+      (wrong): [Record<string, unknown>, string, string] => [
+        at(wrong),
+        'resources.0.url',
+        `${url} "https://…@a.example/"`
+      ]
+    ),
     [at('https://A.example/mcp'), 'resources.0.url', `${spelling('https://a.example/mcp')} "https://A.example/mcp"`],
     [at('https://a.example:443/'), 'resources.0.url', `${spelling('https://a.example/')} "https://a.example:443/"`],
     [
