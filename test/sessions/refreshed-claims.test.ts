@@ -374,6 +374,36 @@ t.test('refreshToken.claims cannot hide a stolen token, whatever it does', async
   }
 })
 
+t.test('refreshToken.claims cannot use up the time that the store needs to notice a stolen token', async (t) => {
+  const clock = createClock()
+  let ms = 1000
+  const memory = memoryStore({ clock })
+  const store = withMethods(memory, {
+    find: (...input) => {
+      mock.timers.tick(1)
+      return memory.find(...input)
+    }
+  })
+  const claims = async () => {
+    ms += 2000
+    throw new Error('the database of users does not respond')
+  }
+  const here = await createApp({ plugin: { clock, store, refreshToken: { claims } } })
+  const elsewhere = await createApp({ plugin: { clock, store: memory } })
+  const { refresh, sessionId } = await here.signIn('bearer')
+  let token = refresh
+  for (let generation = 0; generation < 3; generation++) {
+    clock.advance(60)
+    token = (await present(elsewhere, token, 'bearer')).json().refresh_token
+  }
+  clock.advance(60)
+  t.intercept(performance, 'now', { value: () => ms })
+  mock.timers.enable({ apis: ['setTimeout'] })
+  t.teardown(() => mock.timers.reset())
+  t.equal((await present(here, refresh, 'bearer')).json().code, 'AUTH_REFRESH_REUSED')
+  t.equal((await rowOf(memory, sessionId)).revokedAt, clock())
+})
+
 t.test('refreshToken.claims and the store share the time limit of a refresh', async (t) => {
   const clock = createClock()
   let reach = () => {}
