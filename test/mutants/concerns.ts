@@ -233,6 +233,7 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
     'stores/memory/expiry-index',
     'stores/memory/numbered-items',
     'stores/memory/id-table',
+    'stores/memory/parts',
     'stores/contract',
     'sessions/refresh',
     'sessions/sessions',

@@ -1,3 +1,5 @@
+import { hashOf } from './parts.ts'
+
 const smallest = 16
 
 /**
@@ -5,7 +7,7 @@ const smallest = 16
  * sessions this was most of the time of a refresh. Here it is three: the hash, the item and its id. The hashes are
  * kept, so that growing does not read the items.
  *
- * The hash is not secret: ids must be random, as those of sessions are.
+ * Ids must be random, as those of sessions are: anybody can choose ids with the same hash.
  */
 export class IdTable<Item extends { readonly id: string }> {
   /** By place. An item is at the place that its hash names or, if others are there, soon after. 0: nothing is there. */
@@ -20,7 +22,7 @@ export class IdTable<Item extends { readonly id: string }> {
   /** The table must not have an item with this id. */
   add(item: Item): void {
     if (++this.#size * 2 > this.#hashes.length) this.#resize(this.#hashes.length * 2)
-    this.#put(hashOf(item.id), item)
+    this.#put(filledHashOf(item.id), item)
   }
 
   delete(id: string): void {
@@ -33,7 +35,7 @@ export class IdTable<Item extends { readonly id: string }> {
 
   /** Where the item is, or the empty place where the search for it ended. */
   #placeOf(id: string): number {
-    const hash = hashOf(id)
+    const hash = filledHashOf(id)
     let place = this.#home(hash)
     while (this.#hashes[place] !== 0) {
       if (this.#hashes[place] === hash && this.#items[place]!.id === id) break
@@ -78,9 +80,7 @@ export class IdTable<Item extends { readonly id: string }> {
   }
 }
 
-/** FNV-1a. Not 0. */
-function hashOf(id: string): number {
-  let hash = 0x811c9dc5
-  for (let index = 0; index < id.length; index++) hash = Math.imul(hash ^ id.charCodeAt(index), 0x01000193)
-  return hash === 0 ? 1 : hash
+/** Not 0. */
+function filledHashOf(id: string): number {
+  return hashOf(id) || 1
 }

@@ -3,6 +3,7 @@ import type { Subject } from '../session-store.ts'
 import { ExpiryIndex } from './expiry-index.ts'
 import { IdTable } from './id-table.ts'
 import { Owners } from './owners.ts'
+import { Parts } from './parts.ts'
 import type { RevocationLog } from './revocation-log.ts'
 import { Session } from './session.ts'
 
@@ -16,7 +17,7 @@ export interface RevokeTerms {
 export class SessionTable {
   readonly owners = new Owners()
   readonly #log: RevocationLog
-  readonly #sessions = new IdTable<Session>()
+  readonly #sessions = new Parts(() => new IdTable<Session>())
   readonly #expiry = new ExpiryIndex<Session>(({ expiresAt }) => expiresAt)
 
   constructor(log: RevocationLog) {
@@ -24,14 +25,14 @@ export class SessionTable {
   }
 
   get(id: string): Session | undefined {
-    return this.#sessions.get(id)
+    return this.#sessions.of(id).get(id)
   }
 
   add(given: NewSession, now: number): Session {
     const owner = this.owners.get(given)
     const session = new Session(given, { owner, now })
     owner.add(session)
-    this.#sessions.add(session)
+    this.#sessions.of(session.id).add(session)
     this.#expiry.set(session)
     return session
   }
@@ -60,7 +61,7 @@ export class SessionTable {
 
   /** Call it after `owners.raise()`: keeps a session live that was live before. */
   spare(id: string, subject: Subject): void {
-    const session = this.#sessions.get(id)
+    const session = this.get(id)
     if (session === undefined || !this.owners.of(subject).includes(session.owner)) return
     if (session.counter === session.owner.counter - 1) session.counter++
   }
@@ -113,7 +114,7 @@ export class SessionTable {
     let removed = 0
     yield* this.#expiry.sweep(now, (session) => {
       removed++
-      this.#sessions.delete(session.id)
+      this.#sessions.of(session.id).delete(session.id)
       session.owner.remove(session)
       this.owners.drop(session.owner, now)
     })
