@@ -21,7 +21,7 @@ export class Parts<Part> {
 
 /** FNV-1a, 32 bits. It is not secret: who chooses texts can choose texts with the same hash. */
 export function hashOf(text: string): number {
-  let hash = 0x811c9dc5 | 0
+  let hash = 0x811c9dc5
   for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193)
-  return hash
+  return hash | 0
 }
