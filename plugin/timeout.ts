@@ -1,6 +1,7 @@
 /**
  * Waits at most `ms` for the work and then rejects with `timeoutError()`. The work continues, but receives a
- * promise that rejects with the same error, so that it can release what it holds.
+ * promise that rejects with the same error, so that it can release what it holds. A result that has arrived while the
+ * process was busy counts, although the time is up.
  */
 export async function withTimeout<T>(
   work: (timedOut: Promise<never>) => T | Promise<T>,
@@ -8,7 +9,8 @@ export async function withTimeout<T>(
 ): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const timedOut = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(timeoutError()), ms)
+    // Node reads what has arrived between the two.
+    timer = setTimeout(() => setImmediate(() => reject(timeoutError())), ms)
   })
   try {
     return await Promise.race([work(timedOut), timedOut])

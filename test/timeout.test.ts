@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { untilAborted, withTimeout } from '../plugin/timeout.ts'
 
@@ -45,6 +47,17 @@ t.test(
     t.equal(received, 'too late')
   }
 )
+
+t.test('withTimeout() does not refuse what has arrived while the process was busy', async (t) => {
+  // The next phase of the event loop runs timers.
+  await setImmediate()
+  const work = () =>
+    new Promise<number>((resolve) => {
+      randomBytes(1, (_error, { length }) => resolve(length))
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100)
+    })
+  t.equal(await withTimeout(work, { ms: 1, timeoutError }), 1)
+})
 
 t.test('untilAborted() settles as the work does, or rejects with the reason of the signal', async (t) => {
   const late = new Error('too late')
