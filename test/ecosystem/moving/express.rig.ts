@@ -7,6 +7,7 @@ import jsonwebtoken from 'jsonwebtoken'
 import t, { type Test } from 'tap'
 import type { BearerResponse } from '../../../plugin/index.ts'
 import type { Client } from './client.ts'
+import { releaseGarbage } from '../../fixtures/heap.ts'
 import { importFiles } from '../printed-code.ts'
 import { createAddress, createLog, createStorage, type Listening } from './servers.ts'
 import { defineUsers } from './users.ts'
@@ -165,6 +166,12 @@ t.test('sign-out with an old token ends it, and the session that a thief started
   t.equal((await signOut(stolen)).statusCode, 204)
   t.strictSame(codeOf(await get('/me', thief.access_token)), [401, 'AUTH_REVOKED_TOKEN'])
   t.strictSame(codeOf(await signOut(oldToken({}, { expiresIn: '15m' }))), invalid, 'not a token of a sign-in')
+})
+
+t.test('the bridge keeps its database, also when memory is freed', async (t) => {
+  const { exchange } = await startFastify(t)
+  await releaseGarbage()
+  t.equal((await exchange(oldToken())).statusCode, 200)
 })
 
 for (const [name, { createAuthenticate }] of Object.entries({

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { sqliteStore } from '../../../plugin/stores/sqlite.ts'
+import { releaseGarbage } from '../../fixtures/heap.ts'
 import { DatabaseSync } from '../../fixtures/sqlite.ts'
 import { dayMs, ending, idsOf, inserting, newSession, revokedTokens, user } from '../../fixtures/store-values.ts'
 
@@ -136,4 +137,10 @@ t.test('sweep() keeps the counter of a subject while sessions carry it, and remo
   now += 10 * dayMs
   await store.sweep()
   t.equal(subjects(), 0)
+})
+
+t.test('sqliteStore() keeps its database, also when memory is freed', async (t) => {
+  const store = sqliteStore(new DatabaseSync(newFile()))
+  await releaseGarbage()
+  t.equal((await store.find('unknown')).row, null)
 })
