@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { getEventListeners } from 'node:events'
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { untilAborted, withTimeout } from '../plugin/timeout.ts'
@@ -68,6 +69,7 @@ t.test('untilAborted() settles as the work does, or rejects with the reason of t
   const controller = new AbortController()
   t.equal(await untilAborted(controller.signal, Promise.resolve('in time')), 'in time')
   await t.rejects(untilAborted(controller.signal, rejected()), { message: 'rejected' })
+  t.strictSame(getEventListeners(controller.signal, 'abort'), [], 'a signal that lives on collects no listeners')
   const waiting = untilAborted(controller.signal, never)
   controller.abort(late)
   await t.rejects(waiting, late)

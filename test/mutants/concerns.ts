@@ -46,6 +46,7 @@ const http = [
 const sessions = [
   'sessions/refresh',
   'sessions/refreshed-claims',
+  'sessions/own-issuers',
   'sessions/rotation',
   'sessions/sessions',
   'sessions/session-start',

@@ -386,6 +386,18 @@ t.test('reply.refresh() with retrySeconds: 0 and lateRetries: 0 rotates strictly
   )
 })
 
+t.test('reply.refresh() reads the key of a session that another process has started, and checks the mac', async (t) => {
+  const { clock, store, first, second } = await deployed({}, {})
+  const { refresh, sessionId } = await first.signIn('bearer')
+  clock.advance(60)
+  // Who knows the secret, but not the session key, can make the rest of the token.
+  const forged = `${refresh.slice(0, -3)}AAA`
+  t.equal((await present(second, forged, 'bearer')).json().code, 'AUTH_REFRESH_INVALID')
+  const { generation, revokedAt } = await rowOf(store, sessionId)
+  t.strictSame({ generation, revokedAt }, { generation: 0, revokedAt: null })
+  t.equal((await present(second, refresh, 'bearer')).statusCode, 200)
+})
+
 t.test('reply.refresh() ignores the cookie if the body has a refresh token', async (t) => {
   const server = await createApp()
   const byBody = await server.signIn('bearer', { sub: 'bob' })

@@ -379,9 +379,10 @@ t.test('refreshToken.claims cannot use up the time that the store needs to notic
   let ms = 1000
   const memory = memoryStore({ clock })
   const store = withMethods(memory, {
-    find: (...input) => {
+    find: async (...input) => {
       mock.timers.tick(1)
-      return memory.find(...input)
+      await setImmediate()
+      return await memory.find(...input)
     }
   })
   const claims = async () => {
