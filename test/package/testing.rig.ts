@@ -31,14 +31,19 @@ const node22 = nodeOfLine('22')
 const compiled = await byTwos(['.', 'docs'], (project) =>
   inFolder([node, `${compilers['5.9']} -p ${project} --rootDir . --outDir out`])
 )
-const vitest = 'node_modules/vitest/vitest.mjs run --dir=vitest --reporter=json'
-const jest = 'node_modules/jest/bin/jest.js out/jest --json'
+/** The limits of the runners are short for a busy machine. */
+const limitMs = 120_000
+const vitest = `node_modules/vitest/vitest.mjs run --dir=vitest --reporter=json --testTimeout=${limitMs}`
+const jest = `node_modules/jest/bin/jest.js out/jest --json --testTimeout=${limitMs}`
 
 /** What runs after the compiler: program and parameters. */
 const commands = {
   'TypeScript 6': [node, `${compilers['6.0']} -p . --noEmit`],
   'TypeScript 7': [node, `${compilers['7.0']} -p . --noEmit`],
-  tap: [node, 'node_modules/tap/dist/esm/run.mjs --reporter=tap --disable-coverage out/tap/notes.test.js'],
+  tap: [
+    node,
+    'node_modules/tap/dist/esm/run.mjs --reporter=tap --timeout=120 --disable-coverage out/tap/notes.test.js'
+  ],
   'node:test': [node, '--test --test-reporter=tap out/node/notes.test.js'],
   libraries: [node, '--test --test-reporter=tap out/node/servers.test.js out/node/libraries.test.js'],
   documented: [node, '--test --test-reporter=tap out/docs/first.test.js out/docs/supertest.test.js'],
@@ -49,7 +54,7 @@ const commands = {
     `--experimental-vm-modules ${jest} -c jest.config.js --outputFile=jest-esm.json --detectOpenHandles`
   ],
   'jest as CommonJS': [node, `${jest} -c jest.config.cjs --outputFile=jest-cjs.json`],
-  playwright: [node, 'node_modules/@playwright/test/cli.js test --reporter=line'],
+  playwright: [node, `node_modules/@playwright/test/cli.js test --reporter=line --timeout=${limitMs}`],
   'app.close()': [node, 'out/process.js close'],
   'no app.close()': [node, 'out/process.js leave']
 } as const

@@ -1,11 +1,11 @@
-// Three nodes of the example server, as `npm run cluster` starts them, under a storm of refreshes. None may be refused
-// with 503: the storm is large, but the server can serve it. A machine that is busy with other work may be too slow for
-// it: clients then wait as `Retry-After` says, and no session is lost.
+// Three nodes of the example server, as `npm run cluster` starts them, under a storm of refreshes. No session may be
+// lost. A machine that is too slow for the storm responds with 503 to some refreshes, whose clients wait as
+// `Retry-After` says: the benchmark counts them.
 import t from 'tap'
 import { password } from '../../fixtures/example-client.ts'
 import { databaseNames, databases, skips } from '../../fixtures/example-databases.ts'
 import { startCluster } from '../../fixtures/example-server.ts'
-import { refreshInStorm, startSessions } from '../../fixtures/storm.ts'
+import { refreshInStorm, startSessions, unavailable } from '../../fixtures/storm.ts'
 
 t.setTimeout(300_000)
 
@@ -32,6 +32,7 @@ for (const name of ['sqlite', ...databaseNames] as const) {
     const { outcomes, seconds, ...times } = await refreshInStorm({ urls: [a, b, c], tokens, concurrency })
     t.comment(`${name}: ${seconds.toFixed(1)} s, ${JSON.stringify(outcomes)}, in ms ${JSON.stringify(times)}`)
     t.equal(await stop(), 0)
-    t.strictSame(outcomes, { 200: refreshes }, 'no 503')
+    const { 200: refreshed, [unavailable]: later = 0, ...others } = outcomes
+    t.strictSame({ refreshed, others }, { refreshed: refreshes, others: {} }, `every session continues, ${later} later`)
   })
 }
