@@ -8,14 +8,19 @@ export async function withTimeout<T>(
   { ms, timeoutError }: { readonly ms: number; readonly timeoutError: () => Error }
 ): Promise<T> {
   let timer: NodeJS.Timeout | undefined
+  let end: NodeJS.Immediate | undefined
   const timedOut = new Promise<never>((_resolve, reject) => {
-    // Node reads what has arrived between the two.
-    timer = setTimeout(() => setImmediate(() => reject(timeoutError())), ms)
+    const reachEnd = () => {
+      // Before that, Node reads what has arrived.
+      end = setImmediate(() => reject(timeoutError()))
+    }
+    timer = setTimeout(reachEnd, ms)
   })
   try {
     return await Promise.race([work(timedOut), timedOut])
   } finally {
     clearTimeout(timer)
+    clearImmediate(end)
   }
 }
 

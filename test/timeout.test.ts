@@ -52,12 +52,18 @@ t.test(
 t.test('withTimeout() does not refuse what has arrived while the process was busy', async (t) => {
   // The next phase of the event loop runs timers.
   await setImmediate()
-  const work = () =>
+  let released = false
+  const work = (timedOut: Promise<never>) =>
     new Promise<number>((resolve) => {
+      timedOut.catch(() => {
+        released = true
+      })
       randomBytes(1, (_error, { length }) => resolve(length))
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100)
     })
   t.equal(await withTimeout(work, { ms: 1, timeoutError }), 1)
+  await setImmediate()
+  t.notOk(released, 'the work keeps what it holds')
 })
 
 t.test('untilAborted() settles as the work does, or rejects with the reason of the signal', async (t) => {
