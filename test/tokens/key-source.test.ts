@@ -288,6 +288,20 @@ function flaky(then: () => unknown): () => unknown {
   }
 }
 
+t.test('hasFailed() tells whether the last load failed', async (t) => {
+  let isSealed = false
+  const { source } = await createSource(() => {
+    if (isSealed) throw new Error('the vault is sealed')
+    return [entry(a, 'active')]
+  })
+  const seen = [source.hasFailed()]
+  for (isSealed of [true, false, true]) {
+    await source.reload()
+    seen.push(source.hasFailed())
+  }
+  t.strictSame(seen, [false, true, false, true])
+})
+
 t.test('createKeySource() rejects when the first load fails', async (t) => {
   const prefix = 'Cannot register fastify-authenticate: '
   const rows: [string, () => unknown, string][] = [
