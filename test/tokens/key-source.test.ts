@@ -288,7 +288,7 @@ function flaky(then: () => unknown): () => unknown {
   }
 }
 
-t.test('hasFailed() tells whether the last load failed', async (t) => {
+t.test('hasFailed() says whether the last load failed', async (t) => {
   let isSealed = false
   const { source } = await createSource(() => {
     if (isSealed) throw new Error('the vault is sealed')
