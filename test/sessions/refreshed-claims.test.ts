@@ -3,7 +3,7 @@ import { mock } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { memoryStore } from '../../plugin/stores/memory.ts'
-import { challenges, createApp, createClock, summaryOf, type SignedIn } from '../fixtures/app.ts'
+import { challenges, createApp, createClock, summaryOf, type SignedIn, type TestApp } from '../fixtures/app.ts'
 import {
   claimsOf,
   cleared,
@@ -334,6 +334,19 @@ t.test('refreshToken.claims: the refresh of a known session is one call of the s
   t.strictSame(calls, ['rotate'], 'a session that another process has refreshed meanwhile')
 })
 
+/** After this, the first token is too old for a late retry. */
+async function refreshThrice(
+  server: TestApp,
+  { refresh, clock }: { refresh: string; clock: ReturnType<typeof createClock> }
+): Promise<void> {
+  let token = refresh
+  for (let generation = 0; generation < 3; generation++) {
+    clock.advance(60)
+    token = (await present(server, token, 'bearer')).json().refresh_token
+  }
+  clock.advance(60)
+}
+
 t.test('refreshToken.claims cannot hide a stolen token, whatever it does', async (t) => {
   type Claims = () => Promise<{ claims?: object } | null>
   const failing: Claims = async () => {
@@ -348,12 +361,7 @@ t.test('refreshToken.claims cannot hide a stolen token, whatever it does', async
     const { clock, store, first, second } = await deployed({}, { refreshToken: { claims: () => claims() as never } })
     const { refresh, sessionId } = await first.signIn('bearer')
     await present(second, refresh, 'bearer')
-    let token = refresh
-    for (let generation = 0; generation < 3; generation++) {
-      clock.advance(60)
-      token = (await present(first, token, 'bearer')).json().refresh_token
-    }
-    clock.advance(60)
+    await refreshThrice(first, { refresh, clock })
     const asked = new Promise<void>((resolve) => {
       claims = () => {
         resolve()
@@ -392,12 +400,7 @@ t.test('refreshToken.claims cannot use up the time that the store needs to notic
   const here = await createApp({ plugin: { clock, store, refreshToken: { claims } } })
   const elsewhere = await createApp({ plugin: { clock, store: memory } })
   const { refresh, sessionId } = await here.signIn('bearer')
-  let token = refresh
-  for (let generation = 0; generation < 3; generation++) {
-    clock.advance(60)
-    token = (await present(elsewhere, token, 'bearer')).json().refresh_token
-  }
-  clock.advance(60)
+  await refreshThrice(elsewhere, { refresh, clock })
   t.intercept(performance, 'now', { value: () => ms })
   mock.timers.enable({ apis: ['setTimeout'] })
   t.teardown(() => mock.timers.reset())
