@@ -121,6 +121,7 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
     'tokens/key-source',
     'tokens/issuer-lookup',
     'http/cookie-authentication',
+    'http/sign-out',
     'sessions/access-token-api'
   ],
   'plugin/tokens/local-verifier.ts': ['tokens/access-tokens', 'tokens/header', 'tokens/jws', 'http/sign-out'],

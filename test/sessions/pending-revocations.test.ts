@@ -5,7 +5,16 @@ import { memoryStore } from '../../plugin/stores/memory.ts'
 import { shardedStore } from '../../plugin/stores/sharded.ts'
 import type { Revocation } from '../../plugin/stores/session-store.ts'
 import { createClock, epoch, issuer } from '../fixtures/app.ts'
-import { inserting, lifetimeSeconds, logOf, replaceable, row, serving, session } from '../fixtures/revocations.ts'
+import {
+  inserting,
+  lifetimeSeconds,
+  logOf,
+  replaceable,
+  revokedEvent,
+  row,
+  serving,
+  session
+} from '../fixtures/revocations.ts'
 
 t.test('poll() writes a lost sign-out again even if this node has never read it from the log', async (t) => {
   const clock = createClock()
@@ -161,6 +170,7 @@ t.test('revokeLocally() is written once, as soon as the store responds', async (
   })
   node.revocations.revokeLocally(session('s'))
   t.equal(await node.accepts({ sid: 's' }), 'AUTH_REVOKED_TOKEN')
+  t.strictSame(node.events(), [revokedEvent('s', { here: true })])
   await node.poll()
   down = false
   await node.poll()
@@ -187,8 +197,32 @@ t.test('revokeLocally() writes a later `until`, whether the earlier one is logge
   }
 })
 
-t.test('close() tries once more to write what is queued', async (t) => {
-  const node = await serving()
+t.test('revokeEverywhere() has written an entry when it resolves: close() does not write it again', async (t) => {
+  const writes: string[] = []
+  const node = await serving({
+    methods: (memory) => ({
+      async appendRevocations(entries, options) {
+        writes.push(...entries.map(({ id }) => id))
+        return await memory.appendRevocations(entries, options)
+      }
+    })
+  })
+  await node.revocations.revokeEverywhere([session('a'), session('b')])
+  t.strictSame(writes, ['a', 'b'])
+  await node.revocations.close()
+  t.strictSame(writes, ['a', 'b'])
+  t.strictSame(await logOf(node.memory), [session('a'), session('b')])
+})
+
+t.test('close() tries once more to write what is queued, and waits for the store', async (t) => {
+  const node = await serving({
+    methods: (memory) => ({
+      async appendRevocations(entries, options) {
+        await setImmediate()
+        return await memory.appendRevocations(entries, options)
+      }
+    })
+  })
   node.revocations.revokeLocally(session('s'))
   await node.revocations.close()
   t.strictSame(await logOf(node.memory), [session('s')])

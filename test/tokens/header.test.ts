@@ -1,9 +1,14 @@
 import t from 'tap'
+import { AuthError } from '../../plugin/errors.ts'
+import { resolveOptions } from '../../plugin/options/options.ts'
 import { createHeaders } from '../../plugin/tokens/header.ts'
+import { createKeyring } from '../../plugin/tokens/keyring.ts'
+import { createLocalVerifier } from '../../plugin/tokens/local-verifier.ts'
+import { readSecrets } from '../../plugin/tokens/secret.ts'
 import { UnverifiedToken } from '../../plugin/tokens/unverified-token.ts'
 import { createLocalTokens, outcomeOf, refused, stranger, type Outcome } from '../fixtures/local-tokens.ts'
-import { secret } from '../fixtures/app.ts'
-import { encode, forge, localSigner } from '../fixtures/tokens.ts'
+import { epoch, issuer, secret } from '../fixtures/app.ts'
+import { encode, fixedKeys, forge, localSigner, type Signer } from '../fixtures/tokens.ts'
 
 t.test('checkHeader() compares typ as a media type (RFC 7515 §4.1.9)', async (t) => {
   const wrong = refused('typ is not an accepted type')
@@ -107,4 +112,19 @@ t.test('createHeaders() remembers the headers of the last four verified tokens',
     ['1', '2', '3', '4', '5', '6'].map((kid) => read(kid).isKnown),
     [false, false, true, true, true, true]
   )
+})
+
+t.test("a local verifier's check() remembers the header of a token only if its signature is right", async (t) => {
+  const { accessToken, acceptedAudience, issuers } = resolveOptions({ issuer, secret })
+  const local = createLocalVerifier({
+    policy: { ...accessToken, issuers, audience: acceptedAudience, fractions: false },
+    type: 'at+jwt',
+    matchesSchema: () => true,
+    keys: fixedKeys(createKeyring({ keys: [], secrets: readSecrets(secret), type: 'at+jwt' }))
+  })
+  const parse = (by: Signer) => local.parse(new UnverifiedToken(forge(by)))
+  const isAccepted = (by: Signer) => !(local.check(parse(by), { now: epoch, allowExpired: false }) instanceof AuthError)
+  const forger = { ...stranger, kid: localSigner.kid }
+  t.strictSame([isAccepted(forger), parse(localSigner).read.isKnown], [false, false], 'a forged token')
+  t.strictSame([isAccepted(localSigner), parse(localSigner).read.isKnown], [true, true], 'a token of this server')
 })
