@@ -129,7 +129,7 @@ function wrongAudience(
   claims: Readonly<Record<string, unknown>>,
   { audience, audienceClaim = 'aud' }: Pick<ClaimsPolicy, 'audience' | 'audienceClaim'>
 ): string | undefined {
-  const used = audienceClaim !== 'aud' && claims.aud !== undefined ? [audienceClaim, 'aud'] : [audienceClaim]
+  const used = claims.aud === undefined ? [audienceClaim] : [audienceClaim, 'aud']
   return used.find((name) => !isAccepted(claims[name], audience))
 }
 

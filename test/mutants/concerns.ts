@@ -114,6 +114,7 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
     'tokens/trusted-issuer'
   ],
   'plugin/tokens/requirements.ts': ['http/protect', 'http/authenticate', 'tokens/freshness'],
+  'plugin/tokens/claims.ts': ['sessions/access-token-api', 'sessions/authentication'],
   'plugin/tokens/encoded-length.ts': ['http/sign-in'],
   'plugin/tokens/access-tokens.ts': [
     'tokens/access-tokens',

@@ -325,6 +325,12 @@ export const equivalents: readonly Equivalent[] = [
     reason: 'The semicolon comes after the name, so its place is above 0.'
   },
   {
+    file: 'plugin/stores/memory/id-table.ts',
+    original: 'return hashOf(id) || 1',
+    mutated: 'return hashOf(id) || 2',
+    reason: 'Of 2^32 hashes, one takes the place of another that is not 0: the ids are compared.'
+  },
+  {
     file: 'plugin/stores/memory/session-table.ts',
     original: 'if (live.length <= limit) return live',
     mutated: 'if (live.length < limit) return live',

@@ -45,6 +45,21 @@ t.test('localAccessToken() holds what is read for each request', async (t) => {
   for (const list of [other.scopes, other.roles]) t.throws(() => (list as string[]).push('root'), TypeError)
 })
 
+t.test('authenticatedAt is rounded down: no fraction of a millisecond makes a token fresher', async (t) => {
+  const rows: [authTime: unknown, authenticatedAt: number | null][] = [
+    [1.0019, 1001],
+    [0, 0],
+    [8.64e12, 8.64e15],
+    [8.64e12 + 1, null],
+    [-1, null],
+    ['5', null]
+  ]
+  for (const [authTime, expected] of rows) {
+    const { authenticatedAt } = localAccessToken('text', { ...goodClaims, auth_time: authTime as number })
+    t.equal(authenticatedAt, expected, String(authTime))
+  }
+})
+
 t.test('externalAccessToken() has the rights of `map` and no session, and must be verified again', async (t) => {
   const given = { ...goodClaims, iss: idp, jti: 'x', sid: 'theirs', scope: 'all', roles: ['root'], groups: ['g'] }
   const seen: unknown[] = []
