@@ -95,8 +95,6 @@ export function readCredentials({ headers, rawHeaders }: RawRequest, cookieName:
  * another scheme.
  */
 function bearerToken(authorization: string): string | null {
-  // The spelling of nearly all clients is recognized without a regular expression.
-  if (authorization.startsWith('Bearer ') && authorization[7] !== ' ') return authorization.slice(7)
   const scheme = bearer.exec(authorization)
   return scheme && authorization.slice(scheme[0].length)
 }

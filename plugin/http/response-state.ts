@@ -58,7 +58,6 @@ export function canSetHeaders(reply: FastifyReply | undefined): reply is Fastify
 export function carryByRaw({ raw, request }: FastifyReply): void {
   const writeHead = raw.writeHead as (...args: unknown[]) => FastifyReply['raw']
   raw.writeHead = function writeHeadWithState(...args: unknown[]) {
-    raw.writeHead = writeHead as typeof raw.writeHead
     const ours = take(responseState(request))
     if (ours.length === 0) return writeHead.apply(raw, args)
     // Headers of an argument would replace those that were set before, so they are merged here.
@@ -98,5 +97,5 @@ function grouped(headers: object): Iterable<[string, OutgoingHttpHeader]> {
     const name = String(flat[index]).toLowerCase()
     groups.set(name, [...(groups.get(name) ?? []), ...linesOf(flat[index + 1] as OutgoingHttpHeader)])
   }
-  return [...groups].map(([name, values]) => [name, values.length === 1 ? values[0]! : values])
+  return groups
 }

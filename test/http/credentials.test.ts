@@ -118,6 +118,8 @@ t.test(
       ['the scheme and the token in one word', as(`Bearer${token}`), foreign],
       ['the scheme in quotes', as(`"Bearer" ${token}`), foreign],
       ['a scheme that begins like an ambient one', as('Basically eDp5'), foreign],
+      ['a scheme that ends like an ambient one', as('XBasic eDp5'), foreign],
+      ['a scheme that ends like Bearer', as(`XBearer ${token}`), foreign],
       ['an empty Authorization', as(''), foreign]
     ]
     for (const [name, lines, outcome] of rows) {

@@ -202,6 +202,12 @@ t.test("the application's own cookies stay, once each, in every form of writeHea
       ['host=1', 'host2=2']
     ],
     [
+      'a list that has a list',
+      (_request, { raw }) => raw.writeHead(200, ['Set-Cookie', ['host=1', 'host2=2']]),
+      ['host=1', 'host2=2']
+    ],
+    ['a list of one pair', (_request, { raw }) => raw.writeHead(200, [['set-cookie', 'host=1']] as never), ['host=1']],
+    [
       'a list of pairs',
       (_request, { raw }) =>
         raw.writeHead(200, [
@@ -242,6 +248,19 @@ t.test("the application's own cookies stay, once each, in every form of writeHea
       name
     )
   }
+})
+
+t.test('Cache-Control is written once: an onSend hook of the application that runs later can replace it', async (t) => {
+  const server = await createApp({
+    after(app) {
+      app.addHook('onSend', async (_request, reply) => {
+        reply.header('cache-control', 'private, no-store, max-age=0')
+      })
+      app.post('/in', async (_request, reply) => reply.signIn({ sub: 'alice', transport: 'cookie' }))
+    }
+  })
+  const { headers } = await server.app.inject({ method: 'POST', url: '/in' })
+  t.equal(headers['cache-control'], 'private, no-store, max-age=0')
 })
 
 t.test('the last value of a cookie wins on a raw response too, and no cookie is sent twice', async (t) => {

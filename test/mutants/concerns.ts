@@ -209,7 +209,7 @@ export const concerns: Readonly<Record<string, readonly string[]>> = {
   'plugin/http/sign-out.ts': ['http/sign-out', 'http/response-state'],
   'plugin/http/sign-in.ts': ['http/sign-in', 'http/response-state', 'http/cookies'],
   'plugin/http/private-response.ts': ['http/private-response'],
-  'plugin/http/response-state.ts': ['http/response-state', 'http/sign-in', 'flows/sessions'],
+  'plugin/http/response-state.ts': ['http/response-state', 'http/private-response', 'http/sign-in', 'flows/sessions'],
   'plugin/http/cookie-scopes.ts': ['http/session-cookies'],
   'plugin/http/access-cookies.ts': ['http/session-cookies', 'http/cookie-authentication'],
   'plugin/http/session-cookies.ts': [

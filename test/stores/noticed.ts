@@ -137,6 +137,7 @@ export const noticed: Record<string, readonly string[]> = {
   'trim() does nothing': [
     'insert() with `revokeOthers` revokes all other sessions in one step, however many there are',
     'insert() evicts at most `maxBatch` sessions in one step, and sets `more` if some are left',
+    'trim() revokes at most `maxBatch` sessions in one step, with those that revokeAll() has left',
     'trim() revokes the least recently rotated sessions beyond `maxSessions`',
     'revokeAll() revokes all sessions in one step, however many there are'
   ],

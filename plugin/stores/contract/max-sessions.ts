@@ -90,6 +90,24 @@ export const maxSessionsCases: Cases = {
     assert.deepEqual([live.length, live.some(({ id }) => id === row.id)], [2, true])
   },
 
+  'trim() revokes at most `maxBatch` sessions in one step, with those that revokeAll() has left': async ({
+    store,
+    other
+  }) => {
+    const sub = randomText()
+    const before = await startMany(store, { sub, count: maxBatch + 5 })
+    const { revoked } = await store.revokeAll(subject(sub), lifetime)
+    await nextMillisecond(store, sub)
+    const after = await startMany(store, { sub, count: maxBatch + 5 })
+    const { revoked: first, more } = await other.trim(subject(sub), { maxSessions: 2, ...lifetime })
+    assert.deepEqual([first.length <= maxBatch, more], [true, true])
+    const rest = await trimAll(store, { sub, maxSessions: 2 })
+    const live = await list(other, sub)
+    assert.equal(live.length, 2)
+    const ended = idsOf([...revoked, ...first, ...rest])
+    assert.equal(new Set(ended).size, before.length + after.length - live.length, 'each one is revoked, and logged')
+  },
+
   'trim() revokes the least recently rotated sessions beyond `maxSessions`': async ({ store, other }) => {
     const sub = randomText()
     const rows: SessionRow[] = []

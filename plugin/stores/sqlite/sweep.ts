@@ -31,11 +31,7 @@ export async function sweep({
   /** Repeats `removeSome`, which returns how many rows it looked at, until it finds fewer than its limit. */
   async function removeAll(removeSome: (limit: number) => number): Promise<number> {
     for (let total = 0; ;) {
-      let beganAt = 0
-      const removed = await write(() => {
-        beganAt = monotonic()
-        return removeSome(limit)
-      })
+      const { beganAt, removed } = await write(() => ({ beganAt: monotonic(), removed: removeSome(limit) }))
       const writeMs = monotonic() - beganAt
       total += removed
       if (removed < limit) return total
