@@ -171,6 +171,29 @@ t.test('accounts on the page', skipWithoutBrowser, async (t) => {
     await page.getByText('The username or the password is wrong.', { exact: true }).waitFor()
   })
 
+  testCase('a part that is opened while the parts are loaded again stays open', async (t) => {
+    const { context, openTab } = await createVisitor(t, { browser, url })
+    const page = await openTab()
+    await signUp(page, 'gus')
+    await openPart(page, 'Password')
+    let release = () => {}
+    const released = new Promise<void>((resolve) => (release = resolve))
+    await context.route('**/auth/passkeys', async (route) => {
+      await released
+      await route.continue()
+    })
+    const asked = page.waitForRequest('**/auth/passkeys')
+    await page.evaluate(() => {
+      document.getElementById('account-data')!.dataset.before = 'true'
+      document.dispatchEvent(new Event('account-changed'))
+    })
+    await asked
+    await page.locator('#account-data > summary').click()
+    release()
+    await page.locator('#account-data:not([data-before])').waitFor()
+    t.ok(await page.locator('#account-data[open]').isVisible())
+  })
+
   testCase('what needs a fresh sign-in asks for the password or a passkey, and is then done', async (t) => {
     const { context, openTab } = await createVisitor(t, { browser, url })
     const page = await openTab()

@@ -49,11 +49,12 @@ export function showAccountSettings() {
    * @param {import('../settings.js').Settings} settings
    */
   async function draw(account, { mails }) {
-    const open = content.querySelector('details[open]')?.id
     const part = { account, mails, reload }
     const parts = [drawEmail(part), drawPassword(), await drawPasskeys(), drawData(part)].filter(
       (each) => each !== null
     )
+    // Not before the parts are loaded: the user may open another one meanwhile.
+    const open = content.querySelector('details[open]')?.id
     content.replaceChildren(...parts)
     const again = open === undefined ? null : document.getElementById(open)
     if (again instanceof HTMLDetailsElement) again.open = true
