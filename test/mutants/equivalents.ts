@@ -29,6 +29,12 @@ export const equivalents: readonly Equivalent[] = [
     reason: 'A shortcut: without trusted issuers, none is found.'
   },
   {
+    file: 'plugin/tokens/access-tokens.ts',
+    original: 'if (!trustedIssuers.asks || issuers === null) return',
+    mutated: 'if (!trustedIssuers.asks) return',
+    reason: 'A shortcut: a caller that accepts no issuer accepts none of those that are claimed.'
+  },
+  {
     file: 'plugin/tokens/rsa.ts',
     original: 'smallPrimes ??= primesBelow(752).map(BigInt)',
     mutated: 'smallPrimes ??= primesBelow(753).map(BigInt)',
