@@ -138,16 +138,23 @@ t.test('poll() keeps reading while a write is running, and the log is not stale'
   release()
 })
 
-t.test('poll() does not write an entry that it has read from the log', async (t) => {
+/** A node, and the ids that it has tried to write to the log; `before` runs before each write. */
+async function servingWithWrites(before = async () => {}) {
   const writes: string[] = []
   const node = await serving({
     methods: (memory) => ({
       async appendRevocations(entries, options) {
         writes.push(...entries.map(({ id }) => id))
+        await before()
         return await memory.appendRevocations(entries, options)
       }
     })
   })
+  return { node, writes }
+}
+
+t.test('poll() does not write an entry that it has read from the log', async (t) => {
+  const { node, writes } = await servingWithWrites()
   await node.memory.appendRevocations([session('s')], { lifetimeSeconds })
   await node.poll()
   node.revocations.record(session('s'))
@@ -158,15 +165,8 @@ t.test('poll() does not write an entry that it has read from the log', async (t)
 
 t.test('revokeLocally() is written once, as soon as the store responds', async (t) => {
   let down = true
-  const calls: unknown[] = []
-  const node = await serving({
-    methods: (memory) => ({
-      async appendRevocations(entries, options) {
-        calls.push(...entries.map(({ id }) => id))
-        if (down) throw new Error('down')
-        return await memory.appendRevocations(entries, options)
-      }
-    })
+  const { node, writes } = await servingWithWrites(async () => {
+    if (down) throw new Error('down')
   })
   node.revocations.revokeLocally(session('s'))
   t.equal(await node.accepts({ sid: 's' }), 'AUTH_REVOKED_TOKEN')
@@ -175,7 +175,7 @@ t.test('revokeLocally() is written once, as soon as the store responds', async (
   down = false
   await node.poll()
   for (let turn = 0; turn < 3; turn++) await node.poll()
-  t.strictSame(calls, ['s', 's'])
+  t.strictSame(writes, ['s', 's'])
   t.strictSame(await logOf(node.memory), [session('s')])
 })
 
@@ -198,15 +198,7 @@ t.test('revokeLocally() writes a later `until`, whether the earlier one is logge
 })
 
 t.test('revokeEverywhere() has written an entry when it resolves: close() does not write it again', async (t) => {
-  const writes: string[] = []
-  const node = await serving({
-    methods: (memory) => ({
-      async appendRevocations(entries, options) {
-        writes.push(...entries.map(({ id }) => id))
-        return await memory.appendRevocations(entries, options)
-      }
-    })
-  })
+  const { node, writes } = await servingWithWrites()
   await node.revocations.revokeEverywhere([session('a'), session('b')])
   t.strictSame(writes, ['a', 'b'])
   await node.revocations.close()
@@ -215,14 +207,7 @@ t.test('revokeEverywhere() has written an entry when it resolves: close() does n
 })
 
 t.test('close() tries once more to write what is queued, and waits for the store', async (t) => {
-  const node = await serving({
-    methods: (memory) => ({
-      async appendRevocations(entries, options) {
-        await setImmediate()
-        return await memory.appendRevocations(entries, options)
-      }
-    })
-  })
+  const { node } = await servingWithWrites(async () => await setImmediate())
   node.revocations.revokeLocally(session('s'))
   await node.revocations.close()
   t.strictSame(await logOf(node.memory), [session('s')])

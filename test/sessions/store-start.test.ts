@@ -174,7 +174,7 @@ t.test('start() leaves no timer that keeps the process alive, whether the store 
   }
 })
 
-t.test('start() logs the reason if there is no push', async (t) => {
+t.test('start() logs the reason if the store cannot push', async (t) => {
   const rows: [thrown: unknown, reason: string][] = [
     [new Error('the pool has one client only'), 'the pool has one client only'],
     [new AggregateError([new Error('ECONNREFUSED ::1'), new Error('ECONNREFUSED 127.0.0.1')]), 'AggregateError'],
