@@ -183,10 +183,8 @@ t.test('accounts on the page', skipWithoutBrowser, async (t) => {
       await route.continue()
     })
     const asked = page.waitForRequest('**/auth/passkeys')
-    await page.evaluate(() => {
-      document.getElementById('account-data')!.dataset.before = 'true'
-      document.dispatchEvent(new Event('account-changed'))
-    })
+    await page.evaluate("document.getElementById('account-data').dataset.before = 'true'")
+    await page.evaluate("document.dispatchEvent(new Event('account-changed'))")
     await asked
     await page.locator('#account-data > summary').click()
     release()
