@@ -147,7 +147,6 @@ export function createAccessTokens(parts: AccessTokensParts) {
      * @throws AuthError AUTH_KEYS_UNAVAILABLE while that function fails
      */
     async findIssuers(texts: readonly string[], issuers: readonly string[] | null): Promise<void> {
-      // Without decoding: a cookie that was verified before passes here in each request.
       if (!trustedIssuers.asks || issuers === null) return
       const claimed = new Set(texts.map((text) => new UnverifiedToken(text).claimedIssuer()))
       if ([...claimed].some((iss) => own.has(iss))) return

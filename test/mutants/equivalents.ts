@@ -32,7 +32,7 @@ export const equivalents: readonly Equivalent[] = [
     file: 'plugin/tokens/access-tokens.ts',
     original: 'if (!trustedIssuers.asks || issuers === null) return',
     mutated: 'if (!trustedIssuers.asks) return',
-    reason: 'A shortcut: a caller that accepts no issuer accepts none of those that are claimed.'
+    reason: 'A shortcut, for cookies that were verified before: a caller without issuers accepts none of those claimed.'
   },
   {
     file: 'plugin/tokens/rsa.ts',
