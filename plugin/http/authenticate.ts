@@ -14,7 +14,7 @@ import { assertWellFormed, isPresented, problemOf, readCredentials, type Credent
 import type { CrossSite } from './cross-site.ts'
 import type { ProtectedResources } from './protected-resources.ts'
 import { emitRefusal } from './refusal-event.ts'
-import { responseState } from './response-state.ts'
+import { markPrivate } from './response-state.ts'
 
 export interface AuthenticatorParts {
   /** The name of the access cookie; `null` to read the header alone. */
@@ -152,7 +152,7 @@ interface Slots {
 
 function clearUser(request: FastifyRequest): void {
   const slots = request as unknown as Slots
-  if (slots.auth) responseState(request).hadUser = true
+  if (slots.auth) markPrivate(request)
   slots.user = null
   slots.auth = null
 }

@@ -1,10 +1,15 @@
 import type { FastifyReply } from 'fastify'
 
+interface Headers extends Pick<FastifyReply, 'getHeader'> {
+  header(name: string, value: string): unknown
+}
+
 /**
- * Keeps the response to an authenticated caller out of shared caches (RFC 9111 §5.2.2.7), which do not know who asks
- * next. `@fastify/caching` and `@fastify/static` call responses public without looking at the caller.
+ * Keeps a response that is about one user out of shared caches (RFC 9111 §5.2.2.7), which do not know who asks next.
+ * `@fastify/caching` and `@fastify/static` call responses public without looking at the caller. A response without a
+ * user counts too if it sets or clears a cookie: a cache would repeat that in every browser (RFC 9111 §7.3).
  */
-export function keepPrivate(reply: Pick<FastifyReply, 'getHeader' | 'header'>): void {
+export function keepPrivate(reply: Headers): void {
   const given = reply.getHeader('cache-control')
   if (given === undefined) reply.header('cache-control', 'private')
   else {

@@ -2,13 +2,14 @@ import type { OutgoingHttpHeader } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { keepPrivate } from './private-response.ts'
 
-/** The headers that a response needs, collected while the request is handled and written once, before it is sent. */
+/**
+ * The headers that a response needs, collected while the request is handled and written once, before it is sent. A
+ * response that has such a state is about one user, and therefore private.
+ */
 interface ResponseState {
   /** `Set-Cookie` lines by name, domain, path and partition: the last value of a cookie replaces the earlier ones. */
   readonly cookies: Map<string, string>
   cacheControl: 'no-store' | 'private, no-store' | null
-  /** Whether the response may be about a user whom a later `authenticate()` refused: `request.auth` is `null` then. */
-  hadUser: boolean
 }
 
 const states = new WeakMap<FastifyRequest, ResponseState>()
@@ -16,8 +17,13 @@ const replies = new WeakMap<FastifyRequest, FastifyReply>()
 
 export function responseState(request: FastifyRequest): ResponseState {
   let state = states.get(request)
-  if (state === undefined) states.set(request, (state = { cookies: new Map(), cacheControl: null, hadUser: false }))
+  if (state === undefined) states.set(request, (state = { cookies: new Map(), cacheControl: null }))
   return state
+}
+
+/** The response may be about a user whom a later `authenticate()` refused: `request.auth` is `null` then. */
+export function markPrivate(request: FastifyRequest): void {
+  responseState(request)
 }
 
 /** Adds the hook that writes these headers, after the application's handlers and its error handler. */
@@ -28,7 +34,7 @@ export function addResponseHook(app: FastifyInstance): void {
     if (state !== undefined) {
       for (const [name, value] of take(state)) reply.header(name, value)
     }
-    if (request.auth || state?.hadUser === true) keepPrivate(reply)
+    if (request.auth || state !== undefined) keepPrivate(reply)
     done()
   })
 }
@@ -67,6 +73,7 @@ export function carryByRaw({ raw, request }: FastifyReply): void {
     for (const [name, value] of ours) {
       raw.setHeader(name, name === setCookie ? [...linesOf(raw.getHeader(name)), ...[value].flat()] : value)
     }
+    keepPrivate({ getHeader: (name) => raw.getHeader(name), header: (name, value) => raw.setHeader(name, value) })
     return writeHead.apply(raw, args)
   } as typeof raw.writeHead
 }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createApp } from '../fixtures/app.ts'
+import { createApp, setCookies } from '../fixtures/app.ts'
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
@@ -93,3 +93,42 @@ t.test(
     }
   }
 )
+
+t.test('keepPrivate() covers a response that clears cookies: a shared cache would sign others out', async (t) => {
+  const server = await createApp({
+    after(app) {
+      app.addHook('onRequest', async (_request, reply) => {
+        reply.header('cache-control', 'public, max-age=60')
+      })
+      app.get('/page', { config: { auth: { optional: true } } }, async () => 'for everybody')
+      app.get('/protected', { config: { auth: true } }, async () => 'for users')
+      app.get('/sign-out', async (_request, reply) => {
+        await reply.signOut()
+        return 'bye'
+      })
+      app.get('/hijacked', async (_request, reply) => {
+        await reply.signOut()
+        reply.hijack()
+        reply.raw.writeHead(200, { 'cache-control': 'public, max-age=60' })
+        reply.raw.end('bye')
+      })
+    }
+  })
+  const { cookie: ended, sessionId } = await server.signIn('cookie')
+  await server.app.sessions.revoke(sessionId)
+  const rows: [url: string, cookie: string, cleared: number, sent: string][] = [
+    ['/page', ended, 2, 'private, max-age=60'],
+    ['/page', 'theme=dark', 0, 'public, max-age=60'],
+    ['/protected', ended, 2, 'private'],
+    ['/sign-out', ended, 2, 'private, max-age=60'],
+    ['/hijacked', ended, 2, 'private, max-age=60']
+  ]
+  for (const [url, cookie, cleared, sent] of rows) {
+    const response = await server.app.inject({ url, headers: { cookie } })
+    t.strictSame(
+      [setCookies(response).length, response.headers['cache-control']],
+      [cleared, sent],
+      `${url}: ${cleared}`
+    )
+  }
+})
