@@ -81,9 +81,13 @@ t.test('/live closes when the session ends on another node; other sessions stay 
 
 t.test('/live closes when the access token expires, even if it has no session', async (t) => {
   const { app, host } = await startNode(t)
-  const token = await app.accessTokens.sign({ sub: 'job', claims: { name: 'job', roles: [] }, lifetimeSeconds: 1 })
-  const { closed } = open(t, host, { authorization: `Bearer ${token}` })
-  t.match(await closed, [{ type: 'signed-in', session_id: null }, { type: 'token-expired' }, [4401, 'token-expired']])
+  let heard: unknown
+  // A busy machine may need longer than the token lives to open the socket: then the next token lives longer.
+  for (let lifetimeSeconds = 1; heard === undefined && lifetimeSeconds <= 64; lifetimeSeconds *= 4) {
+    const token = await app.accessTokens.sign({ sub: 'job', claims: { name: 'job', roles: [] }, lifetimeSeconds })
+    heard = await open(t, host, { authorization: `Bearer ${token}` }).closed.catch(() => undefined)
+  }
+  t.match(heard, [{ type: 'signed-in', session_id: null }, { type: 'token-expired' }, [4401, 'token-expired']])
 })
 
 t.test('/live closes if the session ends between the check of the upgrade and add()', async (t) => {
