@@ -6,7 +6,6 @@ import { AuthError, type KeyOption } from '../../plugin/index.ts'
 import { createAccessTokens } from '../../plugin/tokens/access-tokens.ts'
 import { createSigner } from '../../plugin/tokens/signer.ts'
 import { readKey } from '../../plugin/tokens/key.ts'
-import { createKeyring } from '../../plugin/tokens/keyring.ts'
 import { readSecrets } from '../../plugin/tokens/secret.ts'
 import { UnverifiedToken } from '../../plugin/tokens/unverified-token.ts'
 import { createVerifier } from '../../plugin/tokens/verifier.ts'
@@ -14,7 +13,7 @@ import { resolveOptions } from '../../plugin/options/options.ts'
 import { noTrustedIssuers } from '../../plugin/tokens/trusted-issuers.ts'
 import { issuer, secret } from '../fixtures/app.ts'
 import { reasonIn } from '../fixtures/local-tokens.ts'
-import { encode, fixedKeys, signature } from '../fixtures/tokens.ts'
+import { encode, fixedKeys, localKeyring, signature } from '../fixtures/tokens.ts'
 
 const root = resolve(import.meta.dirname, '../../../shared/vectors')
 const skip = existsSync(root) ? false : `no vectors in ${root}`
@@ -58,7 +57,7 @@ async function refused(
     ...settings,
     matchesSchema: () => true,
     trustedIssuers: noTrustedIssuers,
-    keys: fixedKeys(createKeyring({ keys, secrets: readSecrets(secret), type: 'at+jwt' }))
+    keys: fixedKeys(localKeyring({ keys }))
   })
   try {
     await tokens.verify(token)

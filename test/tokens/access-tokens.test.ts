@@ -5,12 +5,10 @@ import { AuthError } from '../../plugin/index.ts'
 import { resolveOptions } from '../../plugin/options/options.ts'
 import { createAccessTokens } from '../../plugin/tokens/access-tokens.ts'
 import type { FoundIssuer } from '../../plugin/tokens/issuer-source.ts'
-import { createKeyring } from '../../plugin/tokens/keyring.ts'
-import { readSecrets } from '../../plugin/tokens/secret.ts'
 import { noTrustedIssuers } from '../../plugin/tokens/trusted-issuers.ts'
 import { createLocalTokens, expired, outcomeOf, reasonIn, refused, stranger } from '../fixtures/local-tokens.ts'
 import { challenges, createApp, createClock, issuer, secret, summaryOf } from '../fixtures/app.ts'
-import { encode, fixedKeys, forge, goodClaims, now, localSigner, signature } from '../fixtures/tokens.ts'
+import { encode, fixedKeys, forge, goodClaims, localKeyring, localSigner, now, signature } from '../fixtures/tokens.ts'
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
@@ -512,8 +510,7 @@ t.test('sessionIdOf() reads the session of a token until no access token of it c
 })
 
 t.test('readLocal() reloads the keys for an unknown key of ours, and for no token of another issuer', async (t) => {
-  const keyringOf = (text: string) => createKeyring({ keys: [], secrets: readSecrets(text), type: 'at+jwt' })
-  let keyring = keyringOf('the secret of last year, 32 bytes')
+  let keyring = localKeyring({ by: 'the secret of last year, 32 bytes' })
   let reloads = 0
   const keys = {
     ...fixedKeys(keyring),
@@ -521,7 +518,7 @@ t.test('readLocal() reloads the keys for an unknown key of ours, and for no toke
     async reloadForUnknownKid() {
       reloads++
       await setImmediate()
-      keyring = keyringOf(secret)
+      keyring = localKeyring()
     }
   }
   const settings = resolveOptions({ issuer, secret, clock: createClock() })
@@ -554,7 +551,7 @@ t.test("verify() checks an external issuer's token again after five minutes at m
     find: async (iss: unknown) => (iss === idp ? found : null)
   }
   const settings = resolveOptions({ issuer, secret, clock, accessToken: { maxLifetimeSeconds: 3600 } })
-  const keys = fixedKeys(createKeyring({ keys: [], secrets: readSecrets(secret), type: 'at+jwt' }))
+  const keys = fixedKeys(localKeyring())
   const tokens = createAccessTokens({ ...settings, matchesSchema: () => true, trustedIssuers, keys })
   const token = forge(localSigner, { claims: { iss: idp } })
   const verify = async () => {
@@ -584,7 +581,7 @@ function createTrusting({ asks = true } = {}) {
     }
   }
   const settings = resolveOptions({ issuer, secret, clock: createClock() })
-  const keys = fixedKeys(createKeyring({ keys: [], secrets: readSecrets(secret), type: 'at+jwt' }))
+  const keys = fixedKeys(localKeyring())
   return { found, tokens: createAccessTokens({ ...settings, matchesSchema: () => true, trustedIssuers, keys }) }
 }
 

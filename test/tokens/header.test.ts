@@ -2,13 +2,11 @@ import t from 'tap'
 import { AuthError } from '../../plugin/errors.ts'
 import { resolveOptions } from '../../plugin/options/options.ts'
 import { createHeaders } from '../../plugin/tokens/header.ts'
-import { createKeyring } from '../../plugin/tokens/keyring.ts'
 import { createLocalVerifier } from '../../plugin/tokens/local-verifier.ts'
-import { readSecrets } from '../../plugin/tokens/secret.ts'
 import { UnverifiedToken } from '../../plugin/tokens/unverified-token.ts'
 import { createLocalTokens, outcomeOf, refused, stranger, type Outcome } from '../fixtures/local-tokens.ts'
 import { epoch, issuer, secret } from '../fixtures/app.ts'
-import { encode, fixedKeys, forge, localSigner, type Signer } from '../fixtures/tokens.ts'
+import { encode, fixedKeys, forge, localKeyring, localSigner, type Signer } from '../fixtures/tokens.ts'
 
 t.test('checkHeader() compares typ as a media type (RFC 7515 §4.1.9)', async (t) => {
   const wrong = refused('typ is not an accepted type')
@@ -120,7 +118,7 @@ t.test("a local verifier's check() remembers the header of a token only if its s
     policy: { ...accessToken, issuers, audience: acceptedAudience, fractions: false },
     type: 'at+jwt',
     matchesSchema: () => true,
-    keys: fixedKeys(createKeyring({ keys: [], secrets: readSecrets(secret), type: 'at+jwt' }))
+    keys: fixedKeys(localKeyring())
   })
   const parse = (by: Signer) => local.parse(new UnverifiedToken(forge(by)))
   const isAccepted = (by: Signer) => !(local.check(parse(by), { now: epoch, allowExpired: false }) instanceof AuthError)

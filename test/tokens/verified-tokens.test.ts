@@ -2,14 +2,12 @@ import t from 'tap'
 import { resolveOptions } from '../../plugin/options/options.ts'
 import { externalAccessToken, localAccessToken } from '../../plugin/tokens/access-token.ts'
 import { createAccessTokens } from '../../plugin/tokens/access-tokens.ts'
-import { createKeyring } from '../../plugin/tokens/keyring.ts'
-import { readSecrets } from '../../plugin/tokens/secret.ts'
 import { createTrustedIssuers, noTrustedIssuers } from '../../plugin/tokens/trusted-issuers.ts'
 import { createVerifiedTokens } from '../../plugin/tokens/verified-tokens.ts'
 import { createClock, issuer, secret } from '../fixtures/app.ts'
 import { makeKey } from '../fixtures/issuer.ts'
 import { createLocalTokens, outcomeOf, refused } from '../fixtures/local-tokens.ts'
-import { encode, fixedKeys, forge, goodClaims, localSigner, now } from '../fixtures/tokens.ts'
+import { encode, fixedKeys, forge, goodClaims, localKeyring, localSigner, now } from '../fixtures/tokens.ts'
 
 const idp = 'https://idp.example'
 
@@ -51,7 +49,7 @@ t.test('createVerifiedTokens() does not confuse two tokens that end with the sam
 
 t.test('verify() does not cache a token whose key is removed while its caller waits', async (t) => {
   let removeKey = () => {}
-  const keyring = createKeyring({ keys: [], secrets: readSecrets(secret), type: 'at+jwt' })
+  const keyring = localKeyring()
   const keys = {
     ...fixedKeys(keyring),
     onRetire(listener: () => void) {
@@ -78,7 +76,7 @@ async function createTenant() {
   const tokens = createAccessTokens({
     ...settings,
     matchesSchema: () => true,
-    keys: fixedKeys(createKeyring({ keys: [], secrets: readSecrets(secret), type: 'at+jwt' })),
+    keys: fixedKeys(localKeyring()),
     trustedIssuers: await createTrustedIssuers({
       ...settings,
       clockToleranceSeconds: 5,

@@ -13,6 +13,8 @@ interface SweepOptions extends Pick<Driver, 'write' | 'checkpoint'> {
   readonly clock: () => number
   /** Milliseconds that never run back. Default: `performance.now`. */
   readonly monotonic?: (() => number) | undefined
+  /** Waits for so many milliseconds. Default: a timer. */
+  readonly pause?: ((ms: number) => Promise<unknown>) | undefined
 }
 
 /**
@@ -24,7 +26,8 @@ export async function sweep({
   checkpoint,
   statements,
   clock,
-  monotonic = () => performance.now()
+  monotonic = () => performance.now(),
+  pause = setTimeout
 }: SweepOptions): Promise<number> {
   let limit = rows.atFirst
 
@@ -37,7 +40,7 @@ export async function sweep({
       if (removed < limit) return total
       await setImmediate()
       const checkpointMs = timed(checkpoint)
-      await setTimeout((writeMs + checkpointMs) / 2)
+      await pause((writeMs + checkpointMs) / 2)
       const isInTime = Math.max(writeMs, checkpointMs) <= sliceMs
       limit = isInTime ? Math.min(Math.ceil(limit * 1.25), rows.atMost) : Math.max(limit >> 1, rows.atLeast)
     }
