@@ -152,6 +152,7 @@ interface Slots {
 
 function clearUser(request: FastifyRequest): void {
   const slots = request as unknown as Slots
+  // The response may be about this user nevertheless.
   if (slots.auth) markPrivate(request)
   slots.user = null
   slots.auth = null

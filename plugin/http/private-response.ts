@@ -7,21 +7,24 @@ interface Headers extends Pick<FastifyReply, 'getHeader'> {
 /**
  * Keeps a response that is about one user out of shared caches (RFC 9111 §5.2.2.7), which do not know who asks next.
  * `@fastify/caching` and `@fastify/static` call responses public without looking at the caller. A response without a
- * user counts too if it sets or clears a cookie: a cache would repeat that in every browser (RFC 9111 §7.3).
+ * user counts too if it sets or clears a cookie: a cache would repeat that in every browser (RFC 9111 §7.3). So does a
+ * refusal.
  */
 export function keepPrivate(reply: Headers): void {
   const given = reply.getHeader('cache-control')
   if (given === undefined) reply.header('cache-control', 'private')
   else {
     const directives = directivesOf(String(given))
-    if (!directives.some(isUnshared)) reply.header('cache-control', privateForm(directives))
+    if (directives.some(isShared) || !directives.some(isUnshared)) {
+      reply.header('cache-control', privateForm(directives))
+    }
   }
 }
 
 /** RFC 9111 §5.2: a comma separates directives, except within the quoted value of one. */
 const directive = /(?:[^",]|"(?:[^"\\]|\\.)*"?)+/g
 const unshared = /^(?:private|no-store)$/i
-const sharing = /^(?:public|s-maxage(?:\s*=.*)?)$/i
+const shared = /^(?:public|s-maxage(?:\s*=.*)?)$/i
 
 function directivesOf(cacheControl: string): string[] {
   return (cacheControl.match(directive) ?? []).map((text) => text.trim()).filter((text) => text !== '')
@@ -31,7 +34,12 @@ function isUnshared(text: string): boolean {
   return unshared.test(text)
 }
 
+function isShared(text: string): boolean {
+  return shared.test(text)
+}
+
 /** The same directives, except for those that let shared caches keep the response. */
 function privateForm(directives: readonly string[]): string {
-  return ['private', ...directives.filter((text) => !sharing.test(text))].join(', ')
+  const kept = directives.filter((text) => !isShared(text))
+  return (kept.some(isUnshared) ? kept : ['private', ...kept]).join(', ')
 }

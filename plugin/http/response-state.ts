@@ -21,7 +21,7 @@ export function responseState(request: FastifyRequest): ResponseState {
   return state
 }
 
-/** The response may be about a user whom a later `authenticate()` refused: `request.auth` is `null` then. */
+/** Keeps the response out of shared caches, even if `request.auth` is `null` in the end. */
 export function markPrivate(request: FastifyRequest): void {
   responseState(request)
 }
@@ -29,14 +29,30 @@ export function markPrivate(request: FastifyRequest): void {
 /** Adds the hook that writes these headers, after the application's handlers and its error handler. */
 export function addResponseHook(app: FastifyInstance): void {
   // `done` instead of a promise, which would cost more: this runs for every response, and most have nothing to write.
-  app.addHook('onSend', function writeResponseState(request, reply, _payload, done) {
+  app.addHook('onSend', function writeResponseState(request, reply, payload, done) {
     const state = states.get(request)
+    if (!request.auth && state === undefined) return done()
+    const body = isWebResponse(payload) ? writeWebResponse(reply, payload) : payload
     if (state !== undefined) {
-      for (const [name, value] of take(state)) reply.header(name, value)
+      for (const [name, value] of headersOf(state)) reply.header(name, value)
+      forget(state)
     }
-    if (request.auth || state !== undefined) keepPrivate(reply)
-    done()
+    keepPrivate(reply)
+    done(null, body)
   })
+}
+
+/** Whether a handler has returned a `Response` of the Fetch API, whose body nobody has read. */
+function isWebResponse(payload: unknown): payload is Response {
+  if (typeof payload !== 'object' || Object.prototype.toString.call(payload) !== '[object Response]') return false
+  return !(payload as Response).bodyUsed
+}
+
+/** Does what Fastify does after all hooks, where the headers of the `Response` would replace those of this plugin. */
+function writeWebResponse(reply: FastifyReply, { status, headers, body }: Response): Response['body'] {
+  reply.code(status)
+  for (const [name, value] of headers) reply.header(name, value)
+  return body
 }
 
 /** Lets {@link replyOf} find the reply of a request. */
@@ -59,36 +75,47 @@ export function canSetHeaders(reply: FastifyReply | undefined): reply is Fastify
 /**
  * Adds the headers to a response that bypasses `onSend` too: one that is hijacked, or written to `reply.raw`. Node
  * calls `writeHead()` for every response, even if the handler does not. Several calls for one response
- * add nothing twice, because the first `writeHead()` takes all headers.
+ * add nothing twice, because the first `writeHead()` that succeeds forgets all headers.
  */
 export function carryByRaw({ raw, request }: FastifyReply): void {
   const writeHead = raw.writeHead as (...args: unknown[]) => FastifyReply['raw']
   raw.writeHead = function writeHeadWithState(...args: unknown[]) {
-    const ours = take(responseState(request))
+    const state = responseState(request)
+    const ours = headersOf(state)
     if (ours.length === 0) return writeHead.apply(raw, args)
+    while (args.length > 0 && (args.at(-1) ?? null) === null) args.pop()
     // Headers of an argument would replace those that were set before, so they are merged here.
     const headers = args.at(-1)
     const named = typeof headers === 'object' && headers !== null ? (args.pop() as object) : {}
     for (const [name, values] of grouped(named)) raw.setHeader(name, values)
     for (const [name, value] of ours) {
-      raw.setHeader(name, name === setCookie ? [...linesOf(raw.getHeader(name)), ...[value].flat()] : value)
+      raw.setHeader(name, name === setCookie ? withLines(raw.getHeader(name), value) : value)
     }
     keepPrivate({ getHeader: (name) => raw.getHeader(name), header: (name, value) => raw.setHeader(name, value) })
-    return writeHead.apply(raw, args)
+    const written = writeHead.apply(raw, args)
+    forget(state)
+    return written
   } as typeof raw.writeHead
 }
 
 const setCookie = 'set-cookie'
 
-/** Returns the headers and forgets them, so that they are written once. */
-function take(state: ResponseState): [string, string | string[]][] {
-  const { cookies, cacheControl } = state
+function headersOf({ cookies, cacheControl }: ResponseState): [string, string | string[]][] {
   const headers: [string, string | string[]][] = []
   if (cacheControl !== null) headers.push(['cache-control', cacheControl])
   if (cookies.size > 0) headers.push([setCookie, [...cookies.values()]])
-  cookies.clear()
-  state.cacheControl = null
   return headers
+}
+
+/** The headers have been written, once. */
+function forget(state: ResponseState): void {
+  state.cookies.clear()
+  state.cacheControl = null
+}
+
+/** Adds lines to those of a header, which already has them if an earlier `writeHead()` failed. */
+function withLines(given: OutgoingHttpHeader | undefined, added: string | string[]): string[] {
+  return [...new Set([...linesOf(given), ...[added].flat()])]
 }
 
 function linesOf(value: OutgoingHttpHeader | undefined): string[] {

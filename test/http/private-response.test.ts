@@ -1,5 +1,10 @@
+import type { LightMyRequestResponse } from 'fastify'
 import t from 'tap'
 import { createApp, setCookies } from '../fixtures/app.ts'
+
+const cacheable = 'public, max-age=60'
+const webResponse = (body: ConstructorParameters<typeof Response>[0], status = 200) =>
+  new Response(body, { status, headers: { 'cache-control': cacheable, 'x-own': 'kept', 'content-type': 'text/x-own' } })
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
@@ -19,6 +24,8 @@ t.test('keepPrivate() keeps the response to a user out of shared caches, and cha
     ['max-age=60, Private', 'max-age=60, Private'],
     ['no-store', 'no-store'],
     ['no-store, max-age=0, private', 'no-store, max-age=0, private'],
+    ['private, s-maxage=600, public', 'private'],
+    ['public,no-store', 'no-store'],
     ['private="x-user", max-age=60', 'private, private="x-user", max-age=60'],
     // A quoted value may contain commas (RFC 9110 §5.6.4): what is in it is not a directive.
     ['max-age=60, ext="no-store"', 'private, max-age=60, ext="no-store"'],
@@ -72,6 +79,7 @@ t.test(
         app.get('/array', { config: { auth: true } }, async (_request, reply) =>
           reply.header('cache-control', ['public', 'max-age=60']).send('array')
         )
+        app.get('/response', { config: { auth: true } }, async () => webResponse('x'))
         app.get('/admin', { config: { auth: true } }, async (request, reply) => {
           const { sub } = request.user
           const isAdmin = await request.authenticate({ roles: ['admin'] }).then(
@@ -87,6 +95,7 @@ t.test(
       '/error': 'private',
       '/raw': 'private, max-age=60',
       '/array': 'private, max-age=60',
+      '/response': 'private, max-age=60',
       '/admin': 'private'
     })) {
       t.equal((await server.app.inject({ url, headers: bearer(access) })).headers['cache-control'], sent, url)
@@ -98,7 +107,7 @@ t.test('keepPrivate() covers a response that clears cookies: a shared cache woul
   const server = await createApp({
     after(app) {
       app.addHook('onRequest', async (_request, reply) => {
-        reply.header('cache-control', 'public, max-age=60')
+        reply.header('cache-control', cacheable)
       })
       app.get('/page', { config: { auth: { optional: true } } }, async () => 'for everybody')
       app.get('/protected', { config: { auth: true } }, async () => 'for users')
@@ -109,8 +118,29 @@ t.test('keepPrivate() covers a response that clears cookies: a shared cache woul
       app.get('/hijacked', async (_request, reply) => {
         await reply.signOut()
         reply.hijack()
-        reply.raw.writeHead(200, { 'cache-control': 'public, max-age=60' })
+        reply.raw.writeHead(200, { 'cache-control': cacheable })
         reply.raw.end('bye')
+      })
+      // A wrapper of `writeHead()` with named parameters passes on one that is not there.
+      app.get('/hijacked/named', async (_request, reply) => {
+        await reply.signOut()
+        reply.hijack()
+        const writeHead = reply.raw.writeHead as (...args: unknown[]) => unknown
+        writeHead.call(reply.raw, 200, { 'cache-control': cacheable, 'set-cookie': 'theme=dark' }, undefined)
+        reply.raw.end('bye')
+      })
+      app.get('/hijacked/again', async (_request, reply) => {
+        await reply.signOut()
+        reply.hijack()
+        const headers = { 'cache-control': cacheable }
+        t.throws(() => reply.raw.writeHead(200, { ...headers, 'x-name': '☃' }), { code: 'ERR_INVALID_CHAR' })
+        reply.raw.writeHead(200, headers)
+        reply.raw.end('bye')
+      })
+      app.get('/response', { config: { auth: { optional: true } } }, async () => webResponse('for everybody'))
+      app.get('/sign-out/response', async (_request, reply) => {
+        await reply.signOut()
+        return webResponse('bye')
       })
     }
   })
@@ -118,10 +148,15 @@ t.test('keepPrivate() covers a response that clears cookies: a shared cache woul
   await server.app.sessions.revoke(sessionId)
   const rows: [url: string, cookie: string, cleared: number, sent: string][] = [
     ['/page', ended, 2, 'private, max-age=60'],
-    ['/page', 'theme=dark', 0, 'public, max-age=60'],
+    ['/page', 'theme=dark', 0, cacheable],
     ['/protected', ended, 2, 'private'],
     ['/sign-out', ended, 2, 'private, max-age=60'],
-    ['/hijacked', ended, 2, 'private, max-age=60']
+    ['/hijacked', ended, 2, 'private, max-age=60'],
+    ['/hijacked/named', ended, 3, 'private, max-age=60'],
+    ['/hijacked/again', ended, 2, 'private, max-age=60'],
+    ['/response', ended, 2, 'private, max-age=60'],
+    ['/response', 'theme=dark', 0, cacheable],
+    ['/sign-out/response', ended, 2, 'private, max-age=60']
   ]
   for (const [url, cookie, cleared, sent] of rows) {
     const response = await server.app.inject({ url, headers: { cookie } })
@@ -130,5 +165,80 @@ t.test('keepPrivate() covers a response that clears cookies: a shared cache woul
       [cleared, sent],
       `${url}: ${cleared}`
     )
+  }
+})
+
+t.test('a `Response` keeps its status, its headers and its body, and does not replace `no-store`', async (t) => {
+  const bodies: Record<string, () => Response> = {
+    '/text': () => webResponse('text', 201),
+    '/stream': () => webResponse(new Blob(['text']).stream(), 203),
+    '/empty': () => webResponse(null, 204),
+    '/json': () => Response.json({ text: true }, { status: 202, headers: { 'cache-control': cacheable } })
+  }
+  const server = await createApp({
+    after(app) {
+      for (const [url, create] of Object.entries(bodies)) {
+        app.get(url, { config: { auth: { optional: true } } }, async () => create())
+        app.post(url, async (_request, reply) => {
+          await reply.signIn({ sub: 'alice', transport: 'cookie' })
+          return create()
+        })
+      }
+      app.get('/read', { config: { auth: { optional: true } } }, async () => {
+        const response = webResponse('text')
+        await response.text()
+        return response
+      })
+    }
+  })
+  const { access } = await server.signIn('bearer')
+  const summaryOfWeb = ({ statusCode, body, headers: { date: _date, ...headers } }: LightMyRequestResponse) => {
+    delete headers['set-cookie']
+    delete headers['cache-control']
+    return { statusCode, body, headers }
+  }
+  for (const url of Object.keys(bodies)) {
+    const ofStranger = await server.app.inject(url)
+    const ofUser = await server.app.inject({ url, headers: bearer(access) })
+    const signedIn = await server.app.inject({ method: 'POST', url })
+    t.strictSame(
+      [ofStranger, ofUser, signedIn].map(({ headers }) => headers['cache-control']),
+      [cacheable, 'private, max-age=60', 'no-store'],
+      url
+    )
+    t.equal(setCookies(signedIn).length, 2)
+    t.strictSame(summaryOfWeb(ofUser), summaryOfWeb(ofStranger))
+    t.strictSame(summaryOfWeb(signedIn), summaryOfWeb(ofStranger))
+  }
+  const codes = [await server.app.inject('/read'), await server.app.inject({ url: '/read', headers: bearer(access) })]
+  t.strictSame(
+    codes.map((response) => [response.statusCode, response.json().code]),
+    Array(2).fill([500, 'FST_ERR_REP_RESPONSE_BODY_CONSUMED'])
+  )
+})
+
+t.test('keepPrivate() covers a refusal: a shared cache would refuse everybody', async (t) => {
+  const server = await createApp({
+    before(app) {
+      app.addHook('onRequest', async (_request, reply) => {
+        reply.header('cache-control', cacheable)
+      })
+    },
+    after(app) {
+      app.get('/protected', { config: { auth: true } }, async () => 'for users')
+      app.get('/admin', { config: { auth: { roles: ['admin'] } } }, async () => 'for administrators')
+      app.get('/open', async () => 'for everybody')
+    }
+  })
+  const { access } = await server.signIn('bearer')
+  const rows: [url: string, headers: Record<string, string>, status: number, sent: string][] = [
+    ['/protected', {}, 401, 'private, max-age=60'],
+    ['/protected', bearer('nonsense'), 401, 'private, max-age=60'],
+    ['/admin', bearer(access), 403, 'private, max-age=60'],
+    ['/open', bearer(access), 200, cacheable]
+  ]
+  for (const [url, headers, status, sent] of rows) {
+    const response = await server.app.inject({ url, headers })
+    t.strictSame([response.statusCode, response.headers['cache-control']], [status, sent], url)
   }
 })

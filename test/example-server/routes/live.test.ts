@@ -81,11 +81,11 @@ t.test('/live closes when the session ends on another node; other sessions stay 
 
 t.test('/live closes when the access token expires, even if it has no session', async (t) => {
   const { app, host } = await startNode(t)
-  let heard: unknown
+  let heard: unknown[] = []
   // A busy machine may need longer than the token lives to open the socket: then the next token lives longer.
-  for (let lifetimeSeconds = 1; heard === undefined && lifetimeSeconds <= 64; lifetimeSeconds *= 4) {
+  for (let lifetimeSeconds = 1; heard.length < 3 && lifetimeSeconds <= 64; lifetimeSeconds *= 4) {
     const token = await app.accessTokens.sign({ sub: 'job', claims: { name: 'job', roles: [] }, lifetimeSeconds })
-    heard = await open(t, host, { authorization: `Bearer ${token}` }).closed.catch(() => undefined)
+    heard = await open(t, host, { authorization: `Bearer ${token}` }).closed.catch(() => [])
   }
   t.match(heard, [{ type: 'signed-in', session_id: null }, { type: 'token-expired' }, [4401, 'token-expired']])
 })
