@@ -194,6 +194,8 @@ function createServer(config: Config, { tls, logStream }: ServerOptions): Fastif
     // Fastify's default is shorter than the ids of some passkeys.
     routerOptions: { maxParamLength: maxCredentialIdLength },
     requestTimeout: 30_000,
+    // The start waits up to 9 s for a store that is down: Fastify's default of 10 s is little on a busy machine.
+    pluginTimeout: 30_000,
     // While it closes, the server still serves what arrives on open connections: see `endKeepAliveOnClose()`.
     return503OnClosing: false,
     frameworkErrors: (error, _request, reply) => sendUnroutable(error, reply as FastifyReply),
