@@ -2,8 +2,8 @@ import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AuthError, refusals, type RefusalCode } from '../errors.ts'
 import { noRequirements, type Requirements } from '../tokens/requirements.ts'
+import { keepPrivate } from './private-response.ts'
 import type { ProtectedResources } from './protected-resources.ts'
-import { markPrivate } from './response-state.ts'
 
 /** Codes whose challenge has an `error_description` (RFC 6750 §3.1). */
 const described = new Set<RefusalCode>([
@@ -82,8 +82,8 @@ export function addRefusalHook(app: FastifyInstance): void {
   app.addHook('onError', function sendRefusalHeaders(request, reply, error, done) {
     if (error instanceof AuthError) {
       reply.headers(error.headers)
-      // A shared cache would refuse every other caller too.
-      markPrivate(request)
+      // A shared cache would refuse every other caller too. It keeps no refusal without the header (RFC 9111 §4.2.2).
+      if (reply.hasHeader('cache-control')) keepPrivate(reply)
       if (isUpgraded(request.raw)) closeAfterResponse(reply)
       request.log.info({ code: error.code, detail: error.detail }, 'refused')
     }

@@ -8,7 +8,7 @@ interface Headers extends Pick<FastifyReply, 'getHeader'> {
  * Keeps a response that is about one user out of shared caches (RFC 9111 §5.2.2.7), which do not know who asks next.
  * `@fastify/caching` and `@fastify/static` call responses public without looking at the caller. A response without a
  * user counts too if it sets or clears a cookie: a cache would repeat that in every browser (RFC 9111 §7.3). So does a
- * refusal.
+ * refusal that a hook has called public.
  */
 export function keepPrivate(reply: Headers): void {
   const given = reply.getHeader('cache-control')

@@ -217,28 +217,33 @@ t.test('a `Response` keeps its status, its headers and its body, and does not re
   )
 })
 
-t.test('keepPrivate() covers a refusal: a shared cache would refuse everybody', async (t) => {
-  const server = await createApp({
-    before(app) {
-      app.addHook('onRequest', async (_request, reply) => {
-        reply.header('cache-control', cacheable)
-      })
-    },
-    after(app) {
-      app.get('/protected', { config: { auth: true } }, async () => 'for users')
-      app.get('/admin', { config: { auth: { roles: ['admin'] } } }, async () => 'for administrators')
-      app.get('/open', async () => 'for everybody')
+t.test(
+  'keepPrivate() covers a refusal that a hook has made public: a shared cache would refuse everybody',
+  async (t) => {
+    const server = await createApp({
+      before(app) {
+        app.addHook('onRequest', async ({ url }, reply) => {
+          if (url !== '/plain') reply.header('cache-control', cacheable)
+        })
+      },
+      after(app) {
+        app.get('/protected', { config: { auth: true } }, async () => 'for users')
+        app.get('/plain', { config: { auth: true } }, async () => 'for users')
+        app.get('/admin', { config: { auth: { roles: ['admin'] } } }, async () => 'for administrators')
+        app.get('/open', async () => 'for everybody')
+      }
+    })
+    const { access } = await server.signIn('bearer')
+    const rows: [url: string, headers: Record<string, string>, status: number, sent: string | undefined][] = [
+      ['/protected', {}, 401, 'private, max-age=60'],
+      ['/protected', bearer('nonsense'), 401, 'private, max-age=60'],
+      ['/admin', bearer(access), 403, 'private, max-age=60'],
+      ['/plain', {}, 401, undefined],
+      ['/open', bearer(access), 200, cacheable]
+    ]
+    for (const [url, headers, status, sent] of rows) {
+      const response = await server.app.inject({ url, headers })
+      t.strictSame([response.statusCode, response.headers['cache-control']], [status, sent], url)
     }
-  })
-  const { access } = await server.signIn('bearer')
-  const rows: [url: string, headers: Record<string, string>, status: number, sent: string][] = [
-    ['/protected', {}, 401, 'private, max-age=60'],
-    ['/protected', bearer('nonsense'), 401, 'private, max-age=60'],
-    ['/admin', bearer(access), 403, 'private, max-age=60'],
-    ['/open', bearer(access), 200, cacheable]
-  ]
-  for (const [url, headers, status, sent] of rows) {
-    const response = await server.app.inject({ url, headers })
-    t.strictSame([response.statusCode, response.headers['cache-control']], [status, sent], url)
   }
-})
+)
