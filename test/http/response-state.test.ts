@@ -263,6 +263,23 @@ t.test('Cache-Control is written once: an onSend hook of the application that ru
   t.equal(headers['cache-control'], 'private, no-store, max-age=0')
 })
 
+t.test('an onSend hook that runs later has the last word, also after a sign-out', async (t) => {
+  const server = await createApp({
+    after(app) {
+      app.addHook('onSend', async (_request, reply) => {
+        reply.header('cache-control', 'public')
+      })
+      app.post('/out', async (_request, reply) => {
+        await reply.signOut()
+        return 'bye'
+      })
+    }
+  })
+  const { cookie } = await server.signIn('cookie')
+  const { headers } = await server.app.inject({ method: 'POST', url: '/out', headers: { cookie } })
+  t.equal(headers['cache-control'], 'public')
+})
+
 t.test('the last value of a cookie wins on a raw response too, and no cookie is sent twice', async (t) => {
   const server = await createApp({
     after: (app) =>

@@ -181,18 +181,6 @@ export const equivalents: readonly Equivalent[] = [
     reason: 'The length is compared for speed only.'
   },
   {
-    file: 'plugin/http/response-state.ts',
-    original: 'if (ours.length === 0) return writeHead.apply(raw, args)',
-    mutated: 'if (false) return writeHead.apply(raw, args)',
-    reason: 'A shortcut: without headers of ours, those of the argument are set one by one, to the same effect.'
-  },
-  {
-    file: 'plugin/http/response-state.ts',
-    original: 'if (cookies.size > 0) headers.push([setCookie, [...cookies.values()]])',
-    mutated: 'if (cookies.size >= 0) headers.push([setCookie, [...cookies.values()]])',
-    reason: 'Node sends no line for a header without values.'
-  },
-  {
     file: 'plugin/stores/memory/id-table.ts',
     original: 'if (this.#hashes[place] === hash && this.#items[place]!.id === id) break',
     mutated: 'if (this.#items[place]!.id === id) break',
